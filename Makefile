@@ -1,0 +1,24 @@
+# `make demo` and `make test` do all the set-up by themselves; a second call starts at once.
+.PHONY: demo test check setup setup-gui clean
+
+demo: setup
+	.venv/bin/napari-tcgn demo --out demo_output --overwrite
+
+test: setup setup-gui
+	.venv/bin/pytest
+
+check: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/npe2 validate napari-tcgn --imports
+
+setup:
+	@scripts/setup.sh
+
+setup-gui:
+	@scripts/setup_gui.sh
+
+clean:
+	rm -rf .venv dist build demo_output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,0 +1,225 @@
+"""What `napari-tcgn doctor` looks at, one function each."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from ctypes.util import find_library
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, entry_points, requires, version
+from pathlib import Path
+from typing import Literal
+
+from napari_tcgn.errors import TcgnError
+
+ENOUGH_DISK_GB = 2.0
+QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
+INSTALL_ALL = 'Install it with: pip install "napari-tcgn[all]"'
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The outcome of one check.
+
+    Attributes
+    ----------
+    subject : str
+        What was looked at.
+    verdict : {"PASS", "WARN", "FAIL"}
+        FAIL: the main job does not work; WARN: something else does not, or is worth knowing.
+    found : str
+    mend : str
+        What to do about it; "" where there is nothing to do.
+    """
+
+    subject: str
+    verdict: Literal["PASS", "WARN", "FAIL"]
+    found: str
+    mend: str = ""
+
+
+def examine(check: Callable[[], Finding]) -> Finding:
+    """Run a check; an error in it is a FAIL, never a traceback."""
+    subject = check.__name__.removeprefix("check_").replace("_", " ")
+    try:
+        return check()
+    except TcgnError as error:
+        return Finding(subject, "FAIL", error.problem, error.mend)
+    except Exception as error:
+        return Finding(subject, "FAIL", f"{type(error).__name__}: {error}", "Install napari-tcgn again.")
+
+
+def check_python() -> Finding:
+    """Compare the Python version with those the dependencies are tested on."""
+    found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    if sys.version_info[:2] > (3, 13):
+        return Finding("Python", "WARN", found, "Newer than tested; if something fails, use Python 3.11 to 3.13.")
+    return Finding("Python", "PASS", found)
+
+
+def check_packages() -> Finding:
+    """Compare installed versions with the requirements of the base install."""
+    from packaging.requirements import Requirement
+
+    wanted = [Requirement(text) for text in requires("napari-tcgn") or []]
+    wanted = [need for need in wanted if need.marker is None or need.marker.evaluate({"extra": ""})]
+    wrong = []
+    for need in wanted:
+        try:
+            have = version(need.name)
+        except PackageNotFoundError:
+            wrong.append(f"{need.name} is missing")
+            continue
+        if not need.specifier.contains(have, prereleases=True):
+            wrong.append(f"{need.name} {have} is not {need.specifier}")
+    if wrong:
+        return Finding("Packages", "FAIL", "; ".join(wrong), "Mend them with: pip install --upgrade napari-tcgn")
+    return Finding("Packages", "PASS", f"all {len(wanted)} requirements are met")
+
+
+def check_torch() -> Finding:
+    """Name the device that `--device auto` takes."""
+    import torch
+
+    from napari_tcgn.predict import choose_device
+
+    device = choose_device("auto")
+    if device == "cuda":
+        free, total = torch.cuda.mem_get_info()
+        name = torch.cuda.get_device_name()
+        return Finding(
+            "PyTorch", "PASS", f"{torch.__version__}, {name} with {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+        )
+    if device == "cpu" and shutil.which("nvidia-smi"):
+        return Finding(
+            "PyTorch",
+            "WARN",
+            f"{torch.__version__} computes on the CPU although there is an NVIDIA GPU",
+            "Install the CUDA build that pytorch.org's selector names for your system.",
+        )
+    return Finding("PyTorch", "PASS", f"{torch.__version__}, {device}, {torch.get_num_threads()} threads")
+
+
+def check_timm() -> Finding:
+    """Import timm, with the repair for a torchvision whose compiled operators do not load."""
+    from napari_tcgn.model.timm_import import declared_operators, import_timm
+
+    timm = import_timm()
+    repaired = declared_operators()
+    note = f", after declaring torchvision's missing operators {', '.join(repaired)}" if repaired else ""
+    return Finding("timm", "PASS", f"{timm.__version__}{note}")
+
+
+def check_models() -> Finding:
+    """Compare the weights of the bundled models with the hashes on their cards."""
+    from napari_tcgn.files import sha256_of
+    from napari_tcgn.model.card import ModelCard
+    from napari_tcgn.model.registry import BUNDLED
+
+    names = []
+    for path in sorted(BUNDLED.glob("*/card.json")):
+        card = ModelCard.read(path)
+        weights = path.parent / card.weights
+        if not weights.is_file():
+            return Finding("Models", "FAIL", f"the weights {weights} are missing", "Install napari-tcgn again.")
+        if sha256_of(weights) != card.sha256:
+            return Finding("Models", "FAIL", f"{weights} is not the file its card names", "Install napari-tcgn again.")
+        names.append(card.name)
+    if not names:
+        return Finding("Models", "FAIL", "no bundled model", "Install napari-tcgn again, or give --model FOLDER.")
+    return Finding("Models", "PASS", f"{', '.join(names)}: weights as their cards say")
+
+
+def check_sample() -> Finding:
+    """Find the sample section and the mini training set."""
+    from napari_tcgn.sample import sample_folder, sample_section, training_sample
+
+    sample_section()
+    training_sample()
+    return Finding("Sample data", "PASS", str(sample_folder()))
+
+
+def check_napari() -> Finding:
+    """Look for napari, a Qt binding and the plugin's manifest, without importing any of them."""
+    found = {name: _version(name) for name in ("napari", *QT_BINDINGS)}
+    bindings = [f"{name} {found[name]}" for name in QT_BINDINGS if found[name]]
+    if not found["napari"]:
+        return Finding("napari", "WARN", "not installed: only the command line works", INSTALL_ALL)
+    if not bindings:
+        return Finding(
+            "napari", "WARN", f"napari {found['napari']} without a Qt binding cannot open a window", INSTALL_ALL
+        )
+    if not any(entry.name == "napari-tcgn" for entry in entry_points(group="napari.manifest")):
+        return Finding(
+            "napari", "FAIL", "napari will not see the plugin: its entry point is missing", "Install napari-tcgn again."
+        )
+    return Finding("napari", "PASS", f"napari {found['napari']}, {', '.join(bindings)}")
+
+
+def check_window() -> Finding:
+    """Look for what a napari window needs of the system."""
+    if not sys.platform.startswith("linux"):
+        return Finding("Window", "PASS", f"{platform.system()} brings what is needed")
+    lacking = [name for name in ("GL", "EGL", "xkbcommon-x11", "xcb-cursor") if find_library(name) is None]
+    if lacking:
+        libraries = ", ".join(f"lib{name}" for name in lacking)
+        return Finding(
+            "Window",
+            "WARN",
+            f"napari's window needs {libraries}",
+            "Debian, Ubuntu: apt-get install libgl1 libegl1 libxkbcommon-x11-0 libxcb-cursor0",
+        )
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return Finding(
+            "Window",
+            "WARN",
+            "no screen here (DISPLAY is not set): only the command line works",
+            "Work at the machine's own desktop or a remote desktop; for tests, start with xvfb-run.",
+        )
+    return Finding("Window", "PASS", "OpenGL libraries and a screen found")
+
+
+def check_disk() -> Finding:
+    """Measure the free space where results go."""
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    found = f"{free:.1f} GB free in the working folder"
+    if free < ENOUGH_DISK_GB:
+        return Finding("Disk", "WARN", found, f"Free some: training checkpoints want {ENOUGH_DISK_GB:g} GB.")
+    return Finding("Disk", "PASS", found)
+
+
+def check_training_data() -> Finding:
+    """Look for the her2st sections; only training needs them."""
+    from napari_tcgn.cli.train_data import find_her2st
+    from napari_tcgn.train import find_sections
+
+    try:
+        folder = find_her2st()
+        names = [section.name for section in find_sections(folder)]
+    except TcgnError as error:
+        return Finding("Training data", "WARN", error.problem, error.mend)
+    return Finding("Training data", "PASS", f"{len(names)} sections in {folder}")
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    check_python,
+    check_packages,
+    check_torch,
+    check_timm,
+    check_models,
+    check_sample,
+    check_napari,
+    check_window,
+    check_disk,
+    check_training_data,
+)

@@ -1,0 +1,108 @@
+"""`napari-tcgn demo`: the main job on the sample section, with the bundled model."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_tcgn.cli import options
+from napari_tcgn.cli.options import PREDICT
+from napari_tcgn.cli.report import ProgressReport, duration
+from napari_tcgn.cli.stop import when_stopped
+from napari_tcgn.errors import OutputError
+from napari_tcgn.settings import PredictSettings
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+RESULT, PICTURE, SHOWN_GENES = "prediction.h5ad", "genes.png", 3
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is missing.")] = Path(
+        "demo_output"
+    ),
+    device: options.Device = PREDICT.device,
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Predict the sample section with the bundled model; write an .h5ad and a picture.
+
+    \b
+    Example:
+      napari-tcgn demo --out demo_output
+    """
+    _check_folder(out, overwrite)
+    with when_stopped(f"Stopped; nothing half-written is left in {out}."):
+        adata = _predict_sample(PredictSettings(device=device))
+        genes = most_trusted(adata, SHOWN_GENES)
+        _write(adata, genes, out, overwrite)
+    typer.echo(in_words(adata, genes, out))
+
+
+def _check_folder(out: Path, overwrite: bool) -> None:
+    """Refuse a folder that cannot take the results, before a minute of work."""
+    from napari_tcgn.files import check_target
+
+    if out.is_dir():
+        for name in (RESULT, PICTURE):
+            check_target(out / name, overwrite)
+        return
+    above = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not above.is_dir():
+        raise OutputError(f"{above} is a file, not a folder.", "Choose another folder with --out.")
+
+
+def _predict_sample(settings: PredictSettings) -> AnnData:
+    from napari_tcgn.expression import predict, run_to_end
+    from napari_tcgn.sample import sample_section
+    from napari_tcgn.slide import open_slide
+    from napari_tcgn.spots import read_st_spots
+
+    section = sample_section()
+    spots = read_st_spots(section.spots)
+    with closing(open_slide(section.image)) as slide, ProgressReport() as report:
+        return run_to_end(predict(slide, spots, settings=settings), report)
+
+
+def most_trusted(adata: AnnData, count: int) -> list[str]:
+    """Return the genes that the model predicted best on sections it had not seen; by spread where none is known."""
+    import numpy as np
+
+    trust = adata.var["held_out_pcc"].to_numpy(dtype=float)
+    if np.isnan(trust).all():
+        trust = np.asarray(adata.X).std(axis=0)
+    order = np.argsort(-np.nan_to_num(trust, nan=-np.inf), kind="stable")
+    return [str(gene) for gene in adata.var_names[order[:count]]]
+
+
+def _write(adata: AnnData, genes: list[str], out: Path, overwrite: bool) -> None:
+    from napari_tcgn.expression import gene_figure, write_h5ad
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {out} cannot be made: {error}.", "Choose another one with --out.") from error
+    gene_figure(adata, genes, out / PICTURE, overwrite=overwrite)
+    write_h5ad(adata, out / RESULT, overwrite)
+
+
+def in_words(adata: AnnData, genes: list[str], out: Path) -> str:
+    """Say what was made and what to do next."""
+    from napari_tcgn.cli.predict import summary
+
+    made = summary(adata, out / RESULT)
+    return f"""\
+Predicted {made["genes"]} genes at {made["spots"]} spots on {made["device"]} in {duration(made["seconds"])}.
+The sample section is drawn, not real tissue: it shows how the tool works, not how good the model is.
+
+  {out / RESULT}   for squidpy, scanpy, napari-spatialdata
+  {out / PICTURE}   H&E and {", ".join(genes)}
+
+What next:
+  your own slide    napari-tcgn predict SLIDE --mpp 0.5 --grid visium --out result.h5ad
+  in napari         napari, then Plugins > TCGN > Spatial gene prediction
+  the model         napari-tcgn models info {made["model"]}
+  this machine      napari-tcgn doctor"""

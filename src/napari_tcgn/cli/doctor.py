@@ -1,0 +1,35 @@
+"""`napari-tcgn doctor`: what works on this machine, and how to mend what does not."""
+
+from __future__ import annotations
+
+import json as json_text
+from dataclasses import asdict
+
+import typer
+
+from napari_tcgn.cli import options
+
+
+def doctor(json: options.Json = False) -> None:
+    """Check this installation: one PASS, WARN or FAIL line each, with what to do about it.
+
+    Ends with an error only if something FAILs: a WARN leaves the main job working.
+
+    \b
+    Example:
+      napari-tcgn doctor
+    """
+    from napari_tcgn.cli.checks import CHECKS, examine
+
+    findings = []
+    for check in CHECKS:
+        finding = examine(check)
+        findings.append(finding)
+        if not json:
+            typer.echo(f"{finding.verdict}  {finding.subject}: {finding.found}")
+            if finding.mend:
+                typer.echo(f"      {finding.mend}")
+    if json:
+        typer.echo(json_text.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+    if any(finding.verdict == "FAIL" for finding in findings):
+        raise typer.Exit(1)

@@ -1,0 +1,122 @@
+"""`napari-tcgn models`: which models there are, and what their cards say."""
+
+from __future__ import annotations
+
+import json as json_text
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_tcgn.cli import options
+
+if TYPE_CHECKING:
+    from napari_tcgn.model.card import ModelCard
+
+TOP_GENES = 10
+
+models_app = typer.Typer(no_args_is_help=True, help="List models, or show the card of one.")
+
+
+@models_app.command("list")
+def list_all(json: options.Json = False) -> None:
+    """List the models that can be used by name.
+
+    \b
+    Example:
+      napari-tcgn models list
+    """
+    from napari_tcgn.model import list_models
+
+    cards = list_models()
+    if json:
+        typer.echo(json_text.dumps([_short(card) for card in cards], ensure_ascii=False))
+        return
+    if not cards:
+        typer.echo("No model is installed; --model takes the folder of one.")
+    for card in cards:
+        typer.echo(
+            f"{card.name} {card.version}: {card.tissue or 'tissue not stated'}, {len(card.genes)} genes, {_skill(card)}"
+        )
+
+
+@models_app.command("info")
+def info(
+    name: Annotated[str, typer.Argument(help="Name of a model, or path of a model folder.")], json: options.Json = False
+) -> None:
+    """Show what a model's card says: data, patch size, scale, held-out accuracy, licence.
+
+    \b
+    Example:
+      napari-tcgn models info tcgn-tiny-her2st
+    """
+    card = find_card(name)
+    typer.echo(card.to_json() if json else in_words(card))
+
+
+def find_card(name: str) -> ModelCard:
+    """Return the card of a listed model or of a model folder.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model or its card is no card.
+    """
+    from pathlib import Path
+
+    from napari_tcgn.errors import ModelError
+    from napari_tcgn.model import ModelCard, list_models
+
+    cards = {card.name: card for card in list_models()}
+    if name in cards:
+        return cards[name]
+    folder = Path(name)
+    if folder.is_dir():
+        return ModelCard.read(folder / "card.json")
+    raise ModelError(
+        f"There is no model {name!r}.", f"Models here: {', '.join(cards) or 'none'}; or give a model folder."
+    )
+
+
+def _skill(card: ModelCard) -> str:
+    median = card.metrics.get("median_pcc")
+    return "never evaluated" if median is None else f"held-out median PCC {median:.3f}"
+
+
+def _short(card: ModelCard) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "version": card.version,
+        "tissue": card.tissue,
+        "genes": len(card.genes),
+        "patch_um": card.patch_um,
+        "median_pcc": card.metrics.get("median_pcc"),
+        "licence": card.licence,
+    }
+
+
+def in_words(card: ModelCard) -> str:
+    """Say a card in lines; what it does not state is left out."""
+    import numpy as np
+
+    pcc = card.gene_metric("pcc")
+    ranked = [i for i in np.argsort(-pcc) if not np.isnan(pcc[i])][:TOP_GENES]
+    training = card.training
+    lines = {
+        "Model": f"{card.name} {card.version}",
+        "Tissue": ", ".join(part for part in (card.organism, card.tissue) if part),
+        "Architecture": ", ".join(f"{key} {value}" for key, value in card.architecture.items()),
+        "Genes": f"{len(card.genes)} ({', '.join(card.genes[:5])} …)",
+        "Patch": f"{card.patch_um:g} µm of tissue, shown to the network as {card.input_px} px, {card.orientation}",
+        "Output": card.output_scale,
+        "Trained on": str(training.get("data", "")),
+        "Sections": ", ".join(training.get("sections", [])),
+        "Accuracy": _skill(card),
+        "Protocol": str(card.metrics.get("protocol", "")),
+        "Best genes": ", ".join(f"{card.genes[i]} {pcc[i]:.2f}" for i in ranked),
+        "Licence": card.licence,
+        "Cite": card.citation,
+        "Mind": " ".join(card.caveats),
+        "Weights": f"sha256 {card.sha256}" if card.sha256 else "",
+    }
+    width = max(map(len, lines)) + 2
+    return "\n".join(f"{name + ':':<{width}}{text}" for name, text in lines.items() if text)

@@ -1,0 +1,24 @@
+"""Options that several commands share; every default is the settings dataclass's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_tcgn.settings import DeviceName, GridSettings, PredictSettings, TrainSettings
+
+GRID = GridSettings()
+PREDICT = PredictSettings()
+TRAIN = TrainSettings()
+
+Model = Annotated[
+    str, typer.Option(help="Name of a model (see `napari-tcgn models list`), or path of a model folder or checkpoint.")
+]
+Device = Annotated[DeviceName, typer.Option(help="Where to compute; auto takes CUDA, else MPS, else the CPU.")]
+BatchSize = Annotated[int | None, typer.Option(help="Patches per model call; by default chosen for the device.")]
+ReadThreads = Annotated[int, typer.Option(help="Threads that read patches ahead of the model.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist already.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+OutH5ad = Annotated[Path, typer.Option("--out", "-o", help="Result file, ending in .h5ad.")]

@@ -1,0 +1,157 @@
+"""`napari-tcgn train`: one fold of TCGN on sections with measured counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from napari_tcgn.cli import options
+from napari_tcgn.cli.options import TRAIN
+from napari_tcgn.cli.report import ProgressReport, duration
+from napari_tcgn.cli.stop import when_stopped
+from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
+from napari_tcgn.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from napari_tcgn.train import EpochReport, TrainResult
+
+
+def train(
+    fold: Annotated[
+        str,
+        typer.Option(help="Section to hold out: its number in the published folds (0 to 31), its name (C2), or none."),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Folder in her2st layout, or `sample`; by default ${ENVIRONMENT}, ./her2st or the user's data folder."
+        ),
+    ] = None,
+    mpp: Annotated[
+        float | None,
+        typer.Option(help="µm per pixel of all images; by default what their files say, or the published."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the run; by default runs/fold-FOLD.")
+    ] = None,
+    held_out_run: Annotated[
+        list[Path] | None,
+        typer.Option(help="With --fold none: a finished run of the same recipe whose held-out figures go on the card."),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    size: Annotated[Literal["tiny", "xs", "small"], typer.Option(help="Size of TCGN.")] = TRAIN.size,
+    epochs: Annotated[int, typer.Option(help="Epochs; 79 is the published recipe.")] = TRAIN.epochs,
+    batch_size: Annotated[int, typer.Option(help="Spots per step.")] = TRAIN.batch_size,
+    optimiser: Annotated[Literal["adam", "adamw"], typer.Option(help="Optimiser.")] = TRAIN.optimiser,
+    learning_rate: Annotated[float, typer.Option(help="Learning rate.")] = TRAIN.learning_rate,
+    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = TRAIN.weight_decay,
+    schedule: Annotated[Literal["constant", "cosine"], typer.Option(help="Of the learning rate.")] = TRAIN.schedule,
+    warmup_epochs: Annotated[float, typer.Option(help="Linear warm-up of the cosine schedule.")] = TRAIN.warmup_epochs,
+    augment: Annotated[bool, typer.Option("--augment/--no-augment", help="Random rotation and flips.")] = TRAIN.augment,
+    precision: Annotated[
+        Literal["float32", "bf16"], typer.Option(help="bf16 is several times faster where the processor has it.")
+    ] = TRAIN.precision,
+    start_from_mean: Annotated[
+        bool, typer.Option("--start-from-mean", help="Start the output at the mean expression instead of zero.")
+    ] = TRAIN.start_from_mean,
+    val_fraction: Annotated[
+        float, typer.Option(help="Share of the training spots kept for choosing the epoch.")
+    ] = TRAIN.val_fraction,
+    select_on_test: Annotated[
+        bool,
+        typer.Option("--select-on-test", help="Choose the epoch on the held-out section, as published; optimistic."),
+    ] = TRAIN.select_on_test,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = TRAIN.seed,
+    device: options.Device = TRAIN.device,
+) -> None:
+    """Train TCGN with one section held out.
+
+    \b
+    Examples:
+      napari-tcgn train --fold 0
+      napari-tcgn train --fold C2 --data ./her2st --epochs 20 --out runs/C2
+      napari-tcgn train --fold 0 --data sample --epochs 1
+    """
+    settings = TrainSettings(
+        size=size,
+        epochs=epochs,
+        batch_size=batch_size,
+        optimiser=optimiser,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        schedule=schedule,
+        warmup_epochs=warmup_epochs,
+        augment=augment,
+        precision=precision,
+        start_from_mean=start_from_mean,
+        val_fraction=val_fraction,
+        select_on_test=select_on_test,
+        seed=seed,
+        device=device,
+    )
+    folder = training_folder(data)
+    out = out if out is not None else Path("runs") / f"fold-{fold}"
+    how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
+    with when_stopped(how_on):
+        result = _run(folder, fold, out, settings, mpp, resume, held_out_run or [])
+    typer.echo(in_words(result))
+
+
+def _run(
+    folder: Path,
+    fold: str,
+    out: Path,
+    settings: TrainSettings,
+    mpp: float | None,
+    resume: bool,
+    held_out_runs: list[Path],
+) -> TrainResult:
+    from napari_tcgn.predict import Progress, run_to_end
+    from napari_tcgn.train import EpochReport
+    from napari_tcgn.train import train as train_fold
+
+    with ProgressReport(log_seconds=60.0) as report:
+
+        def show(step: Progress | EpochReport) -> None:
+            if isinstance(step, EpochReport):
+                report.say(describe(step))
+            else:
+                report(step)
+
+        steps = train_fold(folder, fold, out, settings, resume=resume, mpp=mpp, held_out_runs=held_out_runs)
+        return run_to_end(steps, show)
+
+
+def describe(report: EpochReport) -> str:
+    """Say an epoch in a line."""
+    text = f"epoch {report.epoch}/{report.epochs}: training loss {report.train_loss:.4f}"
+    for name, loss, pcc in (
+        ("validation", report.val_loss, report.val_median_pcc),
+        ("held-out", report.test_loss, report.test_median_pcc),
+    ):
+        if loss is not None:
+            text += f", {name} loss {loss:.4f}"
+        if pcc is not None:
+            text += f", {name} median PCC {pcc:.4f}"
+    text += f", {duration(report.seconds)}"
+    left = report.epochs - report.epoch
+    if left:
+        text += f", about {duration(left * report.seconds)} left"
+    return text + (" · best so far" if report.best else "")
+
+
+def in_words(result: TrainResult) -> str:
+    """Say what a finished run has made."""
+    held_out = "Trained on every section: nothing was held out.\n"
+    if result.held_out is not None:
+        held_out = (
+            f"Held-out section {result.held_out}: loss {result.test_loss:.4f}, "
+            f"median PCC {result.test_median_pcc:.4f}.\n"
+        )
+    return (
+        f"Wrote {result.model_folder} (best epoch {result.best_epoch}).\n"
+        f"{held_out}"
+        f"Use it: napari-tcgn predict SLIDE --spots FILE --model {result.model_folder} --out prediction.h5ad"
+    )

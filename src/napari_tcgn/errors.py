@@ -1,0 +1,63 @@
+"""One tree of typed errors: each says what is wrong, what was found and how to mend it."""
+
+from __future__ import annotations
+
+
+class TcgnError(Exception):
+    """Base of every error a user can cause and mend.
+
+    Parameters
+    ----------
+    problem : str
+        What is wrong and what was found, as one sentence.
+    mend : str
+        What to do about it, as one sentence.
+    """
+
+    def __init__(self, problem: str, mend: str) -> None:
+        super().__init__(problem, mend)
+        self.problem = problem
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"{self.problem} {self.mend}"
+
+
+class SettingsError(TcgnError, ValueError):
+    """An option has a value outside what it allows."""
+
+
+class SlideError(TcgnError):
+    """The slide cannot be opened or read, or is not an RGB image."""
+
+
+class PixelSizeUnknownError(SlideError):
+    """Nothing says how many µm a pixel of the slide covers."""
+
+
+class SpotsError(TcgnError):
+    """The spots are unreadable, outside the slide, or do not belong to it."""
+
+
+class ModelError(TcgnError):
+    """A model, its card or its weights cannot be used."""
+
+
+class CheckpointError(ModelError):
+    """A checkpoint is corrupt, unsafe or does not fit the model."""
+
+
+class DeviceError(TcgnError):
+    """The asked-for device is absent or cannot hold the model."""
+
+
+class DataError(TcgnError):
+    """A training or measured data set is missing, incomplete or inconsistent."""
+
+
+class OutputError(TcgnError):
+    """A result cannot be written where it was asked for."""
+
+
+class MissingDependencyError(TcgnError, ImportError):
+    """An optional package that this feature needs is not installed."""

@@ -1,0 +1,173 @@
+"""AnnData from a prediction, and the .h5ad files it is kept in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.files import check_target, write_whole
+from napari_tcgn.predict import Prediction, leaves_image
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+UNS_KEY = "napari_tcgn"
+
+
+def to_anndata(prediction: Prediction) -> AnnData:
+    """Return a prediction as AnnData in the layout of Visium, as squidpy and scanpy read it.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Complete or partial; of a partial one only the predicted spots are kept.
+
+    Returns
+    -------
+    anndata.AnnData
+        X float32 [spots, genes] on the model's output scale. obs: array_row, array_col, in_tissue (0 or 1),
+        tissue_fraction, patch_padded (the patch reaches over the slide's edge). var: gene_ids where known,
+        held_out_pcc and its interval held_out_pcc_low, held_out_pcc_high. obsm["spatial"]: float64 (x, y) in
+        full-resolution px. uns["spatial"][library_id]: image and scale factors. uns["napari_tcgn"]: run_record
+        and model_card (JSON texts), output_scale, partial.
+
+    Raises
+    ------
+    OutputError
+        If no spot is predicted yet.
+    """
+    from anndata import AnnData
+
+    if not prediction.done.any():
+        raise OutputError("No spot is predicted yet.", "Let the run finish at least one batch before exporting.")
+    spots = prediction.spots.select(prediction.done)
+    card = prediction.card
+    return AnnData(
+        X=prediction.values[prediction.done].astype(np.float32),
+        obs=_spot_table(prediction),
+        var=_gene_table(prediction),
+        obsm={"spatial": np.column_stack([spots.x, spots.y])},  # [n, 2]: x to the right, y down
+        uns={
+            "spatial": {_library_key(prediction.library_id): _library(prediction)},
+            UNS_KEY: {
+                # Texts, because nested lists and missing values do not survive HDF5 unchanged.
+                "run_record": json.dumps(prediction.record, ensure_ascii=False, default=str),
+                "model_card": card.to_json(),
+                "output_scale": card.output_scale,
+                "partial": prediction.partial,
+            },
+        },
+    )
+
+
+def _spot_table(prediction: Prediction) -> pd.DataFrame:
+    import pandas as pd
+
+    spots = prediction.spots.select(prediction.done)
+    slide = prediction.record["slide"]
+    side = prediction.record["patch"]["side_px"]
+    assert spots.in_tissue is not None  # filled in by Spots
+    return pd.DataFrame(
+        {
+            "array_row": spots.array_row,
+            "array_col": spots.array_col,
+            "in_tissue": spots.in_tissue.astype(np.int64),
+            "tissue_fraction": spots.tissue_fraction,
+            "patch_padded": leaves_image(spots.x, spots.y, side, slide["width_px"], slide["height_px"]),
+        },
+        index=pd.Index(spots.ids.astype(object)),
+    )
+
+
+def _gene_table(prediction: Prediction) -> pd.DataFrame:
+    import pandas as pd
+
+    card = prediction.card
+    columns: dict[str, Any] = {}
+    if card.gene_ids:
+        columns["gene_ids"] = np.array(card.gene_ids, dtype=object)
+    columns["held_out_pcc"] = card.gene_metric("pcc")
+    columns["held_out_pcc_low"] = card.gene_metric("pcc_low")
+    columns["held_out_pcc_high"] = card.gene_metric("pcc_high")
+    return pd.DataFrame(columns, index=pd.Index(card.genes, dtype=object))
+
+
+def _library_key(library_id: str) -> str:
+    # HDF5 takes "/" for a folder and refuses an empty name.
+    return library_id.replace("/", "_") or "slide"
+
+
+def _library(prediction: Prediction) -> dict[str, Any]:
+    return {
+        "images": {"hires": prediction.thumbnail},
+        "scalefactors": {
+            "tissue_hires_scalef": float(prediction.thumbnail_scale),
+            "spot_diameter_fullres": prediction.spots.diameter_um / prediction.mpp,
+        },
+        "metadata": {"mpp": prediction.mpp, "spot_layout": prediction.spots.layout, "software": "napari-tcgn"},
+    }
+
+
+def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> None:
+    """Write AnnData as .h5ad, whole or not at all.
+
+    Parameters
+    ----------
+    adata : anndata.AnnData
+    path : str or pathlib.Path
+        Must end in .h5ad.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If the path has another suffix, exists, or cannot be written.
+    """
+    path = Path(path)
+    check_h5ad_target(path, overwrite)
+    with write_whole(path, overwrite) as temporary:
+        # Without the conversion that would change the caller's object and the types that are read back.
+        adata.write_h5ad(temporary, convert_strings_to_categoricals=False)
+
+
+def check_h5ad_target(path: Path, overwrite: bool = False) -> None:
+    """Refuse a path that `write_h5ad` would refuse, before any work is done for it.
+
+    Raises
+    ------
+    OutputError
+    """
+    if path.suffix != ".h5ad":
+        raise OutputError(f"{path.name} does not end in .h5ad.", "Name the result like prediction.h5ad.")
+    check_target(path, overwrite)
+
+
+def read_prediction(path: str | Path) -> AnnData:
+    """Read a prediction that `write_h5ad` wrote.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is no .h5ad, or holds no prediction of this package.
+    """
+    import anndata
+
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"There is no file {path}.", "Give the .h5ad file of an earlier prediction.")
+    try:
+        adata = anndata.read_h5ad(path)
+    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
+        raise DataError(f"{path} cannot be read as .h5ad: {error}.", "Run the prediction again.") from error
+    if UNS_KEY not in adata.uns:
+        raise DataError(
+            f"{path} holds no napari-tcgn prediction (uns has {sorted(adata.uns)}).",
+            "Give a file that `napari-tcgn predict` or the dock's Export has written.",
+        )
+    return adata

@@ -1,0 +1,177 @@
+"""One picture of a section: its H&E and maps of chosen genes, for reports and the command line."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.files import check_target, write_whole
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".tif")
+PANEL_INCHES = 3.6
+
+
+def gene_figure(
+    adata: AnnData,
+    genes: Sequence[str],
+    path: str | Path,
+    ncols: int | None = None,
+    overwrite: bool = False,
+    dpi: int = 150,
+) -> None:
+    """Draw the H&E picture and a map of every gene, and write them as one picture.
+
+    Spots are discs of their true diameter. Colours span the 1st to 99th percentile of the gene's values.
+
+    Parameters
+    ----------
+    adata : anndata.AnnData
+        From `to_anndata` or `read_prediction`.
+    genes : sequence of str
+    path : str or pathlib.Path
+        .png, .pdf, .svg, .jpg or .tif.
+    ncols : int, optional
+        Panels in a row; None: up to four.
+    overwrite : bool
+        Whether an existing file may be replaced.
+    dpi : int
+        Dots per inch of a pixel picture.
+
+    Raises
+    ------
+    DataError
+        If no gene is named, or a gene is not in the panel.
+    OutputError
+        If the path has another suffix, exists, or cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(f"{path.name} is no picture file.", f"End its name in one of {', '.join(SUFFIXES)}.")
+    check_target(path, overwrite)
+    _require_genes(adata, genes)
+    figure = _draw(adata, genes, ncols)
+    with write_whole(path, overwrite) as temporary:
+        figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.1)
+
+
+def _require_genes(adata: AnnData, genes: Sequence[str]) -> None:
+    if len(genes) == 0:
+        raise DataError("No gene is named.", "Name at least one gene of the panel.")
+    for gene in genes:
+        if gene not in adata.var_names:
+            close = difflib.get_close_matches(gene, list(adata.var_names), n=3)
+            hint = f"Did you mean {' or '.join(close)}?" if close else "`napari-tcgn models info` lists the panel."
+            raise DataError(f"Gene {gene!r} is not among the {adata.n_vars} genes of the model.", hint)
+
+
+def _draw(adata: AnnData, genes: Sequence[str], ncols: int | None) -> Figure:
+    # The object interface only: pyplot would touch the backend and the figures of the calling program.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    section = _Section(adata)
+    panels = len(genes) + 1
+    columns = min(panels, ncols if ncols is not None else 4)
+    rows = math.ceil(panels / columns)
+    left, right, bottom, top = section.limits
+    height = PANEL_INCHES * float(np.clip((bottom - top) / (right - left), 0.4, 2.5))
+    figure = Figure(figsize=(columns * (PANEL_INCHES + 0.5), rows * (height + 0.6)), layout="compressed")
+    FigureCanvasAgg(figure)
+    axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in axes[panels:]:
+        spare.set_axis_off()
+
+    section.draw_picture(axes[0], alpha=1.0)
+    axes[0].set_title(f"{section.name} · H&E", fontsize=10)
+    section.draw_scale_bar(axes[0])
+    for axis, gene in zip(axes[1:panels], genes, strict=True):
+        section.draw_picture(axis, alpha=0.35)
+        section.draw_gene(axis, gene)
+        section.draw_scale_bar(axis)
+    return figure
+
+
+class _Section:
+    """Reads what a panel needs from AnnData; everything is drawn in µm."""
+
+    def __init__(self, adata: AnnData) -> None:
+        self.adata = adata
+        self.name, library = next(iter(adata.uns["spatial"].items()))
+        scales = library["scalefactors"]
+        self.mpp = float(json.loads(adata.uns[UNS_KEY]["run_record"])["mpp"])
+        self.unit = str(adata.uns[UNS_KEY]["output_scale"]) or "model output"
+        self.picture = library["images"]["hires"]
+        self.picture_um = self.mpp / float(scales["tissue_hires_scalef"])  # µm per px of the picture
+        self.diameter = float(scales["spot_diameter_fullres"]) * self.mpp
+        self.centres = np.asarray(adata.obsm["spatial"], dtype=np.float64) * self.mpp  # [n, 2] (x, y) in µm
+        margin = 1.5 * self.diameter
+        (x0, y0), (x1, y1) = self.centres.min(axis=0) - margin, self.centres.max(axis=0) + margin
+        self.limits = (x0, x1, y1, y0)  # left, right, bottom, top: y runs down
+
+    def draw_picture(self, axis: Axes, alpha: float) -> None:
+        height, width = self.picture.shape[:2]
+        extent = (0, width * self.picture_um, height * self.picture_um, 0)
+        axis.imshow(self.picture, extent=extent, alpha=alpha, interpolation="antialiased")
+        left, right, bottom, top = self.limits
+        axis.set_xlim(left, right)
+        axis.set_ylim(bottom, top)
+        axis.set_xticks([])
+        axis.set_yticks([])
+
+    def draw_gene(self, axis: Axes, gene: str) -> None:
+        from matplotlib.collections import EllipseCollection
+
+        index = self.adata.var_names.get_loc(gene)
+        values: NDArray[np.float32] = np.asarray(self.adata.X)[:, index]
+        size = np.full(len(values), self.diameter)
+        discs = EllipseCollection(
+            size, size, np.zeros_like(size), units="xy", offsets=self.centres, offset_transform=axis.transData
+        )
+        discs.set_array(values)
+        low, high = np.percentile(values, [1, 99])
+        discs.set_clim(float(low), float(high))
+        discs.set_cmap("viridis")
+        axis.add_collection(discs, autolim=False)
+        colours = axis.figure.colorbar(discs, cax=axis.inset_axes((1.02, 0.0, 0.04, 1.0)))  # as high as the map
+        colours.set_label(self.unit, fontsize=7)
+        colours.ax.tick_params(labelsize=7)
+        axis.set_title(f"{gene} · {_trust(self.adata.var.loc[gene])}", fontsize=10)
+
+    def draw_scale_bar(self, axis: Axes) -> None:
+        left, right, bottom, top = self.limits
+        length = round_length((right - left) / 4)
+        x, y = left + 0.05 * (right - left), bottom - 0.05 * (bottom - top)
+        axis.plot([x, x + length], [y, y], color="black", linewidth=3, solid_capstyle="butt")
+        label = f"{length / 1000:g} mm" if length >= 1000 else f"{length:g} µm"
+        axis.annotate(
+            label, (x + length / 2, y), xytext=(0, 4), textcoords="offset points", ha="center", va="bottom", fontsize=8
+        )
+
+
+def _trust(row: Any) -> str:
+    """Say in a title how far a gene held up on sections that the model had not seen."""
+    if "held_out_pcc" not in row or np.isnan(row["held_out_pcc"]):
+        return "held-out PCC unknown"
+    text = f"held-out PCC {row['held_out_pcc']:.2f}"
+    low, high = row.get("held_out_pcc_low", np.nan), row.get("held_out_pcc_high", np.nan)
+    return text if np.isnan(low) or np.isnan(high) else f"{text} [{low:.2f}, {high:.2f}]"
+
+
+def round_length(longest: float) -> float:
+    """Return the largest of 1, 2 or 5 times a power of ten that is not longer than `longest`."""
+    power = 10.0 ** math.floor(math.log10(longest))
+    return max(step * power for step in (1, 2, 5) if step * power <= longest * (1 + 1e-9))

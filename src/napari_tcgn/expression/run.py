@@ -1,0 +1,71 @@
+"""From a slide and spots to AnnData in one call: the headless twin of the dock's Run button."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import replace
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from napari_tcgn.expression.build import to_anndata
+from napari_tcgn.model.card import Predictor
+from napari_tcgn.predict import Progress, choose_device, run
+from napari_tcgn.settings import PredictSettings
+from napari_tcgn.slide.base import Slide, require_mpp
+from napari_tcgn.spots.table import Spots
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+
+def predict(
+    slide: Slide,
+    spots: Spots,
+    model: str | PathLike[str] | Predictor | None = None,
+    settings: PredictSettings | None = None,
+) -> Generator[Progress, None, AnnData]:
+    """Predict the expression of every spot of a slide.
+
+    Parameters
+    ----------
+    slide : Slide
+        With known µm per px.
+    spots : Spots
+    model : str, path or Predictor, optional
+        Name of a registered model, path of a model folder or checkpoint, or a loaded model;
+        None takes `settings.model`.
+    settings : PredictSettings, optional
+
+    Yields
+    ------
+    Progress
+        Stages "load model", "read slide" and "predict"; after closing the generator the `prediction` of the
+        last step holds what is done and goes through `to_anndata`.
+
+    Returns
+    -------
+    anndata.AnnData
+
+    Raises
+    ------
+    TcgnError
+        As `napari_tcgn.predict.run`, `choose_device` and `load_model` do.
+
+    Examples
+    --------
+    >>> adata = run_to_end(predict(slide, spots, "tcgn-tiny-her2st"))  # doctest: +SKIP
+    """
+    settings = settings if settings is not None else PredictSettings()
+    require_mpp(slide)  # refuse before a model is loaded for nothing
+    yield Progress("load model", 0, 1)
+    if model is None or isinstance(model, str | PathLike):
+        from napari_tcgn.model.registry import load_model
+
+        settings = replace(settings, model=str(model)) if model is not None else settings
+        predictor = load_model(settings.model, choose_device(settings.device))
+    else:
+        predictor = model
+        settings = replace(settings, model=predictor.card.name)
+    yield Progress("load model", 1, 1)
+    prediction = yield from run(slide, spots, predictor, settings)
+    return to_anndata(prediction)

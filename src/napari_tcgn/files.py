@@ -1,0 +1,66 @@
+"""Files that are written whole or not at all, and their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_tcgn.errors import OutputError
+
+
+def check_target(path: Path, overwrite: bool = False) -> None:
+    """Refuse a target that cannot be written, before any work is done for it.
+
+    Raises
+    ------
+    OutputError
+        If `path` exists and may not be replaced, is a folder, or its folder is missing or read-only.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder.", "Name a file in it.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists already.", "Choose another name or allow overwriting (--overwrite).")
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder {path.parent} does not exist.", "Create it or choose another one.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"The folder {path.parent} cannot be written to.", "Choose another one.")
+
+
+@contextmanager
+def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it to `path` when the block ends without an error.
+
+    Raises
+    ------
+    OutputError
+        If `path` may not or cannot be written.
+    """
+    path = Path(path)
+    check_target(path, overwrite)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}.", "Choose another folder.") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes private files; a result is as readable as any other file of the user.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}.", "Free space or choose another folder.") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as hex."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

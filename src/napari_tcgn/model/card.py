@@ -1,0 +1,189 @@
+"""What a model says of itself: everything needed to run it and to judge what it predicts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import ModelError
+
+Orientation = Literal["upright", "transposed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """The JSON file beside a model's weights.
+
+    Attributes
+    ----------
+    name, version : str
+    architecture : dict
+        {"family": "tcgn", "size": "tiny", …}: what `load_model` needs to build the network.
+    genes : list of str
+        Output order.
+    gene_ids : list of str
+        Ensembl ids in the same order, "" where unknown; empty: none known.
+    organism, tissue : str
+    patch_um : float
+        Side of the square of tissue that one patch covers.
+    input_px : int
+        Side of the network's input; patches are resized to it on the device.
+    orientation : {"upright", "transposed"}
+        "upright": tensor axes are channel, image row, image column. "transposed": channel, column, row
+        (the published TCGN checkpoints, spec quirk 16).
+    mean, std : list of 3 floats
+        Normalisation of RGB / 255.
+    output_scale : str
+        For people and for matching measured data, e.g. "log10(1 + 1e4 * count / panel total)".
+    training : dict
+        data, licence, citation, recipe, date, device.
+    domain : dict
+        Training statistics for the out-of-domain warning, e.g. {"mpp": [0.688, 0.688], "rgb_mean": […]}.
+    metrics : dict
+        {"protocol": str, "n_spots": int, "pcc": [float | None per gene], "pcc_low": […], "pcc_high": […],
+        "median_pcc": float, …}: held-out figures, None where unknown; empty for a model never evaluated.
+    weights : str
+        File name of the weights beside the card.
+    sha256 : str
+        Of the weights file.
+    licence, citation : str
+    caveats : list of str
+        Sentences that the user must be able to see.
+    """
+
+    name: str
+    version: str
+    architecture: dict[str, Any]
+    genes: list[str]
+    patch_um: float
+    organism: str = "Homo sapiens"
+    tissue: str = ""
+    gene_ids: list[str] = field(default_factory=list)
+    input_px: int = 224
+    orientation: Orientation = "upright"
+    mean: list[float] = field(default_factory=lambda: [0.485, 0.456, 0.406])
+    std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
+    output_scale: str = ""
+    training: dict[str, Any] = field(default_factory=dict)
+    domain: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Any] = field(default_factory=dict)
+    weights: str = ""
+    sha256: str = ""
+    licence: str = ""
+    citation: str = ""
+    caveats: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        def require(condition: bool, problem: str, mend: str) -> None:
+            if not condition:
+                raise ModelError(f"Model card {self.name!r}: {problem}", mend)
+
+        require(len(self.genes) > 0, "it names no genes.", "List the genes in output order.")
+        require(len(set(self.genes)) == len(self.genes), "a gene is named twice.", "Name every gene once.")
+        require(self.patch_um > 0, f"patch_um is {self.patch_um}.", "Give the patch's side in µm.")
+        require(
+            self.orientation in ("upright", "transposed"),
+            f"orientation is {self.orientation!r}.",
+            "Say upright or transposed.",
+        )
+        require(
+            len(self.mean) == 3 and len(self.std) == 3 and min(self.std) > 0,
+            "mean and std must be three numbers, std positive.",
+            "Give the normalisation of R, G and B.",
+        )
+        for key in ("pcc", "pcc_low", "pcc_high"):
+            found = len(self.metrics.get(key, self.genes))
+            require(
+                found == len(self.genes),
+                f"metrics[{key!r}] has {found} entries for {len(self.genes)} genes.",
+                "Give one per gene.",
+            )
+
+    def gene_metric(self, key: str) -> NDArray[np.float64]:
+        """Return a per-gene metric (float64 [genes]), NaN where the card has none."""
+        values = self.metrics.get(key)
+        if values is None:
+            return np.full(len(self.genes), np.nan)
+        return np.array([np.nan if v is None else float(v) for v in values])
+
+    def to_json(self) -> str:
+        """Return the card as indented JSON."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str, source: str = "card") -> ModelCard:
+        """Parse a card.
+
+        Raises
+        ------
+        ModelError
+            If the text is not JSON, lacks a required entry or has an unknown one.
+        """
+        try:
+            raw = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ModelError(
+                f"Model card {source} is not JSON: {error}.", "Restore the card.json of the model."
+            ) from error
+        if not isinstance(raw, dict):
+            raise ModelError(f"Model card {source} is not a JSON object.", "Restore the card.json of the model.")
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(raw) - known)
+        missing = sorted({"name", "version", "architecture", "genes", "patch_um"} - set(raw))
+        if unknown or missing:
+            raise ModelError(
+                f"Model card {source}: unknown entries {unknown}, missing entries {missing}.",
+                f"The entries are {sorted(known)}.",
+            )
+        return cls(**raw)
+
+    @classmethod
+    def read(cls, path: Path) -> ModelCard:
+        """Read `card.json`.
+
+        Raises
+        ------
+        ModelError
+            If the file is missing, unreadable or not a card.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(
+                f"Model card {path} cannot be read: {error}.", "Keep card.json beside the weights."
+            ) from error
+        return cls.from_json(text, str(path))
+
+
+class Predictor(Protocol):
+    """Anything that predicts expression from patches.
+
+    Attributes
+    ----------
+    card : ModelCard
+    device : str
+        "cpu", "cuda:0", … of the run record.
+    """
+
+    card: ModelCard
+    device: str
+
+    def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict a batch.
+
+        Parameters
+        ----------
+        patches : uint8 [B, H, W, 3]
+            Upright RGB patches, each covering `card.patch_um`; any H = W (resized on the device).
+
+        Returns
+        -------
+        float32 [B, genes]
+            On `card.output_scale`; never depends on which patches share the batch.
+        """
+        ...

@@ -1,0 +1,81 @@
+"""A TCGN with its card, ready to predict from patches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import CheckpointError, ModelError
+from napari_tcgn.files import sha256_of
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model.prepare import prepare_patches
+from napari_tcgn.model.tcgn import TCGN
+from napari_tcgn.model.weights import CARD_NAME, load_into, read_checkpoint
+
+
+class TCGNPredictor:
+    """Predict expression with a TCGN (see `Predictor`).
+
+    Parameters
+    ----------
+    net : TCGN
+    card : ModelCard
+    device : str
+        "cpu", "cuda", "cuda:1", "mps".
+    """
+
+    def __init__(self, net: TCGN, card: ModelCard, device: str = "cpu") -> None:
+        self.card = card
+        self.device = device
+        self.net = net.to(device).eval()
+
+    def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict uint8 patches [B, H, W, 3] as float32 [B, genes] on the card's output scale."""
+        with torch.inference_mode():
+            batch = torch.from_numpy(np.ascontiguousarray(patches)).to(self.device, non_blocking=True)
+            values: NDArray[np.float32] = self.net(prepare_patches(batch, self.card)).float().cpu().numpy()
+        return values
+
+
+def build_net(card: ModelCard) -> TCGN:
+    """Build the network a card describes, with fresh weights.
+
+    Raises
+    ------
+    ModelError
+        If the architecture is not a TCGN.
+    """
+    family = card.architecture.get("family")
+    if family != "tcgn":
+        raise ModelError(
+            f"Model {card.name!r} is of the family {family!r}, which is not known here.",
+            "Install the package that provides it, or use a TCGN.",
+        )
+    return TCGN(num_classes=len(card.genes), size=card.architecture.get("size", "tiny"))
+
+
+def load_folder(folder: Path, device: str = "cpu") -> TCGNPredictor:
+    """Load a model folder: `card.json` and the weights it names.
+
+    Raises
+    ------
+    ModelError
+        If the card is missing or wrong.
+    CheckpointError
+        If the weights are missing, do not have the card's SHA-256, or do not fit.
+    """
+    card = ModelCard.read(Path(folder) / CARD_NAME)
+    weights = Path(folder) / card.weights
+    if not card.weights or not weights.is_file():
+        raise CheckpointError(f"The weights {weights} of model {card.name!r} are missing.", "Restore the file.")
+    if card.sha256 and (found := sha256_of(weights)) != card.sha256:
+        raise CheckpointError(
+            f"{weights} has SHA-256 {found[:12]}…, its card says {card.sha256[:12]}…: the file was changed or damaged.",
+            "Restore the weights that belong to the card.",
+        )
+    net = build_net(card)
+    load_into(net, read_checkpoint(weights), str(weights))
+    return TCGNPredictor(net, card, device)

@@ -1,0 +1,102 @@
+"""Where models come from: bundled ones, the user's own folder, and other packages.
+
+Another package offers a model through an entry point of the group `napari_tcgn.models`: an object with
+`card: ModelCard` and `load(device: str) -> Predictor`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from napari_tcgn.errors import ModelError
+from napari_tcgn.model.card import ModelCard, Predictor
+
+BUNDLED = Path(__file__).parent / "bundled"
+ENTRY_POINT_GROUP = "napari_tcgn.models"
+
+
+def user_models_folder() -> Path:
+    """Return the folder whose subfolders are the user's own models (it need not exist)."""
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("napari-tcgn", appauthor=False)) / "models"
+
+
+def _folders() -> dict[str, Path]:
+    """Model folders by model name; the user's own hide bundled ones of the same name."""
+    found = {}
+    for root in (BUNDLED, user_models_folder()):
+        for card in sorted(root.glob("*/card.json")):
+            found[card.parent.name] = card.parent
+    return found
+
+
+def _from_packages() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+
+
+def list_models() -> list[ModelCard]:
+    """Return the cards of all models that can be loaded by name, bundled ones first.
+
+    Raises
+    ------
+    ModelError
+        If a model's card is broken.
+    """
+    cards = [ModelCard.read(folder / "card.json") for folder in _folders().values()]
+    return cards + [entry.load().card for entry in _from_packages().values()]
+
+
+def load_model(name_or_path: str | Path, device: str = "cpu") -> Predictor:
+    """Load a model by name or from a folder or checkpoint with a `card.json` beside it.
+
+    Parameters
+    ----------
+    name_or_path : str or pathlib.Path
+    device : str
+        "cpu", "cuda", "cuda:0", "mps"; see `predict.choose_device` for "auto".
+
+    Raises
+    ------
+    ModelError
+        If there is no such model or its card is missing.
+    CheckpointError
+        If the weights are damaged, unsafe or do not fit.
+    """
+    from napari_tcgn.model.predictor import load_folder
+
+    folders, packages = _folders(), _from_packages()
+    name = str(name_or_path)
+    if name in folders:
+        return load_folder(folders[name], device)
+    if name in packages:
+        predictor: Predictor = packages[name].load().load(device)
+        return predictor
+    path = Path(name_or_path)
+    if path.is_dir():
+        return load_folder(path, device)
+    if path.is_file():
+        return _load_checkpoint(path, device)
+    raise ModelError(
+        f"There is no model {name!r}.",
+        f"Give the folder of a model, or one of: {', '.join([*folders, *packages]) or 'none is installed'}.",
+    )
+
+
+def _load_checkpoint(path: Path, device: str) -> Predictor:
+    """Load a single weights file with the card that lies beside it."""
+    from napari_tcgn.model.predictor import TCGNPredictor, build_net
+    from napari_tcgn.model.weights import load_into, read_checkpoint
+
+    card_path = path.parent / "card.json"
+    if not card_path.is_file():
+        raise ModelError(
+            f"The checkpoint {path} has no card.json beside it, so its genes, patch size and scale are unknown.",
+            "Write a card.json for it (docs/models.md shows one), or load a model folder.",
+        )
+    card = ModelCard.read(card_path)
+    state = read_checkpoint(path)
+    net = build_net(card)
+    load_into(net, state, str(path))
+    return TCGNPredictor(net, card, device)

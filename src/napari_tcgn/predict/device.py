@@ -1,0 +1,75 @@
+"""Which device a model runs on, how many patches it takes at once, and when its memory is full."""
+
+from __future__ import annotations
+
+import gc
+
+from napari_tcgn.errors import DeviceError
+
+# On a CPU batches of 8 are the fastest (larger ones leave the cache) and keep cancelling quick.
+BATCH_SIZES = {"cuda": 64, "mps": 32, "cpu": 8}
+
+
+def choose_device(name: str = "auto") -> str:
+    """Return the torch device to run on.
+
+    Parameters
+    ----------
+    name : {"auto", "cuda", "mps", "cpu"}
+        "auto" takes CUDA, else MPS, else the CPU. A CUDA device may be numbered ("cuda:1").
+
+    Raises
+    ------
+    DeviceError
+        If the asked-for device is absent or the name is unknown.
+    """
+    import torch
+
+    kind = name.partition(":")[0]
+    if kind not in ("auto", *BATCH_SIZES):
+        raise DeviceError(f"There is no device called {name!r}.", "Choose auto, cuda, mps or cpu.")
+    if kind in ("auto", "cuda") and torch.cuda.is_available():
+        return name if kind == "cuda" else "cuda"
+    if kind in ("auto", "mps") and torch.backends.mps.is_available():
+        return "mps"
+    if kind in ("auto", "cpu"):
+        return "cpu"
+    if kind == "cuda":
+        built = (
+            "this PyTorch has no CUDA support" if torch.version.cuda is None else "PyTorch finds no usable NVIDIA GPU"
+        )
+        raise DeviceError(
+            f"Device {name!r} is absent: {built}.",
+            "Install the CUDA build of PyTorch and a driver that fits it, or choose --device cpu.",
+        )
+    raise DeviceError(
+        "Device 'mps' is absent: it needs a Mac with Apple silicon and macOS 12.3 or newer.",
+        "Choose --device auto or cpu.",
+    )
+
+
+def default_batch_size(device: str) -> int:
+    """Return how many patches one model call takes on a device ("cuda:0", "mps", "cpu" …)."""
+    return BATCH_SIZES.get(device.partition(":")[0], BATCH_SIZES["cpu"])
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the device or the host has no memory left."""
+    import torch
+
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    # The CPU and MPS allocators raise a plain RuntimeError that only its words tell apart.
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def free_memory(device: str) -> None:
+    """Give unused memory back to the device, after it has run out."""
+    import torch
+
+    gc.collect()
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    elif device.startswith("mps"):
+        torch.mps.empty_cache()

@@ -1,0 +1,255 @@
+"""The engine: reads patches ahead in threads, runs the model, yields progress and the live result."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from threading import Event
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DeviceError, ModelError, SpotsError
+from napari_tcgn.model.card import ModelCard, Predictor
+from napari_tcgn.predict.device import default_batch_size, free_memory, is_out_of_memory
+from napari_tcgn.predict.patches import choose_level, cut_batch, level_side_px, patch_side_px
+from napari_tcgn.predict.progress import Prediction, Progress
+from napari_tcgn.predict.record import start_record
+from napari_tcgn.settings import PredictSettings
+from napari_tcgn.slide import thumbnail
+from napari_tcgn.slide.base import Slide, require_mpp
+from napari_tcgn.spots import check_on_slide
+from napari_tcgn.spots.table import Spots
+
+THUMBNAIL_SIDE = 2000  # px, as the "hires" image of Visium
+MAX_BATCH_BYTES = 256 * 2**20  # of one batch of patches in host memory
+RATE_SECONDS = 10.0  # the rate is measured over the latest ones: the first model calls are slow
+
+Step = TypeVar("Step")
+Result = TypeVar("Result")
+
+
+def run(
+    slide: Slide, spots: Spots, predictor: Predictor, settings: PredictSettings | None = None
+) -> Generator[Progress, None, Prediction]:
+    """Predict the expression of every spot.
+
+    Closing the generator (cancel) stops the reading threads; the `Prediction` of the last step then stays
+    usable and says what is done. When memory runs out the batch is halved and the run goes on.
+
+    Parameters
+    ----------
+    slide : Slide
+        With known µm per px; must stay open until the generator has ended.
+    spots : Spots
+        At least one; their order is the order of the result.
+    predictor : Predictor
+    settings : PredictSettings, optional
+        `batch_size` and `read_threads` are used; model and device are those of `predictor`.
+
+    Yields
+    ------
+    Progress
+        First of stage "read slide", then one "predict" step after every model call.
+
+    Returns
+    -------
+    Prediction
+
+    Raises
+    ------
+    PixelSizeUnknownError, SlideError, SpotsError
+        Before any work, if slide and spots cannot be used.
+    DeviceError
+        If not even a single patch fits into memory.
+    ModelError
+        If the model's output has another shape than its card says, or is not finite.
+    """
+    settings = settings if settings is not None else PredictSettings()
+    card = predictor.card
+    side = patch_side_px(card, require_mpp(slide))
+    if len(spots) == 0:
+        raise SpotsError(
+            "There is no spot to predict.", "Lay spots on tissue: lower the tissue threshold or widen the region."
+        )
+    check_on_slide(spots, slide)
+    level = choose_level(slide, side, card.input_px)
+    level_side = level_side_px(slide, side, level)
+    batch_size = settings.batch_size if settings.batch_size is not None else default_batch_size(predictor.device)
+    batch_size = max(1, min(batch_size, MAX_BATCH_BYTES // (3 * level_side**2)))
+
+    yield Progress("read slide", 0, 1)
+    prediction = _empty_prediction(slide, spots, predictor)
+    prediction.record = start_record(slide, spots, card, settings, predictor.device, batch_size)
+    prediction.record["patch"] = {"um": card.patch_um, "side_px": side, "level": level, "level_side_px": level_side}
+    yield Progress("read slide", 1, 1, prediction=prediction)
+
+    clock = _Clock(len(spots))
+    with closing(_read_ahead(slide, spots, side, level, batch_size, settings.read_threads)) as batches:
+        for indices, patches in batches:
+            start = 0
+            while start < len(indices):
+                new = indices[start : start + batch_size]
+                values = _try_predict(predictor, patches[start : start + batch_size])
+                if values is None:
+                    batch_size = _halve(len(new), predictor)
+                    prediction.record["batch_size"] = batch_size
+                    continue
+                _check_values(values, spots, new, card)
+                prediction.values[new] = values
+                prediction.done[new] = True
+                start += len(new)
+                clock.count(len(new))
+                clock.note(prediction.record)
+                yield Progress("predict", clock.done, clock.total, clock.rate, clock.eta, prediction, new)
+    return prediction
+
+
+def run_to_end(steps: Generator[Step, None, Result], on_progress: Callable[[Step], object] | None = None) -> Result:
+    """Run a generator of steps to its end and return its result.
+
+    Parameters
+    ----------
+    steps : generator
+        For example of `run` or of `napari_tcgn.expression.predict`.
+    on_progress : callable, optional
+        Called with every step; if it raises, the generator is closed and the error goes on.
+    """
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            if on_progress is not None:
+                on_progress(step)
+
+
+def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor) -> Prediction:
+    picture, scale = thumbnail(slide, THUMBNAIL_SIDE)
+    return Prediction(
+        values=np.full((len(spots), len(predictor.card.genes)), np.nan, dtype=np.float32),
+        done=np.zeros(len(spots), dtype=bool),
+        spots=spots,
+        card=predictor.card,
+        library_id=slide.name,
+        mpp=require_mpp(slide),
+        thumbnail=picture,
+        thumbnail_scale=scale,
+    )
+
+
+def _read_ahead(
+    slide: Slide, spots: Spots, side: int, level: int, batch_size: int, threads: int
+) -> Generator[tuple[NDArray[np.intp], NDArray[np.uint8]], None, None]:
+    """Yield (spot indices [B], patches uint8 [B, n, n, 3]), read by threads a few batches ahead.
+
+    At most `threads + 1` batches are held, however many spots there are. Closing the iterator waits for no
+    more than the one patch that each thread is reading.
+    """
+    order = _reading_order(spots, side)
+    todo = iter(np.split(order, range(batch_size, len(order), batch_size)))
+    stop = Event()
+    waiting: deque[tuple[NDArray[np.intp], Future[NDArray[np.uint8]]]] = deque()
+    readers = ThreadPoolExecutor(threads, thread_name_prefix="napari-tcgn-read")
+
+    def submit_next() -> None:
+        indices = next(todo, None)
+        if indices is not None:
+            x, y = spots.x[indices], spots.y[indices]
+            waiting.append((indices, readers.submit(cut_batch, slide, x, y, side, level, stop)))
+
+    try:
+        for _ in range(threads + 1):
+            submit_next()
+        while waiting:
+            indices, future = waiting.popleft()
+            patches = future.result()
+            submit_next()
+            yield indices, patches
+    finally:
+        stop.set()
+        readers.shutdown(wait=True, cancel_futures=True)
+
+
+def _reading_order(spots: Spots, side: int) -> NDArray[np.intp]:
+    """Order spots in horizontal bands of the slide, so that patches that share tiles are read together."""
+    band = np.floor(spots.y / (4 * side))
+    return np.lexsort((spots.y, spots.x, band))
+
+
+def _try_predict(predictor: Predictor, patches: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    """Return the prediction of a batch (float32 [B, genes]), or None if memory ran out."""
+    try:
+        return predictor.predict(patches)
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            return None
+        raise
+
+
+def _halve(tried: int, predictor: Predictor) -> int:
+    """Return half of the batch that did not fit, once the memory it left behind is freed."""
+    free_memory(predictor.device)
+    if tried == 1:
+        raise DeviceError(
+            f"The memory of device {predictor.device!r} is full: not even one patch fits beside model "
+            f"{predictor.card.name!r}.",
+            "Close other programs that use it, or choose --device cpu.",
+        )
+    return tried // 2
+
+
+def _check_values(values: NDArray[np.float32], spots: Spots, new: NDArray[np.intp], card: ModelCard) -> None:
+    expected = (len(new), len(card.genes))
+    if values.shape != expected:
+        raise ModelError(
+            f"Model {card.name!r} returned an array of shape {values.shape} where its card promises {expected}.",
+            "Use the card that belongs to these weights.",
+        )
+    bad = ~np.isfinite(values).all(axis=1)
+    if bad.any():
+        raise ModelError(
+            f"Model {card.name!r} predicts values that are not finite at spot {str(spots.ids[new][bad][0])!r}.",
+            "Check the model's weights and normalisation.",
+        )
+
+
+class _Clock:
+    """Counts finished spots and estimates rate and remaining time from the latest steps."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+        self._start = time.perf_counter()
+        self._latest = deque([(self._start, 0)])  # (time, spots done) of the latest steps
+
+    def count(self, new: int) -> None:
+        self.done += new
+        now = time.perf_counter()
+        self._latest.append((now, self.done))
+        while len(self._latest) > 2 and self._latest[0][0] < now - RATE_SECONDS:
+            self._latest.popleft()
+
+    @property
+    def rate(self) -> float:
+        """Spots per second over the latest steps."""
+        (earlier, done_then), (now, done_now) = self._latest[0], self._latest[-1]
+        return (done_now - done_then) / max(now - earlier, 1e-9)
+
+    @property
+    def eta(self) -> float:
+        """Seconds left at the present rate."""
+        return (self.total - self.done) / self.rate
+
+    def note(self, record: dict[str, Any]) -> None:
+        """Bring the counts of a run record up to date, so that a cancelled run has them too."""
+        seconds = time.perf_counter() - self._start
+        record["seconds"] = round(seconds, 3)
+        record["spots_per_second"] = round(self.done / max(seconds, 1e-9), 2)
+        record["spots_done"] = self.done
+        record["partial"] = self.done < self.total

@@ -1,0 +1,140 @@
+"""The square of tissue around a spot: its size in px, the level it is read from, its pixels."""
+
+from __future__ import annotations
+
+import math
+from threading import Event
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SlideError
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.slide.base import Slide, level_downsamples
+
+# Outside this range the µm per pixel is wrong far more often than the slide is unusual.
+MIN_PATCH_PX = 8
+MAX_PATCH_PX = 4096
+
+
+def patch_side_px(card: ModelCard, mpp: float) -> int:
+    """Return the side of a model's patch in full-resolution px of a slide.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Says how many µm of tissue a patch covers.
+    mpp : float
+        µm per full-resolution px.
+
+    Raises
+    ------
+    SlideError
+        If the patch would have fewer than 8 px.
+    """
+    side = round(card.patch_um / mpp)
+    if side < MIN_PATCH_PX:
+        raise SlideError(
+            f"A patch of model {card.name!r} covers {card.patch_um:g} µm, only {side} px at {mpp:g} µm per pixel.",
+            "Check the µm per pixel (--mpp) or use a slide of higher resolution.",
+        )
+    return side
+
+
+def choose_level(slide: Slide, side: int, input_px: int) -> int:
+    """Return the coarsest level at which a patch still has at least as many px as the network's input.
+
+    Parameters
+    ----------
+    slide : Slide
+    side : int
+        Side of the patch in full-resolution px.
+    input_px : int
+        Side of the network's input; a patch that is smaller than this at level 0 is read from level 0.
+
+    Raises
+    ------
+    SlideError
+        If a patch has more than 4096 px a side even at the chosen level.
+    """
+    level = 0
+    for candidate, downsample in enumerate(level_downsamples(slide)):
+        if side / downsample >= input_px:
+            level = candidate
+    found = level_side_px(slide, side, level)
+    if found > MAX_PATCH_PX:
+        raise SlideError(
+            f"A patch is {side} px wide on slide {slide.name!r} ({found} px at level {level}): too many to read.",
+            "Check the µm per pixel (--mpp), or save the slide with coarser pyramid levels.",
+        )
+    return level
+
+
+def level_side_px(slide: Slide, side: int, level: int) -> int:
+    """Return the side of a patch in px of `level`, from its `side` in full-resolution px."""
+    return max(1, round(side / level_downsamples(slide)[level]))
+
+
+def cut_patch(slide: Slide, x: float, y: float, side: int, level: int = 0) -> NDArray[np.uint8]:
+    """Cut the patch around a spot; the pixel under the spot is at index ``[n // 2, n // 2]``.
+
+    Parameters
+    ----------
+    slide : Slide
+    x, y : float
+        Centre of the spot in full-resolution px.
+    side : int
+        Side of the patch in full-resolution px (see `patch_side_px`).
+    level : int
+        Level to read from (see `choose_level`).
+
+    Returns
+    -------
+    uint8 [n, n, 3]
+        Upright RGB; n is `side` at level 0 and the same tissue in coarser px at other levels.
+        What lies outside the image is white.
+    """
+    downsample = level_downsamples(slide)[level]
+    n = level_side_px(slide, side, level)
+    column = math.floor(x / downsample) - n // 2
+    row = math.floor(y / downsample) - n // 2
+    return slide.read_region(column, row, n, n, level)
+
+
+def cut_batch(
+    slide: Slide, x: NDArray[np.float64], y: NDArray[np.float64], side: int, level: int, stop: Event
+) -> NDArray[np.uint8]:
+    """Cut the patches of several spots; gives up between two patches once `stop` is set.
+
+    Returns
+    -------
+    uint8 [B, n, n, 3]
+        Unfilled where `stop` came first (the caller has stopped listening then).
+    """
+    n = level_side_px(slide, side, level)
+    patches = np.empty((len(x), n, n, 3), dtype=np.uint8)
+    for i, (spot_x, spot_y) in enumerate(zip(x, y, strict=True)):
+        if stop.is_set():
+            break
+        patches[i] = cut_patch(slide, float(spot_x), float(spot_y), side, level)
+    return patches
+
+
+def leaves_image(
+    x: NDArray[np.float64], y: NDArray[np.float64], side: int, width: int, height: int
+) -> NDArray[np.bool_]:
+    """Mark the spots whose patch reaches over the edge of the image and is filled up with white.
+
+    Parameters
+    ----------
+    x, y : float64 [n]
+        Spot centres in full-resolution px.
+    side, width, height : int
+        Size of the patch and of the slide in full-resolution px.
+
+    Returns
+    -------
+    bool [n]
+    """
+    left, top = np.floor(x) - side // 2, np.floor(y) - side // 2
+    return (left < 0) | (top < 0) | (left + side > width) | (top + side > height)

@@ -1,0 +1,81 @@
+"""What the engine tells whoever runs it: a stage, a count, and the result so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.spots.table import Spots
+
+
+@dataclass(slots=True)
+class Prediction:
+    """Predicted expression of a slide's spots, complete or partial.
+
+    Attributes
+    ----------
+    values : float32 [spots, genes]
+        On the card's output scale; NaN where not yet predicted.
+    done : bool [spots]
+        Which spots are predicted.
+    spots : Spots
+    card : ModelCard
+    library_id : str
+        Name of the section (the slide's name).
+    mpp : float
+        µm per full-resolution px.
+    thumbnail : uint8 [h, w, 3]
+        Small picture of the slide for `uns["spatial"]`.
+    thumbnail_scale : float
+        Thumbnail px per full-resolution px.
+    record : dict
+        Run record: settings, model name and hash, device, versions, times, counts. JSON-able.
+    """
+
+    values: NDArray[np.float32]
+    done: NDArray[np.bool_]
+    spots: Spots
+    card: ModelCard
+    library_id: str
+    mpp: float
+    thumbnail: NDArray[np.uint8]
+    thumbnail_scale: float
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def partial(self) -> bool:
+        """Whether some spots are not predicted."""
+        return not bool(self.done.all())
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of a run.
+
+    Attributes
+    ----------
+    stage : str
+        "load model", "read slide", "predict" …, for people.
+    done, total : int
+        Spots (or other units of the stage) finished and in all.
+    rate : float or None
+        Units per second so far.
+    eta_seconds : float or None
+        Estimated time left.
+    prediction : Prediction or None
+        The live result: the same object in every step, filled in place between two yields.
+    new : int array or None
+        Indices of the spots that became done since the last step.
+    """
+
+    stage: str
+    done: int
+    total: int
+    rate: float | None = None
+    eta_seconds: float | None = None
+    prediction: Prediction | None = None
+    new: NDArray[np.intp] | None = None

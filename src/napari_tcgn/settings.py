@@ -1,0 +1,164 @@
+"""Every option of the project, once: the source of CLI, GUI, config file and run record."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from napari_tcgn.errors import SettingsError
+
+LayoutName = Literal["st", "visium", "square", "hex"]
+DeviceName = Literal["auto", "cuda", "mps", "cpu"]
+
+# Centre-to-centre distance and spot diameter in µm of the named layouts (10x Genomics; Ståhl et al. 2016).
+LAYOUTS: dict[str, tuple[float, float]] = {"st": (200.0, 100.0), "visium": (100.0, 55.0)}
+
+
+def _require(condition: bool, name: str, expected: str, found: object) -> None:
+    if not condition:
+        raise SettingsError(f"{name} must be {expected}, found {found!r}.", f"Give {name} such a value.")
+
+
+@dataclass(frozen=True, slots=True)
+class GridSettings:
+    """A grid of spots laid over a slide.
+
+    Attributes
+    ----------
+    layout : {"st", "visium", "square", "hex"}
+        Named array or a custom lattice.
+    pitch_um, diameter_um : float or None
+        Centre-to-centre distance and spot diameter in µm; None takes the layout's own.
+        The custom lattices need both.
+    origin_x_um, origin_y_um : float or None
+        Centre of spot (0, 0) from the slide's top left corner; None: half a pitch.
+    rotation_deg : float
+        Clockwise rotation of the lattice around its origin.
+    tissue_only : bool
+        Keep only spots whose disc is tissue to at least `min_tissue_fraction`.
+    min_tissue_fraction : float
+        Between 0 and 1.
+    """
+
+    layout: LayoutName = "st"
+    pitch_um: float | None = None
+    diameter_um: float | None = None
+    origin_x_um: float | None = None
+    origin_y_um: float | None = None
+    rotation_deg: float = 0.0
+    tissue_only: bool = True
+    min_tissue_fraction: float = 0.5
+
+    def __post_init__(self) -> None:
+        _require(self.layout in get_args(LayoutName), "layout", f"one of {get_args(LayoutName)}", self.layout)
+        for name in ("pitch_um", "diameter_um"):
+            value = getattr(self, name)
+            _require(value is not None or self.layout in LAYOUTS, name, "given for a custom lattice", value)
+            _require(value is None or (math.isfinite(value) and value > 0), name, "a positive number of µm", value)
+        for name in ("origin_x_um", "origin_y_um", "rotation_deg"):
+            value = getattr(self, name)
+            _require(value is None or math.isfinite(value), name, "a finite number", value)
+        _require(0 <= self.min_tissue_fraction <= 1, "min_tissue_fraction", "from 0 to 1", self.min_tissue_fraction)
+
+    @property
+    def pitch(self) -> float:
+        """Centre-to-centre distance in µm."""
+        return self.pitch_um if self.pitch_um is not None else LAYOUTS[self.layout][0]
+
+    @property
+    def diameter(self) -> float:
+        """Spot diameter in µm."""
+        return self.diameter_um if self.diameter_um is not None else LAYOUTS[self.layout][1]
+
+
+@dataclass(frozen=True, slots=True)
+class PredictSettings:
+    """How the engine runs a model over spots.
+
+    Attributes
+    ----------
+    model : str
+        Name of a registered model or path of a model folder or checkpoint.
+    device : {"auto", "cuda", "mps", "cpu"}
+        "auto" takes CUDA, else MPS, else the CPU.
+    batch_size : int or None
+        Patches per model call; None chooses by device.
+    read_threads : int
+        Threads that read and cut patches ahead of the model.
+    """
+
+    model: str = "tcgn-tiny-her2st"
+    device: DeviceName = "auto"
+    batch_size: int | None = None
+    read_threads: int = 2
+
+    def __post_init__(self) -> None:
+        _require(self.device in get_args(DeviceName), "device", f"one of {get_args(DeviceName)}", self.device)
+        _require(self.batch_size is None or self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
+        _require(self.read_threads >= 1, "read_threads", "at least 1", self.read_threads)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """How a model is trained; the defaults are the paper's recipe (Xiao et al. 2024).
+
+    Attributes
+    ----------
+    size : {"tiny", "xs", "small"}
+        Named size of TCGN.
+    epochs : int
+        79 for parity with the published training loop.
+    batch_size : int
+    optimiser : {"adam", "adamw"}
+    learning_rate, weight_decay : float
+    schedule : {"constant", "cosine"}
+        "cosine" warms up linearly over `warmup_epochs`, then falls to zero.
+    warmup_epochs : float
+    augment : bool
+        Random rotation and flips on the device.
+    precision : {"float32", "bf16"}
+        "bf16" trains under autocast: several times faster where the processor has bfloat16 products.
+    start_from_mean : bool
+        Start the output bias at the mean expression of the training spots instead of zero.
+    val_fraction : float
+        Share of the training spots of every section (spatial blocks) kept for choosing the epoch.
+    select_on_test : bool
+        The original protocol: choose the epoch on the held-out section; optimistic, recorded as such.
+    seed : int
+    device : {"auto", "cuda", "mps", "cpu"}
+    """
+
+    size: Literal["tiny", "xs", "small"] = "tiny"
+    epochs: int = 79
+    batch_size: int = 32
+    optimiser: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = 1e-5
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_epochs: float = 0.0
+    augment: bool = True
+    precision: Literal["float32", "bf16"] = "float32"
+    start_from_mean: bool = False
+    val_fraction: float = 0.15
+    select_on_test: bool = False
+    seed: int = 0
+    device: DeviceName = "auto"
+
+    def __post_init__(self) -> None:
+        _require(self.size in ("tiny", "xs", "small"), "size", "tiny, xs or small", self.size)
+        _require(self.optimiser in ("adam", "adamw"), "optimiser", "adam or adamw", self.optimiser)
+        _require(self.schedule in ("constant", "cosine"), "schedule", "constant or cosine", self.schedule)
+        _require(self.precision in ("float32", "bf16"), "precision", "float32 or bf16", self.precision)
+        _require(self.epochs >= 1, "epochs", "at least 1", self.epochs)
+        _require(self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
+        _require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
+        _require(self.weight_decay >= 0, "weight_decay", "zero or positive", self.weight_decay)
+        _require(self.warmup_epochs >= 0, "warmup_epochs", "zero or positive", self.warmup_epochs)
+        _require(0 < self.val_fraction < 0.9, "val_fraction", "between 0 and 0.9", self.val_fraction)
+        _require(self.device in get_args(DeviceName), "device", f"one of {get_args(DeviceName)}", self.device)
+
+
+def to_record(settings: Any) -> dict[str, Any]:
+    """Return a settings dataclass as a plain dict for a run record."""
+    return asdict(settings)

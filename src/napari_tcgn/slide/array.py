@@ -1,0 +1,64 @@
+"""A slide that is already an array: a napari layer, or pixels made by a script."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SlideError
+from napari_tcgn.slide.canvas import check_level, not_rgb, read_on_white, without_alpha
+from napari_tcgn.slide.mpp import UNKNOWN, checked_mpp
+
+
+class ArraySlide:
+    """A slide over an array or a list of arrays (NumPy, dask, zarr …).
+
+    Parameters
+    ----------
+    levels : array or sequence of arrays, uint8 [height, width, 3 or 4]
+        RGB or RGBA, finest level first. Only what is read is computed.
+    name : str
+    mpp : float or None
+        µm per pixel of level 0.
+
+    Raises
+    ------
+    SlideError
+        If a level is not RGB(A) of 8 bits, or the levels are not ordered from fine to coarse.
+    SettingsError
+        If `mpp` is not a positive number.
+    """
+
+    path: Path | None = None
+
+    def __init__(self, levels: Any, name: str = "slide", mpp: float | None = None) -> None:
+        self.name = name
+        self.mpp = checked_mpp(mpp)
+        self.mpp_source = UNKNOWN if mpp is None else "given"
+        # napari's MultiScaleData and plain lists are sequences; arrays of every library are not.
+        self._levels = tuple(levels) if isinstance(levels, Sequence) else (levels,)
+        if not self._levels:
+            raise SlideError(f"{name} has no level at all.", "Give at least one RGB array.")
+        for level in self._levels:
+            shape, dtype = tuple(getattr(level, "shape", ())), getattr(level, "dtype", None)
+            if len(shape) != 3 or shape[2] not in (3, 4) or dtype != np.uint8 or 0 in shape:
+                raise not_rgb(name, f"an array of shape {shape} and type {dtype}")
+        self.level_dimensions = tuple((int(level.shape[1]), int(level.shape[0])) for level in self._levels)
+        widths = [width for width, _ in self.level_dimensions]
+        if widths != sorted(widths, reverse=True):
+            raise SlideError(f"The levels of {name} have widths {widths}.", "Put the finest level first.")
+
+    def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
+        """Read a rectangle of one level; see `Slide.read_region`."""
+        size = check_level(level, self.level_dimensions)
+        pixels = self._levels[level]
+        return read_on_white(
+            lambda x0, y0, x1, y1: without_alpha(np.asarray(pixels[y0:y1, x0:x1])), (x, y, width, height), size
+        )
+
+    def close(self) -> None:
+        """Do nothing: the array belongs to whoever made it."""

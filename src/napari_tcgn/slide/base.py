@@ -1,0 +1,81 @@
+"""What every slide offers, whatever file or array stands behind it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import PixelSizeUnknownError
+
+
+@runtime_checkable
+class Slide(Protocol):
+    """A lazily read RGB image pyramid.
+
+    Attributes
+    ----------
+    name : str
+        Short name for layers and results (the file's stem).
+    path : pathlib.Path or None
+        The file; None for an array that was handed in.
+    mpp : float or None
+        µm per pixel of level 0; None when nothing says it.
+    mpp_source : str
+        Where `mpp` comes from, in words, for the run record ("given", "TIFF resolution tag", …).
+    level_dimensions : tuple of (width, height)
+        Size in px of every level, finest first.
+    """
+
+    name: str
+    path: Path | None
+    mpp: float | None
+    mpp_source: str
+    level_dimensions: tuple[tuple[int, int], ...]
+
+    def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
+        """Read a rectangle of one level; may be called from several threads.
+
+        Parameters
+        ----------
+        x, y : int
+            Left and top, in px of that `level` (may lie outside the image).
+        width, height : int
+            Size in px of that `level`.
+        level : int
+            0 is the finest.
+
+        Returns
+        -------
+        uint8 [height, width, 3]
+            RGB; what lies outside the image is white.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the file; a second call does nothing."""
+        ...
+
+
+def level_downsamples(slide: Slide) -> tuple[float, ...]:
+    """Width of level 0 over the width of each level."""
+    full = slide.level_dimensions[0][0]
+    return tuple(full / width for width, _ in slide.level_dimensions)
+
+
+def require_mpp(slide: Slide) -> float:
+    """Return the slide's µm per pixel.
+
+    Raises
+    ------
+    PixelSizeUnknownError
+        If the slide has none: it changes every prediction and is never guessed.
+    """
+    if slide.mpp is None:
+        raise PixelSizeUnknownError(
+            f"The µm per pixel of slide {slide.name!r} is unknown: its file does not say it.",
+            "Give it with --mpp (or in the dock's Slide section); her2st images of patients B to H have 0.688.",
+        )
+    return slide.mpp

@@ -1,0 +1,87 @@
+"""What every kind of slide shares: white outside the image, RGB of 8 bits, no transparency."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SlideError
+
+WHITE = 255
+
+
+def read_on_white(
+    read: Callable[[int, int, int, int], NDArray[np.uint8]],
+    box: tuple[int, int, int, int],
+    size: tuple[int, int],
+) -> NDArray[np.uint8]:
+    """Read the part of a rectangle that lies inside an image and lay it on white.
+
+    Parameters
+    ----------
+    read : callable (x0, y0, x1, y1) -> uint8 [y1 - y0, x1 - x0, 3]
+        Reads a rectangle that lies wholly inside; not called when nothing does.
+    box : (x, y, width, height)
+        What was asked for, in px; may lie outside.
+    size : (width, height)
+        Of the image in px.
+
+    Returns
+    -------
+    uint8 [height, width, 3]
+
+    Raises
+    ------
+    SlideError
+        If the rectangle is empty.
+    """
+    x, y, width, height = box
+    if width < 1 or height < 1:
+        raise SlideError(f"A region of {width} x {height} px was asked for.", "Ask for at least one pixel.")
+    x0, y0 = max(x, 0), max(y, 0)
+    x1, y1 = min(x + width, size[0]), min(y + height, size[1])
+    inside = x0 < x1 and y0 < y1
+    if inside and (x1 - x0, y1 - y0) == (width, height):
+        return np.ascontiguousarray(read(x0, y0, x1, y1))
+    canvas = np.full((height, width, 3), WHITE, dtype=np.uint8)
+    if inside:
+        canvas[y0 - y : y1 - y, x0 - x : x1 - x] = read(x0, y0, x1, y1)
+    return canvas
+
+
+def check_level(level: int, level_dimensions: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    """Return the size of a level, or say that there is none.
+
+    Raises
+    ------
+    SlideError
+        If the slide has no such level.
+    """
+    if not 0 <= level < len(level_dimensions):
+        raise SlideError(
+            f"Level {level} was asked for; the slide has levels 0 to {len(level_dimensions) - 1}.",
+            "Ask for one of these.",
+        )
+    return level_dimensions[level]
+
+
+def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay RGBA pixels (uint8 [h, w, 4]) on white; RGB pixels are returned as they are."""
+    if pixels.shape[-1] == 3:
+        return pixels
+    rgb, alpha = pixels[..., :3], pixels[..., 3:]
+    if (alpha == WHITE).all():
+        return rgb
+    weight = alpha.astype(np.uint16)
+    mixed: NDArray[np.uint8] = ((rgb * weight + WHITE * (WHITE - weight) + 127) // WHITE).astype(np.uint8)
+    return mixed
+
+
+def not_rgb(name: str, found: str) -> SlideError:
+    """Return the error for an image that is not RGB of 8 bits; `found` says what it is."""
+    return SlideError(
+        f"{name} is not an RGB image of 8 bits: found {found}.",
+        "Give an H&E image in colour, converted to 8-bit RGB (for instance with QuPath or Fiji).",
+    )

@@ -1,0 +1,116 @@
+"""Plain JPEG and PNG images, such as the sections of the her2st data."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from napari_tcgn.errors import SlideError
+from napari_tcgn.slide.canvas import check_level, not_rgb, read_on_white, without_alpha
+from napari_tcgn.slide.mpp import UNKNOWN, checked_mpp, mpp_from_dpi
+
+# Such an image is decoded whole: 3 bytes a pixel stay in memory, so this is 6 GB.
+MAX_PIXELS = 2_000_000_000
+
+# Pillow's limit against decompression bombs is one value for the whole process and lower than real sections.
+_pillow_limit = threading.Lock()
+
+
+class ImageSlide:
+    """A slide of one level behind a JPEG or PNG file, decoded at the first read and kept.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    mpp : float or None
+        µm per pixel; None takes what the file says, if it can be a microscope's.
+
+    Raises
+    ------
+    SlideError
+        If the file is no JPEG or PNG, is not RGB of 8 bits, or is too large to decode whole.
+    SettingsError
+        If `mpp` is not a positive number.
+    """
+
+    def __init__(self, path: Path, mpp: float | None = None) -> None:
+        self.path: Path | None = path
+        self.name = path.stem
+        self._file = path
+        self._pixels: NDArray[np.uint8] | None = None
+        self._lock = threading.Lock()
+        given = checked_mpp(mpp)
+        with _open(path) as image:
+            if image.mode not in ("RGB", "RGBA", "P"):
+                raise not_rgb(path.name, f"pillow mode {image.mode!r} ({_in_words(image.mode)})")
+            found = mpp_from_dpi(*map(float, image.info["dpi"])) if "dpi" in image.info else None
+            kind, size = image.format, image.size
+        self.mpp = given if given is not None else found
+        self.mpp_source = "given" if given is not None else f"{kind} resolution" if found is not None else UNKNOWN
+        self.level_dimensions: tuple[tuple[int, int], ...] = (size,)
+
+    def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
+        """Read a rectangle; see `Slide.read_region`. The first call decodes the file.
+
+        Raises
+        ------
+        SlideError
+            If the file is truncated or corrupt.
+        """
+        size = check_level(level, self.level_dimensions)
+        pixels = self._decoded()
+        return read_on_white(lambda x0, y0, x1, y1: pixels[y0:y1, x0:x1].copy(), (x, y, width, height), size)
+
+    def close(self) -> None:
+        """Free the decoded pixels; a later read decodes the file anew."""
+        with self._lock:
+            self._pixels = None
+
+    def _decoded(self) -> NDArray[np.uint8]:
+        with self._lock:
+            if self._pixels is None:
+                try:
+                    with _open(self._file) as image:
+                        if image.mode == "P":
+                            image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+                        self._pixels = without_alpha(np.asarray(image))
+                except (OSError, ValueError, SyntaxError, MemoryError) as error:
+                    raise SlideError(
+                        f"{self._file.name} is damaged or cut short and cannot be decoded: {error}.",
+                        "Copy or download it again.",
+                    ) from error
+            return self._pixels
+
+
+def _open(path: Path) -> Image.Image:
+    with _pillow_limit:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            image = Image.open(path, formats=("JPEG", "PNG"))
+        except UnidentifiedImageError as error:
+            raise SlideError(
+                f"{path.name} is not a readable JPEG, PNG or TIFF image.",
+                "Give an H&E image in one of these formats, or copy the file again if it should be one.",
+            ) from error
+        except (OSError, ValueError, SyntaxError) as error:
+            raise SlideError(f"{path} cannot be read: {error}.", "Check the file and its permissions.") from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    if image.width * image.height > MAX_PIXELS:
+        size = f"{image.width} x {image.height}"
+        image.close()
+        raise SlideError(
+            f"{path.name} has {size} px, too many for an image that must be decoded whole.",
+            "Convert it to a tiled pyramidal TIFF (for instance with QuPath or vips).",
+        )
+    return image
+
+
+def _in_words(mode: str) -> str:
+    if mode in ("1", "L", "LA"):
+        return "one channel"
+    return "16 or 32 bits, one channel" if mode.startswith(("I", "F")) else "not RGB"

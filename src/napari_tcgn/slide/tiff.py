@@ -1,0 +1,165 @@
+"""TIFF files: tiled or in strips, pyramidal, OME, Aperio SVS; only the tiles that are asked for are decoded."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SlideError
+from napari_tcgn.slide.canvas import WHITE, check_level, not_rgb, read_on_white, without_alpha
+from napari_tcgn.slide.mpp import checked_mpp, tiff_mpp
+
+if TYPE_CHECKING:
+    import tifffile
+
+CACHE_BYTES = 64 * 2**20  # decoded tiles kept: patches of neighbouring spots share them
+
+
+class TiffSlide:
+    """A slide behind a TIFF file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    mpp : float or None
+        µm per pixel of level 0; None takes what the file says.
+
+    Raises
+    ------
+    SlideError
+        If the file is no readable TIFF or not RGB of 8 bits.
+    SettingsError
+        If `mpp` is not a positive number.
+    """
+
+    def __init__(self, path: Path, mpp: float | None = None) -> None:
+        import tifffile
+
+        self.path: Path | None = path
+        self.name = path.name.removesuffix(path.suffix).removesuffix(".ome")
+        given = checked_mpp(mpp)
+        try:
+            self._tif = tifffile.TiffFile(path)
+        except (OSError, ValueError, struct.error) as error:
+            raise _unreadable(path, error) from error
+        try:
+            self._pages = _rgb_levels(self._tif, path.name)
+            found, source = tiff_mpp(self._tif, self._pages[0])
+        except SlideError:
+            self._tif.close()
+            raise
+        except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
+            self._tif.close()
+            raise _unreadable(path, error) from error
+        self.mpp = given if given is not None else found
+        self.mpp_source = "given" if given is not None else source
+        self.level_dimensions: tuple[tuple[int, int], ...] = tuple((p.imagewidth, p.imagelength) for p in self._pages)
+        self._lock = threading.Lock()
+        self._closed = False
+        largest = max(_segment_shape(page)[0] * _segment_shape(page)[1] for page in self._pages)
+        self._segment = lru_cache(maxsize=max(1, CACHE_BYTES // (largest * 3)))(self._decode_segment)
+
+    def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
+        """Read a rectangle of one level; see `Slide.read_region`.
+
+        Raises
+        ------
+        SlideError
+            If the slide is closed, or a tile is corrupt or missing.
+        """
+        size = check_level(level, self.level_dimensions)
+        return read_on_white(
+            lambda x0, y0, x1, y1: self._read_inside(level, x0, y0, x1, y1), (x, y, width, height), size
+        )
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        with self._lock:
+            self._closed = True
+            self._tif.close()
+        self._segment.cache_clear()
+
+    def _read_inside(self, level: int, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
+        """Put the rectangle together from the tiles (or strips) that it touches."""
+        page = self._pages[level]
+        height, width = _segment_shape(page)
+        out = np.empty((y1 - y0, x1 - x0, 3), np.uint8)
+        for row in range(y0 // height, (y1 - 1) // height + 1):
+            for column in range(x0 // width, (x1 - 1) // width + 1):
+                tile = self._segment(level, row, column)
+                top, left = row * height, column * width
+                a, b = max(y0, top), min(y1, top + tile.shape[0])
+                c, d = max(x0, left), min(x1, left + tile.shape[1])
+                out[a - y0 : b - y0, c - x0 : d - x0] = tile[a - top : b - top, c - left : d - left]
+        return out
+
+    def _decode_segment(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
+        """Decode one tile or strip, uint8 [h, w, 3]; a tile that the file leaves out is white."""
+        page = self._pages[level]
+        height, width = _segment_shape(page)
+        across, down = -(-page.imagewidth // width), -(-page.imagelength // height)
+        index = row * across + column
+        if page.planarconfig == 1:
+            return without_alpha(self._decode_plane(page, index))
+        # Separate planes: all tiles of red, then of green, then of blue.
+        planes = [self._decode_plane(page, index + channel * across * down) for channel in range(page.samplesperpixel)]
+        return without_alpha(np.concatenate(planes, axis=-1))
+
+    def _decode_plane(self, page: tifffile.TiffPage, index: int) -> NDArray[np.uint8]:
+        try:
+            offset, count = page.dataoffsets[index], page.databytecounts[index]
+            # The file has one position; decoding, the slow part, runs in all threads at once.
+            with self._lock:
+                if self._closed:
+                    raise SlideError(f"Slide {self.name} is closed.", "Open it again.")
+                self._tif.filehandle.seek(offset)
+                data = self._tif.filehandle.read(count) if count else None
+            if data is not None and len(data) < count:
+                raise ValueError(f"tile {index} ends after {len(data)} of {count} bytes")
+            pixels, _, shape = page.decode(data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)
+        except SlideError:
+            raise
+        # The codecs raise errors of their own, which all derive from RuntimeError or ValueError.
+        except (OSError, ValueError, RuntimeError, IndexError, NotImplementedError) as error:
+            raise SlideError(
+                f"{self.name} is damaged or cut short: tile {index} cannot be decoded ({error}).",
+                "Copy or download the file again.",
+            ) from error
+        if pixels is None:
+            return np.full(shape[1:], WHITE, np.uint8)
+        decoded: NDArray[np.uint8] = pixels[0]  # one focal plane
+        return decoded
+
+
+def _segment_shape(page: tifffile.TiffPage) -> tuple[int, int]:
+    """Height and width in px of a page's tiles or strips."""
+    if page.is_tiled:
+        return page.tilelength, page.tilewidth
+    return min(page.rowsperstrip, page.imagelength), page.imagewidth
+
+
+def _rgb_levels(tif: tifffile.TiffFile, name: str) -> list[tifffile.TiffPage]:
+    """Return the pages of the slide's levels, finest first.
+
+    The first series is the slide; labels, thumbnails and macro images are series of their own.
+    """
+    series = tif.series[0]
+    page = series.keyframe
+    if series.axes not in ("YXS", "SYX") or page.samplesperpixel not in (3, 4):
+        raise not_rgb(name, f"axes {series.axes} of size {'x'.join(map(str, series.shape))}, {page.bitspersample} bits")
+    # Photometric 2 is RGB; 6 is YCbCr, which only the JPEG codecs (7; Aperio's JPEG 2000) turn into RGB.
+    colour = page.photometric == 2 or (page.photometric == 6 and page.compression in (7, 33003))
+    if series.dtype != np.uint8 or not colour:
+        raise not_rgb(name, f"{page.bitspersample} bits, photometric {getattr(page.photometric, 'name', '?')}")
+    first = (level.pages[0] for level in series.levels)
+    return [page.aspage() for page in first if page is not None]
+
+
+def _unreadable(path: Path, error: Exception) -> SlideError:
+    return SlideError(f"{path.name} is not a readable TIFF: {error}.", "Copy or download the file again.")

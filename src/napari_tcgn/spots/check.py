@@ -1,0 +1,90 @@
+"""Whether spots belong to the slide that they are laid on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_tcgn.errors import SpotsError
+from napari_tcgn.slide import Slide, TissueMask, tissue_mask
+from napari_tcgn.spots.st import ST_TABLE
+from napari_tcgn.spots.table import Spots
+
+SAME_PX = 3.0  # the size that a table implies is exact to a fraction of a px
+SAME_SCALE = 0.005
+NEAR = 0.05  # sections of one experiment are photographed at nearly the same size
+MIN_ON_TISSUE = 0.3  # pale fat may be missed by the mask; most spots of a right table are not
+
+_OTHER = "Give the image and the spot table of the same section."
+
+
+def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None) -> None:
+    """Refuse spots that do not belong to a slide, before anything is predicted for them.
+
+    Every table: no spot may lie outside the image. ST selection tables also: the image must have the size that the
+    table was made for, where the table tells it, and the spots must mostly lie on tissue.
+
+    Parameters
+    ----------
+    spots : Spots
+    slide : Slide
+    tissue : TissueMask, optional
+        The slide's, where it is known already.
+
+    Raises
+    ------
+    SpotsError
+        If they do not belong to it; the message says what was found.
+    SlideError
+        If the slide cannot be read.
+    """
+    _check_inside(spots, slide)
+    if spots.source.get("kind") != ST_TABLE:
+        return
+    if "image_size" in spots.source:
+        _check_size(spots, slide)
+    mpp = slide.mpp
+    diameter_px = 1.0 if mpp is None else spots.diameter_um / mpp
+    fraction = (tissue or tissue_mask(slide)).fraction(spots.x, spots.y, diameter_px)
+    on_tissue = int((fraction >= 0.5).sum())
+    if on_tissue < MIN_ON_TISSUE * len(spots):
+        raise SpotsError(
+            f"Only {on_tissue} of {len(spots)} spots lie on tissue of slide {slide.name}: "
+            "the spot table seems to belong to another section.",
+            _OTHER,
+        )
+
+
+def _check_inside(spots: Spots, slide: Slide) -> None:
+    width, height = slide.level_dimensions[0]
+    outside = spots.outside(width, height)
+    if not outside.any():
+        return
+    found = (
+        f"{outside.sum()} of {len(spots)} spots lie outside slide {slide.name} ({width} x {height} px): "
+        f"they reach from ({spots.x.min():.0f}, {spots.y.min():.0f}) to ({spots.x.max():.0f}, {spots.y.max():.0f})."
+    )
+    factor = max(float(spots.x.max()) / width, float(spots.y.max()) / height)
+    if factor > 1.5 and min(spots.x.min(), spots.y.min()) >= 0:
+        mend = f"The table seems made for an image at least {factor:.1f} times larger: give the full-resolution image."
+    elif outside.all():
+        mend = "Give the table of this section, with positions in px of the full-resolution image."
+    else:
+        mend = _OTHER
+    raise SpotsError(found, mend)
+
+
+def _check_size(spots: Spots, slide: Slide) -> None:
+    """Compare the slide's size with the one that the table was made for; say nothing if they have nothing in common."""
+    size = np.array(slide.level_dimensions[0], np.float64)
+    made_for = np.array(spots.source["image_size"], np.float64)
+    if (np.abs(size - made_for) <= SAME_PX).all():
+        return
+    ratio = made_for / size
+    words = (
+        f"{spots.source['file']} was made for an image of {made_for[0]:.0f} x {made_for[1]:.0f} px, "
+        f"but slide {slide.name} has {size[0]:.0f} x {size[1]:.0f} px"
+    )
+    if (np.abs(ratio - 1) <= NEAR).all():
+        raise SpotsError(f"{words}: it belongs to another section.", _OTHER)
+    if abs(ratio[0] / ratio[1] - 1) <= SAME_SCALE:
+        raise SpotsError(f"{words}: the image was rescaled.", "Give the full-resolution image of this section.")

@@ -1,0 +1,211 @@
+"""Legacy Spatial Transcriptomics: selection (alignment) tables and count tables."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DataError, SpotsError, TcgnError
+from napari_tcgn.settings import LAYOUTS
+from napari_tcgn.spots.table import Spots
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ST_TABLE = "ST selection table"  # Spots.source["kind"] of such spots
+NEEDED = ("x", "y", "pixel_x", "pixel_y")
+# Fewer matching spots than this share of a selection table: the counts are those of another section.
+MIN_MATCHED = 0.5
+
+
+def read_st_counts(path: str | Path) -> pd.DataFrame:
+    """Read a count table of a legacy ST section.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        Tab-separated, plain or gzipped (`.gz`): rows are spots "<x>x<y>", columns are genes.
+
+    Returns
+    -------
+    pandas.DataFrame [spots, genes]
+        Counts as they stand; the index holds the spots' ids.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, unreadable or not such a table, if a gene or a spot occurs twice, or if a count is
+        negative or not a number.
+    """
+    path = Path(path)
+    genes = _header(path)[1:]
+    if not genes:
+        raise _not_counts(path, "it has no tab-separated columns")
+    # Checked before pandas sees it, which would rename a second "X" to "X.1".
+    unique, times = np.unique(np.array(genes), return_counts=True)
+    if len(unique) < len(genes):
+        raise DataError(
+            f"{path.name} names gene {str(unique[times > 1][0])!r} {times.max()} times.",
+            "Sum or rename the repeated columns.",
+        )
+    counts = _read_table(path, DataError, index_col=0)
+    ids = counts.index.astype(str)
+    if len(counts) == 0 or not ids.str.fullmatch(r"-?\d+x-?\d+").all():
+        wrong = next((i for i in ids if "x" not in i), ids[0] if len(ids) else "nothing")
+        raise _not_counts(path, f"its first column holds {wrong!r}")
+    if not ids.is_unique:
+        raise DataError(f"{path.name} holds spot {ids[ids.duplicated()][0]!r} twice.", "Keep one row per spot.")
+    text = [name for name, dtype in counts.dtypes.items() if dtype.kind not in "iuf"]
+    if text:
+        raise _not_counts(path, f"column {text[0]!r} holds text")
+    values = counts.to_numpy()
+    bad = ~(np.isfinite(values) & (values >= 0))
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise DataError(
+            f"{path.name} has {bad.sum()} counts that are negative or missing "
+            f"(first: {counts.columns[column]} in spot {ids[row]}: {values[row, column]}).",
+            "Give the raw counts, without gaps.",
+        )
+    counts.index = ids
+    counts.index.name = None
+    return counts
+
+
+def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None) -> Spots:
+    """Read the spots of a legacy ST section from its selection (alignment) table.
+
+    Parameters
+    ----------
+    selection_tsv : str or pathlib.Path
+        Tab-separated with columns x, y (array position), pixel_x, pixel_y (px of the full-resolution image) and,
+        where the table also lists spots off the tissue, selected (only rows with 1 are kept).
+    counts : pandas.DataFrame [spots, genes], optional
+        Counts of the same section: only spots that have counts are kept, in the selection table's order.
+
+    Returns
+    -------
+    Spots
+        ids are "<x>x<y>" of the rounded array position, which is how count tables name them; array_col is x,
+        array_row is y. `source` tells how many rows were left out and, where the table follows the usual
+        arithmetic of the 33 x 35 array, the size of the image that it was made for.
+
+    Raises
+    ------
+    SpotsError
+        If the file is missing or no such table, no spot is selected, a coordinate is not a number, two rows are the
+        same spot, or fewer than half of the spots are in `counts`.
+    """
+    path = Path(selection_tsv)
+    columns = _header(path, SpotsError)
+    missing = [name for name in NEEDED if name not in columns]
+    if missing:
+        raise SpotsError(
+            f"{path.name} is not an ST selection table: it has no column {', '.join(missing)}.",
+            f"It must be tab-separated with the columns {', '.join(NEEDED)} (and selected).",
+        )
+    table = _read_table(path, SpotsError)
+    source: dict[str, Any] = {"kind": ST_TABLE, "file": path.name, "rows": len(table)}
+    if "selected" in table:
+        chosen = table["selected"].to_numpy() == 1
+        source["not_selected"] = int((~chosen).sum())
+        table = table[chosen]
+    if len(table) == 0:
+        raise SpotsError(
+            f"{path.name} selects no spot ({source['rows']} rows).",
+            "Mark spots on tissue with selected = 1.",
+        )
+    x, y, pixel_x, pixel_y = (_numbers(table, name, path) for name in NEEDED)
+    # Half to even, as numpy and Python round: the rule by which count tables name their rows.
+    col, row = np.rint(x).astype(np.int64), np.rint(y).astype(np.int64)
+    ids = np.array([f"{c}x{r}" for c, r in zip(col, row, strict=True)])
+    size = _image_size(table, pixel_x, pixel_y)
+    if size is not None:
+        source["image_size"] = size
+    pitch, diameter = LAYOUTS["st"]
+    spots = Spots(ids, pixel_x, pixel_y, row, col, diameter, pitch, "st", source=source)
+    return spots if counts is None else _with_counts(spots, counts, path.name)
+
+
+def _with_counts(spots: Spots, counts: pd.DataFrame, name: str) -> Spots:
+    counted = np.isin(spots.ids, counts.index.to_numpy(dtype=np.str_))
+    if counted.mean() < MIN_MATCHED:
+        raise SpotsError(
+            f"Only {counted.sum()} of the {len(spots)} spots in {name} have counts: the count table belongs to another "
+            "section.",
+            "Give the count table and the selection table of the same section.",
+        )
+    spots.source["without_counts"] = int((~counted).sum())
+    return spots.select(counted)
+
+
+def _image_size(table: pd.DataFrame, *pixels: NDArray[np.float64]) -> list[float] | None:
+    """Return width and height in px of the image that a table was made for, or None where it does not tell.
+
+    Tables of the 33 x 35 array hold pixel_x = width / 32 * (new_x - 1) and pixel_y = height / 34 * (new_y - 1), in
+    which the size of the image can be read again to a fraction of a px.
+    """
+    if not {"new_x", "new_y"} <= set(table.columns) or len(table) < 20:
+        return None
+    size = []
+    for name, steps, pixel in zip(("new_x", "new_y"), (32, 34), pixels, strict=True):
+        position = table[name].to_numpy(dtype=np.float64) - 1
+        if not np.isfinite(position).all() or np.ptp(position) < 2:
+            return None
+        slope, offset = np.polyfit(position, pixel, 1)
+        # Both the line through the origin and the fit must hold, or the table was made by other arithmetic.
+        if slope <= 0 or abs(offset) > 0.02 * slope or np.abs(position * slope + offset - pixel).max() > 0.02 * slope:
+            return None
+        size.append(round(float(slope * steps), 1))
+    return size
+
+
+def _numbers(table: pd.DataFrame, name: str, path: Path) -> NDArray[np.float64]:
+    import pandas as pd
+
+    values = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
+    bad = ~np.isfinite(values)
+    if bad.any():
+        raise SpotsError(
+            f"{path.name}: {bad.sum()} of {len(values)} spots have no number in column {name} "
+            f"(first: data row {int(table.index[bad][0]) + 1}, found {table[name].to_numpy()[bad][0]!r}).",
+            "Remove these rows or fill in their positions.",
+        )
+    return values
+
+
+def _header(path: Path, error_class: type[TcgnError] = DataError) -> list[str]:
+    """Return the first line's columns; every way in which a file can be unreadable ends here."""
+    if not path.is_file():
+        raise error_class(f"The table {path} does not exist.", "Check its name and folder.")
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            return file.readline().rstrip("\r\n").split("\t")
+    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+        raise _unreadable(path, error, error_class) from error
+
+
+def _read_table(path: Path, error_class: type[TcgnError], index_col: int | None = None) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        # `compression` by the name, as for the header; index_col=False would drop what pandas takes for an index.
+        return pd.read_csv(path, sep="\t", index_col=index_col, encoding="utf-8")
+    except (OSError, EOFError, ValueError, zlib.error) as error:  # ValueError: pandas' parser errors, decoding
+        raise _unreadable(path, error, error_class) from error
+
+
+def _unreadable(path: Path, error: Exception, error_class: type[TcgnError]) -> TcgnError:
+    return error_class(f"The table {path.name} cannot be read: {error}.", "Copy or download it again.")
+
+
+def _not_counts(path: Path, found: str) -> DataError:
+    return DataError(
+        f"{path.name} is not an ST count table: {found}.",
+        "It must be tab-separated, with spots named <x>x<y> in rows and genes in columns.",
+    )

@@ -1,0 +1,96 @@
+"""The one table of spots: where to look on a slide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SpotsError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spots:
+    """Spots of one section; every array has one entry per spot.
+
+    Attributes
+    ----------
+    ids : str [n]
+        Unique names: barcodes, or "<x>x<y>" of legacy ST arrays.
+    x, y : float64 [n]
+        Centres in full-resolution px of the slide; x to the right, y down.
+    array_row, array_col : int64 [n]
+        Position on the array; rows run down, columns to the right (legacy ST: col = x, row = y).
+    diameter_um, pitch_um : float
+        Spot diameter and centre-to-centre distance in µm.
+    layout : str
+        "st", "visium", "square", "hex" or "custom".
+    in_tissue : bool [n] or None
+        None: all true.
+    tissue_fraction : float64 [n] or None
+        Share of the spot's disc that is tissue, NaN where not measured; None: all NaN.
+    source : dict
+        Where the spots come from (file names, settings), JSON-able, for the run record.
+
+    Raises
+    ------
+    SpotsError
+        If lengths differ, a coordinate is not finite, or an id is repeated.
+    """
+
+    ids: NDArray[np.str_]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    array_row: NDArray[np.int64]
+    array_col: NDArray[np.int64]
+    diameter_um: float
+    pitch_um: float
+    layout: str
+    in_tissue: NDArray[np.bool_] | None = None
+    tissue_fraction: NDArray[np.float64] | None = None
+    source: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        def set_field(name: str, value: object) -> None:
+            object.__setattr__(self, name, value)
+
+        set_field("ids", np.asarray(self.ids, dtype=np.str_))
+        n = len(self.ids)
+        for name in ("x", "y"):
+            set_field(name, np.asarray(getattr(self, name), dtype=np.float64))
+        for name in ("array_row", "array_col"):
+            set_field(name, np.asarray(getattr(self, name), dtype=np.int64))
+        set_field("in_tissue", np.ones(n, bool) if self.in_tissue is None else np.asarray(self.in_tissue, bool))
+        fraction = np.full(n, np.nan) if self.tissue_fraction is None else self.tissue_fraction
+        set_field("tissue_fraction", np.asarray(fraction, dtype=np.float64))
+        for name in ("x", "y", "array_row", "array_col", "in_tissue", "tissue_fraction"):
+            length = len(getattr(self, name))
+            if length != n:
+                raise SpotsError(f"Spot column {name!r} has {length} entries for {n} ids.", "Give one entry per spot.")
+        bad = ~(np.isfinite(self.x) & np.isfinite(self.y))
+        if bad.any():
+            raise SpotsError(
+                f"{bad.sum()} of {n} spots have a coordinate that is not a finite number "
+                f"(first: {str(self.ids[bad][0])!r}).",
+                "Remove these rows or fill in their pixel positions.",
+            )
+        unique, counts = np.unique(self.ids, return_counts=True)
+        if len(unique) != n:
+            raise SpotsError(
+                f"Spot id {str(unique[counts > 1][0])!r} occurs {counts.max()} times.",
+                "Give every spot an id of its own.",
+            )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Spots:
+        """Return the spots picked by a boolean mask or by indices, in that order."""
+        columns = ("ids", "x", "y", "array_row", "array_col", "in_tissue", "tissue_fraction")
+        return replace(self, **{name: getattr(self, name)[keep] for name in columns})
+
+    def outside(self, width: int, height: int) -> NDArray[np.bool_]:
+        """Mark the spots whose centre lies outside a slide of `width` x `height` px."""
+        return (self.x < 0) | (self.y < 0) | (self.x >= width) | (self.y >= height)

@@ -1,0 +1,103 @@
+"""All sections of a run in the memory of the device, and which spots train, choose the epoch and test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.settings import TrainSettings
+from napari_tcgn.train.her2st import SectionData
+from napari_tcgn.train.split import validation_blocks
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dataset:
+    """N spots of S sections.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The S sections; the held-out one, if any, is the last.
+    patches : uint8 [N, side, side, 3]
+    target : float32 [N, genes]
+    measured : bool [S, genes]
+        Which genes each section has.
+    section_of : int64 [N]
+    train, validation, test : int64 [n]
+        Spot numbers; without validation spots the epoch is chosen on the test section.
+    """
+
+    names: tuple[str, ...]
+    patches: torch.Tensor
+    target: torch.Tensor
+    measured: torch.Tensor
+    section_of: torch.Tensor
+    train: torch.Tensor
+    validation: torch.Tensor
+    test: torch.Tensor
+
+
+def build_dataset(
+    sections: Sequence[SectionData], settings: TrainSettings, device: str, held_out: bool = True
+) -> Dataset:
+    """Stack the sections on the device; with `held_out` the last one is for testing only.
+
+    Raises
+    ------
+    DataError
+        If fewer spots are left to train on than one batch takes.
+    """
+    side = max(section.patches.shape[1] for section in sections)
+    sizes = [len(section) for section in sections]
+    section_of = np.repeat(np.arange(len(sections)), sizes)  # [N]
+    test = (section_of == len(sections) - 1) & held_out  # [N]
+    validation = np.concatenate([_chooses_epoch(section, settings) for section in sections]) & ~test  # [N]
+    train = ~validation & ~test
+    if train.sum() < settings.batch_size:
+        raise DataError(
+            f"Only {train.sum()} spots are left to train on, fewer than one batch of {settings.batch_size}.",
+            "Add sections or choose a smaller batch (--batch-size).",
+        )
+    if not settings.select_on_test and not validation.any():
+        raise DataError(
+            "The training sections are too small to set spots aside for choosing the epoch.",
+            "Add sections with more spots.",
+        )
+
+    def place(array: NDArray[np.generic]) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+    return Dataset(
+        names=tuple(section.section.name for section in sections),
+        patches=place(np.concatenate([_resized(section.patches, side) for section in sections])),
+        target=place(np.concatenate([section.target for section in sections])),
+        measured=place(np.stack([section.measured for section in sections])),
+        section_of=place(section_of),
+        train=place(np.flatnonzero(train)),
+        validation=place(np.flatnonzero(validation)),
+        test=place(np.flatnonzero(test)),
+    )
+
+
+def _chooses_epoch(section: SectionData, settings: TrainSettings) -> NDArray[np.bool_]:
+    """Mark the validation spots of a training section; the original protocol (select_on_test) has none."""
+    if settings.select_on_test:
+        return np.zeros(len(section), dtype=bool)
+    return validation_blocks(
+        section.spots.array_row, section.spots.array_col, settings.val_fraction, settings.seed, section.section.name
+    )
+
+
+def _resized(patches: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Bring the patches of a coarser scan to the side of the finest one, so that all sections share one array."""
+    if patches.shape[1] == side:
+        return patches
+    from PIL import Image
+
+    resized = [Image.fromarray(p).resize((side, side), Image.Resampling.BILINEAR) for p in patches]
+    return np.stack([np.asarray(image) for image in resized])

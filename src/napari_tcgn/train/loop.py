@@ -1,0 +1,173 @@
+"""Train TCGN on all sections but one: the paper's recipe, resumable after every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from napari_tcgn.errors import SettingsError
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model.panels import read_panel
+from napari_tcgn.model.weights import WEIGHTS_NAME, load_into, read_checkpoint, save_model
+from napari_tcgn.predict import Progress, choose_device
+from napari_tcgn.predict.record import package_versions
+from napari_tcgn.settings import TrainSettings
+from napari_tcgn.train.checkpoint import RunFolder
+from napari_tcgn.train.dataset import build_dataset
+from napari_tcgn.train.folds import resolve_fold
+from napari_tcgn.train.her2st import SectionData, find_sections, load_section
+from napari_tcgn.train.pool import pooled_metrics, read_held_out_cards
+from napari_tcgn.train.record import (
+    EpochReport,
+    TrainResult,
+    data_record,
+    draft_card,
+    finished_card,
+    held_out_metrics,
+    identity,
+    number_or_none,
+    selection_note,
+)
+from napari_tcgn.train.score import score_spots
+from napari_tcgn.train.trainer import BuildNet, Trainer
+
+
+def train(
+    data: Path,
+    fold: str | int,
+    out: Path,
+    settings: TrainSettings | None = None,
+    *,
+    resume: bool = False,
+    genes: Sequence[str] | None = None,
+    patch_um: float = 77.0,
+    mpp: float | None = None,
+    held_out_runs: Sequence[Path] = (),
+    build_net: BuildNet | None = None,
+) -> Generator[Progress | EpochReport, None, TrainResult]:
+    """Train on all sections but one, choose the epoch, and score it on the section held out (if any).
+
+    Parameters
+    ----------
+    data : pathlib.Path
+        Folder in her2st layout (see `find_sections`).
+    fold : str or int
+        Number or name of the section to hold out; "none" trains on every section.
+    out : pathlib.Path
+        Folder of the run, new or empty: run.json, metrics.csv, metrics.jsonl, the checkpoint and, at the end,
+        the model in model/.
+    settings : TrainSettings, optional
+        Default: the paper's recipe.
+    resume : bool
+        Go on with the run in `out`; on the CPU the result equals that of a run never stopped.
+    genes : sequence of str, optional
+        The panel; default: the 785 genes of the HER2+ study.
+    patch_um : float
+        Side of a patch in µm (77: the published 112 px).
+    mpp : float, optional
+        µm per pixel of all images; default: see `load_section`.
+    held_out_runs : sequence of pathlib.Path
+        With fold "none": finished leave-one-section-out runs of the same settings, whose figures go onto the card.
+    build_net : callable, optional
+        Makes the network from the number of genes; default: TCGN of `settings.size`.
+
+    Yields
+    ------
+    Progress
+        "read sections", then "epoch 3 of 79" with spots done and in all over the whole run.
+    EpochReport
+        After every epoch, once its checkpoint is written.
+
+    Returns
+    -------
+    TrainResult
+
+    Raises
+    ------
+    DataError, OutputError, DeviceError
+        Before anything is written.
+    TcgnError
+        If the loss is no number any more; the checkpoint of the last good epoch stays.
+    """
+    settings = settings or TrainSettings()
+    run = RunFolder(Path(out))
+    run.check(resume)
+    device = choose_device(settings.device)
+    panel = list(genes) if genes is not None else read_panel("her2st_785")
+    found = {section.name: section for section in find_sections(Path(data))}
+    held_out, training = resolve_fold(fold, found)
+    if held_out is None and settings.select_on_test:
+        raise SettingsError("Fold none has no section to select on.", "Leave out --select-on-test.")
+    if held_out is not None and held_out_runs:
+        raise SettingsError(f"Fold {fold} is scored on {held_out}.", "Leave out --held-out-run, or take fold none.")
+    others = read_held_out_cards(held_out_runs, settings, panel)
+    card = draft_card(settings, held_out, panel, patch_um)
+    sections: list[SectionData] = []
+    names = [*training, held_out] if held_out else training
+    for name in names:
+        yield Progress("read sections", len(sections), len(names))
+        sections.append(load_section(found[name], panel, card, mpp))
+    dataset = build_dataset(sections, settings, device, held_out=held_out is not None)
+    facts = {
+        "selection": selection_note(settings),
+        "data": data_record(sections, panel),
+        "spots": {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
+        "device": device if device != "cuda" else torch.cuda.get_device_name(),
+        "versions": package_versions(),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    run.start(identity(settings, held_out, sections, card), facts)
+    trainer = Trainer(dataset, settings, card, device, build_net)
+    checkpoint = run.load() if resume else None
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+        run.write_metrics(trainer.history)
+    while len(trainer.history) < settings.epochs:
+        report = yield from trainer.run_epoch()
+        run.save(trainer.checkpoint())
+        yield report
+    if held_out is None:
+        return _finish(run, trainer, sections, None, others)
+    yield Progress(f"score {held_out}", 0, 1)
+    return _finish(run, trainer, sections[:-1], sections[-1], [])
+
+
+def _finish(
+    run: RunFolder,
+    trainer: Trainer,
+    training: Sequence[SectionData],
+    test: SectionData | None,
+    others: Sequence[ModelCard],
+) -> TrainResult:
+    """Write the chosen epoch as a model with its held-out figures, or those of `others` without a test section."""
+    best = trainer.best_epoch
+    save_model(run.model_path, run.best_weights(best), trainer.card)
+    # Scored as shipped: in half precision, so that the card's figures are those of the file beside it.
+    weights = read_checkpoint(run.model_path / WEIGHTS_NAME)
+    load_into(trainer.net, weights, str(run.model_path))
+    loss, pcc, median = np.nan, np.full(len(trainer.card.genes), np.nan), np.nan
+    metrics = pooled_metrics(others)
+    if test is not None:
+        score = score_spots(trainer.net, trainer.dataset, trainer.dataset.test, trainer.card)
+        loss, pcc, median = score.loss, score.pcc, score.median_pcc
+        metrics = held_out_metrics(trainer.settings, training, test, pcc, median)
+    card = finished_card(trainer.card, trainer.settings, training, run.record["device"], best, metrics)
+    save_model(run.model_path, weights, card)
+    held_out = None if test is None else test.section.name
+    run.update_record(
+        status="finished",
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        result={
+            "held_out": held_out,
+            "best_epoch": best,
+            "n_spots": 0 if test is None else len(test),
+            "test_loss": number_or_none(loss),
+            "test_median_pcc": number_or_none(median),
+            "protocol": metrics.get("protocol", "trained on every section; nothing scored"),
+        },
+    )
+    return TrainResult(run.path, run.model_path, held_out, best, loss, median, pcc, list(trainer.history))

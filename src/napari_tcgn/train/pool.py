@@ -1,0 +1,73 @@
+"""Held-out figures for a model trained on every section: those of its leave-one-section-out runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.expression import median_pcc
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.settings import TrainSettings, to_record
+from napari_tcgn.train.record import number_or_none
+
+
+def read_held_out_cards(runs: Sequence[Path], settings: TrainSettings, genes: Sequence[str]) -> list[ModelCard]:
+    """Read the cards of finished leave-one-section-out runs of the same recipe.
+
+    Parameters
+    ----------
+    runs : sequence of pathlib.Path
+        Folders that `train` wrote.
+    settings : TrainSettings
+        The recipe that the runs must share; the device may differ.
+    genes : sequence of str
+
+    Raises
+    ------
+    DataError
+        If a run is unfinished, or is of another recipe or gene panel: its figures would say nothing of this model.
+    """
+    cards = []
+    for run in runs:
+        path = Path(run) / "model" / "card.json"
+        if not path.is_file():
+            raise DataError(f"{run} holds no finished run.", "Finish it (train --resume), or leave it out.")
+        card = ModelCard.read(path)
+        theirs, ours = dict(card.training.get("recipe", {})), to_record(settings)
+        differing = sorted(k for k in {*theirs, *ours} - {"device"} if theirs.get(k) != ours.get(k))
+        if differing or card.genes != list(genes):
+            what = ", ".join(differing) if differing else "its gene panel"
+            raise DataError(f"{run} is of another recipe: {what} differs.", "Give runs of the same settings.")
+        cards.append(card)
+    return cards
+
+
+def pooled_metrics(cards: Sequence[ModelCard]) -> dict[str, Any]:
+    """Average the held-out figures over leave-one-section-out runs; empty without any.
+
+    Returns
+    -------
+    dict
+        As in `ModelCard.metrics`: the mean over the runs of every gene's PCC (over those where it is defined), and
+        under "folds" the median of every run with its own protocol.
+    """
+    if not cards:
+        return {}
+    pcc = np.stack([card.gene_metric("pcc") for card in cards])  # [runs, genes]
+    known = ~np.isnan(pcc)
+    count = known.sum(0)
+    mean = np.where(count > 0, np.where(known, pcc, 0).sum(0) / np.maximum(count, 1), np.nan)
+    return {
+        "protocol": (
+            "mean over leave-one-section-out runs of the same recipe; the figures are those of the runs' own models, "
+            "not of these weights, which were trained on every section"
+        ),
+        "n_spots": sum(int(card.metrics["n_spots"]) for card in cards),
+        "pcc": [None if np.isnan(v) else round(float(v), 5) for v in mean],
+        "median_pcc": number_or_none(median_pcc(mean)),
+        "folds": [{k: card.metrics[k] for k in ("protocol", "n_spots", "median_pcc")} for card in cards],
+    }

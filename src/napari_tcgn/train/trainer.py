@@ -1,0 +1,209 @@
+"""A network on its way: the steps of an epoch, the learning rate, the choice of the best epoch."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator
+
+import numpy as np
+import torch
+from torch import nn
+
+from napari_tcgn.errors import CheckpointError, DeviceError, TcgnError
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model.prepare import prepare_patches
+from napari_tcgn.predict import Progress
+from napari_tcgn.predict.device import is_out_of_memory
+from napari_tcgn.settings import TrainSettings
+from napari_tcgn.train.augment import augment
+from napari_tcgn.train.checkpoint import Checkpoint
+from napari_tcgn.train.dataset import Dataset
+from napari_tcgn.train.record import EpochReport, number_or_none
+from napari_tcgn.train.score import masked_mse, score_spots
+
+BuildNet = Callable[[int], nn.Module]
+PROGRESS_SECONDS = 0.5  # reading the loss waits for the device, so not after every step of a fast one
+
+
+class Trainer:
+    """A network, its optimiser and the data on one device.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    settings : TrainSettings
+    card : ModelCard
+        How patches are prepared.
+    device : str
+    build_net : callable, optional
+        Makes the network from the number of genes.
+    """
+
+    def __init__(
+        self, dataset: Dataset, settings: TrainSettings, card: ModelCard, device: str, build_net: BuildNet | None = None
+    ) -> None:
+        self.dataset, self.settings, self.card, self.device = dataset, settings, card, device
+        torch.manual_seed(_seed(settings.seed, 0))  # initial weights
+        self.net = (build_net or self._build_tcgn)(len(card.genes)).to(device)
+        if settings.start_from_mean:
+            self._start_from_mean()
+        optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser]
+        self.optimiser = optimiser(
+            self.net.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            fused=device.startswith("cuda"),
+        )
+        self.steps = len(dataset.train) // settings.batch_size  # the last incomplete batch is dropped
+        self.history: list[EpochReport] = []
+
+    def _build_tcgn(self, num_genes: int) -> nn.Module:
+        from napari_tcgn.model.tcgn import TCGN
+
+        return TCGN(num_genes, size=self.settings.size)
+
+    def _start_from_mean(self) -> None:
+        """Set the output bias to the mean target of the training spots, over the sections that have the gene."""
+        data = self.dataset
+        measured = data.measured[data.section_of[data.train]]  # [n, genes]
+        total = torch.where(measured, data.target[data.train], 0).sum(0)
+        last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
+        with torch.no_grad():
+            last.bias.copy_(total / measured.sum(0).clamp(min=1))
+
+    @property
+    def best_epoch(self) -> int:
+        """The last epoch that was better than all before it."""
+        return max(report.epoch for report in self.history if report.best)
+
+    def checkpoint(self) -> Checkpoint:
+        """Return everything needed to go on."""
+        return Checkpoint(self.net.state_dict(), self.optimiser.state_dict(), self.best_epoch, list(self.history))
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same run.
+
+        Raises
+        ------
+        CheckpointError
+            If it does not fit the network (made by another version).
+        """
+        try:
+            self.net.load_state_dict(checkpoint.net)
+            self.optimiser.load_state_dict(checkpoint.optimiser)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointError(
+                f"The checkpoint does not fit the network: {error}.", "Start a new run in another folder (--out)."
+            ) from error
+        self.history = list(checkpoint.history)
+
+    def run_epoch(self) -> Generator[Progress, None, EpochReport]:
+        """Train one epoch and score it; the report is also added to `history`."""
+        started = time.monotonic()
+        epoch = len(self.history) + 1
+        train_loss = yield from self._train_epoch(epoch)
+        yield Progress(f"score epoch {epoch} of {self.settings.epochs}", *self._spots_done(epoch, 0))
+        on_test = self.settings.select_on_test
+        spots = self.dataset.test if on_test else self.dataset.validation
+        score = score_spots(self.net, self.dataset, spots, self.card)
+        self._require_finite(score.loss, epoch)
+        loss, pcc = score.loss, number_or_none(score.median_pcc)
+        report = EpochReport(
+            epoch=epoch,
+            epochs=self.settings.epochs,
+            train_loss=train_loss,
+            val_loss=None if on_test else loss,
+            val_median_pcc=None if on_test else pcc,
+            test_loss=loss if on_test else None,
+            test_median_pcc=pcc if on_test else None,
+            learning_rate=self.optimiser.param_groups[0]["lr"],
+            seconds=round(time.monotonic() - started, 3),
+            best=not self.history or (-np.inf if pcc is None else pcc) > max(r.selection for r in self.history),
+        )
+        self.history.append(report)
+        return report
+
+    def _train_epoch(self, epoch: int) -> Generator[Progress, None, float]:
+        """Run the steps of an epoch; return the mean of the batch losses."""
+        settings, data = self.settings, self.dataset
+        # Every epoch has its own seed: shuffling and augmentation (this generator) and dropout (the global one)
+        # then do not depend on whether the run was stopped before it.
+        generator = torch.Generator().manual_seed(_seed(settings.seed, epoch))
+        torch.manual_seed(_seed(settings.seed, epoch))
+        order = data.train[torch.randperm(len(data.train), generator=generator).to(self.device)]
+        self.net.train()
+        losses: list[torch.Tensor] = []
+        spoken = begun = time.monotonic()
+        for step in range(self.steps):
+            batch = order[step * settings.batch_size : (step + 1) * settings.batch_size]
+            try:
+                losses.append(self._step(batch, self._learning_rate(epoch, step), generator))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise DeviceError(
+                    f"Device {self.device} has no memory for a batch of {settings.batch_size} patches.",
+                    "Start a run with a smaller --batch-size or --size, or on another --device.",
+                ) from error
+            now = time.monotonic()
+            if now - spoken >= PROGRESS_SECONDS:
+                self._require_finite(float(losses[-1]), epoch)
+                spoken = now
+                yield self._progress(epoch, step + 1, now - begun)
+        mean = float(torch.stack(losses).cpu().double().mean())
+        self._require_finite(mean, epoch)
+        return mean
+
+    def _step(self, batch: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
+        """One step of the optimiser on spots `batch` (int64 [B]); returns the loss (scalar, on the device)."""
+        data = self.dataset
+        images = prepare_patches(data.patches[batch], self.card)  # [B, 3, px, px]
+        if self.settings.augment:
+            images = augment(images, generator)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+            predicted = self.net(images)
+        loss = masked_mse(predicted.float(), data.target[batch], data.measured[data.section_of[batch]])
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        self.optimiser.step()
+        return loss.detach()
+
+    def _learning_rate(self, epoch: int, step: int) -> float:
+        """Return the rate of a step: constant, or a linear warm-up and half a cosine down to zero."""
+        settings = self.settings
+        if settings.schedule == "constant":
+            return settings.learning_rate
+        done = (epoch - 1) * self.steps + step
+        warm_up = settings.warmup_epochs * self.steps
+        if done < warm_up:
+            return settings.learning_rate * (done + 1) / (warm_up + 1)
+        fraction = (done - warm_up) / max(1.0, settings.epochs * self.steps - warm_up)
+        return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
+
+    def _require_finite(self, loss: float, epoch: int) -> None:
+        if math.isfinite(loss):
+            return
+        kept = f"The checkpoint of epoch {epoch - 1} is kept" if epoch > 1 else "No epoch was finished"
+        raise TcgnError(
+            f"The loss became {loss} in epoch {epoch}. {kept}.", "Start a new run with a lower --learning-rate."
+        )
+
+    def _spots_done(self, epoch: int, step: int) -> tuple[int, int]:
+        """Return the spots trained up to a step (0: the whole epoch) and those of the whole run."""
+        per_epoch = self.steps * self.settings.batch_size
+        done = epoch * per_epoch if step == 0 else (epoch - 1) * per_epoch + step * self.settings.batch_size
+        return done, self.settings.epochs * per_epoch
+
+    def _progress(self, epoch: int, step: int, seconds: float) -> Progress:
+        """Return the progress after a step of the epoch that has taken `seconds` so far."""
+        done, total = self._spots_done(epoch, step)
+        rate = step * self.settings.batch_size / max(seconds, 1e-9)
+        return Progress(f"epoch {epoch} of {self.settings.epochs}", done, total, rate, (total - done) / rate)
+
+
+def _seed(seed: int, epoch: int) -> int:
+    """Return a seed for one epoch (0: the initial weights); neighbouring numbers give unrelated seeds."""
+    return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint32)[0])

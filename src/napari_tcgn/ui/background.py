@@ -1,0 +1,154 @@
+"""Work off the main thread whose outcome comes back to the main thread, and that can be left behind."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+from napari.qt.threading import create_worker
+
+from napari_tcgn.errors import TcgnError
+
+Steps = Callable[[], Generator[Any, None, Any]]
+CLOSE_SECONDS = 3.0  # how long closing waits for the batch in hand
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error of background work.
+
+    Attributes
+    ----------
+    sentence : str
+        What went wrong and how to mend it.
+    details : str
+        The traceback, for a report.
+    """
+
+    sentence: str
+    details: str
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """Describe an error that is being handled."""
+        if isinstance(error, TcgnError):
+            sentence = str(error)
+        else:
+            sentence = f"Something failed that should not ({type(error).__name__}: {error}). Please report the details."
+        return cls(sentence, "".join(traceback.format_exception(error)))
+
+
+@dataclass(frozen=True)
+class _Done:
+    value: Any
+
+
+class Job:
+    """One piece of background work.
+
+    Its callbacks run on the main thread, and none of them after `leave`.
+    """
+
+    def __init__(
+        self,
+        steps: Steps,
+        done: Callable[[Any], object],
+        failed: Callable[[Failure], object],
+        step: Callable[[Any], object] | None = None,
+    ) -> None:
+        self._stop = threading.Event()
+        self.ended = threading.Event()
+        self._done, self._failed, self._step = done, failed, step
+        worker = create_worker(_work, steps, self._stop, self.ended, _start_thread=False)
+        worker.yielded.connect(self._on_step)
+        worker.returned.connect(self._on_returned)
+        worker.finished.connect(self._on_finished)
+        worker.start()
+
+    @property
+    def over(self) -> bool:
+        """Whether the work has ended and nobody waits for its outcome any more."""
+        return self.ended.is_set() and self._done is None
+
+    def leave(self) -> None:
+        """Ask the work to stop at its next step and listen to it no longer."""
+        self._stop.set()
+        self._done = self._failed = self._step = None
+
+    def _on_step(self, step: Any) -> None:
+        if self._step is not None:
+            self._step(step)
+
+    def _on_returned(self, outcome: Any) -> None:
+        done, failed = self._done, self._failed
+        self._done = self._failed = self._step = None
+        if isinstance(outcome, _Done) and done is not None:
+            done(outcome.value)
+        elif isinstance(outcome, Failure) and failed is not None:
+            failed(outcome)
+
+    def _on_finished(self) -> None:
+        # Without an outcome only if napari itself has stopped the worker.
+        if self._failed is not None:
+            self._on_returned(Failure("The work was stopped from outside the dock.", ""))
+
+
+def _work(steps: Steps, stop: threading.Event, ended: threading.Event) -> Generator[Any, None, Any]:
+    """Walk through the steps in the worker thread; they are closed in the same thread, so nothing is left open."""
+    try:
+        with closing(steps()) as generator:
+            while not stop.is_set():
+                try:
+                    step = next(generator)
+                except StopIteration as end:
+                    return _Done(end.value)
+                yield step
+        return None
+    except Exception as error:
+        # Returned and not raised: the dock shows it, beside the control that caused it.
+        return Failure.of(error)
+    finally:
+        ended.set()
+
+
+class Background:
+    """The background work of one dock."""
+
+    def __init__(self) -> None:
+        self._jobs: list[Job] = []
+
+    def call(
+        self, function: Callable[[], Any], done: Callable[[Any], object], failed: Callable[[Failure], object]
+    ) -> Job:
+        """Run a function; `done` gets what it returns, `failed` a `Failure`."""
+
+        def steps() -> Generator[Any, None, Any]:
+            return function()
+            yield
+
+        return self.walk(steps, done, failed)
+
+    def walk(
+        self,
+        steps: Steps,
+        done: Callable[[Any], object],
+        failed: Callable[[Failure], object],
+        step: Callable[[Any], object] | None = None,
+    ) -> Job:
+        """Run a generator; `step` gets what it yields, `done` what it returns."""
+        # A job whose outcome is still on its way to the main thread is lost if nobody holds it.
+        self._jobs = [job for job in self._jobs if not job.over]
+        self._jobs.append(Job(steps, done, failed, step))
+        return self._jobs[-1]
+
+    def close(self) -> None:
+        """Leave all work and wait, for a moment, until it has ended."""
+        for job in self._jobs:
+            job.leave()
+        for job in self._jobs:
+            job.ended.wait(CLOSE_SECONDS)
+        self._jobs.clear()

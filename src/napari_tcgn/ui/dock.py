@@ -1,0 +1,83 @@
+"""The dock: its sections in the order of the work, in a scroll area."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from napari_tcgn.ui.sections.export import ExportSection
+from napari_tcgn.ui.sections.genes import GenesSection
+from napari_tcgn.ui.sections.model import ModelSection
+from napari_tcgn.ui.sections.run import RunSection
+from napari_tcgn.ui.sections.slide import SlideSection
+from napari_tcgn.ui.sections.spots import SpotsSection
+from napari_tcgn.ui.session import Session
+
+if TYPE_CHECKING:
+    import napari
+
+MINIMUM_WIDTH = 360  # px
+
+
+class Dock(QWidget):
+    """Plugins ▸ TCGN ▸ Spatial gene prediction.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+
+    Attributes
+    ----------
+    session : Session
+        The work behind the widgets.
+    slide, spots, model, run, genes, export : Section
+    scroll : QScrollArea
+        Around the sections.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        session = self.session = Session(napari_viewer)
+        self.slide = SlideSection(session)
+        self.spots = SpotsSection(session)
+        self.model = ModelSection(session)
+        self.run = RunSection(session)
+        self.genes = GenesSection(session)
+        self.export = ExportSection(session)
+
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        for section in (self.slide, self.spots, self.model, self.run, self.genes, self.export):
+            column.addWidget(section)
+        column.addStretch(1)
+        scroll = self.scroll = QScrollArea(widgetResizable=True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(inside)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+        self.setMinimumWidth(MINIMUM_WIDTH)
+        self._docked = False
+        # Not a method of this widget, which is gone by then.
+        self.destroyed.connect(lambda: session.close(viewer_is_gone=True))
+
+    def event(self, event: QEvent) -> bool:
+        """Notice when napari takes the widget out of its dock: it does so when the dock is closed for good."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self._docked = False
+                self._let_go()
+        return super().event(event)
+
+    def _let_go(self) -> None:
+        if self.session.viewer is not None:
+            self.slide.let_go()
+            self.session.close()
+        self.deleteLater()

@@ -1,0 +1,198 @@
+"""Slides, spots and results as napari layers; the one place where (x, y) px become (row, column) in µm.
+
+All functions run on the main thread.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SlideError
+from napari_tcgn.slide import ArraySlide, Slide
+from napari_tcgn.spots import Spots
+from napari_tcgn.ui import store
+from napari_tcgn.ui.pyramid import LevelArray
+
+MICROMETRE = "um"
+NOT_PREDICTED = (0.55, 0.55, 0.55, 0.35)  # grey, and the tissue shines through
+SPOTS_SUFFIX = " · spots (not yet predicted)"
+
+
+def points_of(spots: Spots) -> NDArray[np.float64]:
+    """Return spots as napari points (float64 [n, 2]: row, column in px).
+
+    Spots count px from the image's corner, so that the middle of the first px is 0.5; napari counts from the middle
+    of the first px, which is 0.
+    """
+    return np.column_stack([spots.y, spots.x]) - 0.5
+
+
+def layer_mpp(layer: Any) -> float | None:
+    """Return the µm per px that an image layer's scale and units say, None if they do not say it.
+
+    Raises
+    ------
+    SlideError
+        If the pixels are not square.
+    """
+    import pint
+
+    registry = pint.get_application_registry()
+    down, right = (float(abs(step)) for step in layer.scale[-2:])
+    try:
+        um = [registry.Quantity(1.0, str(unit)).to(MICROMETRE).magnitude for unit in layer.units[-2:]]
+    except pint.DimensionalityError:
+        return None
+    down, right = down * um[0], right * um[1]
+    if abs(down / right - 1) > 0.01:
+        raise SlideError(
+            f"The pixels of layer {layer.name!r} are not square ({right:g} x {down:g} µm).",
+            "Give an image with square pixels.",
+        )
+    return right
+
+
+def set_layer_mpp(layer: Any, mpp: float) -> None:
+    """Give an image layer its µm per px, keeping flips (negative scales)."""
+    layer.scale = tuple(float(np.sign(step)) * mpp for step in layer.scale)
+    layer.units = (MICROMETRE,) * layer.ndim
+
+
+def slide_of(layer: Any) -> Slide:
+    """Return the slide behind an image layer: the file it was opened from here, or its own pixels.
+
+    Raises
+    ------
+    SlideError
+        If the layer is not an RGB image of 8 bits in two dimensions.
+    """
+    mpp = layer_mpp(layer)
+    finest = layer.data[0] if layer.multiscale else layer.data
+    if isinstance(finest, LevelArray):
+        slide: Slide = finest.slide
+    else:
+        if not layer.rgb or layer.ndim != 2:
+            raise SlideError(
+                f"Layer {layer.name!r} is not an RGB image (it has {layer.ndim} dimensions and "
+                f"{'colours' if layer.rgb else 'one channel'}).",
+                "Choose the layer of an H&E image in colour.",
+            )
+        slide = ArraySlide(list(layer.data) if layer.multiscale else layer.data, layer.name, mpp)
+        if layer.source.path is not None:
+            slide.path = Path(layer.source.path)
+    if mpp is not None and slide.mpp != mpp:
+        slide.mpp, slide.mpp_source = mpp, "layer's scale and units"
+    return slide
+
+
+def slide_layer_kwargs(slide: Slide) -> dict[str, Any]:
+    """Return what `add_image` needs beside the levels of a slide."""
+    kwargs: dict[str, Any] = {"name": slide.name, "rgb": True, "multiscale": True}
+    if slide.mpp is not None:
+        kwargs |= {"scale": (slide.mpp, slide.mpp), "units": (MICROMETRE, MICROMETRE)}
+    return kwargs
+
+
+def add_slide(viewer: Any, slide: Slide, levels: list[Any]) -> Any:
+    """Show an opened slide as a multiscale RGB layer and return the layer."""
+    layer = viewer.add_image(levels, **slide_layer_kwargs(slide))
+    show_scale_bar(viewer)
+    return layer
+
+
+def show_scale_bar(viewer: Any) -> None:
+    """Show napari's scale bar."""
+    canvas = getattr(viewer, "canvas", None)
+    overlay = viewer.scale_bar if canvas is None else canvas.overlays.scale_bar  # before and since napari 0.9
+    overlay.visible = True
+
+
+def _placement(image: Any) -> dict[str, Any]:
+    """How an image lies in the world: points in its px with the same transforms lie on it."""
+    return {
+        "scale": image.scale,
+        "translate": image.translate,
+        "rotate": image.rotate,
+        "shear": image.shear,
+        "affine": image.affine.affine_matrix,
+        "units": image.units,
+    }
+
+
+def _disc_style(spots: Spots, mpp: float) -> dict[str, Any]:
+    # Sizes are in px like the positions, so that the drawn diameter is the spot's diameter in µm.
+    return {"size": spots.diameter_um / mpp, "border_width": 0, "symbol": "disc"}
+
+
+def add_spots(viewer: Any, image: Any, spots: Spots, mpp: float) -> Any:
+    """Show spots that nothing is predicted for yet; returns the points layer."""
+    return viewer.add_points(
+        points_of(spots),
+        name=f"{image.name}{SPOTS_SUFFIX}",
+        face_color=np.array(NOT_PREDICTED),
+        features={"spot": spots.ids.astype(object)},
+        **_disc_style(spots, mpp),
+        **_placement(image),
+    )
+
+
+def set_spot_size(layer: Any, image: Any, spots: Spots, mpp: float) -> None:
+    """Follow a change of the slide's µm per px."""
+    layer.scale, layer.units = image.scale, image.units
+    layer.size = spots.diameter_um / mpp
+
+
+def add_result(viewer: Any, image: Any, result: store.Result, gene: str, colormap: str) -> Any:
+    """Show a result that is being filled in; returns the points layer."""
+    spots = result.prediction.spots
+    layer = viewer.add_points(
+        points_of(spots),
+        name=result_name(gene, partial=False),
+        features=_features(spots, gene, result.values_of(gene)),
+        face_color="value",
+        face_colormap=colormap,
+        face_contrast_limits=(0.0, 1.0),
+        **_disc_style(spots, result.prediction.mpp),
+        **_placement(image),
+    )
+    store.keep_result(layer, result)
+    return layer
+
+
+def result_name(gene: str, partial: bool) -> str:
+    """Return the name of a result layer."""
+    return f"{gene} · predicted (partial)" if partial else f"{gene} · predicted"
+
+
+def colour_by_gene(layer: Any, gene: str, limits: tuple[float, float]) -> None:
+    """Colour a result layer by one gene between two limits; spots without a value are transparent."""
+    result = store.result_of(layer)
+    assert result is not None  # only result layers come here
+    # Set by hand: napari takes them from the data, where one NaN makes them NaN.
+    layer.face_contrast_limits = limits
+    layer.features = _features(result.prediction.spots, gene, result.values_of(gene))
+
+
+def shown_gene(layer: Any) -> str:
+    """Return the gene that a result layer shows."""
+    return str(layer.features["gene"].iloc[0])
+
+
+def _features(spots: Spots, gene: str, values: NDArray[np.float64]) -> dict[str, Any]:
+    # Three columns: the status bar prints them all.
+    return {"spot": spots.ids.astype(object), "gene": np.full(len(spots), gene, dtype=object), "value": values}
+
+
+def robust_limits(values: NDArray[np.float64], percent: float = 1.0) -> tuple[float, float]:
+    """Return colour limits that clip `percent` of the values at either end; (0, 1) where there is none."""
+    known = values[np.isfinite(values)]
+    if len(known) == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(known, (percent, 100 - percent)))
+    if high - low < 1e-9 * max(1.0, abs(low)):
+        return low - 0.5, low + 0.5  # a flat gene gets the middle colour
+    return low, high

@@ -1,0 +1,106 @@
+"""A slide's levels as arrays that napari can show: read when they are looked at."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.slide import Slide, thumbnail
+
+COARSEST_SIDE = 1024  # px; napari reads the coarsest level whole, for its thumbnail and the overview
+FACTOR = 4  # between the levels made here
+
+
+class LevelArray:
+    """One level of a slide, uint8 [height, width, 3], read when it is sliced.
+
+    Parameters
+    ----------
+    slide : Slide
+        Kept as an attribute, so that a layer leads back to its file.
+    level : int
+    """
+
+    dtype = np.dtype(np.uint8)
+    ndim = 3
+
+    def __init__(self, slide: Slide, level: int) -> None:
+        self.slide, self._level = slide, level
+        width, height = slide.level_dimensions[level]
+        self.shape = (height, width, 3)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return math.prod(self.shape)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        key = key if isinstance(key, tuple) else (key,)
+        if Ellipsis in key:
+            at = key.index(Ellipsis)
+            key = key[:at] + (slice(None),) * (4 - len(key)) + key[at + 1 :]
+        rows, columns, channels = key + (slice(None),) * (3 - len(key))
+        (top, bottom), (left, right) = _span(rows, self.shape[0]), _span(columns, self.shape[1])
+        if bottom <= top or right <= left:
+            block = np.empty((max(0, bottom - top), max(0, right - left), 3), np.uint8)
+        else:
+            block = self.slide.read_region(left, top, right - left, bottom - top, self._level)
+        # What remains of each key (a step, an integer, a backward slice) is NumPy's work on the block read.
+        return block[_inside(rows, top, self.shape[0]), _inside(columns, left, self.shape[1]), channels]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        whole = self[:]
+        return whole if dtype is None else whole.astype(dtype)
+
+
+def _span(key: Any, length: int) -> tuple[int, int]:
+    """First and one past the last index that a slice or integer touches."""
+    if isinstance(key, slice):
+        touched = range(length)[key]
+        return (min(touched[0], touched[-1]), max(touched[0], touched[-1]) + 1) if len(touched) else (0, 0)
+    index = range(length)[int(key)]
+    return index, index + 1
+
+
+def _inside(key: Any, start: int, length: int) -> Any:
+    """Translate a slice or integer of the level into one of the block that starts at `start`."""
+    if not isinstance(key, slice):
+        return range(length)[int(key)] - start
+    touched = range(length)[key]
+    if not len(touched):
+        return slice(0, 0)
+    stop = touched[-1] - start + (1 if touched.step > 0 else -1)
+    return slice(touched[0] - start, None if stop < 0 else stop, touched.step)
+
+
+def levels_for_napari(slide: Slide) -> list[Any]:
+    """Return the slide's levels, finest first, with coarse ones added in memory where it lacks them.
+
+    The slide is closed when the levels are no longer in use, by any layer.
+    Slow for a slide that must be decoded whole: call it off the main thread.
+
+    Returns
+    -------
+    list of array-likes, uint8 [height, width, 3]
+    """
+    levels: list[Any] = [LevelArray(slide, level) for level in range(len(slide.level_dimensions))]
+    weakref.finalize(levels[0], slide.close)
+    width, height = slide.level_dimensions[-1]
+    side = max(width, height) / FACTOR
+    finest_made = None
+    while side * FACTOR > COARSEST_SIDE:
+        if finest_made is None:
+            finest_made, _ = thumbnail(slide, round(side))
+            levels.append(finest_made)
+        else:
+            # Every source px of the first made level counts; the further ones may skip.
+            levels.append(np.ascontiguousarray(levels[-1][::FACTOR, ::FACTOR]))
+        side /= FACTOR
+    return levels

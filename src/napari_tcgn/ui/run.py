@@ -1,0 +1,146 @@
+"""One run of the engine as the dock sees it: started, filling in a result layer, ended or cancelled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari_tcgn.settings import PredictSettings
+from napari_tcgn.ui import layers, store
+from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from anndata import AnnData
+
+    from napari_tcgn.predict.progress import Progress
+
+SECONDS_BETWEEN_UPDATES = 0.25
+DEFAULT_COLORMAP = "viridis"
+
+
+class Run:
+    """A run from its start to its end; use a new one for each.
+
+    Parameters
+    ----------
+    session : Session
+        Its state must lack nothing (`missing_for_run`).
+    ended : callable (str, Failure or None)
+        Told once on the main thread: a sentence of how it went, and the failure if it failed.
+    """
+
+    def __init__(self, session: Session, ended: Callable[[str, Failure | None], object]) -> None:
+        self._session, self._ended = session, ended
+        self._layer: Any = None
+        self._last_update = 0.0
+        self._latest: Progress | None = None
+        state = session.state
+        self._image = state.image
+        slide, spots, settings = (
+            state.slide,
+            state.spots,
+            PredictSettings(model=state.model.source, device=state.device),
+        )
+
+        def steps() -> Generator[Progress, None, AnnData]:
+            from napari_tcgn.expression import predict
+
+            return predict(slide, spots, settings=settings)
+
+        session.run = self
+        state.running, state.progress = True, None
+        session.viewer.layers.events.removed.connect(self._on_removed)
+        self._job = session.background.walk(steps, self._on_done, self._on_failed, self._on_step)
+
+    def cancel(self) -> None:
+        """Stop at once; what is predicted so far stays, labelled partial."""
+        self._job.leave()
+        kept = self._keep_partial()
+        self._end(f"Cancelled: {kept}" if kept else "Cancelled before any spot was predicted.", None)
+
+    def let_go(self) -> None:
+        """Stop watching the viewer, which is going away."""
+        self._session.viewer.layers.events.removed.disconnect(self._on_removed)
+        self._session.run = None
+
+    def _on_step(self, step: Progress) -> None:
+        self._latest = step
+        now = time.monotonic()
+        fresh_stage = self._session.state.progress is None or self._session.state.progress.stage != step.stage
+        if fresh_stage or now - self._last_update >= SECONDS_BETWEEN_UPDATES:
+            self._last_update = now
+            self._show(step)
+
+    def _show(self, step: Progress) -> None:
+        state = self._session.state
+        if step.prediction is not None and self._layer is None:
+            result = store.Result(step.prediction)
+            gene = state.gene if result.has(state.gene) else best_gene(result)
+            self._layer = layers.add_result(self._session.viewer, self._image, result, gene, DEFAULT_COLORMAP)
+            state.gene, state.result = gene, self._layer
+        state.progress = step
+
+    def _on_done(self, adata: AnnData) -> None:
+        if self._latest is not None:
+            self._show(self._latest)
+        result = store.result_of(self._layer)
+        assert result is not None  # the engine yields its prediction before it ends
+        result.finish(adata)
+        record = result.prediction.record
+        state = self._session.state
+        state.rate = record["spots_per_second"]
+        self._end(f"Done: {adata.n_obs} spots in {in_words(record['seconds'])}.", None)
+
+    def _on_failed(self, failure: Failure) -> None:
+        kept = self._keep_partial()
+        self._end(f"The run failed; {kept}" if kept else "", failure)
+
+    def _keep_partial(self) -> str:
+        """Freeze and label what is predicted; returns "" and removes the layer if that is nothing."""
+        result = store.result_of(self._layer)
+        if result is None:
+            return ""
+        result.freeze()
+        done, total = int(result.prediction.done.sum()), len(result.prediction.done)
+        layer_is_there = self._layer in self._session.viewer.layers
+        if done == 0 and layer_is_there:
+            self._session.viewer.layers.remove(self._layer)
+        if done == 0 or not layer_is_there:
+            return ""
+        if done < total:
+            self._layer.name = layers.result_name(layers.shown_gene(self._layer), partial=True)
+        return f"{done} of {total} spots are predicted and kept as a partial result."
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value in (self._layer, self._image):
+            self.cancel()
+
+    def _end(self, sentence: str, failure: Failure | None) -> None:
+        self.let_go()
+        state = self._session.state
+        state.running, state.progress = False, None
+        state.result_version += 1
+        self._ended(sentence, failure)
+
+
+def best_gene(result: store.Result) -> str:
+    """Return the gene with the best held-out correlation, the first one if none is known."""
+    import numpy as np
+
+    card = result.prediction.card
+    pcc = card.gene_metric("pcc")
+    return card.genes[int(np.nanargmax(pcc))] if np.isfinite(pcc).any() else card.genes[0]
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration for people ("8 s", "3:05", "1:02:05")."""
+    whole = round(seconds)
+    hours, rest = divmod(whole, 3600)
+    minutes, rest = divmod(rest, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{rest:02}"
+    return f"{minutes}:{rest:02}" if minutes else f"{whole} s"

@@ -1,0 +1,81 @@
+"""Section Run: start, watch, cancel."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
+
+from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.run import Run, in_words
+from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.session import Session
+
+
+class RunSection(Section):
+    """Run is disabled with the reason beside it; a run can be cancelled at any time."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, "4 · Run")
+        self.run_button = QPushButton("Run")
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("Stop now; what is predicted so far stays as a partial result")
+        self.reason = text_label()
+        self.bar = QProgressBar(textVisible=False)
+        self.bar.setFixedHeight(10)
+        row = QHBoxLayout()
+        row.addWidget(self.run_button)
+        row.addWidget(self.cancel_button)
+        self.form.addRow(row)
+        self.form.addRow(self.bar)
+        self.form.addRow(self.reason)
+
+        self.run_button.clicked.connect(self._start)
+        self.cancel_button.clicked.connect(self._cancel)
+        events = session.state.events
+        for event in (events.image, events.slide, events.mpp, events.spots, events.model, events.busy, events.running):
+            event.connect(self._show)
+        events.progress.connect(self._show_progress)
+        self._show()
+
+    def _start(self) -> None:
+        self.message.say("")
+        Run(self.session, self._ended)
+
+    def _cancel(self) -> None:
+        if self.session.run is not None:
+            self.session.run.cancel()
+
+    def _ended(self, sentence: str, failure: Failure | None) -> None:
+        if failure is None:
+            self.message.say(sentence)
+        else:
+            self.message.fail(Failure(f"{failure.sentence} {sentence}".strip(), failure.details))
+
+    def _show(self) -> None:
+        state = self.session.state
+        missing = state.missing_for_run()
+        self.run_button.setEnabled(not state.running and not missing)
+        self.run_button.setToolTip(missing or "Predict the expression of every spot; makes a new layer")
+        self.cancel_button.setVisible(state.running)
+        self.bar.setVisible(state.running)
+        if state.running:
+            missing = "starting …"
+            self.bar.setRange(0, 0)
+        self.reason.setText(missing)
+        self.reason.setVisible(bool(missing))
+
+    def _show_progress(self) -> None:
+        step = self.session.state.progress
+        if step is None:
+            return
+        counted = step.stage == "predict"
+        self.bar.setRange(0, step.total if counted else 0)  # an empty range shows that it cannot be told how long
+        self.bar.setValue(step.done)
+        parts = [step.stage]
+        if counted:
+            parts.append(f"{step.done} of {step.total} spots")
+        if step.rate is not None:
+            parts.append(f"{step.rate:.1f} spots/s")
+        if step.eta_seconds is not None:
+            parts.append(f"{in_words(step.eta_seconds)} left")
+        self.reason.setText(" · ".join(parts))
+        self.reason.show()

@@ -1,0 +1,102 @@
+"""What the dock knows, as one observable table: sections change it and listen to it, and not to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from psygnal import evented
+
+from napari_tcgn.settings import PredictSettings
+
+if TYPE_CHECKING:
+    from napari_tcgn.model.card import ModelCard
+    from napari_tcgn.predict.progress import Progress
+    from napari_tcgn.slide.base import Slide
+    from napari_tcgn.spots.table import Spots
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """A model that can be run.
+
+    Attributes
+    ----------
+    source : str
+        What `load_model` takes: a registered name, or the path of a folder or checkpoint.
+    card : ModelCard
+    """
+
+    source: str
+    card: ModelCard
+
+
+@evented
+@dataclass(eq=False)
+class DockState:
+    """The dock's state; `state.events.<field>` tells of every change.
+
+    Attributes
+    ----------
+    image : napari image layer or None
+        The chosen slide layer.
+    slide : Slide or None
+        The pixels behind `image`; None while there is none or it cannot be used.
+    mpp : float or None
+        µm per px of `slide`; None is a question to the user, never a default.
+    spots : Spots or None
+        Where to predict.
+    models : tuple of ModelChoice
+    model : ModelChoice or None
+    device : str
+        As in `PredictSettings`.
+    busy : str
+        What is being done in the background (opening, laying spots …), for people; "" is nothing.
+    running : bool
+        Whether the engine is at work.
+    progress : Progress or None
+        Latest step of the run, at most four times a second.
+    rate : float or None
+        Spots per second of the last run.
+    result : napari points layer or None
+        The result that the Genes and Export sections work on.
+    result_version : int
+        Counts up whenever the shown result has become complete, partial or renamed.
+    gene : str
+        The gene that colours the spots.
+    """
+
+    image: Any = None
+    slide: Slide | None = None
+    mpp: float | None = None
+    spots: Spots | None = None
+    models: tuple[ModelChoice, ...] = ()
+    model: ModelChoice | None = None
+    device: str = PredictSettings().device
+    busy: str = ""
+    running: bool = False
+    progress: Progress | None = None
+    rate: float | None = None
+    result: Any = None
+    result_version: int = 0
+    gene: str = ""
+
+    def missing_for_spots(self) -> str:
+        """Say in one sentence why no grid of spots can be laid; "" if it can."""
+        if self.image is None:
+            return "Choose an image layer or open a slide first."
+        if self.slide is None:
+            return "The chosen layer cannot be used as a slide."
+        if self.mpp is None:
+            return "Say how many µm one pixel covers (section Slide)."
+        return ""
+
+    def missing_for_run(self) -> str:
+        """Say in one sentence why a run cannot start; "" if it can."""
+        if missing := self.missing_for_spots():
+            return missing
+        if self.spots is None:
+            return "Lay spots on the slide first (section Spots)."
+        if self.model is None:
+            return "Choose a model first (section Model)."
+        return self.busy

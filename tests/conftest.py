@@ -1,0 +1,22 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Two threads at most: test machines are small and shared.
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder with the real sections (her2st/, wsi_svs/ …); skips where they are absent."""
+    folder = Path(os.environ.get("NAPARI_TCGN_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "her2st").is_dir():
+        pytest.skip(f"real data not found at {folder}; set NAPARI_TCGN_DATA to the folder that holds her2st/")
+    return folder

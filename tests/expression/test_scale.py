@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.expression import scale_counts
+
+
+def test_golden(golden, golden_values) -> None:
+    scaled = scale_counts(golden.golden_counts())
+    assert scaled.dtype == np.float64
+    np.testing.assert_allclose(scaled, golden_values["expression"], atol=1e-6, rtol=0)
+    assert (scaled[5] == 0).all(), "the empty spot"
+
+
+def test_one_count_of_one_is_the_largest_value() -> None:
+    assert scale_counts([[0, 1, 0]])[0, 1] == pytest.approx(np.log10(10001))
+
+
+def test_integer_counts_do_not_overflow() -> None:
+    counts = np.full((1, 100), 40_000, dtype=np.uint16)
+    np.testing.assert_allclose(scale_counts(counts), np.log10(101))
+
+
+@pytest.mark.parametrize("counts", [[[1, -1]], [[1, np.nan]], [1, 2]])
+def test_what_is_no_count_table(counts) -> None:
+    with pytest.raises(DataError):
+        scale_counts(counts)

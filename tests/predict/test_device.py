@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from napari_tcgn.errors import DeviceError
+from napari_tcgn.predict import choose_device, default_batch_size
+from napari_tcgn.predict.device import free_memory, is_out_of_memory
+
+
+def machine(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"), [(True, True, "cuda"), (False, True, "mps"), (False, False, "cpu")]
+)
+def test_auto_takes_the_fastest(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: str) -> None:
+    machine(monkeypatch, cuda, mps)
+    assert choose_device("auto") == expected
+
+
+def test_asked_for_device_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine(monkeypatch, True, True)
+    assert [choose_device(name) for name in ("cpu", "mps", "cuda", "cuda:1")] == ["cpu", "mps", "cuda", "cuda:1"]
+
+
+@pytest.mark.parametrize(("name", "words"), [("cuda", "CUDA|GPU"), ("mps", "Apple"), ("tpu", "no device")])
+def test_absent_device_says_how_to_mend(monkeypatch: pytest.MonkeyPatch, name: str, words: str) -> None:
+    machine(monkeypatch, False, False)
+    with pytest.raises(DeviceError, match=words) as caught:
+        choose_device(name)
+    assert "cpu" in caught.value.mend
+
+
+def test_batch_size_grows_with_the_device() -> None:
+    assert default_batch_size("cuda:0") > default_batch_size("mps") > default_batch_size("cpu") >= 1
+
+
+def test_out_of_memory_is_recognised_on_every_device() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory."))
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"))
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
+    assert not is_out_of_memory(ValueError("out of memory"))
+
+
+def test_real_allocation_failure_is_recognised() -> None:
+    with pytest.raises(RuntimeError) as torch_error:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert is_out_of_memory(torch_error.value)
+    with pytest.raises(MemoryError) as numpy_error:
+        np.empty(2**60, dtype=np.uint8)
+    assert is_out_of_memory(numpy_error.value)
+    free_memory("cpu")

@@ -1,0 +1,52 @@
+import pytest
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.train.folds import HER2ST_SECTIONS, resolve_fold
+
+
+def test_canonical_list_is_the_published_one():
+    assert len(HER2ST_SECTIONS) == 32
+    assert list(HER2ST_SECTIONS) == sorted(HER2ST_SECTIONS)
+    # first section of every patient and its fold number, from the published numbering
+    starts = {0: "A2", 5: "B1", 11: "C1", 17: "D1", 23: "E1", 26: "F1", 29: "G1", 31: "G3"}
+    assert {i: HER2ST_SECTIONS[i] for i in starts} == starts
+    assert not {"A1", "H1", "H2", "H3"} & set(HER2ST_SECTIONS)
+
+
+@pytest.mark.parametrize("fold", ["C2", "c2", " C2 ", 12, "12"])
+def test_number_and_name_give_the_same_fold(fold):
+    assert resolve_fold(fold, ["C5", "C2", "B4", "C3"]) == ("C2", ["B4", "C3", "C5"])
+
+
+def test_sections_outside_the_list_do_not_train():
+    assert resolve_fold(0, {"A1", "A2", "H1", "G3"}) == ("A2", ["G3"])
+
+
+def test_all_others_train():
+    held_out, training = resolve_fold(31, HER2ST_SECTIONS)
+    assert held_out == "G3"
+    assert training == list(HER2ST_SECTIONS[:31])
+
+
+@pytest.mark.parametrize("fold", [0, "A2", 32, "32", "-1", "A1", "nonsense", ""])
+def test_impossible_fold_is_refused_with_the_possible_ones(fold):
+    with pytest.raises(DataError, match=r"8 \(B4\), 12 \(C2\)"):
+        resolve_fold(fold, ["C2", "B4"])
+
+
+def test_nothing_left_to_train_on():
+    with pytest.raises(DataError, match="only one at hand"):
+        resolve_fold("C2", ["C2", "H1"])
+
+
+def test_no_known_section():
+    with pytest.raises(DataError, match="none"):
+        resolve_fold(0, ["mine"])
+
+
+def test_folds_need_no_torch():
+    import subprocess
+    import sys
+
+    code = "import sys; from napari_tcgn.train import resolve_fold; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

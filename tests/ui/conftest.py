@@ -1,0 +1,128 @@
+"""A small stained slide, a real model of random weights, and a dock in a viewer."""
+
+from __future__ import annotations
+
+import importlib.util
+import threading
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.settings import PredictSettings
+
+if importlib.util.find_spec("napari") is None:
+    collect_ignore_glob = ["test_*.py"]  # an installation without the GUI
+
+MPP = 2.0
+SIDE = 600  # px: 1.2 x 1.2 mm, a third of it glass
+TIMEOUT = 120_000  # ms; the first run in a process imports torch
+
+
+def stained(side: int = SIDE) -> np.ndarray:
+    """Tissue whose red falls from left to right, with glass at the right; uint8 [side, side, 3]."""
+    rng = np.random.default_rng(0)
+    ramp = np.linspace(200, 90, side)[None, :, None]
+    pixels = np.broadcast_to(ramp * np.array([1.0, 0.55, 0.9]), (side, side, 3)).copy()
+    pixels += rng.normal(0, 6, pixels.shape)
+    pixels[:, 2 * side // 3 :] = 245
+    return pixels.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def slide_png(tmp_path_factory) -> Path:
+    """A slide file that does not say its µm per px."""
+    from PIL import Image
+
+    path = tmp_path_factory.mktemp("slides") / "stained.png"
+    Image.fromarray(stained()).save(path)
+    return path
+
+
+@pytest.fixture
+def spot_table(tmp_path) -> Path:
+    """An ST selection table of 6 spots on the tissue of `stained`."""
+    rows = ["x\ty\tnew_x\tnew_y\tpixel_x\tpixel_y\tselected"]
+    rows += [
+        f"{c}\t{r}\t{c}.0\t{r}.0\t{100.5 + 100 * c}\t{150.5 + 100 * r}\t1" for r in range(2) for c in range(3)
+    ]
+    path = tmp_path / "stained_selection.tsv"
+    path.write_text("\n".join(rows) + "\n")
+    return path
+
+
+def card(**changes) -> ModelCard:
+    values = {
+        "name": "colours",
+        "version": "1",
+        "architecture": {"family": "colours"},
+        "genes": ["RED", "GREEN", "BLUE", "DARK1"],
+        "patch_um": 60.0,
+        "tissue": "test tissue",
+        "output_scale": "mean grey value",
+        "metrics": {"protocol": "none", "pcc": [0.1, 0.5, 0.3, None], "median_pcc": 0.3},
+        "licence": "CC0",
+    }
+    return ModelCard(**(values | changes))
+
+
+class ColourPredictor:
+    """Mean colour of a patch times a matrix: a real function of the pixels that tests can compute again.
+
+    `gate` holds every batch after the first until it is set.
+    """
+
+    device = "cpu"
+    matrix = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [-1, -1, -1]], np.float32)
+
+    def __init__(self, gate: threading.Event | None = None, error_after: int | None = None) -> None:
+        self.card = card()
+        self.gate, self.error_after, self.batches = gate, error_after, 0
+
+    def predict(self, patches):
+        if self.batches >= 1 and self.gate is not None:
+            self.gate.wait(30)
+        if self.error_after is not None and self.batches >= self.error_after:
+            raise ValueError("the weights have turned to dust")
+        self.batches += 1
+        return patches.reshape(len(patches), -1, 3).mean(axis=1).astype(np.float32) @ self.matrix.T
+
+
+@pytest.fixture(scope="session")
+def kit() -> SimpleNamespace:
+    """What tests need of this file."""
+    return SimpleNamespace(
+        MPP=MPP, SIDE=SIDE, TIMEOUT=TIMEOUT, stained=stained, card=card, ColourPredictor=ColourPredictor
+    )
+
+
+@pytest.fixture
+def use_predictor(monkeypatch):
+    """Install a predictor as the one and default model, through the door that the engine asks."""
+
+    def install(predictor):
+        # Named as the default, so that the dock chooses it.
+        predictor.card = replace(predictor.card, name=PredictSettings().model)
+        monkeypatch.setattr("napari_tcgn.model.registry.list_models", lambda: [predictor.card])
+        monkeypatch.setattr("napari_tcgn.model.registry.load_model", lambda source, device: predictor)
+        return predictor
+
+    return install
+
+
+@pytest.fixture
+def dock_in_viewer(make_napari_viewer_proxy, qtbot):
+    """Return (viewer, dock) with the dock docked as napari does it."""
+    from napari_tcgn.ui import make_dock
+
+    def make(**viewer_kwargs):
+        viewer = make_napari_viewer_proxy(**viewer_kwargs)
+        dock = make_dock(viewer)
+        viewer.window.add_dock_widget(dock, name="Spatial gene prediction", area="right")
+        qtbot.waitUntil(lambda: dock.session.state.models != () or dock.model.message.text() != "", timeout=TIMEOUT)
+        return viewer, dock
+
+    return make
