@@ -1,4 +1,6 @@
-"""Make the pictures of the docs from a real napari window: `xvfb-run -a -s "-screen 0 1400x900x24" python scripts/make_pictures.py`.
+"""Make the pictures of the docs from a real napari window.
+
+Run it as `xvfb-run -a -s "-screen 0 1400x900x24" .venv/bin/python scripts/make_pictures.py`.
 
 Needs the real section C2 of the her2st data (docs/pictures/README.md cites it); without it the bundled sample is shown.
 """

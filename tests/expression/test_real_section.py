@@ -45,6 +45,8 @@ def test_real_section_with_the_real_network(real_data: Path, golden: ModuleType,
     assert adata.X.std(axis=0).min() > 0, "every gene differs between spots"
     assert adata.uns["spatial"]["5714_HE_BT_C2"]["images"]["hires"].shape[0] <= 2000
     assert not adata.obs["patch_padded"].any()
+    assert adata.obs["tissue_fraction"].between(0, 1).all()
+    assert adata.obs["tissue_fraction"].mean() > 0.8
 
     write_h5ad(adata, tmp_path / "c2.h5ad")
     record = json.loads(read_prediction(tmp_path / "c2.h5ad").uns["napari_tcgn"]["run_record"])

@@ -55,9 +55,7 @@ def test_training_step_gradients_and_statistics_equal_the_golden_ones(dtype):
     if exact:
         samples = np.array([_eight(parameters[n].grad) for n in names])
         scale = np.maximum(want, 1e-10)[:, None]
-        np.testing.assert_allclose(
-            (samples / scale)[live], (fixture["train_b2.grad_sample8"] / scale)[live], atol=1e-9
-        )
+        np.testing.assert_allclose((samples / scale)[live], (fixture["train_b2.grad_sample8"] / scale)[live], atol=1e-9)
 
 
 def _eight(gradient: torch.Tensor) -> list[float]:

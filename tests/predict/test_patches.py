@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -129,3 +130,23 @@ def test_real_patch_is_where_the_spot_table_says(real_data: Path, monkeypatch) -
     finally:
         slide.close()
     np.testing.assert_array_equal(patch, expected)
+
+
+@pytest.mark.parametrize("orientation", ["transposed", "upright"])
+def test_golden_model_input(reference: Path, orientation: str) -> None:
+    import torch
+
+    from napari_tcgn.model.prepare import prepare_patches
+
+    fixture = np.load(reference / "golden_pipeline.npz")
+    upright = fixture["crop_uint8_transposed"].transpose(0, 3, 2, 1)  # [3, row, column, channel]
+    found = prepare_patches(torch.as_tensor(upright.copy()), replace(card(77.0), orientation=orientation)).numpy()
+    if orientation == "upright":
+        found = found.transpose(0, 1, 3, 2)  # the same numbers, rows and columns exchanged
+    flat = found.reshape(3, -1)
+    size = flat.shape[1]
+    np.testing.assert_allclose(flat[:, :64], fixture["model_input.first64"], atol=1e-5)
+    spread = [i * size // 64 for i in range(64)]
+    np.testing.assert_allclose(flat[:, spread], fixture["model_input.spread64"], atol=1e-5)
+    np.testing.assert_allclose(flat.astype(np.float64).mean(1), fixture["model_input.mean"], atol=1e-5)
+    np.testing.assert_allclose(flat.astype(np.float64).std(1), fixture["model_input.std"], atol=1e-5)

@@ -46,9 +46,7 @@ def slide_png(tmp_path_factory) -> Path:
 def spot_table(tmp_path) -> Path:
     """An ST selection table of 6 spots on the tissue of `stained`."""
     rows = ["x\ty\tnew_x\tnew_y\tpixel_x\tpixel_y\tselected"]
-    rows += [
-        f"{c}\t{r}\t{c}.0\t{r}.0\t{100.5 + 100 * c}\t{150.5 + 100 * r}\t1" for r in range(2) for c in range(3)
-    ]
+    rows += [f"{c}\t{r}\t{c}.0\t{r}.0\t{100.5 + 100 * c}\t{150.5 + 100 * r}\t1" for r in range(2) for c in range(3)]
     path = tmp_path / "stained_selection.tsv"
     path.write_text("\n".join(rows) + "\n")
     return path

@@ -36,7 +36,7 @@ def opened(dock_in_viewer, qtbot, slide_png, monkeypatch, use_predictor, kit):
 
 
 def test_open_spots_run_gene_export(opened, qtbot, tmp_path, monkeypatch, kit):
-    viewer, dock = opened
+    _viewer, dock = opened
     state = dock.session.state
     # µm per px is asked for, not assumed
     assert state.mpp is None
@@ -138,7 +138,7 @@ def test_running_again_makes_a_new_result(opened, qtbot, kit):
 
 
 def test_spots_of_a_table_and_keys_in_the_gene_table(opened, qtbot, kit, spot_table, monkeypatch):
-    viewer, dock = opened
+    _viewer, dock = opened
     state = dock.session.state
     dock.slide.mpp_box.setValue(kit.MPP)
     set_source(dock, "table")

@@ -76,7 +76,7 @@ def run(
         raise SpotsError(
             "There is no spot to predict.", "Lay spots on tissue: lower the tissue threshold or widen the region."
         )
-    check_on_slide(spots, slide)
+    spots = check_on_slide(spots, slide)
     level = choose_level(slide, side, card.input_px)
     level_side = level_side_px(slide, side, level)
     batch_size = settings.batch_size if settings.batch_size is not None else default_batch_size(predictor.device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from napari_tcgn.errors import SpotsError
@@ -17,7 +19,7 @@ MIN_ON_TISSUE = 0.3  # pale fat may be missed by the mask; most spots of a right
 _OTHER = "Give the image and the spot table of the same section."
 
 
-def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None) -> None:
+def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None) -> Spots:
     """Refuse spots that do not belong to a slide, before anything is predicted for them.
 
     Every table: no spot may lie outside the image. ST selection tables also: the image must have the size that the
@@ -30,6 +32,11 @@ def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None)
     tissue : TissueMask, optional
         The slide's, where it is known already.
 
+    Returns
+    -------
+    Spots
+        The same spots; those of an ST selection table on a slide of known µm per pixel with their tissue_fraction.
+
     Raises
     ------
     SpotsError
@@ -39,7 +46,7 @@ def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None)
     """
     _check_inside(spots, slide)
     if spots.source.get("kind") != ST_TABLE:
-        return
+        return spots
     if "image_size" in spots.source:
         _check_size(spots, slide)
     mpp = slide.mpp
@@ -52,6 +59,7 @@ def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None)
             "the spot table seems to belong to another section.",
             _OTHER,
         )
+    return spots if mpp is None else replace(spots, tissue_fraction=fraction)
 
 
 def _check_inside(spots: Spots, slide: Slide) -> None:

@@ -157,9 +157,7 @@ class Session:
         slide = self.state.slide
 
         def read() -> Spots:
-            spots = read_st_spots(path)
-            check_on_slide(spots, slide)
-            return spots
+            return check_on_slide(read_st_spots(path), slide)
 
         self._in_background(f"Reading {path.name} …", read, self._take_spots, failed)
 
