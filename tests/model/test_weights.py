@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from napari_tcgn.errors import CheckpointError, DataError, ModelError
-from napari_tcgn.model import ModelCard, load_model, save_model
+from napari_tcgn.model import ModelCard, list_models, load_model, registry, save_model
 from napari_tcgn.model.panels import read_panel
 from napari_tcgn.model.tcgn import TCGN
 from napari_tcgn.model.weights import load_into, read_checkpoint
@@ -117,6 +117,13 @@ def test_a_checkpoint_without_a_card_says_what_is_missing(tmp_path, net):
     torch.save(net.state_dict(), tmp_path / "lone.pth")
     with pytest.raises(ModelError, match=r"no card\.json"):
         load_model(tmp_path / "lone.pth")
+
+
+def test_a_model_in_the_users_folder_is_found_by_the_name_on_its_card(tmp_path, net, card, monkeypatch):
+    monkeypatch.setattr(registry, "user_models_folder", lambda: tmp_path)
+    save_model(tmp_path / "any folder", net.state_dict(), replace(card, name="mine"))
+    assert "mine" in [found.name for found in list_models()]
+    assert load_model("mine").card.name == "mine"
 
 
 def test_an_unknown_model_lists_the_known_ones():

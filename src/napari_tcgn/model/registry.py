@@ -23,12 +23,13 @@ def user_models_folder() -> Path:
     return Path(platformdirs.user_data_dir("napari-tcgn", appauthor=False)) / "models"
 
 
-def _folders() -> dict[str, Path]:
-    """Model folders by model name; the user's own hide bundled ones of the same name."""
+def _folders() -> dict[str, tuple[Path, ModelCard]]:
+    """Folder and card of every model by the name on its card; the user's own hide bundled ones of the same name."""
     found = {}
     for root in (BUNDLED, user_models_folder()):
-        for card in sorted(root.glob("*/card.json")):
-            found[card.parent.name] = card.parent
+        for path in sorted(root.glob("*/card.json")):
+            card = ModelCard.read(path)
+            found[card.name] = (path.parent, card)
     return found
 
 
@@ -44,7 +45,7 @@ def list_models() -> list[ModelCard]:
     ModelError
         If a model's card is broken.
     """
-    cards = [ModelCard.read(folder / "card.json") for folder in _folders().values()]
+    cards = [card for _, card in _folders().values()]
     return cards + [entry.load().card for entry in _from_packages().values()]
 
 
@@ -60,7 +61,7 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> Predictor:
     Raises
     ------
     ModelError
-        If there is no such model or its card is missing.
+        If there is no such model, or a card is missing or broken.
     CheckpointError
         If the weights are damaged, unsafe or do not fit.
     """
@@ -69,7 +70,7 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> Predictor:
     folders, packages = _folders(), _from_packages()
     name = str(name_or_path)
     if name in folders:
-        return load_folder(folders[name], device)
+        return load_folder(folders[name][0], device)
     if name in packages:
         predictor: Predictor = packages[name].load().load(device)
         return predictor

@@ -185,6 +185,8 @@ class Session:
         def take(cards: list[ModelCard]) -> None:
             models = tuple(ModelChoice(card.name, card) for card in cards)
             self.state.models = models
+            if not models:
+                self.state.events.models.emit(models)  # no change, but the search is over
             default = next((m for m in models if m.source == PredictSettings().model), models[0] if models else None)
             self.state.model = default
 

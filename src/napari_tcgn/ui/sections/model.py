@@ -126,4 +126,5 @@ def device_in_words(name: str) -> str:
     if device.startswith("cuda"):
         free, _ = torch.cuda.mem_get_info(device)
         return f"{torch.cuda.get_device_name(device)}, {free / 2**30:.1f} GiB free"
-    return "Apple GPU (MPS)" if device == "mps" else f"CPU, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return "Apple GPU (MPS)" if device == "mps" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"

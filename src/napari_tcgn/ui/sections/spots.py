@@ -47,7 +47,7 @@ class SpotsSection(Section):
         self.count = text_label()
 
         sizes = QHBoxLayout()
-        for label, box in (("pitch", self.pitch_box), ("diameter", self.diameter_box)):
+        for label, box in (("pitch µm", self.pitch_box), ("diameter µm", self.diameter_box)):
             sizes.addWidget(QLabel(label))
             sizes.addWidget(box, 1)
         tissue = QHBoxLayout()
@@ -68,7 +68,6 @@ class SpotsSection(Section):
         for event in (events.image, events.slide, events.mpp, events.running, events.busy):
             event.connect(self._enable)
         self._show_source()
-        self._show_count()
 
     def settings(self) -> GridSettings:
         """Return what the controls say.
@@ -120,7 +119,7 @@ class SpotsSection(Section):
         state = self.session.state
         spots = state.spots
         if spots is None:
-            self.count.setText("No spots yet.")
+            self.count.setText(state.busy or state.missing_for_spots() or "No spots yet.")
             return
         text = f"{len(spots)} spots of {spots.diameter_um:g} µm, {spots.pitch_um:g} µm apart"
         if spots.source.get("file"):
@@ -139,15 +138,11 @@ class SpotsSection(Section):
         self.tissue_box.setEnabled(grid)
         self.fraction_box.setEnabled(grid and self.tissue_box.isChecked())
         self.source_box.setEnabled(free)
-        missing = state.missing_for_spots()
-        self.lay_button.setEnabled(free and not missing)
-        if free and missing:
-            self.count.setText(missing)
-        elif state.spots is None:
-            self.count.setText(state.busy or "No spots yet.")
+        self.lay_button.setEnabled(free and not state.missing_for_spots())
+        self._show_count()
 
 
 def _micrometres(tip: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox(minimum=1, maximum=10_000, decimals=1, suffix=" µm")
+    box = QDoubleSpinBox(minimum=1, maximum=10_000, decimals=1)
     box.setToolTip(tip)
     return box
