@@ -1,0 +1,45 @@
+"""The network made ready for prediction equals the one it was made from, and the golden outputs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from napari_tcgn.model.inference import for_inference
+
+sys.path.insert(0, str(Path(__file__).parent))
+from reference_tcgn import REFERENCE, golden, golden_net
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("size", ["tiny", "xs", "small"])
+def test_golden_outputs(size, dtype):
+    fixture = np.load(REFERENCE / f"golden_{size}.npz")
+    x = torch.as_tensor(golden.golden_inputs(4, size)).to(dtype)
+    net = golden_net(size, dtype)
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    fast = for_inference(net)
+    with torch.inference_mode():
+        found = fast(x).double().numpy()
+    difference = np.abs(found - fixture["output"]).max()
+    print(f"{size} {dtype}: output max |difference| {difference:.2e}")
+    assert difference <= (1e-10 if dtype == torch.float64 else 5e-5)
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in fast.modules())
+    after = net.state_dict()
+    assert all(torch.equal(value, after[key]) for key, value in before.items()), "the original is left as it is"
+    assert not any(p.requires_grad for p in fast.parameters())
+
+
+def test_no_dependence_on_the_batch():
+    fast = for_inference(golden_net("tiny", torch.float64))
+    x = torch.as_tensor(np.stack([golden.golden_image(s) for s in (13, 105, 13)])).double()
+    x[1] = 2.0  # blank
+    with torch.inference_mode():
+        together = fast(x)
+        alone = torch.cat([fast(image[None]) for image in x])
+    assert torch.isfinite(together).all()
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-10)
