@@ -10,6 +10,7 @@ from napari_tcgn.errors import SettingsError
 
 LayoutName = Literal["st", "visium", "square", "hex"]
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
+PrecisionName = Literal["float32", "bf16"]
 
 # Centre-to-centre distance and spot diameter in µm of the named layouts (10x Genomics; Ståhl et al. 2016).
 LAYOUTS: dict[str, tuple[float, float]] = {"st": (200.0, 100.0), "visium": (100.0, 55.0)}
@@ -82,6 +83,8 @@ class PredictSettings:
         Name of a registered model or path of a model folder or checkpoint.
     device : {"auto", "cuda", "mps", "cpu"}
         "auto" takes CUDA, else MPS, else the CPU.
+    precision : {"float32", "bf16"}
+        "bf16" computes all but the graph in bfloat16: faster, and predictions deviate a little (docs/speed.md).
     batch_size : int or None
         Patches per model call; None chooses by device.
     read_threads : int
@@ -90,11 +93,13 @@ class PredictSettings:
 
     model: str = "tcgn-tiny-her2st"
     device: DeviceName = "auto"
+    precision: PrecisionName = "float32"
     batch_size: int | None = None
     read_threads: int = 2
 
     def __post_init__(self) -> None:
         _require(self.device in get_args(DeviceName), "device", f"one of {get_args(DeviceName)}", self.device)
+        _require(self.precision in get_args(PrecisionName), "precision", "float32 or bf16", self.precision)
         _require(self.batch_size is None or self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
         _require(self.read_threads >= 1, "read_threads", "at least 1", self.read_threads)
 
@@ -138,7 +143,7 @@ class TrainSettings:
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_epochs: float = 0.0
     augment: bool = True
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: PrecisionName = "float32"
     start_from_mean: bool = False
     val_fraction: float = 0.15
     select_on_test: bool = False
@@ -149,7 +154,7 @@ class TrainSettings:
         _require(self.size in ("tiny", "xs", "small"), "size", "tiny, xs or small", self.size)
         _require(self.optimiser in ("adam", "adamw"), "optimiser", "adam or adamw", self.optimiser)
         _require(self.schedule in ("constant", "cosine"), "schedule", "constant or cosine", self.schedule)
-        _require(self.precision in ("float32", "bf16"), "precision", "float32 or bf16", self.precision)
+        _require(self.precision in get_args(PrecisionName), "precision", "float32 or bf16", self.precision)
         _require(self.epochs >= 1, "epochs", "at least 1", self.epochs)
         _require(self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
         _require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)

@@ -105,7 +105,7 @@ def use_predictor(monkeypatch):
         # Named as the default, so that the dock chooses it.
         predictor.card = replace(predictor.card, name=PredictSettings().model)
         monkeypatch.setattr("napari_tcgn.model.registry.list_models", lambda: [predictor.card])
-        monkeypatch.setattr("napari_tcgn.model.registry.load_model", lambda source, device: predictor)
+        monkeypatch.setattr("napari_tcgn.model.registry.load_model", lambda source, device, precision: predictor)
         return predictor
 
     return install

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_tcgn.settings import DeviceName, GridSettings, PredictSettings, TrainSettings
+from napari_tcgn.settings import DeviceName, GridSettings, PrecisionName, PredictSettings, TrainSettings
 
 GRID = GridSettings()
 PREDICT = PredictSettings()
@@ -17,6 +17,9 @@ Model = Annotated[
     str, typer.Option(help="Name of a model (see `napari-tcgn models list`), or path of a model folder or checkpoint.")
 ]
 Device = Annotated[DeviceName, typer.Option(help="Where to compute; auto takes CUDA, else MPS, else the CPU.")]
+Precision = Annotated[
+    PrecisionName, typer.Option(help="bf16 computes faster where the processor has it; predictions deviate a little.")
+]
 BatchSize = Annotated[int | None, typer.Option(help="Patches per model call; by default chosen for the device.")]
 ReadThreads = Annotated[int, typer.Option(help="Threads that read patches ahead of the model.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist already.")]

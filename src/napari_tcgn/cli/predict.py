@@ -58,6 +58,7 @@ def predict(
     ] = GRID.min_tissue_fraction,
     model: options.Model = PREDICT.model,
     device: options.Device = PREDICT.device,
+    precision: options.Precision = PREDICT.precision,
     batch_size: options.BatchSize = PREDICT.batch_size,
     read_threads: options.ReadThreads = PREDICT.read_threads,
     overwrite: options.Overwrite = False,
@@ -82,7 +83,9 @@ def predict(
         tissue_only=tissue_only,
         min_tissue_fraction=min_tissue_fraction,
     )
-    settings = PredictSettings(model=model, device=device, batch_size=batch_size, read_threads=read_threads)
+    settings = PredictSettings(
+        model=model, device=device, precision=precision, batch_size=batch_size, read_threads=read_threads
+    )
     with when_stopped(f"Stopped; nothing was written to {out}."):
         result = _run(slide, mpp, out, settings, grid_settings, spots, counts, overwrite)
     typer.echo(json_text.dumps(result, ensure_ascii=False) if json else in_words(result))

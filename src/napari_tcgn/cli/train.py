@@ -12,7 +12,7 @@ from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
-from napari_tcgn.settings import TrainSettings
+from napari_tcgn.settings import PrecisionName, TrainSettings
 
 if TYPE_CHECKING:
     from napari_tcgn.train import EpochReport, TrainResult
@@ -51,7 +51,7 @@ def train(
     warmup_epochs: Annotated[float, typer.Option(help="Linear warm-up of the cosine schedule.")] = TRAIN.warmup_epochs,
     augment: Annotated[bool, typer.Option("--augment/--no-augment", help="Random rotation and flips.")] = TRAIN.augment,
     precision: Annotated[
-        Literal["float32", "bf16"], typer.Option(help="bf16 is several times faster where the processor has it.")
+        PrecisionName, typer.Option(help="bf16 is several times faster where the processor has it.")
     ] = TRAIN.precision,
     start_from_mean: Annotated[
         bool, typer.Option("--start-from-mean", help="Start the output at the mean expression instead of zero.")

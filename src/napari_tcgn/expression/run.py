@@ -62,7 +62,7 @@ def predict(
         from napari_tcgn.model.registry import load_model
 
         settings = replace(settings, model=str(model)) if model is not None else settings
-        predictor = load_model(settings.model, choose_device(settings.device))
+        predictor = load_model(settings.model, choose_device(settings.device), settings.precision)
     else:
         predictor = model
         settings = replace(settings, model=predictor.card.name)

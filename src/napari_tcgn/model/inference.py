@@ -29,24 +29,28 @@ STEM_SIDE = 112
 
 
 @torch.no_grad()
-def for_inference(net: TCGN) -> TCGN:
+def for_inference(net: TCGN, dtype: torch.dtype | None = None) -> TCGN:
     """Return a copy of a network that predicts the same, faster, and cannot be trained.
 
     Parameters
     ----------
     net : TCGN
         Is left as it is.
+    dtype : torch.dtype, optional
+        What to compute in; by default as `net`. The attention that draws the graph, and the graph convolutions, stay
+        in the network's own precision: a rounded attention would draw other edges.
 
     Returns
     -------
     TCGN
-        In eval mode; its state_dict is its own, not that of the published checkpoints.
+        In eval mode; takes and returns `dtype`. Its state_dict is its own, not that of the published checkpoints.
     """
     net = copy.deepcopy(net).eval().requires_grad_(False)
     _fold_stem(net)
     for name, side in STAGE_SIDES.items():
         blocks: nn.ModuleList = getattr(net, f"blocks_{name}")
         for i, block in enumerate(blocks):
+            assert isinstance(block, CMTBlock)
             blocks[i] = FoldedCMTBlock(block, side)
     for gnn in (net.gnn_block0, net.gnn_block1):
         gnn.CMT_encoder1 = FoldedCMTBlock(gnn.CMT_encoder1, GRID)  # type: ignore[assignment]
@@ -60,6 +64,16 @@ def for_inference(net: TCGN) -> TCGN:
                 setattr(module, name, PlainAttention(child))
     net._fc = _norm_after(net._fc, net._bn)
     net._bn = nn.Identity()  # type: ignore[assignment]
+    return net if dtype is None else _in_precision(net, dtype)
+
+
+def _in_precision(net: TCGN, dtype: torch.dtype) -> TCGN:
+    """Convert everything but the graph convolutions and the constants of the graph."""
+    kept = [(gnn, gnn.censnet, gnn.proximity) for gnn in (net.gnn_block0, net.gnn_block1)]
+    kept = [(gnn, copy.deepcopy(censnet), proximity.clone()) for gnn, censnet, proximity in kept]
+    net = net.to(dtype)
+    for gnn, censnet, proximity in kept:
+        gnn.censnet, gnn.proximity = censnet, proximity
     return net
 
 
@@ -72,8 +86,7 @@ class FoldedCMTBlock(nn.Module):
         self.norm1, self.norm2 = block.norm1, block.norm2
         self.attn = block.attn
         if self.attn.sr is not None:
-            conv, norm = self.attn.sr
-            self.attn.sr = nn.Sequential(_norm_after(conv, norm))
+            self.attn.sr = nn.Sequential(_norm_after(*_ends(self.attn.sr)))
         self.mlp = FoldedFeedForward(block.mlp, side)
 
     def forward(self, x: Tensor, relative_pos: Tensor) -> Tensor:
@@ -88,14 +101,13 @@ class FoldedFeedForward(nn.Module):
 
     def __init__(self, mlp: CMTFeedForward, side: int) -> None:
         super().__init__()
-        expand, _, norm = mlp.conv1
+        expand, norm = _ends(mlp.conv1)
         self.conv1 = _as_linear(expand)
         self.proj = OffsetConv(_with_shortcut(mlp.proj), norm, side)
-        reduce, last = mlp.conv2
+        self.conv2 = _as_linear(_norm_after(*_ends(mlp.conv2)))
         scale, shift = _affine(mlp.proj_bn)
-        self.conv2 = _as_linear(_norm_after(reduce, last))
-        self.conv2.bias += self.conv2.weight @ shift
-        self.conv2.weight *= scale
+        self.conv2.bias.add_(self.conv2.weight @ shift)
+        self.conv2.weight.mul_(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform tokens [B, N, C]."""
@@ -116,7 +128,7 @@ class OffsetConv(nn.Module):
         self.conv = copy.deepcopy(conv)
         self.conv.bias = None
         # Input channels: the second axis of a full convolution, the first of a depthwise one.
-        self.conv.weight *= scale.view(1, -1, 1, 1) if conv.groups == 1 else scale.view(-1, 1, 1, 1)
+        self.conv.weight.mul_(scale.view(1, -1, 1, 1) if conv.groups == 1 else scale.view(-1, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve [B, in, H, W]."""
@@ -158,6 +170,14 @@ class PlainAttention(nn.Module):
         return mixed.transpose(1, 2).flatten(2)
 
 
+def _ends(steps: nn.Sequential) -> tuple[nn.Conv2d, nn.BatchNorm2d]:
+    """Return the convolution that a sequence begins with and the BatchNorm that it ends with."""
+    conv, norm = steps[0], steps[-1]
+    assert isinstance(conv, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    return conv, norm
+
+
 def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Return the scale and shift [C] that a BatchNorm is in eval mode."""
     assert norm.running_var is not None
@@ -166,19 +186,25 @@ def _affine(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     return scale, norm.bias - norm.running_mean * scale
 
 
+def _bias(conv: nn.Conv2d) -> Tensor:
+    """Return the bias of a convolution; those that are folded have one."""
+    assert conv.bias is not None
+    return conv.bias
+
+
 def _norm_after(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     """Return the convolution that does a convolution and the BatchNorm behind it."""
     scale, shift = _affine(norm)
     folded = copy.deepcopy(conv)
-    folded.weight *= scale.view(-1, 1, 1, 1)
-    folded.bias = nn.Parameter(conv.bias * scale + shift, requires_grad=False)
+    folded.weight.mul_(scale.view(-1, 1, 1, 1))
+    _bias(folded).mul_(scale).add_(shift)
     return folded
 
 
 def _with_shortcut(conv: nn.Conv2d) -> nn.Conv2d:
     """Return the depthwise 3x3 convolution that does x + conv(x)."""
     folded = copy.deepcopy(conv)
-    folded.weight[:, 0, 1, 1] += 1
+    folded.weight[:, 0, 1, 1].add_(1)
     return folded
 
 
@@ -187,17 +213,19 @@ def _as_linear(conv: nn.Conv2d) -> nn.Linear:
     linear = nn.Linear(conv.in_channels, conv.out_channels, dtype=conv.weight.dtype, device=conv.weight.device)
     linear.requires_grad_(False)
     linear.weight.copy_(conv.weight[:, :, 0, 0])
-    linear.bias.copy_(conv.bias)
+    linear.bias.copy_(_bias(conv))
     return linear
 
 
 def _fold_layer_scale(block: ConvNeXtBlock) -> None:
     """Put the layer scale into the last product, and turn both pointwise convolutions into products."""
     gamma = block.layer_scaler.gamma
-    last = block.block[4]
-    last.weight *= gamma.view(-1, 1, 1, 1)
-    last.bias *= gamma
-    block.block[2], block.block[4] = Pointwise(block.block[2]), Pointwise(last)
+    expand, last = block.block[2], block.block[4]
+    assert isinstance(expand, nn.Conv2d)
+    assert isinstance(last, nn.Conv2d)
+    last.weight.mul_(gamma.view(-1, 1, 1, 1))
+    _bias(last).mul_(gamma)
+    block.block[2], block.block[4] = Pointwise(expand), Pointwise(last)
     block.layer_scaler = nn.Identity()  # type: ignore[assignment]
 
 
@@ -207,6 +235,6 @@ def _fold_stem(net: TCGN) -> None:
     net.stem_conv3 = OffsetConv(net.stem_conv3, net.stem_norm2, STEM_SIDE)  # type: ignore[assignment]
     scale, shift = _affine(net.stem_norm3)
     embed = net.patch_embed_a.proj  # without padding: the shift is a bias
-    embed.bias += embed.weight.sum((2, 3)) @ shift
-    embed.weight *= scale.view(1, -1, 1, 1)
+    _bias(embed).add_(embed.weight.sum((2, 3)) @ shift)
+    embed.weight.mul_(scale.view(1, -1, 1, 1))
     net.stem_norm1 = net.stem_norm2 = net.stem_norm3 = nn.Identity()  # type: ignore[assignment]

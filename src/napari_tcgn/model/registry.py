@@ -11,6 +11,7 @@ from pathlib import Path
 
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model.card import ModelCard, Predictor
+from napari_tcgn.settings import PrecisionName
 
 BUNDLED = Path(__file__).parent / "bundled"
 ENTRY_POINT_GROUP = "napari_tcgn.models"
@@ -49,7 +50,7 @@ def list_models() -> list[ModelCard]:
     return cards + [entry.load().card for entry in _from_packages().values()]
 
 
-def load_model(name_or_path: str | Path, device: str = "cpu") -> Predictor:
+def load_model(name_or_path: str | Path, device: str = "cpu", precision: PrecisionName = "float32") -> Predictor:
     """Load a model by name or from a folder or checkpoint with a `card.json` beside it.
 
     Parameters
@@ -57,6 +58,8 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> Predictor:
     name_or_path : str or pathlib.Path
     device : str
         "cpu", "cuda", "cuda:0", "mps"; see `predict.choose_device` for "auto".
+    precision : {"float32", "bf16"}
+        As in `PredictSettings`; models of other packages choose their own.
 
     Raises
     ------
@@ -70,22 +73,22 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> Predictor:
     folders, packages = _folders(), _from_packages()
     name = str(name_or_path)
     if name in folders:
-        return load_folder(folders[name][0], device)
+        return load_folder(folders[name][0], device, precision)
     if name in packages:
         predictor: Predictor = packages[name].load().load(device)
         return predictor
     path = Path(name_or_path)
     if path.is_dir():
-        return load_folder(path, device)
+        return load_folder(path, device, precision)
     if path.is_file():
-        return _load_checkpoint(path, device)
+        return _load_checkpoint(path, device, precision)
     raise ModelError(
         f"There is no model {name!r}.",
         f"Give the folder of a model, or one of: {', '.join([*folders, *packages]) or 'none is installed'}.",
     )
 
 
-def _load_checkpoint(path: Path, device: str) -> Predictor:
+def _load_checkpoint(path: Path, device: str, precision: PrecisionName) -> Predictor:
     """Load a single weights file with the card that lies beside it."""
     from napari_tcgn.model.predictor import TCGNPredictor, build_net
     from napari_tcgn.model.weights import load_into, read_checkpoint
@@ -100,4 +103,4 @@ def _load_checkpoint(path: Path, device: str) -> Predictor:
     state = read_checkpoint(path)
     net = build_net(card)
     load_into(net, state, str(path))
-    return TCGNPredictor(net, card, device)
+    return TCGNPredictor(net, card, device, precision)

@@ -149,7 +149,7 @@ class GNNBlock(nn.Module):
             edges = edge_features(graph, values, attention, self.proximity)  # [B, E, 6]
             nodes, edges = self.censnet(graph, values, edges)  # [B, N, 48], [B, E, 12]
             edges_at_nodes = edges_to_nodes(graph, edges) / graph.edges_per_node[:, None, None]
-        return self.transformer_fusion_encoder(nodes, edges_at_nodes, self.relative_pos)
+        return self.transformer_fusion_encoder(nodes.to(x.dtype), edges_at_nodes.to(x.dtype), self.relative_pos)
 
 
 class ChannelAttention(nn.Module):
