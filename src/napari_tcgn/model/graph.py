@@ -89,22 +89,39 @@ def select_edges(attention: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     pairs = nodes * nodes
     least, most = EDGES_PER_NODE * nodes, EDGES_PER_NODE * nodes + EXTRA_EDGES
     mean = attention.detach().mean(1).flatten(1)  # [B, N*N]
-    top = mean.topk(most + 1, dim=1).values  # descending
+    top, place = mean.topk(most + 1, dim=1)  # values descending, and their pairs
     above, at, below = top[:, least - 2 : most - 1], top[:, least - 1 : most], top[:, least : most + 1]
     unique = (above > at) & (at > below)  # is value number least, least + 1, … unique?
     # argmax gives the first True; without any it gives 0, which is the fallback n = least
-    cut = unique.int().argmax(1)  # [B]
-    threshold = at.gather(1, cut[:, None])  # [B, 1]
-    above_cut = mean > threshold
-    tied = mean == threshold
-    wanted = least + cut - above_cut.sum(1)  # how many of the tied pairs are still wanted: 1 if unique
-    chosen = above_cut | (tied & (tied.cumsum(1) <= wanted[:, None]))
-    rank = chosen.cumsum(1) - 1  # [B, N*N] slot of every chosen pair
-    table = rank.masked_fill(~chosen, most)
-    flat = torch.arange(pairs, device=mean.device).expand(batch, -1)
-    slots = mean.new_full((batch, most + 1), pairs, dtype=torch.int64).scatter_(1, table, flat)[:, :most]
-    # every pair that is no edge was written to the surplus slot, which is cut off here
-    return slots, table, chosen.sum(1)
+    count = least + unique.int().argmax(1)  # [B]
+    within = torch.arange(most, device=mean.device) < count[:, None]  # [B, E]
+    slots = place[:, :most].masked_fill(~within, pairs).sort(1).values
+    # Which of several equal values topk takes is open; where the cut goes through them it takes the first ones here.
+    # The look at the values costs nothing on the CPU; elsewhere it would wait for the device.
+    split = ~unique.any(1)  # [B]
+    if mean.device.type != "cpu" or split.any():
+        slots = torch.where(split[:, None], _first_of_equals(mean, at[:, :1], least, most), slots)
+    numbers = torch.arange(most, device=mean.device).expand(batch, -1)
+    table = slots.new_full((batch, pairs + 1), most).scatter_(1, slots, numbers.masked_fill(slots == pairs, most))
+    return slots, table[:, :pairs], count
+
+
+def _first_of_equals(mean: Tensor, cut: Tensor, least: int, most: int) -> Tensor:
+    """Return the `least` largest pairs as slots [B, E], the first ones of those that equal the cut [B, 1].
+
+    Parameters
+    ----------
+    mean : float [B, N * N]
+    cut : float [B, 1]
+        The value number `least` in descending order.
+    """
+    above = mean > cut
+    tied = mean == cut
+    chosen = above | (tied & (tied.cumsum(1) <= least - above.sum(1, keepdim=True)))
+    rank = (chosen.cumsum(1) - 1).masked_fill(~chosen, most)  # [B, N*N] slot of every chosen pair
+    flat = torch.arange(mean.shape[1], device=mean.device).expand(len(mean), -1)
+    # Every pair that is not chosen is written to the surplus slot, which is cut off.
+    return flat.new_full((len(mean), most + 1), mean.shape[1]).scatter_(1, rank, flat)[:, :most]
 
 
 @torch.no_grad()
@@ -139,7 +156,7 @@ def build_graph(attention: Tensor) -> Graph:
     # 1 in unused slots: an infinite value would make NaN gradients, even where a mask discards it
     edge_norm = torch.where(valid, adjacent + 1, 1).rsqrt()
 
-    other_max, other_min, has_other = _extremes_at_endpoints(src, dst, valid, loop, edge_norm, nodes)
+    other_max, other_min, has_other = _extremes_at_endpoints(src, dst, valid, loop, has_reverse, edge_norm, nodes)
     return Graph(
         src, dst, valid, loop, reverse, has_reverse, count.to(dtype) / nodes,
         adjacency, edge_norm, other_max, other_min, has_other, nodes,
@@ -147,41 +164,36 @@ def build_graph(attention: Tensor) -> Graph:
 
 
 def _extremes_at_endpoints(
-    src: Tensor, dst: Tensor, valid: Tensor, loop: Tensor, edge_norm: Tensor, nodes: int
+    src: Tensor, dst: Tensor, valid: Tensor, loop: Tensor, has_reverse: Tensor, edge_norm: Tensor, nodes: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the largest and smallest T_ne r_e of other edges at both endpoints of every edge.
 
-    An edge and its reverse have the same r, so a symmetric N x N table of u = T_ne r_e holds all incidences,
-    and leaving out an edge with its reverse leaves out one column. The extreme over the other columns is the
-    row's extreme, or the second one where the row's extreme is this very value.
+    An edge and its reverse have the same r and the same endpoints, so they count as one: leaving out an edge with its
+    reverse leaves out one entry. The extreme over the other entries of a node is its extreme, or the second one where
+    the extreme is this very value and no other entry has it.
     """
     batch = src.shape[0]
-    width = nodes + 1
     u = torch.where(loop, 2 * edge_norm, edge_norm)  # [B, E]
+    once = valid & ~(has_reverse & (src > dst))
+    node = torch.cat([src, dst], 1)  # [B, 2E]
+    value = torch.cat([u, u], 1)
+    listed = torch.cat([once, once & ~loop], 1)  # a self-loop touches its node once
 
-    def table(empty: float) -> Tensor:  # [B, N+1, N+1]
-        flat = u.new_full((batch, width * width), empty)
-        flat.scatter_(1, src * width + dst, u.masked_fill(~valid, empty))
-        flat.scatter_(1, dst * width + src, u.masked_fill(~valid, empty))
-        return flat.view(batch, width, width)
-
-    def outermost_two(values: Tensor, empty: float, largest: bool) -> tuple[Tensor, Tensor]:  # each [B, N+1]
-        first = values.amax(2) if largest else values.amin(2)
-        same = values == first[:, :, None]
-        rest = values.masked_fill(same, empty)
-        second = rest.amax(2) if largest else rest.amin(2)
-        return first, torch.where(same.sum(2) > 1, first, second)
-
-    def without_own(values: Tensor, empty: float, largest: bool) -> Tensor:  # [B, E, 2]
-        first, second = outermost_two(values, empty, largest)
-        ends = []
-        for end in (src, dst):
-            outermost = first.gather(1, end)
-            ends.append(torch.where(u == outermost, second.gather(1, end), outermost))
+    def without_own(largest: bool) -> Tensor:  # [B, E, 2]
+        reduce, empty = ("amax", -1.0) if largest else ("amin", torch.inf)
+        blank = u.new_full((batch, nodes + 1), empty)
+        entries = value.masked_fill(~listed, empty)
+        first = blank.scatter_reduce(1, node, entries, reduce)  # [B, N+1]
+        same = entries == first.gather(1, node)
+        second = blank.scatter_reduce(1, node, entries.masked_fill(same, empty), reduce)
+        often = blank.new_zeros(blank.shape).scatter_add(1, node, (same & listed).to(u.dtype)) > 1
+        second = torch.where(often, first, second)
+        ends = [
+            torch.where(u == first.gather(1, end), second.gather(1, end), first.gather(1, end)) for end in (src, dst)
+        ]
         return torch.stack(ends, 2)
 
-    largest = without_own(table(-1.0), -1.0, largest=True)
-    smallest = without_own(table(torch.inf), torch.inf, largest=False)
+    largest, smallest = without_own(True), without_own(False)
     has_other = (largest > 0) & valid[:, :, None]
     return largest.masked_fill(~has_other, 0), smallest.masked_fill(~has_other, 0), has_other
 
@@ -226,7 +238,7 @@ def edge_features(graph: Graph, nodes: Tensor, attention: Tensor, proximity: Ten
     first, second = on_edges(attention[:, 0]), on_edges(attention[:, 1])
     near = proximity.flatten()[pair]
     product = nodes @ nodes.transpose(1, 2)  # [B, N, N]
-    square = product.diagonal(dim1=1, dim2=2)  # squared norms, [B, N]
+    square = nodes.square().sum(2)  # squared norms, [B, N]
     dot = on_edges(product)
     square_src, square_dst = (end.squeeze(2) for end in at_endpoints(graph, square.unsqueeze(2)))
     distance = ((square_src - 2 * dot + square_dst + half) / half).masked_fill(~graph.valid, 1)

@@ -9,6 +9,8 @@ Shapes: B images, N tokens in row-major order of an H x W map, C channels.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ from torch import Tensor, nn
 
 def to_map(tokens: Tensor) -> Tensor:
     """View square tokens [B, N, C] as a map [B, C, H, W] (channels-last in memory, no copy)."""
-    side = round(tokens.shape[1] ** 0.5)
+    side = math.isqrt(int(tokens.shape[1]))
     return tokens.unflatten(1, (side, side)).permute(0, 3, 1, 2)
 
 
