@@ -32,10 +32,10 @@ def without_graph(net: TCGN) -> TCGN:
     return net
 
 
-def images(batch: int, device: str, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+def images(batch: int, device: str) -> torch.Tensor:
     """Random normalised patches [B, 3, 224, 224], channels-last."""
     x = torch.randn(batch, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    return x.to(device, dtype, memory_format=torch.channels_last)
+    return x.to(device, memory_format=torch.channels_last)
 
 
 def forward(net: Any, x: torch.Tensor, micro: int = 0) -> Callable[[], object]:
@@ -56,7 +56,7 @@ def model(device: str, batches: tuple[int, ...], rounds: int) -> dict[str, Any]:
     eager_backbone, fast_backbone = without_graph(net), without_graph(fast)
     result = {}
     for batch in batches:
-        x, x16 = images(batch, device), images(batch, device, torch.bfloat16)
+        x = images(batch, device)
         micro = 8 if device == "cpu" and batch > 8 else 0
         seconds = alternate(
             {
@@ -64,7 +64,7 @@ def model(device: str, batches: tuple[int, ...], rounds: int) -> dict[str, Any]:
                 "eager, backbone only": forward(eager_backbone, x, micro),
                 "float32": forward(fast, x, micro),
                 "float32, backbone only": forward(fast_backbone, x, micro),
-                "bf16": forward(half, x16, micro),
+                "bf16": forward(half, x, micro),
             },
             device,
             rounds,

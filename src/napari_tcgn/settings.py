@@ -11,6 +11,7 @@ from napari_tcgn.errors import SettingsError
 LayoutName = Literal["st", "visium", "square", "hex"]
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
 PrecisionName = Literal["float32", "bf16"]
+PrecisionChoice = Literal["auto", "float32", "bf16"]
 
 # Centre-to-centre distance and spot diameter in µm of the named layouts (10x Genomics; Ståhl et al. 2016).
 LAYOUTS: dict[str, tuple[float, float]] = {"st": (200.0, 100.0), "visium": (100.0, 55.0)}
@@ -83,8 +84,9 @@ class PredictSettings:
         Name of a registered model or path of a model folder or checkpoint.
     device : {"auto", "cuda", "mps", "cpu"}
         "auto" takes CUDA, else MPS, else the CPU.
-    precision : {"float32", "bf16"}
-        "bf16" computes all but the graph in bfloat16: faster, and predictions deviate a little (docs/speed.md).
+    precision : {"auto", "float32", "bf16"}
+        "bf16" rounds the factors of the large products to bfloat16: faster where the processor has such products,
+        and predictions deviate a little (docs/speed.md). "auto": see `predict.choose_precision`.
     batch_size : int or None
         Patches per model call; None chooses by device.
     read_threads : int
@@ -93,13 +95,13 @@ class PredictSettings:
 
     model: str = "tcgn-tiny-her2st"
     device: DeviceName = "auto"
-    precision: PrecisionName = "float32"
+    precision: PrecisionChoice = "auto"
     batch_size: int | None = None
     read_threads: int = 2
 
     def __post_init__(self) -> None:
         _require(self.device in get_args(DeviceName), "device", f"one of {get_args(DeviceName)}", self.device)
-        _require(self.precision in get_args(PrecisionName), "precision", "float32 or bf16", self.precision)
+        _require(self.precision in get_args(PrecisionChoice), "precision", "auto, float32 or bf16", self.precision)
         _require(self.batch_size is None or self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
         _require(self.read_threads >= 1, "read_threads", "at least 1", self.read_threads)
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from napari_tcgn.errors import DeviceError
-from napari_tcgn.predict import choose_device, default_batch_size
+from napari_tcgn.predict import choose_device, choose_precision, default_batch_size
 from napari_tcgn.predict.device import free_memory, is_out_of_memory
 
 
@@ -33,6 +33,27 @@ def test_absent_device_says_how_to_mend(monkeypatch: pytest.MonkeyPatch, name: s
     with pytest.raises(DeviceError, match=words) as caught:
         choose_device(name)
     assert "cpu" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "has", "expected"),
+    [
+        ("auto", "cpu", {"avx512_bf16": True}, "bf16"),
+        ("auto", "cpu", {"amx_bf16": True}, "bf16"),
+        ("auto", "cpu", {"avx512_f": True, "avx512_bf16": False}, "float32"),
+        ("auto", "cuda", {"avx512_bf16": True}, "float32"),
+        ("bf16", "cuda", {}, "bf16"),
+        ("float32", "cpu", {"avx512_bf16": True}, "float32"),
+    ],
+)
+def test_precision_follows_the_processor(monkeypatch, asked, device, has, expected) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
+    assert choose_precision(asked, device) == expected
+
+
+def test_a_torch_that_cannot_tell_gets_float32(monkeypatch) -> None:
+    monkeypatch.delattr("torch.cpu.get_capabilities", raising=False)
+    assert choose_precision("auto", "cpu") == "float32"
 
 
 def test_batch_size_grows_with_the_device() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_tcgn.settings import DeviceName, GridSettings, PrecisionName, PredictSettings, TrainSettings
+from napari_tcgn.settings import DeviceName, GridSettings, PrecisionChoice, PredictSettings, TrainSettings
 
 GRID = GridSettings()
 PREDICT = PredictSettings()
@@ -18,7 +18,8 @@ Model = Annotated[
 ]
 Device = Annotated[DeviceName, typer.Option(help="Where to compute; auto takes CUDA, else MPS, else the CPU.")]
 Precision = Annotated[
-    PrecisionName, typer.Option(help="bf16 computes faster where the processor has it; predictions deviate a little.")
+    PrecisionChoice,
+    typer.Option(help="bf16 is faster, predictions deviate a little; auto takes it where the processor has it."),
 ]
 BatchSize = Annotated[int | None, typer.Option(help="Patches per model call; by default chosen for the device.")]
 ReadThreads = Annotated[int, typer.Option(help="Threads that read patches ahead of the model.")]

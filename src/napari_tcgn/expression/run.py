@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_tcgn.expression.build import to_anndata
 from napari_tcgn.model.card import Predictor
-from napari_tcgn.predict import Progress, choose_device, run
+from napari_tcgn.predict import Progress, choose_device, choose_precision, run
 from napari_tcgn.settings import PredictSettings
 from napari_tcgn.slide.base import Slide, require_mpp
 from napari_tcgn.spots.table import Spots
@@ -62,7 +62,10 @@ def predict(
         from napari_tcgn.model.registry import load_model
 
         settings = replace(settings, model=str(model)) if model is not None else settings
-        predictor = load_model(settings.model, choose_device(settings.device), settings.precision)
+        device = choose_device(settings.device)
+        precision = choose_precision(settings.precision, device)
+        settings = replace(settings, precision=precision)  # for the record: what was computed, not what was asked
+        predictor = load_model(settings.model, device, precision)
     else:
         predictor = model
         settings = replace(settings, model=predictor.card.name)

@@ -29,21 +29,21 @@ STEM_SIDE = 112
 
 
 @torch.no_grad()
-def for_inference(net: TCGN, dtype: torch.dtype | None = None) -> TCGN:
+def for_inference(net: TCGN, products: torch.dtype | None = None) -> TCGN:
     """Return a copy of a network that predicts the same, faster, and cannot be trained.
 
     Parameters
     ----------
     net : TCGN
         Is left as it is.
-    dtype : torch.dtype, optional
-        What to compute in; by default as `net`. The attention that draws the graph, and the graph convolutions, stay
-        in the network's own precision: a rounded attention would draw other edges.
+    products : torch.dtype, optional
+        Precision of the large products (attention, feed-forward, ConvNeXt); by default as `net`. The attention that
+        draws the graph and the graph convolutions keep the network's own: a rounded attention draws other edges.
 
     Returns
     -------
     TCGN
-        In eval mode; takes and returns `dtype`. Its state_dict is its own, not that of the published checkpoints.
+        In eval mode. Its state_dict is its own, not that of the published checkpoints.
     """
     net = copy.deepcopy(net).eval().requires_grad_(False)
     _fold_stem(net)
@@ -64,17 +64,38 @@ def for_inference(net: TCGN, dtype: torch.dtype | None = None) -> TCGN:
                 setattr(module, name, PlainAttention(child))
     net._fc = _norm_after(net._fc, net._bn)
     net._bn = nn.Identity()  # type: ignore[assignment]
-    return net if dtype is None else _in_precision(net, dtype)
-
-
-def _in_precision(net: TCGN, dtype: torch.dtype) -> TCGN:
-    """Convert everything but the graph convolutions and the constants of the graph."""
-    kept = [(gnn, gnn.censnet, gnn.proximity) for gnn in (net.gnn_block0, net.gnn_block1)]
-    kept = [(gnn, copy.deepcopy(censnet), proximity.clone()) for gnn, censnet, proximity in kept]
-    net = net.to(dtype)
-    for gnn, censnet, proximity in kept:
-        gnn.censnet, gnn.proximity = censnet, proximity
+    if products is not None:
+        _round_products(net, products)
     return net
+
+
+def _round_products(net: TCGN, dtype: torch.dtype) -> None:
+    """Compute the large products in a shorter precision; what is added up between them stays as it is.
+
+    Measured on a real section, shortening the sums, the first convolutions or the last layers as well moves a gene's
+    correlation several times further than all of these products together (docs/speed.md).
+    """
+    for block in [module for module in net.modules() if isinstance(module, FoldedCMTBlock)]:
+        block.attn, block.mlp = Rounded(block.attn, dtype), Rounded(block.mlp, dtype)
+    for gnn in (net.gnn_block0, net.gnn_block1):
+        gnn.convnext1 = Rounded(gnn.convnext1, dtype)  # type: ignore[assignment]
+    for embed in (net.patch_embed_b, net.patch_embed_c, net.patch_embed_d):
+        embed.proj = Rounded(embed.proj, dtype)  # type: ignore[assignment]
+    for attention in (net.channel_attention0, net.channel_attention1):
+        attention.transformer = Rounded(attention.transformer, dtype)  # type: ignore[assignment]
+
+
+class Rounded(nn.Module):
+    """A module that computes in another precision than its neighbours."""
+
+    def __init__(self, module: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.module, self.dtype = module.to(dtype), dtype
+
+    def forward(self, x: Tensor, *others: Tensor) -> Tensor:
+        """Transform x as the module does, in and out in the precision of x."""
+        y: Tensor = self.module(x.to(self.dtype), *others)
+        return y.to(x.dtype)
 
 
 class FoldedCMTBlock(nn.Module):
@@ -84,10 +105,10 @@ class FoldedCMTBlock(nn.Module):
         super().__init__()
         self.proj = _with_shortcut(block.proj)
         self.norm1, self.norm2 = block.norm1, block.norm2
-        self.attn = block.attn
-        if self.attn.sr is not None:
-            self.attn.sr = nn.Sequential(_norm_after(*_ends(self.attn.sr)))
-        self.mlp = FoldedFeedForward(block.mlp, side)
+        if block.attn.sr is not None:
+            block.attn.sr = nn.Sequential(_norm_after(*_ends(block.attn.sr)))
+        self.attn: nn.Module = block.attn
+        self.mlp: nn.Module = FoldedFeedForward(block.mlp, side)
 
     def forward(self, x: Tensor, relative_pos: Tensor) -> Tensor:
         """Transform tokens [B, N, C] with a relative position table [heads, N, M]."""

@@ -17,7 +17,7 @@ from napari_tcgn.model.tcgn import TCGN
 from napari_tcgn.model.weights import CARD_NAME, load_into, read_checkpoint
 from napari_tcgn.settings import PrecisionName
 
-DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16}
+PRODUCTS: dict[PrecisionName, torch.dtype | None] = {"float32": None, "bf16": torch.bfloat16}
 
 
 class TCGNPredictor:
@@ -30,7 +30,7 @@ class TCGNPredictor:
     device : str
         "cpu", "cuda", "cuda:1", "mps".
     precision : {"float32", "bf16"}
-        As in `PredictSettings`.
+        Of the large products, see `for_inference`.
 
     Attributes
     ----------
@@ -42,15 +42,14 @@ class TCGNPredictor:
         self.card = card
         self.device = device
         self.net = net.to(device).eval()
-        self._dtype = DTYPES[precision]
-        self._fast = for_inference(self.net, self._dtype)
+        self._fast = for_inference(self.net, PRODUCTS[precision])
 
     def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict uint8 patches [B, H, W, 3] as float32 [B, genes] on the card's output scale."""
         with torch.inference_mode():
             batch = torch.from_numpy(np.ascontiguousarray(patches)).to(self.device, non_blocking=True)
-            images = prepare_patches(batch, self.card).to(self._dtype, memory_format=torch.channels_last)
-            values: NDArray[np.float32] = self._fast(images).float().cpu().numpy()
+            images = prepare_patches(batch, self.card).contiguous(memory_format=torch.channels_last)
+            values: NDArray[np.float32] = self._fast(images).cpu().numpy()
         return values
 
 

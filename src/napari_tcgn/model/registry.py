@@ -59,7 +59,7 @@ def load_model(name_or_path: str | Path, device: str = "cpu", precision: Precisi
     device : str
         "cpu", "cuda", "cuda:0", "mps"; see `predict.choose_device` for "auto".
     precision : {"float32", "bf16"}
-        As in `PredictSettings`; models of other packages choose their own.
+        Of the large products (`predict.choose_precision` settles "auto"); models of other packages choose their own.
 
     Raises
     ------

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from napari_tcgn.errors import DeviceError
+from napari_tcgn.settings import PrecisionChoice, PrecisionName
 
 # On a CPU batches of 8 are the fastest (larger ones leave the cache) and keep cancelling quick.
 BATCH_SIZES = {"cuda": 64, "mps": 32, "cpu": 8}
@@ -46,6 +49,26 @@ def choose_device(name: str = "auto") -> str:
         "Device 'mps' is absent: it needs a Mac with Apple silicon and macOS 12.3 or newer.",
         "Choose --device auto or cpu.",
     )
+
+
+def choose_precision(name: PrecisionChoice, device: str) -> PrecisionName:
+    """Return the precision of the model's large products.
+
+    Parameters
+    ----------
+    name : {"auto", "float32", "bf16"}
+        "auto" takes bf16 on a CPU that has products for it: it changes a gene's correlation with measured counts by
+        less than 0.001 in the median (docs/speed.md). Other devices get float32 until that is measured on them.
+    device : str
+    """
+    if name != "auto":
+        return name
+    import torch
+
+    # Newer releases of torch tell what the CPU has; an older one gets float32.
+    tell: Callable[[], Mapping[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
+    has = tell() if device == "cpu" else {}
+    return "bf16" if has.get("avx512_bf16") or has.get("amx_bf16") else "float32"
 
 
 def default_batch_size(device: str) -> int:
