@@ -10,64 +10,62 @@ ROOT = Path(__file__).resolve().parents[1]
 
 HEAD = """# Speed
 
-Made by `benchmarks/table.py` from the files in `benchmarks/results/`; [benchmarks/README.md](../benchmarks/README.md) says how they
-are measured. Rates are those of one machine on one day; the ratios hold better.
+Made by `benchmarks/table.py` from the files in `benchmarks/results/`;
+[benchmarks/README.md](../benchmarks/README.md) says how they are measured. Rates are those of one machine on one day;
+the ratios hold better.
 
-Predictions are made by a copy of the network in which every BatchNorm, shortcut and layer scale is folded into a neighbouring
-product (`model/inference.py`; the same function, equal to rounding). With `--precision bf16` the factors of the large products are
-rounded to bfloat16, while sums between them, the first convolutions, the graph and the last layers stay in float32.
+Predictions are made by a copy of the network in which every BatchNorm, shortcut and layer scale is folded into a
+neighbouring product (`model/inference.py`; the same function, equal to rounding). With `--precision bf16` the factors of
+the large products are rounded to bfloat16, while sums between them, the first convolutions, the graph and the last
+layers stay in float32; `--precision auto`, the default, takes it on a CPU that has such products.
 """
 
 
-def rows(title: str, head: list[str], body: list[list[Any]]) -> str:
-    """Return a titled Markdown table."""
-    lines = [f"\n## {title}\n", f"| {' | '.join(head)} |", f"| {' | '.join('---' for _ in head)} |"]
-    lines += [f"| {' | '.join(number(cell) for cell in row)} |" for row in body]
+TITLES = {
+    "floor": "Rate of large matrix products",
+    "graph": "Graph part of a block, against dense matrices image by image",
+    "peers": "Against other networks, float32",
+    "train_step": "Training step",
+    "prepare": "Resizing and normalising",
+    "accuracy of bf16": "What bf16 changes on a real section",
+}
+
+
+def flat(found: dict[str, Any], before: str = "") -> dict[str, Any]:
+    """Return nested figures as one level, names joined."""
+    result: dict[str, Any] = {}
+    for name, value in found.items():
+        result |= flat(value, f"{before}{name}: ") if isinstance(value, dict) else {before + name: value}
+    return result
+
+
+def table(columns: dict[str, dict[str, Any]]) -> str:
+    """Return a Markdown table of columns that share their row names."""
+    lines = [f"| | {' | '.join(columns)} |", "| --- |" + " --- |" * len(columns)]
+    for name in next(iter(columns.values())):
+        lines.append(f"| {name} | {' | '.join(cell(column[name]) for column in columns.values())} |")
     return "\n".join(lines) + "\n"
 
 
-def number(value: Any) -> str:
-    """Return a cell's text; numbers to three digits."""
-    return f"{value:.3g}" if isinstance(value, float) and abs(value) < 1000 else f"{value:.0f}" if isinstance(
-        value, float
-    ) else str(value)  # fmt: skip
+def cell(value: Any) -> str:
+    """Return a figure to three digits."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def section(result: dict[str, Any]) -> str:
     """Return the part of the page about one result file."""
-    where = result["circumstances"]
-    text = f"\n# {where['device']}\n\n{', '.join(f'{k} {v}' for k, v in where.items() if k != 'device')}.\n"
-    if "model" in result:
-        batches = result["model"]
-        names = list(next(iter(batches.values()))["images/s"])
-        text += rows("TCGN tiny, images/s", ["", *batches], [
-            *[[name, *(b["images/s"][name] for b in batches.values())] for name in names],
-            *[[f"**ratio: {name}**", *(b[name] for b in batches.values())] for name in next(iter(batches.values())) if name != "images/s"],
-        ])  # fmt: skip
-    if "peers" in result:
-        found = result["peers"]
-        text += rows(f"Against other networks, float32, batch {found['batch']}", ["", "images/s"],
-                     [[k, v] for k, v in found["images/s"].items()])  # fmt: skip
-    if "train_step" in result:
-        found = result["train_step"]
-        text += rows(f"Training step, batch {found['batch']}", ["", "images/s"],
-                     [*[[k, v] for k, v in found["images/s"].items()], ["**ratio: of its backbone**", found["of its backbone"]]])  # fmt: skip
-    engines = {k: v for k, v in result.items() if k.startswith("engine ")}
-    if engines:
-        text += rows("End to end from a decoded slide", ["", "patches/s", "model alone", "busy"],
-                     [[k.removeprefix("engine "), v["patches/s"], v["model alone, patches/s"], v["busy"]] for k, v in engines.items()])  # fmt: skip
-    rest = {
-        k: v
-        for k, v in result.items()
-        if k in ("floor", "graph", "prepare", "accuracy of bf16") or k.startswith("peak")
-    }
-    titles = {"floor": "Large matrix products", "graph": "Graph part of a block against dense matrices, image by image",
-              "prepare": "Resizing and normalising", "accuracy of bf16": "What bf16 changes on a real section"}  # fmt: skip
-    for name, found in rest.items():
-        flat = {f"{k}, {kk}": vv for k, v in found.items() if isinstance(v, dict) for kk, vv in v.items()}
-        flat |= {k: v for k, v in found.items() if not isinstance(v, dict)}
-        heading = titles.get(name, f"P{name[1:]} (GiB)")
-        text += rows(heading, ["", ""], [[k, v] for k, v in flat.items()])
+    where = result.pop("circumstances")
+    text = f"\n# {where.pop('device')}\n\n{', '.join(f'{name} {value}' for name, value in where.items())}.\n"
+    # Cases that differ in one number (a batch, a precision) share a table.
+    for group, title in (("engine ", "End to end from a decoded slide"), ("peak memory, ", "Peak memory, GiB")):
+        members = {name.removeprefix(group): flat(result.pop(name)) for name in list(result) if name.startswith(group)}
+        if members:
+            result[title] = members
+    for name, found in result.items():
+        columns = {k: flat(v) for k, v in found.items()} if name == "model" or name not in TITLES else {"": flat(found)}
+        text += f"\n## {'TCGN tiny' if name == 'model' else TITLES.get(name, name)}\n\n{table(columns)}"
     return text
 
 
