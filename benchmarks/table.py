@@ -15,8 +15,8 @@ Made by `benchmarks/table.py` from the files in `benchmarks/results/`;
 the ratios hold better.
 
 Predictions are made by a copy of the network in which every BatchNorm, shortcut and layer scale is folded into a
-neighbouring product (`model/inference.py`; the same function, equal to rounding). With `--precision bf16` the factors of
-the large products are rounded to bfloat16, while sums between them, the first convolutions, the graph and the last
+neighbouring product (`model/inference.py`; the same function, equal to rounding). With `--precision bf16` the factors
+of the large products are rounded to bfloat16, while sums between them, the first convolutions, the graph and the last
 layers stay in float32; `--precision auto`, the default, takes it on a CPU that has such products.
 """
 
