@@ -137,6 +137,15 @@ def test_closing_the_dock_during_a_run_ends_it(held, gate, qtbot):
     assert any(name.endswith("(partial)") for name in names), names
 
 
+def test_nothing_is_clipped_at_the_side(dock_in_viewer, use_predictor, kit):
+    from napari_tcgn.ui.dock import MINIMUM_WIDTH
+
+    use_predictor(kit.ColourPredictor())
+    _viewer, dock = dock_in_viewer()
+    bar = dock.scroll.verticalScrollBar().sizeHint().width()
+    assert dock.scroll.widget().minimumSizeHint().width() + bar <= MINIMUM_WIDTH
+
+
 def test_a_grey_layer_is_refused_with_a_sentence(dock_in_viewer, use_predictor, kit, qtbot):
     use_predictor(kit.ColourPredictor())
     viewer, dock = dock_in_viewer()

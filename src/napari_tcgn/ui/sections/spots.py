@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QLabel, QPushButton
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.settings import LAYOUTS, GridSettings
@@ -46,15 +46,12 @@ class SpotsSection(Section):
         self.lay_button = QPushButton("Lay spots")
         self.count = text_label()
 
-        sizes = QHBoxLayout()
-        for label, box in (("pitch µm", self.pitch_box), ("diameter µm", self.diameter_box)):
-            sizes.addWidget(QLabel(label))
-            sizes.addWidget(box, 1)
         tissue = QHBoxLayout()
         tissue.addWidget(self.tissue_box)
         tissue.addWidget(self.fraction_box, 1)
         self.form.addRow(self.source_box)
-        self.form.addRow(sizes)
+        self.form.addRow("pitch, µm", self.pitch_box)
+        self.form.addRow("diameter, µm", self.diameter_box)
         self.form.addRow(tissue)
         self.form.addRow(self.lay_button)
         self.form.addRow(self.count)
