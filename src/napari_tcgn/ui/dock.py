@@ -18,7 +18,7 @@ from napari_tcgn.ui.session import Session
 if TYPE_CHECKING:
     import napari
 
-MINIMUM_WIDTH = 360  # px
+MINIMUM_WIDTH = 370  # px
 
 
 class Dock(QWidget):
