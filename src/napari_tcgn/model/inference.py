@@ -3,7 +3,8 @@
 In eval mode a BatchNorm is a scale and a shift per channel, which its neighbouring convolution can do. Where zero
 padding lies between the two, the shift turns into a constant map (it does not reach into the padding). Shortcuts
 around depthwise convolutions become the middle of the kernel, layer scales and pointwise convolutions become matrix
-products. All of it is exact algebra: only rounding differs.
+products. All of it is exact algebra: only rounding differs. On a CPU the products then run on sorted weights
+(`model/packed.py`).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from napari_tcgn.model.layers import (
     to_map,
     to_tokens,
 )
+from napari_tcgn.model.packed import InPlaceGelu, pack_products
 from napari_tcgn.model.tcgn import GRID, TCGN
 
 STAGE_SIDES = {"a": 56, "b": 28, "c": 14, "d": 7}
@@ -62,10 +64,13 @@ def for_inference(net: TCGN, products: torch.dtype | None = None) -> TCGN:
         for name, child in module.named_children():
             if isinstance(child, InterleavedAttention):
                 setattr(module, name, PlainAttention(child))
+            elif isinstance(child, nn.GELU):
+                setattr(module, name, InPlaceGelu())
     net._fc = _norm_after(net._fc, net._bn)
     net._bn = nn.Identity()  # type: ignore[assignment]
     if products is not None:
         _round_products(net, products)
+    pack_products(net)
     return net
 
 
@@ -123,8 +128,9 @@ class FoldedFeedForward(nn.Module):
     def __init__(self, mlp: CMTFeedForward, side: int) -> None:
         super().__init__()
         expand, norm = _ends(mlp.conv1)
-        self.conv1 = _as_linear(expand)
+        self.conv1 = nn.Sequential(_as_linear(expand), InPlaceGelu())
         self.proj = OffsetConv(_with_shortcut(mlp.proj), norm, side)
+        self.gelu = InPlaceGelu()
         self.conv2 = _as_linear(_norm_after(*_ends(mlp.conv2)))
         scale, shift = _affine(mlp.proj_bn)
         self.conv2.bias.add_(self.conv2.weight @ shift)
@@ -132,8 +138,8 @@ class FoldedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform tokens [B, N, C]."""
-        hidden = F.gelu(self.conv1(x))  # [B, N, hidden]
-        return self.conv2(to_tokens(F.gelu(self.proj(to_map(hidden)))))
+        hidden = self.conv1(x)  # [B, N, hidden]
+        return self.conv2(to_tokens(self.gelu(self.proj(to_map(hidden)))))
 
 
 class OffsetConv(nn.Module):
@@ -158,15 +164,15 @@ class OffsetConv(nn.Module):
 
 
 class Pointwise(nn.Module):
-    """A 1x1 convolution of a channels-last map as one matrix product."""
+    """Layers over the channels of a channels-last map, as matrix products over its last axis."""
 
-    def __init__(self, conv: nn.Conv2d) -> None:
+    def __init__(self, *steps: nn.Module) -> None:
         super().__init__()
-        self.linear = _as_linear(conv)
+        self.steps = nn.Sequential(*steps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Transform [B, in, H, W]."""
-        y: Tensor = self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        y: Tensor = self.steps(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
         return y
 
 
@@ -239,14 +245,15 @@ def _as_linear(conv: nn.Conv2d) -> nn.Linear:
 
 
 def _fold_layer_scale(block: ConvNeXtBlock) -> None:
-    """Put the layer scale into the last product, and turn both pointwise convolutions into products."""
+    """Put the layer scale into the last product, and do both pointwise convolutions as products."""
     gamma = block.layer_scaler.gamma
     expand, last = block.block[2], block.block[4]
     assert isinstance(expand, nn.Conv2d)
     assert isinstance(last, nn.Conv2d)
     last.weight.mul_(gamma.view(-1, 1, 1, 1))
     _bias(last).mul_(gamma)
-    block.block[2], block.block[4] = Pointwise(expand), Pointwise(last)
+    products = Pointwise(_as_linear(expand), InPlaceGelu(), _as_linear(last))
+    block.block = nn.Sequential(block.block[0], block.block[1], products)
     block.layer_scaler = nn.Identity()  # type: ignore[assignment]
 
 

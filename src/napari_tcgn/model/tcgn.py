@@ -200,6 +200,7 @@ class TCGN(nn.Module):
         self.stem_norm2 = nn.BatchNorm2d(config.stem)
         self.stem_conv3 = nn.Conv2d(config.stem, config.stem, 3, padding=1)
         self.stem_norm3 = nn.BatchNorm2d(config.stem)
+        self.gelu = nn.GELU()
         self.patch_embed_a = PatchEmbedding(config.stem, a, 2)
         self.patch_embed_b = PatchEmbedding(a, b, 2)
         self.patch_embed_c = PatchEmbedding(b, c, 2)
@@ -244,9 +245,9 @@ class TCGN(nn.Module):
 
     def forward_stem(self, x: Tensor) -> Tensor:
         """Reduce patches [B, 3, 224, 224] to [B, stem, 112, 112]."""
-        x = self.stem_norm1(nn.functional.gelu(self.stem_conv1(x)))
-        x = self.stem_norm2(nn.functional.gelu(self.stem_conv2(x)))
-        return self.stem_norm3(nn.functional.gelu(self.stem_conv3(x)))
+        x = self.stem_norm1(self.gelu(self.stem_conv1(x)))
+        x = self.stem_norm2(self.gelu(self.stem_conv2(x)))
+        return self.stem_norm3(self.gelu(self.stem_conv3(x)))
 
     def predict_from_features(self, tokens: Tensor) -> Tensor:
         """Turn the last tokens [B, 49, e_d] into expression [B, genes]."""
