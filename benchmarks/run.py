@@ -62,6 +62,7 @@ def main() -> None:
         options.out.write_text(json.dumps(result, indent=1) + "\n")
 
     case("floor", lambda: cases.floor(device, rounds))
+    case("products", cases.products)
     case("graph", lambda: cases.graph(device, 32, rounds))
     case("model", lambda: cases.model(device, (1, 8, 32, 128) if not cpu else (1, 8, 32), rounds))
     case("peers", lambda: cases.peers(device, 32, rounds))

@@ -23,6 +23,7 @@ layers stay in float32; `--precision auto`, the default, takes it on a CPU that 
 
 TITLES = {
     "floor": "Rate of large matrix products",
+    "products": "Where the products are",
     "graph": "Graph part of a block, against dense matrices image by image",
     "peers": "Against other networks, float32",
     "train_step": "Training step",

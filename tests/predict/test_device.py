@@ -56,8 +56,19 @@ def test_a_torch_that_cannot_tell_gets_float32(monkeypatch) -> None:
     assert choose_precision("auto", "cpu") == "float32"
 
 
-def test_batch_size_grows_with_the_device() -> None:
+def test_batch_size_grows_with_the_device(monkeypatch) -> None:
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (80 * 2**30, 80 * 2**30))
     assert default_batch_size("cuda:0") > default_batch_size("mps") > default_batch_size("cpu") >= 1
+
+
+@pytest.mark.parametrize(("free_gib", "expected"), [(78, 256), (8, 128), (7.9, 64), (0.01, 1), (0, 1)])
+def test_batch_size_on_cuda_follows_its_free_memory(monkeypatch, free_gib: float, expected: int) -> None:
+    asked = []
+    monkeypatch.setattr(
+        "torch.cuda.mem_get_info", lambda device: asked.append(device) or (int(free_gib * 2**30), 2**37)
+    )
+    assert default_batch_size("cuda:1") == expected
+    assert asked == ["cuda:1"]
 
 
 def test_out_of_memory_is_recognised_on_every_device() -> None:
