@@ -12,6 +12,7 @@ LayoutName = Literal["st", "visium", "square", "hex"]
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
 PrecisionName = Literal["float32", "bf16"]
 PrecisionChoice = Literal["auto", "float32", "bf16"]
+LossName = Literal["mse", "correlation"]
 
 # Centre-to-centre distance and spot diameter in µm of the named layouts (10x Genomics; Ståhl et al. 2016).
 LAYOUTS: dict[str, tuple[float, float]] = {"st": (200.0, 100.0), "visium": (100.0, 55.0)}
@@ -122,14 +123,31 @@ class TrainSettings:
     schedule : {"constant", "cosine"}
         "cosine" warms up linearly over `warmup_epochs`, then falls to zero.
     warmup_epochs : float
+    clip_norm : float or None
+        Largest norm of the gradient; None: not clipped.
+    ema : float
+        Decay per step of a running mean of the weights, which is what is scored and kept; 0: the weights themselves.
+    loss : {"mse", "correlation"}
+        "correlation" adds 1 - PCC within sections, in which every gene counts alike.
+    smooth_targets : float
+        Weight of the neighbours' mean in what a training spot is taught, from 0 to 1.
+    centre_sections : bool
+        Teach every section with the same mean per gene.
+    min_counts : int
+        Spots with fewer counts over the panel do not train; they are scored all the same.
     augment : bool
         Random rotation and flips on the device.
+    stain_jitter : float
+        Strength of random changes of the haematoxylin, eosin and residual stain (0: none).
     precision : {"float32", "bf16"}
         "bf16" trains under autocast: several times faster where the processor has bfloat16 products.
     start_from_mean : bool
         Start the output bias at the mean expression of the training spots instead of zero.
     val_fraction : float
-        Share of the training spots of every section (spatial blocks) kept for choosing the epoch.
+        Share of the training spots of every section (spatial blocks) kept for choosing the epoch; 0: all spots train
+        and the last epoch is taken, fixed in advance.
+    patience : int
+        Stop after so many epochs without a better one; 0: run them all.
     select_on_test : bool
         The original protocol: choose the epoch on the held-out section; optimistic, recorded as such.
     seed : int
@@ -144,10 +162,18 @@ class TrainSettings:
     weight_decay: float = 0.0
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_epochs: float = 0.0
+    clip_norm: float | None = None
+    ema: float = 0.0
+    loss: LossName = "mse"
+    smooth_targets: float = 0.0
+    centre_sections: bool = False
+    min_counts: int = 0
     augment: bool = True
+    stain_jitter: float = 0.0
     precision: PrecisionName = "float32"
     start_from_mean: bool = False
     val_fraction: float = 0.15
+    patience: int = 0
     select_on_test: bool = False
     seed: int = 0
     device: DeviceName = "auto"
@@ -162,7 +188,18 @@ class TrainSettings:
         _require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
         _require(self.weight_decay >= 0, "weight_decay", "zero or positive", self.weight_decay)
         _require(self.warmup_epochs >= 0, "warmup_epochs", "zero or positive", self.warmup_epochs)
-        _require(0 < self.val_fraction < 0.9, "val_fraction", "between 0 and 0.9", self.val_fraction)
+        _require(self.clip_norm is None or self.clip_norm > 0, "clip_norm", "positive", self.clip_norm)
+        _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
+        _require(self.loss in get_args(LossName), "loss", f"one of {get_args(LossName)}", self.loss)
+        _require(0 <= self.smooth_targets <= 1, "smooth_targets", "from 0 to 1", self.smooth_targets)
+        _require(self.min_counts >= 0, "min_counts", "zero or positive", self.min_counts)
+        _require(0 <= self.stain_jitter < 1, "stain_jitter", "from 0 to below 1", self.stain_jitter)
+        _require(0 <= self.val_fraction < 0.9, "val_fraction", "from 0 to below 0.9", self.val_fraction)
+        _require(self.patience >= 0, "patience", "zero or positive", self.patience)
+        _require(
+            not self.patience or self.val_fraction > 0 or self.select_on_test,
+            "patience", "0 where no epoch is chosen (val_fraction 0)", self.patience,
+        )  # fmt: skip
         _require(self.device in get_args(DeviceName), "device", f"one of {get_args(DeviceName)}", self.device)
 
 

@@ -40,7 +40,10 @@ def test_sections_of_another_scale_are_brought_to_one_side(sections):
 
 
 def test_too_little_to_split(sections):
-    few = [replace(s, spots=s.spots.select(np.arange(1)), patches=s.patches[:1], target=s.target[:1]) for s in sections]
+    few = [
+        replace(s, spots=s.spots.select(np.arange(1)), patches=s.patches[:1], target=s.target[:1], counts=s.counts[:1])
+        for s in sections
+    ]
     with pytest.raises(DataError, match="too small to set spots aside"):
         build_dataset(few, replace(SETTINGS, batch_size=1), "cpu")
 

@@ -16,8 +16,8 @@ from napari_tcgn.predict import Progress
 from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train.her2st import find_sections, load_section
 from napari_tcgn.train.loop import train
+from napari_tcgn.train.loss import masked_mse
 from napari_tcgn.train.record import EpochReport, TrainResult
-from napari_tcgn.train.score import masked_mse
 
 FAST = TrainSettings(epochs=3, batch_size=16, learning_rate=3e-3, val_fraction=0.25, device="cpu")
 
@@ -254,7 +254,7 @@ def test_select_on_test_is_labelled_optimistic(dataset, tmp_path, genes):
     assert result.best_epoch == (1 if first.test_median_pcc >= second.test_median_pcc else 2)
     record = json.loads((tmp_path / "run" / "run.json").read_text())
     assert "OPTIMISTIC" in record["selection"]
-    assert record["spots"] == {"train": 96, "validation": 0, "test": 48}
+    assert record["spots"] == {"train": 96, "validation": 0, "test": 48, "left out for few counts": 0}
     card = ModelCard.read(tmp_path / "run" / "model" / "card.json")
     assert "OPTIMISTIC" in card.metrics["protocol"]
     assert any("optimistic" in caveat for caveat in card.caveats)

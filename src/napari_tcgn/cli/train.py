@@ -12,7 +12,7 @@ from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
-from napari_tcgn.settings import PrecisionName, TrainSettings
+from napari_tcgn.settings import LossName, PrecisionName, TrainSettings
 
 if TYPE_CHECKING:
     from napari_tcgn.train import EpochReport, TrainResult
@@ -49,7 +49,22 @@ def train(
     weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = TRAIN.weight_decay,
     schedule: Annotated[Literal["constant", "cosine"], typer.Option(help="Of the learning rate.")] = TRAIN.schedule,
     warmup_epochs: Annotated[float, typer.Option(help="Linear warm-up of the cosine schedule.")] = TRAIN.warmup_epochs,
+    clip_norm: Annotated[float | None, typer.Option(help="Largest norm of the gradient.")] = TRAIN.clip_norm,
+    ema: Annotated[
+        float, typer.Option(help="Keep a running mean of the weights with this decay per step; 0: the last weights.")
+    ] = TRAIN.ema,
+    loss: Annotated[LossName, typer.Option(help="correlation adds 1 - PCC within sections to the MSE.")] = TRAIN.loss,
+    smooth_targets: Annotated[
+        float, typer.Option(help="Weight of the neighbours' mean in what a spot is taught.")
+    ] = TRAIN.smooth_targets,
+    centre_sections: Annotated[
+        bool, typer.Option("--centre-sections", help="Teach every section with the same mean per gene.")
+    ] = TRAIN.centre_sections,
+    min_counts: Annotated[
+        int, typer.Option(help="Spots with fewer counts over the panel do not train.")
+    ] = TRAIN.min_counts,
     augment: Annotated[bool, typer.Option("--augment/--no-augment", help="Random rotation and flips.")] = TRAIN.augment,
+    stain_jitter: Annotated[float, typer.Option(help="Strength of random changes of the stain.")] = TRAIN.stain_jitter,
     precision: Annotated[
         PrecisionName, typer.Option(help="bf16 is several times faster where the processor has it.")
     ] = TRAIN.precision,
@@ -57,8 +72,11 @@ def train(
         bool, typer.Option("--start-from-mean", help="Start the output at the mean expression instead of zero.")
     ] = TRAIN.start_from_mean,
     val_fraction: Annotated[
-        float, typer.Option(help="Share of the training spots kept for choosing the epoch.")
+        float, typer.Option(help="Share of the training spots kept for choosing the epoch; 0 takes the last one.")
     ] = TRAIN.val_fraction,
+    patience: Annotated[
+        int, typer.Option(help="Stop after so many epochs without a better one; 0 runs them all.")
+    ] = TRAIN.patience,
     select_on_test: Annotated[
         bool,
         typer.Option("--select-on-test", help="Choose the epoch on the held-out section, as published; optimistic."),
@@ -83,10 +101,18 @@ def train(
         weight_decay=weight_decay,
         schedule=schedule,
         warmup_epochs=warmup_epochs,
+        clip_norm=clip_norm,
+        ema=ema,
+        loss=loss,
+        smooth_targets=smooth_targets,
+        centre_sections=centre_sections,
+        min_counts=min_counts,
         augment=augment,
+        stain_jitter=stain_jitter,
         precision=precision,
         start_from_mean=start_from_mean,
         val_fraction=val_fraction,
+        patience=patience,
         select_on_test=select_on_test,
         seed=seed,
         device=device,

@@ -1,8 +1,9 @@
-"""Random rotation and flips of a whole batch in one sampling step on its device."""
+"""Random rotation and flips of a whole batch in one sampling step on its device, and random changes of its stain."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch.nn.functional import affine_grid, grid_sample
@@ -51,3 +52,44 @@ def rotate_and_mirror(images: torch.Tensor, angle: torch.Tensor, mirror: torch.T
     theta = torch.cat([back, torch.zeros(len(images), 2, 1)], dim=2)  # [B, 2, 3]
     grid = affine_grid(theta.to(images.device, images.dtype), list(images.shape), align_corners=False)
     return grid_sample(images, grid, mode="nearest", padding_mode="zeros", align_corners=False)
+
+
+def jitter_stain(
+    images: torch.Tensor, mean: Sequence[float], std: Sequence[float], strength: float, generator: torch.Generator
+) -> torch.Tensor:
+    """Change the amount of haematoxylin, eosin and residual of every image, each by its own factor and offset.
+
+    Parameters
+    ----------
+    images : float [B, 3, H, W]
+        Normalised RGB.
+    mean, std : three floats
+        Of that normalisation.
+    strength : float
+        Factors are drawn from U(1 - strength, 1 + strength), offsets of the optical density from
+        U(-strength, strength) / 10.
+    generator : torch.Generator
+        A CPU generator.
+
+    Returns
+    -------
+    float [B, 3, H, W]
+
+    Notes
+    -----
+    Stain vectors of Ruifrok and Johnston (2001); factor and offset per stain as in Tellez et al. (2018).
+    """
+    from skimage.color import hed_from_rgb, rgb_from_hed
+
+    batch = len(images)
+    factor = 1 + strength * (torch.rand(batch, 3, generator=generator) * 2 - 1)  # [B, stains]
+    offset = strength / 10 * (torch.rand(batch, 3, generator=generator) * 2 - 1)
+    to_stains, to_colours = (torch.as_tensor(m, dtype=torch.float32) for m in (hed_from_rgb, rgb_from_hed))
+    # Apart, scale and back is one 3 x 3 matrix per image.
+    mix = to_stains @ (factor[:, :, None] * to_colours)  # [B, from, to]
+    shift = offset @ to_colours  # [B, colours]
+    device, dtype = images.device, images.dtype
+    centre, spread = (torch.tensor(list(v), device=device, dtype=dtype)[:, None, None] for v in (mean, std))
+    density = -(images * spread + centre).clamp(1 / 256, 1).log()  # [B, 3, H, W]
+    changed = torch.einsum("bfhw,bft->bthw", density, mix.to(device, dtype)) + shift.to(device, dtype)[:, :, None, None]
+    return ((-changed).exp().clamp(0, 1) - centre) / spread

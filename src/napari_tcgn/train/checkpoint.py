@@ -18,7 +18,7 @@ from napari_tcgn.files import write_whole
 from napari_tcgn.train.record import EpochReport
 
 RUN_FORMAT = "napari-tcgn training run 1"
-CHECKPOINT_FORMAT = "napari-tcgn checkpoint 1"
+CHECKPOINT_FORMAT = "napari-tcgn checkpoint 2"
 
 
 @dataclass(slots=True)
@@ -31,6 +31,10 @@ class Checkpoint:
     ----------
     net, optimiser : dict
         Their state_dicts.
+    average : dict or None
+        That of the running mean of the weights.
+    scored : dict
+        The weights that were scored; written out beside the checkpoint where the last epoch is the best.
     best_epoch : int
         Its weights lie beside the checkpoint.
     history : list of EpochReport
@@ -38,6 +42,8 @@ class Checkpoint:
     """
 
     net: dict[str, Any]
+    average: dict[str, Any] | None
+    scored: dict[str, Any]
     optimiser: dict[str, Any]
     best_epoch: int
     history: list[EpochReport]
@@ -135,6 +141,7 @@ class RunFolder:
         content = {
             "format": CHECKPOINT_FORMAT,
             "net": checkpoint.net,
+            "average": checkpoint.average,
             "optimiser": checkpoint.optimiser,
             "best_epoch": checkpoint.best_epoch,
             "history": [asdict(report) for report in checkpoint.history],
@@ -143,7 +150,7 @@ class RunFolder:
             # The best weights carry their epoch in their name, so that no kill between two files can mix them up.
             if checkpoint.history[-1].best:
                 with write_whole(self._best_path(checkpoint.best_epoch), overwrite=True) as temporary:
-                    save_file({k: v.detach().cpu().contiguous() for k, v in checkpoint.net.items()}, temporary)
+                    save_file({k: v.detach().cpu().contiguous() for k, v in checkpoint.scored.items()}, temporary)
             with write_whole(self.checkpoint_path, overwrite=True) as temporary:
                 torch.save(content, temporary)
         except (RuntimeError, SafetensorError) as error:  # how torch and safetensors tell of a full disk
@@ -175,7 +182,14 @@ class RunFolder:
             raise CheckpointError(f"{self.checkpoint_path} is not a checkpoint of a training run.", mend)
         try:
             history = [EpochReport(**row) for row in content["history"]]
-            return Checkpoint(content["net"], content["optimiser"], content["best_epoch"], history)
+            return Checkpoint(
+                net=content["net"],
+                average=content["average"],
+                scored={},
+                optimiser=content["optimiser"],
+                best_epoch=content["best_epoch"],
+                history=history,
+            )
         except (KeyError, TypeError) as error:
             raise CheckpointError(f"{self.checkpoint_path} is incomplete: {error}.", mend) from error
 

@@ -13,6 +13,7 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train.her2st import SectionData
 from napari_tcgn.train.split import validation_blocks
+from napari_tcgn.train.target import centred, smoothed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,16 +26,20 @@ class Dataset:
         The S sections; the held-out one, if any, is the last.
     patches : uint8 [N, side, side, 3]
     target : float32 [N, genes]
+        As measured; what is scored.
+    taught : float32 [N, genes]
+        What the training spots learn (`train/target.py`); NaN at all others.
     measured : bool [S, genes]
         Which genes each section has.
     section_of : int64 [N]
     train, validation, test : int64 [n]
-        Spot numbers; without validation spots the epoch is chosen on the test section.
+        Spot numbers.
     """
 
     names: tuple[str, ...]
     patches: torch.Tensor
     target: torch.Tensor
+    taught: torch.Tensor
     measured: torch.Tensor
     section_of: torch.Tensor
     train: torch.Tensor
@@ -57,13 +62,14 @@ def build_dataset(
     section_of = np.repeat(np.arange(len(sections)), sizes)  # [N]
     test = (section_of == len(sections) - 1) & held_out  # [N]
     validation = np.concatenate([_chooses_epoch(section, settings) for section in sections]) & ~test  # [N]
-    train = ~validation & ~test
+    counted = np.concatenate([section.counts.sum(axis=1) >= settings.min_counts for section in sections])  # [N]
+    train = ~validation & ~test & counted
     if train.sum() < settings.batch_size:
         raise DataError(
             f"Only {train.sum()} spots are left to train on, fewer than one batch of {settings.batch_size}.",
             "Add sections or choose a smaller batch (--batch-size).",
         )
-    if not settings.select_on_test and not validation.any():
+    if settings.val_fraction > 0 and not settings.select_on_test and not validation.any():
         raise DataError(
             "The training sections are too small to set spots aside for choosing the epoch.",
             "Add sections with more spots.",
@@ -76,6 +82,7 @@ def build_dataset(
         names=tuple(section.section.name for section in sections),
         patches=place(np.concatenate([_resized(section.patches, side) for section in sections])),
         target=place(np.concatenate([section.target for section in sections])),
+        taught=place(_taught(sections, section_of, train, settings)),
         measured=place(np.stack([section.measured for section in sections])),
         section_of=place(section_of),
         train=place(np.flatnonzero(train)),
@@ -84,9 +91,25 @@ def build_dataset(
     )
 
 
+def _taught(
+    sections: Sequence[SectionData], section_of: NDArray[np.intp], train: NDArray[np.bool_], settings: TrainSettings
+) -> NDArray[np.float32]:
+    """Return what the training spots learn (float32 [N, genes]), NaN at all others: they must not be looked at."""
+    taught = np.full((len(section_of), sections[0].target.shape[1]), np.nan, dtype=np.float32)
+    for number, section in enumerate(sections):
+        here = section_of == number
+        mine = train[here]
+        row, col = section.spots.array_row[mine], section.spots.array_col[mine]
+        taught[here & train] = smoothed(section.target[mine], row, col, settings.smooth_targets)
+    if settings.centre_sections:
+        measured = np.stack([section.measured for section in sections])
+        taught[train] = centred(taught[train], section_of[train], measured)
+    return taught
+
+
 def _chooses_epoch(section: SectionData, settings: TrainSettings) -> NDArray[np.bool_]:
-    """Mark the validation spots of a training section; the original protocol (select_on_test) has none."""
-    if settings.select_on_test:
+    """Mark the validation spots of a training section; none where no spot is set aside for choosing the epoch."""
+    if settings.select_on_test or settings.val_fraction == 0:
         return np.zeros(len(section), dtype=bool)
     return validation_blocks(
         section.spots.array_row, section.spots.array_col, settings.val_fraction, settings.seed, section.section.name

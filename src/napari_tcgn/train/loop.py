@@ -112,10 +112,16 @@ def train(
         yield Progress("read sections", len(sections), len(names))
         sections.append(load_section(found[name], panel, card, mpp))
     dataset = build_dataset(sections, settings, device, held_out=held_out is not None)
+    few_counts = sum(len(section) for section in sections) - sum(
+        len(part) for part in (dataset.train, dataset.validation, dataset.test)
+    )
     facts = {
         "selection": selection_note(settings),
         "data": data_record(sections, panel),
-        "spots": {part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
+        "spots": {
+            **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
+            "left out for few counts": few_counts,
+        },
         "device": device if device != "cuda" else torch.cuda.get_device_name(),
         "versions": package_versions(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -126,7 +132,7 @@ def train(
     if checkpoint is not None:
         trainer.restore(checkpoint)
         run.write_metrics(trainer.history)
-    while len(trainer.history) < settings.epochs:
+    while not trainer.finished:
         report = yield from trainer.run_epoch()
         run.save(trainer.checkpoint())
         yield report
@@ -148,11 +154,11 @@ def _finish(
     save_model(run.model_path, run.best_weights(best), trainer.card)
     # Scored as shipped: in half precision, so that the card's figures are those of the file beside it.
     weights = read_checkpoint(run.model_path / WEIGHTS_NAME)
-    load_into(trainer.net, weights, str(run.model_path))
+    load_into(trainer.scored, weights, str(run.model_path))
     loss, pcc, median = np.nan, np.full(len(trainer.card.genes), np.nan), np.nan
     metrics = pooled_metrics(others)
     if test is not None:
-        score = score_spots(trainer.net, trainer.dataset, trainer.dataset.test, trainer.card)
+        score = score_spots(trainer.scored, trainer.dataset, trainer.dataset.test, trainer.card)
         loss, pcc, median = score.loss, score.pcc, score.median_pcc
         metrics = held_out_metrics(trainer.settings, training, test, pcc, median)
     card = finished_card(trainer.card, trainer.settings, training, run.record["device"], best, metrics)

@@ -139,6 +139,8 @@ def selection_note(settings: TrainSettings) -> str:
     """Say in words how the epoch was chosen."""
     if settings.select_on_test:
         return "OPTIMISTIC: the epoch was chosen on the held-out section itself (the original protocol)"
+    if settings.val_fraction == 0:
+        return f"the last of {settings.epochs} epochs, fixed in advance"
     return (
         f"the epoch was chosen on an inner validation split ({settings.val_fraction:.0%} of the training spots, "
         "spatial blocks), never on the held-out section"

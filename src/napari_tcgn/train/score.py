@@ -37,12 +37,6 @@ class Score:
     n_spots: int
 
 
-def masked_mse(predicted: torch.Tensor, target: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
-    """Return the mean squared error over the measured entries; all three are [B, genes]."""
-    squared = torch.where(measured, predicted - target, 0.0).square()
-    return squared.sum() / measured.sum()
-
-
 def predict_spots(net: nn.Module, dataset: Dataset, spots: torch.Tensor, card: ModelCard) -> NDArray[np.float32]:
     """Predict spots of a data set in eval mode; float32 [spots, genes]."""
     net.eval()

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_tcgn.errors import CheckpointError, DeviceError, TcgnError
 from napari_tcgn.model.card import ModelCard
@@ -16,11 +17,12 @@ from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.predict import Progress
 from napari_tcgn.predict.device import is_out_of_memory
 from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.augment import augment
+from napari_tcgn.train.augment import augment, jitter_stain
 from napari_tcgn.train.checkpoint import Checkpoint
 from napari_tcgn.train.dataset import Dataset
+from napari_tcgn.train.loss import correlation_loss, masked_mse
 from napari_tcgn.train.record import EpochReport, number_or_none
-from napari_tcgn.train.score import masked_mse, score_spots
+from napari_tcgn.train.score import score_spots
 
 BuildNet = Callable[[int], nn.Module]
 PROGRESS_SECONDS = 0.5  # reading the loss waits for the device, so not after every step of a fast one
@@ -55,6 +57,12 @@ class Trainer:
             weight_decay=settings.weight_decay,
             fused=device.startswith("cuda"),
         )
+        self.average: AveragedModel | None = None
+        if settings.ema > 0:
+            # Buffers as well: the statistics of BatchNorm belong to the weights.
+            self.average = AveragedModel(
+                self.net, multi_avg_fn=get_ema_multi_avg_fn(settings.ema), use_buffers=True
+            ).requires_grad_(False)
         self.steps = len(dataset.train) // settings.batch_size  # the last incomplete batch is dropped
         self.history: list[EpochReport] = []
 
@@ -67,7 +75,7 @@ class Trainer:
         """Set the output bias to the mean target of the training spots, over the sections that have the gene."""
         data = self.dataset
         measured = data.measured[data.section_of[data.train]]  # [n, genes]
-        total = torch.where(measured, data.target[data.train], 0).sum(0)
+        total = torch.where(measured, data.taught[data.train], 0).sum(0)
         last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
         with torch.no_grad():
             last.bias.copy_(total / measured.sum(0).clamp(min=1))
@@ -77,9 +85,28 @@ class Trainer:
         """The last epoch that was better than all before it."""
         return max(report.epoch for report in self.history if report.best)
 
+    @property
+    def scored(self) -> nn.Module:
+        """The network that is scored and kept: the running mean of the weights, where there is one."""
+        return self.net if self.average is None else self.average.module
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last epoch is reached, or no better one came for as long as patience lasts."""
+        done = len(self.history)
+        patience = self.settings.patience
+        return done >= self.settings.epochs or (0 < patience <= done - (self.best_epoch if done else 0))
+
     def checkpoint(self) -> Checkpoint:
         """Return everything needed to go on."""
-        return Checkpoint(self.net.state_dict(), self.optimiser.state_dict(), self.best_epoch, list(self.history))
+        return Checkpoint(
+            net=self.net.state_dict(),
+            average=None if self.average is None else self.average.state_dict(),
+            scored=self.scored.state_dict(),
+            optimiser=self.optimiser.state_dict(),
+            best_epoch=self.best_epoch,
+            history=list(self.history),
+        )
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same run.
@@ -92,6 +119,8 @@ class Trainer:
         try:
             self.net.load_state_dict(checkpoint.net)
             self.optimiser.load_state_dict(checkpoint.optimiser)
+            if self.average is not None:
+                self.average.load_state_dict(checkpoint.average or {})
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(
                 f"The checkpoint does not fit the network: {error}.", "Start a new run in another folder (--out)."
@@ -106,9 +135,12 @@ class Trainer:
         yield Progress(f"score epoch {epoch} of {self.settings.epochs}", *self._spots_done(epoch, 0))
         on_test = self.settings.select_on_test
         spots = self.dataset.test if on_test else self.dataset.validation
-        score = score_spots(self.net, self.dataset, spots, self.card)
-        self._require_finite(score.loss, epoch)
-        loss, pcc = score.loss, number_or_none(score.median_pcc)
+        loss: float | None = None
+        pcc: float | None = None
+        if len(spots):
+            score = score_spots(self.scored, self.dataset, spots, self.card)
+            self._require_finite(score.loss, epoch)
+            loss, pcc = score.loss, number_or_none(score.median_pcc)
         report = EpochReport(
             epoch=epoch,
             epochs=self.settings.epochs,
@@ -119,10 +151,16 @@ class Trainer:
             test_median_pcc=pcc if on_test else None,
             learning_rate=self.optimiser.param_groups[0]["lr"],
             seconds=round(time.monotonic() - started, 3),
-            best=not self.history or (-np.inf if pcc is None else pcc) > max(r.selection for r in self.history),
+            best=self._is_best(pcc, chosen=len(spots) > 0),
         )
         self.history.append(report)
         return report
+
+    def _is_best(self, pcc: float | None, chosen: bool) -> bool:
+        """Whether the epoch just scored is the one to keep so far; without spots to choose by, the last one is."""
+        if not chosen or not self.history:
+            return True
+        return (-np.inf if pcc is None else pcc) > max(report.selection for report in self.history)
 
     def _train_epoch(self, epoch: int) -> Generator[Progress, None, float]:
         """Run the steps of an epoch; return the mean of the batch losses."""
@@ -158,17 +196,28 @@ class Trainer:
     def _step(self, batch: torch.Tensor, rate: float, generator: torch.Generator) -> torch.Tensor:
         """One step of the optimiser on spots `batch` (int64 [B]); returns the loss (scalar, on the device)."""
         data = self.dataset
+        settings = self.settings
         images = prepare_patches(data.patches[batch], self.card)  # [B, 3, px, px]
-        if self.settings.augment:
+        if settings.stain_jitter > 0:
+            images = jitter_stain(images, self.card.mean, self.card.std, settings.stain_jitter, generator)
+        if settings.augment:
             images = augment(images, generator)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.settings.precision == "bf16"):
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             predicted = self.net(images)
-        loss = masked_mse(predicted.float(), data.target[batch], data.measured[data.section_of[batch]])
+        section_of = data.section_of[batch]
+        predicted, taught, measured = predicted.float(), data.taught[batch], data.measured[section_of]
+        loss = masked_mse(predicted, taught, measured)
+        if settings.loss == "correlation":
+            loss = loss + correlation_loss(predicted, taught, measured, section_of)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        if settings.clip_norm is not None:
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), settings.clip_norm)
         self.optimiser.step()
+        if self.average is not None:
+            self.average.update_parameters(self.net)
         return loss.detach()
 
     def _learning_rate(self, epoch: int, step: int) -> float:
