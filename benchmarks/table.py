@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+NOTES = Path(__file__).parent / "notes.md"  # what the figures cannot say
 
 HEAD = """# Speed
 
@@ -19,27 +20,6 @@ neighbouring product (`model/inference.py`; the same function, equal to rounding
 of the large products are rounded to bfloat16, while sums between them, the first convolutions, the graph and the last
 layers stay in float32; `--precision auto`, the default, takes it on a CPU that has such products. On a CPU the products
 run on weights that are sorted once, with the GELU behind them inside the product (`model/packed.py`).
-
-## Where the time goes, in words
-
-- The published form of the graph (edges x edges matrices, image by image) would take longer than the whole network; drawn
-  with gathers and scatters it is a few per cent of a prediction.
-- A quarter of all multiply-adds are in the two GNN blocks, most of them in their ConvNeXt stages and attention, not in the
-  graph. So the whole network can reach about 0.77 of its backbone's images/s when both use the processor equally well; that is
-  the ceiling of "of its backbone" below, not a loss to the graph. Higher figures mean that the GNN blocks ran more efficiently.
-- Before the weights were sorted, a profile at batch 8 in bf16 had 25 % of the time in GELU, most of it not arithmetic but fresh
-  memory (one 8 MB map per call in the first stage), and float32 products with 46 input channels ran at less than half of the
-  processor's rate. GELU is now part of the product or written in place.
-- What is left in bf16: products about a third, convolutions a sixth, attention a seventh.
-
-## What was tried and is not used (two cores of an AMD EPYC, November 2026, batch 8, in turns)
-
-- `torch.compile` with frozen weights, on the bf16 form before the weights were sorted: 1.98 times eager after 75 s of
-  compilation; the sorted form reaches 1.99 to 2.04 without. Not used.
-- OpenVINO 2026.4: float32 1.57 to 1.60 times eager, against 1.52 to 1.56 here. Its bf16 (2.2 times) rounds everything, which moves a
-  gene's PCC by more than 0.001. Not worth a second copy of every model, so nothing is exported.
-- All of the network in bf16: a gene's PCC changes by 0.0016 in the median, above the 0.001 that is allowed here.
-- Pieces of two images in the first stage (less memory at once): helped the unsorted form by 11 %, the sorted one not at all.
 """
 
 
@@ -95,7 +75,7 @@ def section(result: dict[str, Any]) -> str:
 def main() -> None:
     """Write the page."""
     results = [json.loads(path.read_text()) for path in sorted((ROOT / "benchmarks" / "results").glob("*.json"))]
-    (ROOT / "docs" / "speed.md").write_text(HEAD + "".join(section(result) for result in results))
+    (ROOT / "docs" / "speed.md").write_text(HEAD + NOTES.read_text() + "".join(section(result) for result in results))
 
 
 if __name__ == "__main__":

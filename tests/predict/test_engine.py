@@ -228,3 +228,49 @@ def test_importing_the_rooms_is_light() -> None:
     code = f"import sys, napari_tcgn.predict, napari_tcgn.expression; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+class Starting:
+    """A predictor that computes a batch when it is fetched, and tells what it was asked for in which order."""
+
+    def __init__(self, predictor, room: int = 100) -> None:
+        self.card, self.device, self.predict, self.room = predictor.card, "cpu", predictor.predict, room
+        self.told: list[str] = []
+        self.count = 0
+
+    def start(self, patches: np.ndarray):
+        if len(patches) > self.room:
+            self.told.append("full")
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        number, self.count = self.count, self.count + 1
+        self.told.append(f"start {number}")
+
+        def wait() -> np.ndarray:
+            self.told.append(f"wait {number}")
+            return self.predict(patches)
+
+        return wait
+
+
+def test_next_batch_is_started_before_the_last_is_fetched(slide, spots, predictor) -> None:
+    expected = run_to_end(run(slide, spots, predictor, PredictSettings(batch_size=10)))
+    starting = Starting(predictor)
+    found = run_to_end(run(slide, spots, starting, PredictSettings(batch_size=10)))
+    assert starting.told == ["start 0", "start 1", "wait 0", "start 2", "wait 1", "start 3", "wait 2", "wait 3"]
+    np.testing.assert_array_equal(found.values, expected.values)
+    assert found.done.all()
+
+
+def test_memory_that_runs_out_between_started_batches(slide, spots, predictor) -> None:
+    expected = run_to_end(run(slide, spots, predictor))
+    starting = Starting(predictor)
+    steps = run(slide, spots, starting, PredictSettings(batch_size=8))
+    for step in steps:
+        if step.done >= 8 and step.stage == "predict":
+            break
+    starting.room = 3
+    found = run_to_end(steps)
+    after = starting.told[starting.told.index("full") :]
+    assert after[1].startswith("wait"), "what is in hand is fetched before memory is freed"
+    assert found.record["batch_size"] == 2
+    np.testing.assert_array_equal(found.values, expected.values)

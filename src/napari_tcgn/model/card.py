@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -185,5 +186,20 @@ class Predictor(Protocol):
         -------
         float32 [B, genes]
             On `card.output_scale`; never depends on which patches share the batch.
+        """
+        ...
+
+
+@runtime_checkable
+class StartingPredictor(Predictor, Protocol):
+    """A predictor whose device works on its own: it can take a batch while the last one is not fetched."""
+
+    def start(self, patches: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
+        """Start what `predict` does, and return the call that waits for the result.
+
+        Raises
+        ------
+        RuntimeError
+            At once, not in the returned call, if the device has no memory for the batch.
         """
         ...

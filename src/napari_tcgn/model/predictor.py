@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_tcgn.errors import CheckpointError, ModelError
 from napari_tcgn.files import sha256_of
@@ -46,11 +48,53 @@ class TCGNPredictor:
 
     def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict uint8 patches [B, H, W, 3] as float32 [B, genes] on the card's output scale."""
-        with torch.inference_mode():
-            batch = torch.from_numpy(np.ascontiguousarray(patches)).to(self.device, non_blocking=True)
-            images = prepare_patches(batch, self.card).contiguous(memory_format=torch.channels_last)
-            values: NDArray[np.float32] = self._fast(images).cpu().numpy()
+        values: NDArray[np.float32] = self._forward(_tensor(patches).to(self.device)).cpu().numpy()
         return values
+
+    def _forward(self, batch: Tensor) -> Tensor:
+        """Predict uint8 patches [B, H, W, 3] on the device as float32 [B, genes] there."""
+        with torch.inference_mode():
+            return self._fast(prepare_patches(batch, self.card).contiguous(memory_format=torch.channels_last))
+
+
+class CudaPredictor(TCGNPredictor):
+    """A `TCGNPredictor` that starts a batch and fetches it later (see `StartingPredictor`).
+
+    Patches go up on a stream of their own from pinned memory while the batch before is computed; values come down
+    into pinned memory.
+    """
+
+    def __init__(self, net: TCGN, card: ModelCard, device: str, precision: PrecisionName = "float32") -> None:
+        super().__init__(net, card, device, precision)
+        self._upload = torch.cuda.Stream(device)
+
+    def start(self, patches: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
+        """Start what `predict` does, and return the call that waits for the result."""
+        stream = torch.cuda.current_stream(self.device)
+        with torch.cuda.stream(self._upload):
+            batch = _tensor(patches).pin_memory().to(self.device, non_blocking=True)
+        stream.wait_stream(self._upload)
+        batch.record_stream(stream)  # its memory is not to be used again before the model has read it
+        values = self._forward(batch)
+        fetched = torch.empty(values.shape, dtype=values.dtype, pin_memory=True).copy_(values, non_blocking=True)
+        ready = stream.record_event()
+
+        def wait() -> NDArray[np.float32]:
+            ready.synchronize()
+            result: NDArray[np.float32] = fetched.numpy()
+            return result
+
+        return wait
+
+
+def make_predictor(net: TCGN, card: ModelCard, device: str, precision: PrecisionName) -> TCGNPredictor:
+    """Return the predictor that suits the device."""
+    kind = CudaPredictor if device.startswith("cuda") else TCGNPredictor
+    return kind(net, card, device, precision)
+
+
+def _tensor(patches: NDArray[np.uint8]) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(patches))
 
 
 def build_net(card: ModelCard) -> TCGN:
@@ -91,4 +135,4 @@ def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "f
         )
     net = build_net(card)
     load_into(net, read_checkpoint(weights), str(weights))
-    return TCGNPredictor(net, card, device, precision)
+    return make_predictor(net, card, device, precision)

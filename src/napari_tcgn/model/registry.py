@@ -90,7 +90,7 @@ def load_model(name_or_path: str | Path, device: str = "cpu", precision: Precisi
 
 def _load_checkpoint(path: Path, device: str, precision: PrecisionName) -> Predictor:
     """Load a single weights file with the card that lies beside it."""
-    from napari_tcgn.model.predictor import TCGNPredictor, build_net
+    from napari_tcgn.model.predictor import build_net, make_predictor
     from napari_tcgn.model.weights import load_into, read_checkpoint
 
     card_path = path.parent / "card.json"
@@ -103,4 +103,4 @@ def _load_checkpoint(path: Path, device: str, precision: PrecisionName) -> Predi
     state = read_checkpoint(path)
     net = build_net(card)
     load_into(net, state, str(path))
-    return TCGNPredictor(net, card, device, precision)
+    return make_predictor(net, card, device, precision)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from threading import Event
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DeviceError, ModelError, SpotsError
-from napari_tcgn.model.card import ModelCard, Predictor
+from napari_tcgn.model.card import ModelCard, Predictor, StartingPredictor
 from napari_tcgn.predict.device import default_batch_size, free_memory, is_out_of_memory
 from napari_tcgn.predict.patches import choose_level, cut_batch, level_side_px, patch_side_px
 from napari_tcgn.predict.progress import Prediction, Progress
@@ -31,6 +31,8 @@ RATE_SECONDS = 10.0  # the rate is measured over the latest ones: the first mode
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
+Indices = NDArray[np.intp]
+Patches = NDArray[np.uint8]
 
 
 def run(
@@ -90,22 +92,13 @@ def run(
 
     clock = _Clock(len(spots))
     with closing(_read_ahead(slide, spots, side, level, batch_size, settings.read_threads)) as batches:
-        for indices, patches in batches:
-            start = 0
-            while start < len(indices):
-                new = indices[start : start + batch_size]
-                values = _try_predict(predictor, patches[start : start + batch_size])
-                if values is None:
-                    batch_size = _halve(len(new), predictor)
-                    prediction.record["batch_size"] = batch_size
-                    continue
-                _check_values(values, spots, new, card)
-                prediction.values[new] = values
-                prediction.done[new] = True
-                start += len(new)
-                clock.count(len(new))
-                clock.note(prediction.record)
-                yield Progress("predict", clock.done, clock.total, clock.rate, clock.eta, prediction, new)
+        for new, values in _predict_batches(predictor, batches, batch_size, prediction.record):
+            _check_values(values, spots, new, card)
+            prediction.values[new] = values
+            prediction.done[new] = True
+            clock.count(len(new))
+            clock.note(prediction.record)
+            yield Progress("predict", clock.done, clock.total, clock.rate, clock.eta, prediction, new)
     return prediction
 
 
@@ -183,14 +176,48 @@ def _reading_order(spots: Spots, side: int) -> NDArray[np.intp]:
     return np.lexsort((spots.y, spots.x, band))
 
 
-def _try_predict(predictor: Predictor, patches: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-    """Return the prediction of a batch (float32 [B, genes]), or None if memory ran out."""
+def _predict_batches(
+    predictor: Predictor, batches: Iterable[tuple[Indices, Patches]], batch_size: int, record: dict[str, Any]
+) -> Generator[tuple[Indices, NDArray[np.float32]], None, None]:
+    """Yield (spot indices [B], values float32 [B, genes]); halves the batch, and notes it, when memory runs out.
+
+    A predictor that can start a batch without waiting for it (`StartingPredictor`) always has the next one in hand
+    before the last one is fetched, so that its device does not wait for this program.
+    """
+    ahead = 1 if isinstance(predictor, StartingPredictor) else 0
+    started: deque[tuple[Indices, Callable[[], NDArray[np.float32]]]] = deque()
+
+    def fetch(keep: int) -> Generator[tuple[Indices, NDArray[np.float32]], None, None]:
+        while len(started) > keep:
+            new, wait = started.popleft()
+            yield new, wait()
+
+    for indices, patches in batches:
+        done = 0
+        while done < len(indices):
+            new = indices[done : done + batch_size]
+            wait = _try_start(predictor, patches[done : done + batch_size])
+            if wait is None:
+                yield from fetch(keep=0)
+                batch_size = record["batch_size"] = _halve(len(new), predictor)
+                continue
+            done += len(new)
+            started.append((new, wait))
+            yield from fetch(keep=ahead)
+    yield from fetch(keep=0)
+
+
+def _try_start(predictor: Predictor, patches: Patches) -> Callable[[], NDArray[np.float32]] | None:
+    """Start the prediction of a batch and return the call that waits for it, or None if memory ran out."""
     try:
-        return predictor.predict(patches)
+        if isinstance(predictor, StartingPredictor):
+            return predictor.start(patches)
+        values = predictor.predict(patches)
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
             return None
         raise
+    return lambda: values
 
 
 def _halve(tried: int, predictor: Predictor) -> int:
