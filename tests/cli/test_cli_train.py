@@ -46,7 +46,7 @@ def test_a_fold_is_trained_once_and_its_model_predicts(run, sections: Path, tmp_
     code, said, err = run(*line, "--epochs", 1, "--learning-rate", 1e-3)
     assert code == 0, err
     assert "epoch 1/1: training loss" in err
-    assert "Held-out section C2" in said
+    assert "Held out C2" in said
     metrics = [json.loads(text) for text in (out / "metrics.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in metrics] == [1]
 

@@ -26,7 +26,7 @@ def test_every_section_trains_and_the_card_pools_the_runs(dataset, genes, tmp_pa
     c1 = fold(dataset, tmp_path / "c1", genes, "C1")
     every = fold(dataset, tmp_path / "all", genes, "none", held_out_runs=[b1.out, c1.out])
     card = ModelCard.read(every.model_folder / "card.json")
-    assert every.held_out is None
+    assert every.held_out == []
     assert np.isnan(every.test_median_pcc)
     assert card.name == "tcgn-tiny-her2st"
     assert card.training["sections"] == ["B1", "B2", "C1"]
@@ -56,6 +56,6 @@ def test_unfinished_runs_and_other_recipes_are_refused(dataset, genes, tmp_path)
 
 
 def test_none_of_nothing_is_refused():
-    assert resolve_fold("none", ["C2", "B4", "X9"]) == (None, ["B4", "C2"])
+    assert resolve_fold("none", ["C2", "B4", "X9"]) == ([], ["B4", "C2"])
     with pytest.raises(DataError, match="None of the 32"):
         resolve_fold("none", ["X9"])

@@ -1,7 +1,7 @@
 import pytest
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.train.folds import HER2ST_SECTIONS, resolve_fold
+from napari_tcgn.train.folds import HER2ST_SECTIONS, fold_name, resolve_fold
 
 
 def test_canonical_list_is_the_published_one():
@@ -15,16 +15,16 @@ def test_canonical_list_is_the_published_one():
 
 @pytest.mark.parametrize("fold", ["C2", "c2", " C2 ", 12, "12"])
 def test_number_and_name_give_the_same_fold(fold):
-    assert resolve_fold(fold, ["C5", "C2", "B4", "C3"]) == ("C2", ["B4", "C3", "C5"])
+    assert resolve_fold(fold, ["C5", "C2", "B4", "C3"]) == (["C2"], ["B4", "C3", "C5"])
 
 
 def test_sections_outside_the_list_do_not_train():
-    assert resolve_fold(0, {"A1", "A2", "H1", "G3"}) == ("A2", ["G3"])
+    assert resolve_fold(0, {"A1", "A2", "H1", "G3"}) == (["A2"], ["G3"])
 
 
 def test_all_others_train():
     held_out, training = resolve_fold(31, HER2ST_SECTIONS)
-    assert held_out == "G3"
+    assert held_out == ["G3"]
     assert training == list(HER2ST_SECTIONS[:31])
 
 
@@ -34,8 +34,20 @@ def test_impossible_fold_is_refused_with_the_possible_ones(fold):
         resolve_fold(fold, ["C2", "B4"])
 
 
+@pytest.mark.parametrize("fold", ["C", "c"])
+def test_a_patient_is_held_out_with_all_sections(fold):
+    assert resolve_fold(fold, ["C5", "B4", "C2", "A1"]) == (["C2", "C5"], ["B4"])
+    assert fold_name(["C2", "C5"]) == "C"
+    assert fold_name(["C2"]) == "C2"
+    assert fold_name([]) == "none"
+    with pytest.raises(DataError, match="No section of patient D"):
+        resolve_fold("D", ["C5", "B4"])
+    with pytest.raises(DataError, match="nothing but patient C"):
+        resolve_fold(fold, ["C5", "C2"])
+
+
 def test_nothing_left_to_train_on():
-    with pytest.raises(DataError, match="only one at hand"):
+    with pytest.raises(DataError, match="nothing but section C2"):
         resolve_fold("C2", ["C2", "H1"])
 
 

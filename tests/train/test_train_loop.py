@@ -78,7 +78,7 @@ def test_run_tells_sections_epochs_and_progress(finished):
     assert done == sorted(done)
     assert done[-1] == progress[-2].total
     assert result.history == reports(told)
-    assert result.held_out == "B1"
+    assert result.held_out == ["B1"]
 
 
 def test_training_learns(dataset, tmp_path, genes):
@@ -201,7 +201,7 @@ def test_resuming_a_finished_run_gives_its_result(finished, dataset, genes):
             {"settings": TrainSettings(epochs=3, batch_size=16, learning_rate=1e-4, val_fraction=0.25)},
             "learning_rate was 0.003",
         ),
-        ({"fold": "C1"}, "held_out was 'B1', now 'C1'"),
+        ({"fold": "C1"}, "held_out was ['B1'], now ['C1']"),
         ({"genes": ["GENE1", "GENE0"]}, "panel.genes was 10, now 2"),
         ({"genes": [f"GENE{9 - i}" for i in range(10)]}, "panel.sha256"),
         ({"patch_um": 100.0}, "patch_um was 77.0, now 100.0"),
@@ -474,7 +474,7 @@ def test_sample_dataset_trains_fold_0(tmp_path):
     sample = Path(__file__).parents[2] / "sample_data" / "her2st_mini"
     settings = TrainSettings(epochs=1, batch_size=16, learning_rate=3e-3, device="cpu")
     _, result = finish(train(sample, 0, tmp_path / "run", settings, build_net=small_net))
-    assert result.held_out == "A2"
+    assert result.held_out == ["A2"]
     card = ModelCard.read(result.model_folder / "card.json")
     assert len(card.genes) == 785
     assert card.domain["mpp"] == pytest.approx([0.688, 0.688], rel=1e-3)

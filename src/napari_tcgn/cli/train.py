@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def train(
     fold: Annotated[
         str,
-        typer.Option(help="Section to hold out: its number in the published folds (0 to 31), its name (C2), or none."),
+        typer.Option(
+            help="What to hold out: a section by its number in the published folds (0 to 31) or name (C2), "
+            "a patient (C), or none."
+        ),
     ],
     data: Annotated[
         str | None,
@@ -171,9 +174,9 @@ def describe(report: EpochReport) -> str:
 def in_words(result: TrainResult) -> str:
     """Say what a finished run has made."""
     held_out = "Trained on every section: nothing was held out.\n"
-    if result.held_out is not None:
+    if result.held_out:
         held_out = (
-            f"Held-out section {result.held_out}: loss {result.test_loss:.4f}, "
+            f"Held out {', '.join(result.held_out)}: loss {result.test_loss:.4f}, "
             f"median PCC {result.test_median_pcc:.4f}.\n"
         )
     return (

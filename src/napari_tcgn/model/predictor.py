@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_tcgn.errors import CheckpointError, ModelError
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model.card import ModelCard, Predictor
 from napari_tcgn.model.inference import for_inference
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.tcgn import TCGN
@@ -109,12 +109,12 @@ def build_net(card: ModelCard) -> TCGN:
     if family != "tcgn":
         raise ModelError(
             f"Model {card.name!r} is of the family {family!r}, which is not known here.",
-            "Install the package that provides it, or use a TCGN.",
+            "Install the package that provides it, or use a model of the family tcgn or ridge.",
         )
     return TCGN(num_classes=len(card.genes), size=card.architecture.get("size", "tiny"))
 
 
-def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "float32") -> TCGNPredictor:
+def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "float32") -> Predictor:
     """Load a model folder: `card.json` and the weights it names.
 
     Raises
@@ -133,6 +133,24 @@ def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "f
             f"{weights} has SHA-256 {found[:12]}…, its card says {card.sha256[:12]}…: the file was changed or damaged.",
             "Restore the weights that belong to the card.",
         )
+    return from_weights(card, weights, device, precision)
+
+
+def from_weights(card: ModelCard, weights: Path, device: str, precision: PrecisionName) -> Predictor:
+    """Build the predictor that a card describes from a file of weights.
+
+    Raises
+    ------
+    ModelError
+        If the architecture is of a family that is not known here.
+    CheckpointError
+        If the weights are damaged, unsafe or do not fit.
+    """
+    state = read_checkpoint(weights)
+    if card.architecture.get("family") == "ridge":
+        from napari_tcgn.model.ridge import from_state
+
+        return from_state(card, state, device)
     net = build_net(card)
-    load_into(net, read_checkpoint(weights), str(weights))
+    load_into(net, state, str(weights))
     return make_predictor(net, card, device, precision)

@@ -90,8 +90,7 @@ def load_model(name_or_path: str | Path, device: str = "cpu", precision: Precisi
 
 def _load_checkpoint(path: Path, device: str, precision: PrecisionName) -> Predictor:
     """Load a single weights file with the card that lies beside it."""
-    from napari_tcgn.model.predictor import build_net, make_predictor
-    from napari_tcgn.model.weights import load_into, read_checkpoint
+    from napari_tcgn.model.predictor import from_weights
 
     card_path = path.parent / "card.json"
     if not card_path.is_file():
@@ -99,8 +98,4 @@ def _load_checkpoint(path: Path, device: str, precision: PrecisionName) -> Predi
             f"The checkpoint {path} has no card.json beside it, so its genes, patch size and scale are unknown.",
             "Write a card.json for it (docs/models.md shows one), or load a model folder.",
         )
-    card = ModelCard.read(card_path)
-    state = read_checkpoint(path)
-    net = build_net(card)
-    load_into(net, state, str(path))
-    return make_predictor(net, card, device, precision)
+    return from_weights(ModelCard.read(card_path), path, device, precision)

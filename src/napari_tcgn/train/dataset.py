@@ -23,7 +23,7 @@ class Dataset:
     Attributes
     ----------
     names : tuple of str
-        The S sections; the held-out one, if any, is the last.
+        The S sections, those held out last.
     patches : uint8 [N, side, side, 3]
     target : float32 [N, genes]
         As measured; what is scored.
@@ -47,10 +47,8 @@ class Dataset:
     test: torch.Tensor
 
 
-def build_dataset(
-    sections: Sequence[SectionData], settings: TrainSettings, device: str, held_out: bool = True
-) -> Dataset:
-    """Stack the sections on the device; with `held_out` the last one is for testing only.
+def build_dataset(sections: Sequence[SectionData], settings: TrainSettings, device: str, held_out: int = 1) -> Dataset:
+    """Stack the sections on the device; the last `held_out` of them are for testing only.
 
     Raises
     ------
@@ -60,7 +58,7 @@ def build_dataset(
     side = max(section.patches.shape[1] for section in sections)
     sizes = [len(section) for section in sections]
     section_of = np.repeat(np.arange(len(sections)), sizes)  # [N]
-    test = (section_of == len(sections) - 1) & held_out  # [N]
+    test = section_of >= len(sections) - held_out  # [N]
     validation = np.concatenate([_chooses_epoch(section, settings) for section in sections]) & ~test  # [N]
     counted = np.concatenate([section.counts.sum(axis=1) >= settings.min_counts for section in sections])  # [N]
     train = ~validation & ~test & counted

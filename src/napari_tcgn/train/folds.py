@@ -1,8 +1,8 @@
-"""Leave-one-section-out folds: which section is held out, which ones train."""
+"""Folds that leave out a section or a patient: what is held out, what trains."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from napari_tcgn.errors import DataError
 
@@ -23,20 +23,26 @@ HER2ST_SECTIONS: tuple[str, ...] = tuple(
 )
 
 
-def resolve_fold(fold: str | int, present: Iterable[str]) -> tuple[str | None, list[str]]:
-    """Turn a fold number or a section name into the held-out section and the training sections.
+def patient_of(section: str) -> str:
+    """Return the patient of a section by its name: "C" of "C2"."""
+    return section.rstrip("0123456789") or section
+
+
+def resolve_fold(fold: str | int, present: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Turn a fold number, a section or a patient into the held-out sections and the training sections.
 
     Parameters
     ----------
     fold : str or int
-        0 to 31 (the published numbering), the name of the section to hold out, such as "C2", or "none": train on
-        every section and score nothing.
+        0 to 31 (the published numbering), the name of the section to hold out, such as "C2", a patient whose
+        sections are all held out, such as "C", or "none": train on every section and score nothing.
     present : iterable of str
         Names of the sections at hand. Those outside the published 32 are not used.
 
     Returns
     -------
-    held_out : str or None
+    held_out : list of str
+        In the published order; empty for "none".
     training : list of str
         All other present sections of the 32, in the published order.
 
@@ -53,21 +59,39 @@ def resolve_fold(fold: str | int, present: Iterable[str]) -> tuple[str | None, l
     if text.lower() == "none":
         if not usable:
             raise DataError("None of the 32 sections of the folds is in the data.", "Choose another data folder.")
-        return None, usable
+        return [], usable
     if text.isdecimal():
         if int(text) >= len(HER2ST_SECTIONS):
             raise DataError(f"There is no fold {text}: they are numbered 0 to {len(HER2ST_SECTIONS) - 1}.", mend)
         held_out = HER2ST_SECTIONS[int(text)]
     else:
         held_out = text.upper()
+        of_patient = [name for name in HER2ST_SECTIONS if patient_of(name) == held_out]
+        if of_patient:
+            return _hold_out([name for name in usable if name in of_patient], usable, f"patient {held_out}", mend)
         if held_out not in HER2ST_SECTIONS:
-            raise DataError(f"Fold {fold!r} is neither a number nor one of the 32 sections of the folds.", mend)
+            raise DataError(
+                f"Fold {fold!r} is neither a number nor one of the 32 sections of the folds nor a patient.", mend
+            )
     if held_out not in at_hand:
         raise DataError(f"Fold {fold} holds out section {held_out}, which is not in the data.", mend)
-    training = [name for name in usable if name != held_out]
+    return _hold_out([held_out], usable, f"section {held_out}", mend)
+
+
+def _hold_out(held_out: list[str], usable: Sequence[str], what: str, mend: str) -> tuple[list[str], list[str]]:
+    if not held_out:
+        raise DataError(f"No section of {what} is in the data.", mend)
+    training = [name for name in usable if name not in held_out]
     if not training:
         raise DataError(
-            f"Section {held_out} is the only one at hand, so nothing is left to train on.",
+            f"The data holds nothing but {what}, so nothing is left to train on.",
             "Put at least one more section into the data folder.",
         )
     return held_out, training
+
+
+def fold_name(held_out: Sequence[str]) -> str:
+    """Return a short name for what is held out: a section, a patient, or "none"."""
+    if not held_out:
+        return "none"
+    return held_out[0] if len(held_out) == 1 else patient_of(held_out[0])

@@ -16,6 +16,7 @@ from napari_tcgn.errors import DataError, PixelSizeUnknownError
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.spots.table import Spots
+from napari_tcgn.train.folds import patient_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,7 +122,7 @@ def find_sections(folder: Path) -> list[Section]:
         )
     sections, problems = [], []
     for name, counts in sorted(tables.items()):
-        patient = name.rstrip("0123456789") or name
+        patient = patient_of(name)
         spots = root / SPOTS / f"{name}_selection.tsv"
         images = _images(root / IMAGES / patient / name)
         if not spots.is_file():

@@ -18,7 +18,7 @@ from napari_tcgn.predict.record import package_versions
 from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train.checkpoint import RunFolder
 from napari_tcgn.train.dataset import build_dataset
-from napari_tcgn.train.folds import resolve_fold
+from napari_tcgn.train.folds import fold_name, resolve_fold
 from napari_tcgn.train.her2st import SectionData, find_sections, load_section
 from napari_tcgn.train.pool import pooled_metrics, read_held_out_cards
 from napari_tcgn.train.record import (
@@ -49,14 +49,14 @@ def train(
     held_out_runs: Sequence[Path] = (),
     build_net: BuildNet | None = None,
 ) -> Generator[Progress | EpochReport, None, TrainResult]:
-    """Train on all sections but one, choose the epoch, and score it on the section held out (if any).
+    """Train on all sections but those of a fold, choose the epoch, and score it on the ones held out (if any).
 
     Parameters
     ----------
     data : pathlib.Path
         Folder in her2st layout (see `find_sections`).
     fold : str or int
-        Number or name of the section to hold out; "none" trains on every section.
+        What to hold out (see `resolve_fold`); "none" trains on every section.
     out : pathlib.Path
         Folder of the run, new or empty: run.json, metrics.csv, metrics.jsonl, the checkpoint and, at the end,
         the model in model/.
@@ -100,18 +100,20 @@ def train(
     panel = list(genes) if genes is not None else read_panel("her2st_785")
     found = {section.name: section for section in find_sections(Path(data))}
     held_out, training = resolve_fold(fold, found)
-    if held_out is None and settings.select_on_test:
+    if not held_out and settings.select_on_test:
         raise SettingsError("Fold none has no section to select on.", "Leave out --select-on-test.")
-    if held_out is not None and held_out_runs:
-        raise SettingsError(f"Fold {fold} is scored on {held_out}.", "Leave out --held-out-run, or take fold none.")
+    if held_out and held_out_runs:
+        raise SettingsError(
+            f"Fold {fold} is scored on {', '.join(held_out)}.", "Leave out --held-out-run, or take fold none."
+        )
     others = read_held_out_cards(held_out_runs, settings, panel)
     card = draft_card(settings, held_out, panel, patch_um)
     sections: list[SectionData] = []
-    names = [*training, held_out] if held_out else training
+    names = [*training, *held_out]
     for name in names:
         yield Progress("read sections", len(sections), len(names))
         sections.append(load_section(found[name], panel, card, mpp))
-    dataset = build_dataset(sections, settings, device, held_out=held_out is not None)
+    dataset = build_dataset(sections, settings, device, held_out=len(held_out))
     few_counts = sum(len(section) for section in sections) - sum(
         len(part) for part in (dataset.train, dataset.validation, dataset.test)
     )
@@ -136,20 +138,19 @@ def train(
         report = yield from trainer.run_epoch()
         run.save(trainer.checkpoint())
         yield report
-    if held_out is None:
-        return _finish(run, trainer, sections, None, others)
-    yield Progress(f"score {held_out}", 0, 1)
-    return _finish(run, trainer, sections[:-1], sections[-1], [])
+    if held_out:
+        yield Progress(f"score {fold_name(held_out)}", 0, 1)
+    return _finish(run, trainer, sections[: len(training)], sections[len(training) :], others)
 
 
 def _finish(
     run: RunFolder,
     trainer: Trainer,
     training: Sequence[SectionData],
-    test: SectionData | None,
+    test: Sequence[SectionData],
     others: Sequence[ModelCard],
 ) -> TrainResult:
-    """Write the chosen epoch as a model with its held-out figures, or those of `others` without a test section."""
+    """Write the chosen epoch as a model with its held-out figures, or those of `others` without test sections."""
     best = trainer.best_epoch
     save_model(run.model_path, run.best_weights(best), trainer.card)
     # Scored as shipped: in half precision, so that the card's figures are those of the file beside it.
@@ -157,20 +158,20 @@ def _finish(
     load_into(trainer.scored, weights, str(run.model_path))
     loss, pcc, median = np.nan, np.full(len(trainer.card.genes), np.nan), np.nan
     metrics = pooled_metrics(others)
-    if test is not None:
+    if test:
         score = score_spots(trainer.scored, trainer.dataset, trainer.dataset.test, trainer.card)
         loss, pcc, median = score.loss, score.pcc, score.median_pcc
         metrics = held_out_metrics(trainer.settings, training, test, pcc, median)
     card = finished_card(trainer.card, trainer.settings, training, run.record["device"], best, metrics)
     save_model(run.model_path, weights, card)
-    held_out = None if test is None else test.section.name
+    held_out = [section.section.name for section in test]
     run.update_record(
         status="finished",
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         result={
             "held_out": held_out,
             "best_epoch": best,
-            "n_spots": 0 if test is None else len(test),
+            "n_spots": sum(len(section) for section in test),
             "test_loss": number_or_none(loss),
             "test_median_pcc": number_or_none(median),
             "protocol": metrics.get("protocol", "trained on every section; nothing scored"),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import TrainSettings, to_record
+from napari_tcgn.train.folds import fold_name
 from napari_tcgn.train.her2st import SectionData
 
 HER2ST_DATA = "HER2+ breast cancer spatial transcriptomics (github almaan/her2st, Zenodo 10.5281/zenodo.4751624)"
@@ -75,18 +76,18 @@ class TrainResult:
     ----------
     out, model_folder : pathlib.Path
         The run's folder, and the trained model in it (weights and card).
-    held_out : str or None
-        None: trained on every section, nothing scored.
+    held_out : list of str
+        Empty: trained on every section, nothing scored.
     best_epoch : int
     test_loss, test_median_pcc : float
-        Of the chosen epoch on every spot of the held-out section; NaN without one.
+        Of the chosen epoch on every spot of the held-out sections; NaN without any.
     test_pcc : float64 [genes]
     history : list of EpochReport
     """
 
     out: Path
     model_folder: Path
-    held_out: str | None
+    held_out: list[str]
     best_epoch: int
     test_loss: float
     test_median_pcc: float
@@ -100,15 +101,15 @@ def number_or_none(value: float) -> float | None:
 
 
 def identity(
-    settings: TrainSettings, held_out: str | None, sections: Sequence[SectionData], card: ModelCard
+    settings: TrainSettings, held_out: Sequence[str], sections: Sequence[SectionData], card: ModelCard
 ) -> dict[str, Any]:
     """Return everything that must be equal for a run to be continued; the device may change."""
     chosen = to_record(settings)
     del chosen["device"]
     return {
         "settings": chosen,
-        "held_out": held_out,
-        "training": [section.section.name for section in sections if section.section.name != held_out],
+        "held_out": list(held_out),
+        "training": [section.section.name for section in sections if section.section.name not in held_out],
         "panel": {"genes": len(card.genes), "sha256": hashlib.sha256("\n".join(card.genes).encode()).hexdigest()},
         "patch_um": card.patch_um,
         "spots": {section.section.name: len(section) for section in sections},
@@ -147,12 +148,12 @@ def selection_note(settings: TrainSettings) -> str:
     )
 
 
-def draft_card(settings: TrainSettings, held_out: str | None, genes: Sequence[str], patch_um: float) -> ModelCard:
+def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence[str], patch_um: float) -> ModelCard:
     """Return the card of the model to be trained, before anything is known of its data and skill."""
     from napari_tcgn.expression import OUTPUT_SCALE
 
     return ModelCard(
-        name=f"tcgn-{settings.size}-her2st" + (f"-without-{held_out}" if held_out else ""),
+        name=f"tcgn-{settings.size}-her2st" + (f"-without-{fold_name(held_out)}" if held_out else ""),
         version="1",
         architecture={"family": "tcgn", "size": settings.size},
         genes=list(genes),
@@ -204,14 +205,25 @@ def finished_card(
 
 
 def held_out_metrics(
-    settings: TrainSettings, training: Sequence[SectionData], test: SectionData, pcc: NDArray[np.float64], median: float
+    settings: TrainSettings,
+    training: Sequence[SectionData],
+    test: Sequence[SectionData],
+    pcc: NDArray[np.float64],
+    median: float,
 ) -> dict[str, Any]:
-    """Return the card's figures on the held-out section, with their protocol."""
-    same_patient = test.section.patient in {section.section.patient for section in training}
-    kind = "section held out; its patient is also in training" if same_patient else "patient held out"
+    """Return the card's figures on the held-out sections, with their protocol."""
+    names, kind = ", ".join(section.section.name for section in test), held_out_kind(training, test)
     return {
-        "protocol": f"{test.section.name} held out ({kind}); {selection_note(settings)}; every spot scored",
-        "n_spots": len(test),
+        "protocol": f"{names} held out ({kind}); {selection_note(settings)}; every spot scored",
+        "n_spots": sum(len(section) for section in test),
         "pcc": [None if np.isnan(v) else round(float(v), 5) for v in pcc],
         "median_pcc": number_or_none(median),
     }
+
+
+def held_out_kind(training: Sequence[SectionData], test: Sequence[SectionData]) -> str:
+    """Say whether the patient of a held-out section is also in training, which flatters."""
+    patients = {section.section.patient for section in training}
+    if any(section.section.patient in patients for section in test):
+        return "section held out; its patient is also in training"
+    return "patient held out"

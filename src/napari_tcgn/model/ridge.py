@@ -1,0 +1,159 @@
+"""Linear models on features of a patch, through the same contract as TCGN: simple, quick, and hard to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_tcgn.errors import CheckpointError, ModelError
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model.features import FEATURES, image_features
+from napari_tcgn.model.prepare import prepare_patches
+from napari_tcgn.model.timm_import import import_timm
+
+ENCODER = "encoder."  # begins the names of an encoder's weights
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Expression as a linear function of features: (features - centre) / scale @ slope + level.
+
+    Attributes
+    ----------
+    centre, scale : float32 [features]
+    slope : float32 [features, genes]
+    level : float32 [genes]
+    """
+
+    centre: Tensor
+    scale: Tensor
+    slope: Tensor
+    level: Tensor
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Return the expression [B, genes] of features [B, features]."""
+        return (features - self.centre) / self.scale @ self.slope + self.level
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the numbers as a state_dict."""
+        return {"centre": self.centre, "scale": self.scale, "slope": self.slope, "level": self.level}
+
+
+class FeatureExtractor:
+    """Turn uint8 patches into features on a device.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Its architecture names the features: {"family": "ridge", "features": "haematoxylin" | "colour-texture"}, or
+        {"family": "ridge", "features": "encoder", "encoder": name of a timm model}.
+    device : str
+    encoder : nn.Module, optional
+        For "encoder".
+
+    Raises
+    ------
+    ModelError
+        If the card names other features.
+    """
+
+    def __init__(self, card: ModelCard, device: str, encoder: nn.Module | None = None) -> None:
+        self.card, self.device = card, device
+        self.which = str(card.architecture.get("features"))
+        if self.which not in FEATURES and self.which != "encoder":
+            raise ModelError(
+                f"Model {card.name!r} wants features {self.which!r}.", f"Known: {', '.join([*FEATURES, 'encoder'])}."
+            )
+        self.encoder = None if encoder is None else encoder.to(device).eval().requires_grad_(False)
+
+    def __call__(self, patches: NDArray[np.uint8]) -> Tensor:
+        """Return float32 [B, features] of uint8 patches [B, H, W, 3]."""
+        batch = torch.from_numpy(np.ascontiguousarray(patches)).to(self.device)
+        with torch.inference_mode():
+            images = prepare_patches(batch, self.card)
+            found: Tensor = image_features(images, self.which) if self.encoder is None else self.encoder(images)
+        return found
+
+
+class RidgePredictor:
+    """Predict expression with a line through features (see `Predictor`)."""
+
+    def __init__(self, extract: FeatureExtractor, line: Line) -> None:
+        self.card, self.device = extract.card, extract.device
+        self._extract = extract
+        self._line = Line(**{name: value.to(extract.device).float() for name, value in line.state().items()})
+
+    def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict uint8 patches [B, H, W, 3] as float32 [B, genes] on the card's output scale."""
+        values: NDArray[np.float32] = self._line(self._extract(patches).clone()).cpu().numpy()
+        return values
+
+
+def build_encoder(name: str, state: dict[str, Tensor] | None) -> nn.Module:
+    """Return a timm model without its classifier; random weights where none are given.
+
+    Raises
+    ------
+    ModelError
+        If timm has no such model.
+    CheckpointError
+        If the weights are not those of the model.
+    """
+    timm = import_timm()
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            encoder: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
+    except RuntimeError as error:
+        raise ModelError(f"timm has no model {name!r}.", "Name one of timm.list_models().") from error
+    if state is None:
+        return encoder
+    own = encoder.state_dict()
+    missing = sorted(set(own) - set(state))
+    if missing or any(own[key].shape != state[key].shape for key in own):
+        raise CheckpointError(
+            f"The weights do not fit the encoder {name!r}: {len(missing)} entries are missing (first {missing[:1]}).",
+            "Give the weights of this timm model.",
+        )
+    encoder.load_state_dict({key: state[key] for key in own})
+    return encoder
+
+
+def from_state(card: ModelCard, state: dict[str, Tensor], device: str) -> RidgePredictor:
+    """Build the predictor of a model folder from its weights.
+
+    Raises
+    ------
+    CheckpointError
+        If entries are missing or do not fit the card.
+    """
+    names = {"centre", "scale", "slope", "level"}
+    if not names <= set(state):
+        raise CheckpointError(
+            f"The weights of model {card.name!r} lack {sorted(names - set(state))}.",
+            "Use the weights that belong to the card.",
+        )
+    line = Line(**{name: state[name].float() for name in names})
+    if line.slope.shape != (len(line.centre), len(card.genes)) or line.level.shape != (len(card.genes),):
+        raise CheckpointError(
+            f"The weights of model {card.name!r} are for {line.slope.shape[1]} genes and "
+            f"{line.slope.shape[0]} features, "
+            f"its card names {len(card.genes)} genes.",
+            "Use the card that belongs to these weights.",
+        )
+    encoder = None
+    if card.architecture.get("features") == "encoder":
+        weights = {k.removeprefix(ENCODER): v.float() for k, v in state.items() if k.startswith(ENCODER)}
+        encoder = build_encoder(str(card.architecture.get("encoder")), weights)
+    return RidgePredictor(FeatureExtractor(card, device, encoder), line)
+
+
+def ridge_state(line: Line, encoder: nn.Module | None = None) -> dict[str, Any]:
+    """Return the state_dict that `from_state` reads."""
+    weights = {} if encoder is None else {f"{ENCODER}{k}": v for k, v in encoder.state_dict().items()}
+    return {**line.state(), **weights}
