@@ -13,6 +13,7 @@ DeviceName = Literal["auto", "cuda", "mps", "cpu"]
 PrecisionName = Literal["float32", "bf16"]
 PrecisionChoice = Literal["auto", "float32", "bf16"]
 LossName = Literal["mse", "correlation"]
+BesideName = Literal["none", "colour-texture"]
 
 # Centre-to-centre distance and spot diameter in µm of the named layouts (10x Genomics; Ståhl et al. 2016).
 LAYOUTS: dict[str, tuple[float, float]] = {"st": (200.0, 100.0), "visium": (100.0, 55.0)}
@@ -141,6 +142,9 @@ class TrainSettings:
         Strength of random changes of the haematoxylin, eosin and residual stain (0: none).
     precision : {"float32", "bf16"}
         "bf16" trains under autocast: several times faster where the processor has bfloat16 products.
+    beside : {"none", "colour-texture"}
+        "colour-texture": a line through simple features of the patch is fitted first, and the network learns what to
+        add to it; it starts at nothing.
     start_from_mean : bool
         Start the output bias at the mean expression of the training spots instead of zero.
     val_fraction : float
@@ -171,6 +175,7 @@ class TrainSettings:
     augment: bool = True
     stain_jitter: float = 0.0
     precision: PrecisionName = "float32"
+    beside: BesideName = "none"
     start_from_mean: bool = False
     val_fraction: float = 0.15
     patience: int = 0
@@ -191,6 +196,7 @@ class TrainSettings:
         _require(self.clip_norm is None or self.clip_norm > 0, "clip_norm", "positive", self.clip_norm)
         _require(0 <= self.ema < 1, "ema", "from 0 to below 1", self.ema)
         _require(self.loss in get_args(LossName), "loss", f"one of {get_args(LossName)}", self.loss)
+        _require(self.beside in get_args(BesideName), "beside", f"one of {get_args(BesideName)}", self.beside)
         _require(0 <= self.smooth_targets <= 1, "smooth_targets", "from 0 to 1", self.smooth_targets)
         _require(self.min_counts >= 0, "min_counts", "zero or positive", self.min_counts)
         _require(0 <= self.stain_jitter < 1, "stain_jitter", "from 0 to below 1", self.stain_jitter)

@@ -12,7 +12,7 @@ from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
-from napari_tcgn.settings import LossName, PrecisionName, TrainSettings
+from napari_tcgn.settings import BesideName, LossName, PrecisionName, TrainSettings
 
 if TYPE_CHECKING:
     from napari_tcgn.train import EpochReport, TrainResult
@@ -71,6 +71,9 @@ def train(
     precision: Annotated[
         PrecisionName, typer.Option(help="bf16 is several times faster where the processor has it.")
     ] = TRAIN.precision,
+    beside: Annotated[
+        BesideName, typer.Option(help="colour-texture: the network learns what to add to a line through such features.")
+    ] = TRAIN.beside,
     start_from_mean: Annotated[
         bool, typer.Option("--start-from-mean", help="Start the output at the mean expression instead of zero.")
     ] = TRAIN.start_from_mean,
@@ -113,6 +116,7 @@ def train(
         augment=augment,
         stain_jitter=stain_jitter,
         precision=precision,
+        beside=beside,
         start_from_mean=start_from_mean,
         val_fraction=val_fraction,
         patience=patience,

@@ -112,7 +112,8 @@ def block_bootstrap(
         pcc = (times @ (x * y) / count - mean_x * mean_y) / np.sqrt(var_x * var_y)
     tiny = 1e-12
     pcc[(var_x <= tiny * np.var(x, axis=0)) | (var_y <= tiny * np.var(y, axis=0))] = np.nan
-    return np.clip(pcc, -1.0, 1.0)
+    result: Floats = np.clip(pcc, -1.0, 1.0)
+    return result
 
 
 def interval(samples: Floats, level: float = 0.95) -> tuple[Floats, Floats]:

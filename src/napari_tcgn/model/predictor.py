@@ -19,6 +19,7 @@ from napari_tcgn.model.tcgn import TCGN
 from napari_tcgn.model.weights import CARD_NAME, load_into, read_checkpoint
 from napari_tcgn.settings import PrecisionName
 
+LINE = "line."  # begins the names of the numbers of a line beside the network
 PRODUCTS: dict[PrecisionName, torch.dtype | None] = {"float32": None, "bf16": torch.bfloat16}
 
 
@@ -87,6 +88,18 @@ class CudaPredictor(TCGNPredictor):
         return wait
 
 
+class SumPredictor:
+    """Two predictors whose values are added: a network that was trained on top of a line through simple features."""
+
+    def __init__(self, card: ModelCard, network: TCGNPredictor, line: Predictor) -> None:
+        self.card, self.device, self.net = card, network.device, network.net
+        self._network, self._line = network, line
+
+    def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Predict uint8 patches [B, H, W, 3] as float32 [B, genes] on the card's output scale."""
+        return self._network.predict(patches) + self._line.predict(patches)
+
+
 def make_predictor(net: TCGN, card: ModelCard, device: str, precision: PrecisionName) -> TCGNPredictor:
     """Return the predictor that suits the device."""
     kind = CudaPredictor if device.startswith("cuda") else TCGNPredictor
@@ -152,5 +165,12 @@ def from_weights(card: ModelCard, weights: Path, device: str, precision: Precisi
 
         return from_state(card, state, device)
     net = build_net(card)
-    load_into(net, state, str(weights))
-    return make_predictor(net, card, device, precision)
+    beside = card.architecture.get("beside")
+    line = {name.removeprefix(LINE): value for name, value in state.items() if beside and name.startswith(LINE)}
+    load_into(net, {name: v for name, v in state.items() if name.removeprefix(LINE) not in line}, str(weights))
+    predictor = make_predictor(net, card, device, precision)
+    if not beside:
+        return predictor
+    from napari_tcgn.model.ridge import feature_card, from_state
+
+    return SumPredictor(card, predictor, from_state(feature_card(card, str(beside)), line, device))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from napari_tcgn.errors import CheckpointError, ModelError
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.features import FEATURES, image_features
+from napari_tcgn.model.features import FEATURE_PX, FEATURES, image_features
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.timm_import import import_timm
 
@@ -42,6 +42,12 @@ class Line:
     def state(self) -> dict[str, Tensor]:
         """Return the numbers as a state_dict."""
         return {"centre": self.centre, "scale": self.scale, "slope": self.slope, "level": self.level}
+
+
+def feature_card(like: ModelCard, features: str) -> ModelCard:
+    """Return the card of a line through simple features, for the genes, tissue and patch of another card."""
+    architecture = {"family": "ridge", "features": features}
+    return replace(like, architecture=architecture, input_px=FEATURE_PX, mean=[0.0] * 3, std=[1.0] * 3)
 
 
 class FeatureExtractor:

@@ -15,8 +15,7 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.expression import pearson_per_gene
 from napari_tcgn.expression.statistics import median_counting_constants
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.features import FEATURE_PX
-from napari_tcgn.model.ridge import FeatureExtractor, Line, build_encoder, ridge_state
+from napari_tcgn.model.ridge import FeatureExtractor, Line, build_encoder, feature_card, ridge_state
 from napari_tcgn.model.weights import read_checkpoint, save_model
 from napari_tcgn.train.her2st import SectionData
 from napari_tcgn.train.split import validation_blocks
@@ -54,12 +53,10 @@ class Baseline:
 
     def card(self, like: ModelCard) -> ModelCard:
         """Return the card of this kind of model for the genes, tissue and patch size of another card."""
-        architecture = {"family": "ridge", "features": self.features}
-        if self.encoder is not None:
-            return replace(like, name=self.name, architecture={**architecture, "encoder": self.encoder})
-        return replace(
-            like, name=self.name, architecture=architecture, input_px=FEATURE_PX, mean=[0.0] * 3, std=[1.0] * 3
-        )
+        if self.encoder is None:
+            return replace(feature_card(like, self.features), name=self.name)
+        architecture = {"family": "ridge", "features": self.features, "encoder": self.encoder}
+        return replace(like, name=self.name, architecture=architecture)
 
     def extract(self, sections: Sequence[SectionData], like: ModelCard) -> list[NDArray[np.float64]]:
         """Return the features of every section's spots, float64 [n, features] each."""

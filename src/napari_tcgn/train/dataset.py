@@ -29,6 +29,8 @@ class Dataset:
         As measured; what is scored.
     taught : float32 [N, genes]
         What the training spots learn (`train/target.py`); NaN at all others.
+    base : float32 [N, genes]
+        What the network adds its output to; zero where it predicts alone.
     measured : bool [S, genes]
         Which genes each section has.
     section_of : int64 [N]
@@ -40,6 +42,7 @@ class Dataset:
     patches: torch.Tensor
     target: torch.Tensor
     taught: torch.Tensor
+    base: torch.Tensor
     measured: torch.Tensor
     section_of: torch.Tensor
     train: torch.Tensor
@@ -81,6 +84,7 @@ def build_dataset(sections: Sequence[SectionData], settings: TrainSettings, devi
         patches=place(np.concatenate([_resized(section.patches, side) for section in sections])),
         target=place(np.concatenate([section.target for section in sections])),
         taught=place(_taught(sections, section_of, train, settings)),
+        base=place(np.zeros((len(section_of), sections[0].target.shape[1]), dtype=np.float32)),
         measured=place(np.stack([section.measured for section in sections])),
         section_of=place(section_of),
         train=place(np.flatnonzero(train)),

@@ -16,6 +16,7 @@ from napari_tcgn.model.weights import WEIGHTS_NAME, load_into, read_checkpoint, 
 from napari_tcgn.predict import Progress, choose_device
 from napari_tcgn.predict.record import package_versions
 from napari_tcgn.settings import TrainSettings
+from napari_tcgn.train.beside import Beside, fit_beside
 from napari_tcgn.train.checkpoint import RunFolder
 from napari_tcgn.train.dataset import build_dataset
 from napari_tcgn.train.folds import fold_name, resolve_fold
@@ -114,6 +115,10 @@ def train(
         yield Progress("read sections", len(sections), len(names))
         sections.append(load_section(found[name], panel, card, mpp))
     dataset = build_dataset(sections, settings, device, held_out=len(held_out))
+    beside = None
+    if settings.beside != "none":
+        beside = fit_beside(sections, dataset, card, settings.beside)
+        dataset = beside.added_to(dataset)
     few_counts = sum(len(section) for section in sections) - sum(
         len(part) for part in (dataset.train, dataset.validation, dataset.test)
     )
@@ -140,7 +145,7 @@ def train(
         yield report
     if held_out:
         yield Progress(f"score {fold_name(held_out)}", 0, 1)
-    return _finish(run, trainer, sections[: len(training)], sections[len(training) :], others)
+    return _finish(run, trainer, sections[: len(training)], sections[len(training) :], others, beside)
 
 
 def _finish(
@@ -149,17 +154,21 @@ def _finish(
     training: Sequence[SectionData],
     test: Sequence[SectionData],
     others: Sequence[ModelCard],
+    beside: Beside | None,
 ) -> TrainResult:
     """Write the chosen epoch as a model with its held-out figures, or those of `others` without test sections."""
     best = trainer.best_epoch
-    save_model(run.model_path, run.best_weights(best), trainer.card)
+    line = {} if beside is None else beside.state()
+    save_model(run.model_path, {**run.best_weights(best), **line}, trainer.card)
     # Scored as shipped: in half precision, so that the card's figures are those of the file beside it.
     weights = read_checkpoint(run.model_path / WEIGHTS_NAME)
-    load_into(trainer.scored, weights, str(run.model_path))
+    own = {name: value for name, value in weights.items() if name not in line}
+    load_into(trainer.scored, own, str(run.model_path))
+    dataset = trainer.dataset if beside is None else beside.read_back(weights).added_to(trainer.dataset)
     loss, pcc, median = np.nan, np.full(len(trainer.card.genes), np.nan), np.nan
     metrics = pooled_metrics(others)
     if test:
-        score = score_spots(trainer.scored, trainer.dataset, trainer.dataset.test, trainer.card)
+        score = score_spots(trainer.scored, dataset, dataset.test, trainer.card)
         loss, pcc, median = score.loss, score.pcc, score.median_pcc
         metrics = held_out_metrics(trainer.settings, training, test, pcc, median)
     card = finished_card(trainer.card, trainer.settings, training, run.record["device"], best, metrics)

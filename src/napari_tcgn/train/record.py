@@ -155,7 +155,8 @@ def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence
     return ModelCard(
         name=f"tcgn-{settings.size}-her2st" + (f"-without-{fold_name(held_out)}" if held_out else ""),
         version="1",
-        architecture={"family": "tcgn", "size": settings.size},
+        architecture={"family": "tcgn", "size": settings.size}
+        | ({} if settings.beside == "none" else {"beside": settings.beside}),
         genes=list(genes),
         patch_um=patch_um,
         tissue="HER2-positive breast cancer",

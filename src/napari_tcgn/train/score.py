@@ -42,7 +42,9 @@ def predict_spots(net: nn.Module, dataset: Dataset, spots: torch.Tensor, card: M
     net.eval()
     batches = torch.split(spots, default_batch_size(str(spots.device)))
     with torch.inference_mode():
-        outputs = [net(prepare_patches(dataset.patches[batch], card)).float() for batch in batches]
+        outputs = [
+            net(prepare_patches(dataset.patches[batch], card)).float() + dataset.base[batch] for batch in batches
+        ]
     return torch.cat(outputs).cpu().numpy()
 
 

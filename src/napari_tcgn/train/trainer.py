@@ -48,7 +48,9 @@ class Trainer:
         self.dataset, self.settings, self.card, self.device = dataset, settings, card, device
         torch.manual_seed(_seed(settings.seed, 0))  # initial weights
         self.net = (build_net or self._build_tcgn)(len(card.genes)).to(device)
-        if settings.start_from_mean:
+        if settings.beside != "none":
+            self._start_from_nothing()
+        elif settings.start_from_mean:
             self._start_from_mean()
         optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser]
         self.optimiser = optimiser(
@@ -71,14 +73,22 @@ class Trainer:
 
         return TCGN(num_genes, size=self.settings.size)
 
+    def _last_layer(self) -> nn.Linear:
+        return [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
+
+    def _start_from_nothing(self) -> None:
+        """Set the last layer to zero: the first prediction is that of the line beside the network."""
+        last = self._last_layer()
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
     def _start_from_mean(self) -> None:
         """Set the output bias to the mean target of the training spots, over the sections that have the gene."""
         data = self.dataset
         measured = data.measured[data.section_of[data.train]]  # [n, genes]
         total = torch.where(measured, data.taught[data.train], 0).sum(0)
-        last = [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
         with torch.no_grad():
-            last.bias.copy_(total / measured.sum(0).clamp(min=1))
+            self._last_layer().bias.copy_(total / measured.sum(0).clamp(min=1))
 
     @property
     def best_epoch(self) -> int:
@@ -207,7 +217,11 @@ class Trainer:
         with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             predicted = self.net(images)
         section_of = data.section_of[batch]
-        predicted, taught, measured = predicted.float(), data.taught[batch], data.measured[section_of]
+        predicted, taught, measured = (
+            predicted.float() + data.base[batch],
+            data.taught[batch],
+            data.measured[section_of],
+        )
         loss = masked_mse(predicted, taught, measured)
         if settings.loss == "correlation":
             loss = loss + correlation_loss(predicted, taught, measured, section_of)

@@ -1,0 +1,66 @@
+"""The line through simple features that a network can be trained on top of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model.predictor import LINE
+from napari_tcgn.model.ridge import Line
+from napari_tcgn.train.baselines import Baseline
+from napari_tcgn.train.dataset import Dataset
+from napari_tcgn.train.her2st import SectionData
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """A line fitted on the training spots, and the features of all spots.
+
+    Attributes
+    ----------
+    line : Line
+    features : float32 [N, features]
+    """
+
+    line: Line
+    features: torch.Tensor
+
+    def added_to(self, dataset: Dataset) -> Dataset:
+        """Return the data set with the line's prediction of every spot as its base."""
+        return replace(dataset, base=self.line(self.features).to(dataset.target.device))
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return the line's numbers, to be kept with the network's weights."""
+        return {LINE + name: value for name, value in self.line.state().items()}
+
+    def read_back(self, weights: dict[str, torch.Tensor]) -> Beside:
+        """Return the same with the line that was written among `weights`."""
+        line = Line(**{name: weights[LINE + name].float() for name in self.line.state()})
+        return replace(self, line=line)
+
+
+def fit_beside(sections: Sequence[SectionData], dataset: Dataset, card: ModelCard, features: str) -> Beside:
+    """Fit the line on the training spots of a data set; validation and test spots are not looked at."""
+    baseline = Baseline(features, features)
+    found = baseline.extract(sections, card)
+    trains = np.zeros(len(dataset.section_of), dtype=bool)
+    trains[dataset.train.cpu().numpy()] = True
+    masks = np.split(trains, np.cumsum([len(section) for section in sections])[:-1])
+    kept = [(f[m], _only(s, m)) for f, s, m in zip(found, sections, masks, strict=True) if m.any()]
+    line = baseline.fit([f for f, _ in kept], [s for _, s in kept])
+    return Beside(line, torch.from_numpy(np.concatenate(found)).float())
+
+
+def _only(section: SectionData, spots: NDArray[np.bool_]) -> SectionData:
+    return replace(
+        section,
+        spots=section.spots.select(spots),
+        patches=section.patches[spots],
+        counts=section.counts[spots],
+        target=section.target[spots],
+    )
