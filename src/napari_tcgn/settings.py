@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import asdict, dataclass
+import tomllib
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from napari_tcgn.errors import SettingsError
@@ -14,6 +17,9 @@ PrecisionName = Literal["float32", "bf16"]
 PrecisionChoice = Literal["auto", "float32", "bf16"]
 LossName = Literal["mse", "correlation"]
 BesideName = Literal["none", "colour-texture"]
+
+# Recipes of training that come with the package, by name.
+RECIPES: dict[str, Path] = {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.toml"))}
 
 # Centre-to-centre distance and spot diameter in µm of the named layouts (10x Genomics; Ståhl et al. 2016).
 LAYOUTS: dict[str, tuple[float, float]] = {"st": (200.0, 100.0), "visium": (100.0, 55.0)}
@@ -116,6 +122,8 @@ class TrainSettings:
     ----------
     size : {"tiny", "xs", "small"}
         Named size of TCGN.
+    patch_um : float
+        Side of a patch; 77 µm are the published 112 px at 0.688 µm per px.
     epochs : int
         79 for parity with the published training loop.
     batch_size : int
@@ -159,6 +167,7 @@ class TrainSettings:
     """
 
     size: Literal["tiny", "xs", "small"] = "tiny"
+    patch_um: float = 77.0
     epochs: int = 79
     batch_size: int = 32
     optimiser: Literal["adam", "adamw"] = "adam"
@@ -188,6 +197,9 @@ class TrainSettings:
         _require(self.optimiser in ("adam", "adamw"), "optimiser", "adam or adamw", self.optimiser)
         _require(self.schedule in ("constant", "cosine"), "schedule", "constant or cosine", self.schedule)
         _require(self.precision in get_args(PrecisionName), "precision", "float32 or bf16", self.precision)
+        _require(
+            math.isfinite(self.patch_um) and self.patch_um > 0, "patch_um", "a positive number of µm", self.patch_um
+        )
         _require(self.epochs >= 1, "epochs", "at least 1", self.epochs)
         _require(self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
         _require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
@@ -207,6 +219,33 @@ class TrainSettings:
             "patience", "0 where no epoch is chosen (val_fraction 0)", self.patience,
         )  # fmt: skip
         _require(self.device in get_args(DeviceName), "device", f"one of {get_args(DeviceName)}", self.device)
+
+
+def read_train_settings(path: Path) -> dict[str, Any]:
+    """Read the settings of a recipe: a TOML file with the names of `TrainSettings`, or the run.json of a run.
+
+    Returns
+    -------
+    dict
+        What the file says; `TrainSettings(**found)` checks the values.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read, is neither of the two, or names an unknown setting.
+    """
+    known = sorted(field.name for field in fields(TrainSettings))
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text)["identity"]["settings"] if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SettingsError(
+            f"{path} is no recipe: {error}.", "Give a TOML file of training settings, or the run.json of a run."
+        ) from error
+    unknown = sorted(set(found) - set(known))
+    if unknown:
+        raise SettingsError(f"{path} names unknown settings: {', '.join(unknown)}.", f"Known: {', '.join(known)}.")
+    return dict(found)
 
 
 def to_record(settings: Any) -> dict[str, Any]:

@@ -5,39 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import pytest
-from PIL import Image
-
 from napari_tcgn.cli.train import describe
 from napari_tcgn.train import EpochReport
-
-SIDE, PITCH = 700, 100
-
-
-@pytest.fixture
-def sections(tmp_path: Path) -> Path:
-    """Two sections in her2st layout, 25 spots each, whose counts follow their colours."""
-    random = np.random.default_rng(1)
-    root = tmp_path / "mini"
-    columns = ["x", "y", "new_x", "new_y", "pixel_x", "pixel_y", "selected"]
-    genes = ["GNAS", "FASN", "ACTG1", "XBP1"]
-    for name in ("C2", "C3"):
-        image = np.full((SIDE, SIDE, 3), 240, np.uint8)
-        rows, counts = [], {}
-        for i in range(25):
-            col, row = i % 5 + 1, i // 5 + 1
-            x, y, colour = col * PITCH, row * PITCH, random.integers(30, 220, 3)
-            image[y - 50 : y + 50, x - 50 : x + 50] = colour
-            rows.append((col, row, col, row, x, y, 1))
-            counts[f"{col}x{row}"] = [*colour, 50]
-        for part in ("ST-cnts", "ST-spotfiles", f"ST-imgs/C/{name}"):
-            (root / part).mkdir(parents=True, exist_ok=True)
-        Image.fromarray(image).save(root / f"ST-imgs/C/{name}/HE.png")
-        pd.DataFrame(rows, columns=columns).to_csv(root / f"ST-spotfiles/{name}_selection.tsv", sep="\t", index=False)
-        pd.DataFrame.from_dict(counts, orient="index", columns=genes).to_csv(root / f"ST-cnts/{name}.tsv.gz", sep="\t")
-    return root
 
 
 def test_a_fold_is_trained_once_and_its_model_predicts(run, sections: Path, tmp_path: Path) -> None:

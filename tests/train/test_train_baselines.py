@@ -27,7 +27,7 @@ def sections(dataset):
 
 @pytest.fixture
 def card(genes):
-    return draft_card(TrainSettings(), ["B1"], genes, 77.0)
+    return draft_card(TrainSettings(), ["B1"], genes)
 
 
 def test_features_are_named_finite_and_see_the_stain():

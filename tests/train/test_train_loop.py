@@ -204,7 +204,7 @@ def test_resuming_a_finished_run_gives_its_result(finished, dataset, genes):
         ({"fold": "C1"}, "held_out was ['B1'], now ['C1']"),
         ({"genes": ["GENE1", "GENE0"]}, "panel.genes was 10, now 2"),
         ({"genes": [f"GENE{9 - i}" for i in range(10)]}, "panel.sha256"),
-        ({"patch_um": 100.0}, "patch_um was 77.0, now 100.0"),
+        ({"settings": replace(FAST, patch_um=100.0)}, "patch_um was 77.0, now 100.0"),
     ],
 )
 def test_resume_with_other_choices_is_refused(finished, dataset, genes, change, named):

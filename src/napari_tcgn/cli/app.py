@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from napari_tcgn import __version__
+from napari_tcgn.cli.cross_validate import cross_validate
 from napari_tcgn.cli.demo import demo
 from napari_tcgn.cli.doctor import doctor
 from napari_tcgn.cli.models import models_app
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(predict)
 app.command()(train)
+app.command("cross-validate")(cross_validate)
 app.add_typer(models_app, name="models")
 app.command()(doctor)
 

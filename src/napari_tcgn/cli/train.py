@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,13 +13,21 @@ from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
-from napari_tcgn.settings import BesideName, LossName, PrecisionName, TrainSettings
+from napari_tcgn.settings import RECIPES, BesideName, LossName, PrecisionName, TrainSettings, read_train_settings
 
 if TYPE_CHECKING:
     from napari_tcgn.train import EpochReport, TrainResult
 
+Recipe = Annotated[
+    str | None,
+    typer.Option(
+        help=f"Recipe: {', '.join(RECIPES)}, a TOML file of training settings, or a run.json; options go before it."
+    ),
+]
+
 
 def train(
+    context: typer.Context,
     fold: Annotated[
         str,
         typer.Option(
@@ -43,6 +52,8 @@ def train(
         list[Path] | None,
         typer.Option(help="With --fold none: a finished run of the same recipe whose held-out figures go on the card."),
     ] = None,
+    config: Recipe = None,
+    patch_um: Annotated[float, typer.Option(help="Side of a patch in µm (published: 77).")] = TRAIN.patch_um,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     size: Annotated[Literal["tiny", "xs", "small"], typer.Option(help="Size of TCGN.")] = TRAIN.size,
     epochs: Annotated[int, typer.Option(help="Epochs; 79 is the published recipe.")] = TRAIN.epochs,
@@ -98,32 +109,7 @@ def train(
       napari-tcgn train --fold C2 --data ./her2st --epochs 20 --out runs/C2
       napari-tcgn train --fold 0 --data sample --epochs 1
     """
-    settings = TrainSettings(
-        size=size,
-        epochs=epochs,
-        batch_size=batch_size,
-        optimiser=optimiser,
-        learning_rate=learning_rate,
-        weight_decay=weight_decay,
-        schedule=schedule,
-        warmup_epochs=warmup_epochs,
-        clip_norm=clip_norm,
-        ema=ema,
-        loss=loss,
-        smooth_targets=smooth_targets,
-        centre_sections=centre_sections,
-        min_counts=min_counts,
-        augment=augment,
-        stain_jitter=stain_jitter,
-        precision=precision,
-        beside=beside,
-        start_from_mean=start_from_mean,
-        val_fraction=val_fraction,
-        patience=patience,
-        select_on_test=select_on_test,
-        seed=seed,
-        device=device,
-    )
+    settings = chosen_settings(context, config)
     folder = training_folder(data)
     out = out if out is not None else Path("runs") / f"fold-{fold}"
     how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
@@ -155,6 +141,18 @@ def _run(
 
         steps = train_fold(folder, fold, out, settings, resume=resume, mpp=mpp, held_out_runs=held_out_runs)
         return run_to_end(steps, show)
+
+
+def chosen_settings(context: typer.Context, config: str | None) -> TrainSettings:
+    """Return the settings of the command line: what was given there, else the recipe's, else the defaults."""
+    known = {field.name for field in fields(TrainSettings)}
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if name in known and getattr(context.get_parameter_source(name), "name", None) == "COMMANDLINE"
+    }
+    recipe = {} if config is None else read_train_settings(RECIPES.get(config, Path(config)))
+    return TrainSettings(**(recipe | given))
 
 
 def describe(report: EpochReport) -> str:

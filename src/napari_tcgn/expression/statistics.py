@@ -39,7 +39,8 @@ def rmse_per_gene(predicted: ArrayLike, measured: ArrayLike) -> Floats:
 def variance_ratio_per_gene(predicted: ArrayLike, measured: ArrayLike) -> Floats:
     """Return the variance of the prediction over that of the measurement: far below 1 is over-smoothing."""
     above, below = np.var(np.asarray(predicted, float), axis=0), np.var(np.asarray(measured, float), axis=0)
-    return np.where(below > 0, above / np.where(below > 0, below, 1), np.nan)
+    ratio: Floats = np.where(below > 0, above / np.where(below > 0, below, 1), np.nan)
+    return ratio
 
 
 def partial_pcc_per_gene(predicted: ArrayLike, measured: ArrayLike, covariate: ArrayLike) -> Floats:
@@ -55,21 +56,22 @@ def partial_pcc_per_gene(predicted: ArrayLike, measured: ArrayLike, covariate: A
     float64 [genes]
         The partial correlation: the PCC of what a line through the covariate leaves. NaN where nothing is left.
     """
+    return pearson_per_gene(without(predicted, covariate), without(measured, covariate))
+
+
+def without(values: ArrayLike, covariate: ArrayLike) -> Floats:
+    """Return what a line through a covariate [n] leaves of every column of a table [n, genes]."""
+    given = np.asarray(values, dtype=np.float64)
+    table: Floats = given - given.mean(axis=0)
     z = np.asarray(covariate, dtype=np.float64)
     z = z - z.mean()
     power = float(z @ z)
     if power == 0:
-        return pearson_per_gene(predicted, measured)
-
-    def left(values: ArrayLike) -> Floats:
-        table = np.asarray(values, dtype=np.float64)
-        table = table - table.mean(axis=0)
-        rest: Floats = table - z[:, None] * (z @ table / power)
-        # What is nothing but rounding is nothing.
-        rest[:, np.linalg.norm(rest, axis=0) <= 1e-9 * np.linalg.norm(table, axis=0)] = 0.0
-        return rest
-
-    return pearson_per_gene(left(predicted), left(measured))
+        return table
+    rest: Floats = table - z[:, None] * (z @ table / power)
+    # What is nothing but rounding is nothing.
+    rest[:, np.linalg.norm(rest, axis=0) <= 1e-9 * np.linalg.norm(table, axis=0)] = 0.0
+    return rest
 
 
 def block_bootstrap(

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_tcgn.train.crossval import Evaluation, cross_validate
     from napari_tcgn.train.folds import HER2ST_SECTIONS, resolve_fold
     from napari_tcgn.train.her2st import Section, SectionData, find_sections, load_section
     from napari_tcgn.train.loop import train
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
 __all__ = [
     "HER2ST_SECTIONS",
     "EpochReport",
+    "Evaluation",
     "Section",
     "SectionData",
     "TrainResult",
+    "cross_validate",
     "find_sections",
     "load_section",
     "resolve_fold",
@@ -25,6 +28,8 @@ __all__ = [
 
 # The loop needs torch, the folds do not: each name is imported when it is first asked for.
 _HOMES = {
+    "Evaluation": "crossval",
+    "cross_validate": "crossval",
     "HER2ST_SECTIONS": "folds",
     "resolve_fold": "folds",
     "Section": "her2st",

@@ -45,7 +45,6 @@ def train(
     *,
     resume: bool = False,
     genes: Sequence[str] | None = None,
-    patch_um: float = 77.0,
     mpp: float | None = None,
     held_out_runs: Sequence[Path] = (),
     build_net: BuildNet | None = None,
@@ -67,8 +66,6 @@ def train(
         Go on with the run in `out`; on the CPU the result equals that of a run never stopped.
     genes : sequence of str, optional
         The panel; default: the 785 genes of the HER2+ study.
-    patch_um : float
-        Side of a patch in µm (77: the published 112 px).
     mpp : float, optional
         µm per pixel of all images; default: see `load_section`.
     held_out_runs : sequence of pathlib.Path
@@ -108,7 +105,7 @@ def train(
             f"Fold {fold} is scored on {', '.join(held_out)}.", "Leave out --held-out-run, or take fold none."
         )
     others = read_held_out_cards(held_out_runs, settings, panel)
-    card = draft_card(settings, held_out, panel, patch_um)
+    card = draft_card(settings, held_out, panel)
     sections: list[SectionData] = []
     names = [*training, *held_out]
     for name in names:

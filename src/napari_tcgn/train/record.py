@@ -111,7 +111,6 @@ def identity(
         "held_out": list(held_out),
         "training": [section.section.name for section in sections if section.section.name not in held_out],
         "panel": {"genes": len(card.genes), "sha256": hashlib.sha256("\n".join(card.genes).encode()).hexdigest()},
-        "patch_um": card.patch_um,
         "spots": {section.section.name: len(section) for section in sections},
         "mpp": {section.section.name: section.mpp for section in sections},
     }
@@ -148,7 +147,7 @@ def selection_note(settings: TrainSettings) -> str:
     )
 
 
-def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence[str], patch_um: float) -> ModelCard:
+def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence[str]) -> ModelCard:
     """Return the card of the model to be trained, before anything is known of its data and skill."""
     from napari_tcgn.expression import OUTPUT_SCALE
 
@@ -158,7 +157,7 @@ def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence
         architecture={"family": "tcgn", "size": settings.size}
         | ({} if settings.beside == "none" else {"beside": settings.beside}),
         genes=list(genes),
-        patch_um=patch_um,
+        patch_um=settings.patch_um,
         tissue="HER2-positive breast cancer",
         output_scale=OUTPUT_SCALE,
         licence="CC BY 4.0 (training data)",

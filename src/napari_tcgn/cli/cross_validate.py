@@ -1,0 +1,99 @@
+"""`napari-tcgn cross-validate`: hold out every section or patient once, and compare with simple models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from napari_tcgn.cli import options
+from napari_tcgn.cli.options import TRAIN
+from napari_tcgn.cli.report import ProgressReport
+from napari_tcgn.cli.stop import when_stopped
+from napari_tcgn.cli.train import Recipe, chosen_settings, describe
+from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
+
+if TYPE_CHECKING:
+    from napari_tcgn.predict import Progress
+    from napari_tcgn.train import EpochReport, Evaluation
+
+
+def cross_validate(
+    context: typer.Context,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help=f"Folder in her2st layout, or `sample`; by default ${ENVIRONMENT}, ./her2st or the user's data folder."
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of runs, tables, figures and report.")] = Path(
+        "runs/cross-validation"
+    ),
+    by: Annotated[
+        list[Literal["section", "patient"]] | None,
+        typer.Option(help="What is held out together; give it twice for both, side by side. Default: section."),
+    ] = None,
+    config: Recipe = None,
+    patch_um: Annotated[float, typer.Option(help="Side of a patch in µm (published: 77).")] = TRAIN.patch_um,
+    mpp: Annotated[
+        float | None, typer.Option(help="µm per pixel of all images; by default what their files say.")
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="Also a ridge on the frozen features of this timm model, such as resnet50.")
+    ] = None,
+    encoder_weights: Annotated[
+        Path | None, typer.Option(help="File with its weights; without it they are random, and labelled so.")
+    ] = None,
+    final: Annotated[
+        bool, typer.Option("--final", help="Then train on every section, with the held-out figures on the cards.")
+    ] = False,
+    epochs: Annotated[int, typer.Option(help="Epochs of every fold.")] = TRAIN.epochs,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = TRAIN.seed,
+    device: options.Device = TRAIN.device,
+) -> None:
+    """Hold out every section (or patient) once; TCGN and simple models in one table, with intervals.
+
+    A stopped cross-validation goes on with the same command.
+
+    \b
+    Examples:
+      napari-tcgn cross-validate --data ./her2st --config recipe.toml --out runs/cv
+      napari-tcgn cross-validate --by section --by patient --encoder resnet50 --encoder-weights resnet50.safetensors
+    """
+    settings = chosen_settings(context, config)
+    folder = training_folder(data)
+    with when_stopped(f"Stopped; finished epochs are kept in {out}. Go on with the same command."):
+        from napari_tcgn.predict import run_to_end
+        from napari_tcgn.train import EpochReport
+        from napari_tcgn.train import cross_validate as run
+        from napari_tcgn.train.report import write_report
+
+        with ProgressReport(log_seconds=60.0) as report:
+
+            def show(step: Progress | EpochReport) -> None:
+                if isinstance(step, EpochReport):
+                    report.say(describe(step))
+                else:
+                    report(step)
+
+            steps = run(
+                folder, out, settings, by=tuple(by or ["section"]), encoder=encoder, encoder_weights=encoder_weights,
+                mpp=mpp, final=final,
+            )  # fmt: skip
+            result = run_to_end(steps, show)
+        write_report(result)
+    typer.echo(in_words(result))
+
+
+def in_words(result: Evaluation) -> str:
+    """Say the medians of every method in lines."""
+    lines = [f"{'held out':<18}{'method':<42}{'median PCC (95 %)':<26}depth-controlled"]
+    for row in result.summary.to_dict(orient="records"):
+        if row["section"] != "all" and len(result.summary["section"].unique()) > 2:
+            continue
+        plain = f"{row['median_pcc']:.3f} ({row['pcc_low']:.3f} to {row['pcc_high']:.3f})"
+        depth = f"{row['median_depth_pcc']:.3f} ({row['depth_pcc_low']:.3f} to {row['depth_pcc_high']:.3f})"
+        lines.append(f"{row['by'] + ' ' + row['section']:<18}{row['method']:<42}{plain:<26}{depth}")
+    models = "".join(f"\nModel: {folder}" for folder in result.models.values())
+    return "\n".join(lines) + f"\nTables, figures and report.html are in {result.out}.{models}"

@@ -1,0 +1,198 @@
+"""Held-out predictions against measured counts: every gene's figures, and the medians with their uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_tcgn.expression import pearson_per_gene
+from napari_tcgn.expression.statistics import (
+    block_bootstrap,
+    interval,
+    median_interval,
+    partial_pcc_per_gene,
+    q_values,
+    rmse_per_gene,
+    shift_test,
+    spearman_per_gene,
+    variance_ratio_per_gene,
+    without,
+)
+from napari_tcgn.train.her2st import SectionData
+
+DRAWS = 1000
+SIGNIFICANT = 0.05  # false discovery rate
+# Names of methods in tables.
+TCGN_METHOD = "TCGN"
+TRAINING_MEAN = "training mean"
+DEPTH_ALONE = "measured depth (no predictor)"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """One method on one held-out section.
+
+    Attributes
+    ----------
+    by : {"section", "patient"}
+        What was held out together.
+    fold, section, method : str
+    genes : pandas.DataFrame
+        One row per gene of the panel that varies in the section, indexed by gene: pcc (0 for a constant prediction),
+        pcc_low, pcc_high, spearman, rmse, variance_ratio, depth_pcc, p, q.
+    samples, depth_samples : float64 [draws, rows of genes]
+        PCC and depth-controlled PCC in bootstrap samples; the same draws for every method, so that their differences
+        are paired.
+    n_spots : int
+    """
+
+    by: str
+    fold: str
+    section: str
+    method: str
+    genes: pd.DataFrame
+    samples: NDArray[np.float64]
+    depth_samples: NDArray[np.float64]
+    n_spots: int
+
+
+def depth_of(section: SectionData) -> NDArray[np.float64]:
+    """Return log10(1 + counts of the panel) of every spot: what a deeper spot shows of every gene alike."""
+    depth: NDArray[np.float64] = np.log10(1 + section.counts.sum(axis=1, dtype=np.float64))
+    return depth
+
+
+def score_section(
+    predicted: NDArray[np.float32], section: SectionData, panel: Sequence[str], by: str, fold: str, method: str
+) -> Scored:
+    """Score a prediction [n, genes] of every spot of a held-out section."""
+    target = section.target.astype(np.float64)
+    varies = section.measured & (target.max(axis=0) > target.min(axis=0))
+    x, y = np.asarray(predicted, dtype=np.float64)[:, varies], target[:, varies]
+    row, col, depth = section.spots.array_row, section.spots.array_col, depth_of(section)
+    samples = _zero(block_bootstrap(x, y, row, col, DRAWS))
+    low, high = interval(samples)
+    p = shift_test(x, y, row, col)
+    genes = pd.DataFrame(
+        {
+            "pcc": _zero(pearson_per_gene(x, y)),
+            "pcc_low": low,
+            "pcc_high": high,
+            "spearman": _zero(spearman_per_gene(x, y)),
+            "rmse": rmse_per_gene(x, y),
+            "variance_ratio": variance_ratio_per_gene(x, y),
+            "depth_pcc": _zero(partial_pcc_per_gene(x, y, depth)),
+            "p": p,
+            "q": q_values(p),
+        },
+        index=pd.Index(np.asarray(panel, dtype=str)[varies], name="gene"),
+    )
+    depth_samples = _zero(block_bootstrap(without(x, depth), without(y, depth), row, col, DRAWS))
+    return Scored(by, fold, section.section.name, method, genes, samples, depth_samples, len(section))
+
+
+def _zero(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A constant prediction has no correlation; it scores 0 and is counted."""
+    return np.where(np.isnan(values), 0.0, values)
+
+
+def gene_table(scored: Iterable[Scored]) -> pd.DataFrame:
+    """Return every gene's figures of every method and section, one row each."""
+    parts = [
+        s.genes.reset_index().assign(by=s.by, fold=s.fold, section=s.section, method=s.method, n_spots=s.n_spots)
+        for s in scored
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    first = ["by", "fold", "section", "method", "n_spots", "gene"]
+    return table[[*first, *(name for name in table.columns if name not in first)]]
+
+
+def summary_table(scored: Sequence[Scored]) -> pd.DataFrame:
+    """Return the medians over genes: per section and method, and pooled over the sections of a kind of fold.
+
+    Pooled figures are the mean of a gene over the sections that have it, then the median over the genes. Intervals are
+    95 % percentile intervals over blocks of spots; that the next patient differs from these is not in them.
+    """
+    rows = []
+    for by in dict.fromkeys(s.by for s in scored):
+        of_kind = [s for s in scored if s.by == by]
+        for method in dict.fromkeys(s.method for s in of_kind):
+            mine = [s for s in of_kind if s.method == method]
+            rows += [{"by": by, "section": s.section, "method": method, **_medians([s])} for s in mine]
+            if len(mine) > 1:
+                rows.append({"by": by, "section": "all", "method": method, **_medians(mine)})
+    return pd.DataFrame(rows)
+
+
+def _medians(scored: Sequence[Scored]) -> dict[str, float | int]:
+    pooled = pool(scored)
+    low, high = median_interval(pooled.samples)
+    depth_low, depth_high = median_interval(pooled.depth_samples)
+    genes = pooled.genes
+    return {
+        "n_spots": pooled.n_spots,
+        "genes": len(genes),
+        "median_pcc": float(genes["pcc"].median()),
+        "pcc_low": low,
+        "pcc_high": high,
+        "median_depth_pcc": float(genes["depth_pcc"].median()),
+        "depth_pcc_low": depth_low,
+        "depth_pcc_high": depth_high,
+        "median_spearman": float(genes["spearman"].median()),
+        "median_rmse": float(genes["rmse"].median()),
+        "median_variance_ratio": float(genes["variance_ratio"].median()),
+        "genes_significant": int((genes["q"] < SIGNIFICANT).sum()) if len(scored) == 1 else -1,
+    }
+
+
+def pool(scored: Sequence[Scored]) -> Scored:
+    """Average one method over sections, gene by gene, over those sections where the gene varies."""
+    first = scored[0]
+    if len(scored) == 1:
+        return first
+    names = list(dict.fromkeys(gene for s in scored for gene in s.genes.index))
+    tables = [s.genes.reindex(names) for s in scored]
+    genes = pd.concat(tables).groupby(level=0, sort=False).mean().reindex(names)
+    samples, depth = (
+        np.nanmean([_spread_out(s, names, which) for s in scored], axis=0) for which in ("samples", "depth_samples")
+    )
+    genes["pcc_low"], genes["pcc_high"] = interval(samples)
+    genes["p"] = genes["q"] = np.nan  # p-values are not averaged
+    spots = sum(s.n_spots for s in scored)
+    return Scored(first.by, "all", "all", first.method, genes, samples, depth, spots)
+
+
+def _spread_out(scored: Scored, names: Sequence[str], which: str) -> NDArray[np.float64]:
+    """Return samples [draws, names], NaN for genes that the section does not have."""
+    samples: NDArray[np.float64] = getattr(scored, which)
+    at = scored.genes.index.get_indexer(pd.Index(names))
+    return np.where(at >= 0, samples[:, np.maximum(at, 0)], np.nan)
+
+
+def difference_table(scored: Sequence[Scored], method: str) -> pd.DataFrame:
+    """Return the median PCC of a method minus that of every other, with paired intervals, per section and pooled."""
+    rows = []
+    for by in dict.fromkeys(s.by for s in scored):
+        of_kind = [s for s in scored if s.by == by]
+        sections = list(dict.fromkeys(s.section for s in of_kind))
+        for other in dict.fromkeys(s.method for s in of_kind if s.method != method):
+            for chosen in [[name] for name in sections] + ([sections] if len(sections) > 1 else []):
+                mine, theirs = (
+                    pool([s for s in of_kind if s.method == m and s.section in chosen]) for m in (method, other)
+                )
+                section = chosen[0] if len(chosen) == 1 else "all"
+                row: dict[str, object] = {"by": by, "section": section, "method": method, "minus": other}
+                for name, column, which in (("", "pcc", "samples"), ("depth_", "depth_pcc", "depth_samples")):
+                    change = np.median(getattr(mine, which), axis=1) - np.median(getattr(theirs, which), axis=1)
+                    low, high = np.quantile(change, [0.025, 0.975])
+                    row |= {
+                        f"{name}difference": float(mine.genes[column].median() - theirs.genes[column].median()),
+                        f"{name}low": float(low),
+                        f"{name}high": float(high),
+                    }
+                rows.append(row)
+    return pd.DataFrame(rows)

@@ -1,0 +1,151 @@
+"""The figures of a cross-validation, and one HTML page that holds them and the tables."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_tcgn.files import write_whole
+from napari_tcgn.train.crossval import Evaluation
+from napari_tcgn.train.evaluate import DEPTH_ALONE, TCGN_METHOD, TRAINING_MEAN, pool
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = ("#2166ac", "#d6604d", "#4d9221", "#7b3294", "#8c510a", "#666666", "#999999")
+
+STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}
+table{border-collapse:collapse;margin:1em 0;font-size:13px}td,th{padding:.25em .7em;border-bottom:1px solid #ddd;
+text-align:right}td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}img{max-width:100%}
+.note{background:#fff8e1;border-left:4px solid #f0b400;padding:.6em 1em}"""
+
+
+def write_report(result: Evaluation) -> Path:
+    """Write figures (PNG) and report.html into the folder of a cross-validation; return the page's path."""
+    figures = {
+        "Every gene's PCC": ("pcc_distribution.png", distribution_figure(result)),
+        "Sections and methods": ("medians.png", medians_figure(result)),
+    }
+    if result.summary["by"].nunique() > 1:
+        figures["Section held out against patient held out"] = ("gap.png", gap_figure(result))
+    pictures = {}
+    for title, (name, figure) in figures.items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
+        with write_whole(result.out / name, overwrite=True) as temporary:
+            temporary.write_bytes(buffer.getvalue())
+        pictures[title] = buffer.getvalue()
+    path = result.out / "report.html"
+    with write_whole(path, overwrite=True) as temporary:
+        temporary.write_text(_page(result, pictures), encoding="utf-8")
+    return path
+
+
+def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height))
+    return figure, figure.subplots(1, columns, squeeze=False)[0]
+
+
+def _methods(result: Evaluation, drop: tuple[str, ...] = ()) -> list[str]:
+    return [m for m in dict.fromkeys(s.method for s in result.scored) if m not in drop]
+
+
+def distribution_figure(result: Evaluation) -> Figure:
+    """Draw how the genes' PCC (mean over held-out sections) are spread, plain and depth-controlled."""
+    kind = result.scored[0].by
+    methods = _methods(result, drop=(TRAINING_MEAN,))
+    figure, axes = _figure(10, 4, 2)
+    for axis, column, title in zip(axes, ("pcc", "depth_pcc"), ("plain", "depth taken out"), strict=True):
+        shown = methods if column == "pcc" else [m for m in methods if m != DEPTH_ALONE]
+        for colour, method in zip(COLOURS, shown, strict=False):
+            pooled = pool([s for s in result.scored if s.by == kind and s.method == method])
+            values = np.sort(pooled.genes[column].to_numpy())
+            axis.plot(values, np.linspace(0, 1, len(values)), color=colour, label=method)
+        axis.axvline(0, color="#bbb", linewidth=0.8, zorder=0)
+        axis.axhline(0.5, color="#bbb", linewidth=0.8, zorder=0)
+        axis.set(xlabel=f"PCC of a gene, {title}", ylabel="share of genes below", ylim=(0, 1))
+    axes[0].legend(fontsize=8, frameon=False, loc="lower right")
+    return figure
+
+
+def medians_figure(result: Evaluation) -> Figure:
+    """Draw the median PCC of every method and held-out section with its interval."""
+    methods = _methods(result, drop=(TRAINING_MEAN,))
+    kinds = list(dict.fromkeys(result.summary["by"]))
+    figure, axes = _figure(5.2 * len(kinds), 4, len(kinds))
+    for axis, kind in zip(axes, kinds, strict=True):
+        table = result.summary[result.summary["by"] == kind]
+        sections = list(dict.fromkeys(table["section"]))
+        for number, (colour, method) in enumerate(zip(COLOURS, methods, strict=False)):
+            rows = table[table["method"] == method].set_index("section").reindex(sections)
+            place = np.arange(len(sections)) + (number - len(methods) / 2) * 0.13
+            error = np.stack([rows["median_pcc"] - rows["pcc_low"], rows["pcc_high"] - rows["median_pcc"]]).clip(min=0)
+            axis.errorbar(place, rows["median_pcc"], yerr=error, fmt="o", markersize=4, color=colour, label=method)
+        axis.axhline(0, color="#bbb", linewidth=0.8, zorder=0)
+        axis.set_xticks(np.arange(len(sections)), sections)
+        axis.set(title=f"one {kind} held out", ylabel="median PCC over the genes")
+    axes[0].legend(fontsize=8, frameon=False)
+    return figure
+
+
+def gap_figure(result: Evaluation) -> Figure:
+    """Draw each gene's PCC with its section held out against that with its patient held out, for TCGN."""
+    figure, (axis,) = _figure(4.6, 4.4)
+    found = {}
+    for kind in ("section", "patient"):
+        mine = [s for s in result.scored if s.by == kind and s.method == TCGN_METHOD]
+        found[kind] = pool(mine).genes["pcc"]
+    both = pd.DataFrame(found).dropna()
+    axis.plot(both["section"], both["patient"], ".", markersize=3, color=COLOURS[0])
+    low, high = float(both.min().min()), float(both.max().max())
+    axis.plot([low, high], [low, high], color="#999", linewidth=0.8)
+    gap = both["section"].median() - both["patient"].median()
+    axis.set(xlabel="PCC, section held out", ylabel="PCC, patient held out", title=f"gap of the medians {gap:.3f}")
+    return figure
+
+
+def _page(result: Evaluation, pictures: dict[str, bytes]) -> str:
+    record = json.loads((result.out / "evaluation.json").read_text(encoding="utf-8"))
+    folds = ", ".join(f"{f['held_out']} ({f['kind']})" for f in record["folds"])
+    images = "".join(
+        f"<h2>{html.escape(title)}</h2><img alt='{html.escape(title)}' "
+        f"src='data:image/png;base64,{base64.b64encode(data).decode()}'>"
+        for title, data in pictures.items()
+    )
+    pooled = pool([s for s in result.scored if s.by == result.scored[0].by and s.method == TCGN_METHOD]).genes
+    columns = ["pcc", "pcc_low", "pcc_high", "depth_pcc", "spearman", "rmse", "variance_ratio"]
+    best = pooled.sort_values("pcc", ascending=False)[columns].head(30).reset_index()
+    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>napari-tcgn cross-validation</title>
+<style>{STYLE}</style><h1>How well TCGN predicts expression that it has not seen</h1>
+<p>{len(record["sections"])} sections, {sum(s["spots"] for s in record["sections"].values())} spots,
+{record["genes"]} genes, patches of {record["patch_um"]:g} µm. Held out: {html.escape(folds)}.
+Finished {record["finished"]}.</p>
+<p class="note">Most of a plain correlation is sequencing depth: <b>{html.escape(DEPTH_ALONE)}</b> gives the spot's own
+measured total as the prediction of every gene and predicts nothing. The depth-controlled column is what is left once it
+is taken out. A section whose patient is also in training flatters. Constant predictions count as 0. Intervals are 95 %,
+from 1,000 samples of blocks of spots; how much the next patient differs is not in them. Research use only.</p>
+<h2>Medians over the genes</h2>{_html(result.summary)}
+<h2>TCGN minus the others (paired intervals)</h2>{_html(result.differences)}
+{images}
+<h2>Best genes of TCGN (mean over held-out sections)</h2>{_html(best)}
+<p>All genes are in genes.csv.</p>
+<h2>Recipe</h2><pre>{html.escape(json.dumps(record["settings"], indent=1))}</pre>
+<h2>Versions</h2><pre>{html.escape(json.dumps(record["versions"], indent=1))}</pre></html>
+"""
+
+
+def _html(table: pd.DataFrame) -> str:
+    shown = table.rename(columns=lambda name: name.replace("_", " "))
+    if "genes significant" in shown:
+        shown["genes significant"] = shown["genes significant"].replace(-1, "")
+    text: str = shown.to_html(index=False, float_format=lambda v: f"{v:.3f}", border=0)
+    return text

@@ -1,0 +1,74 @@
+"""What held-out figures say of every gene of a model, for its card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from napari_tcgn.train.evaluate import DEPTH_ALONE, SIGNIFICANT, TCGN_METHOD, TRAINING_MEAN, Scored, pool, summary_table
+
+NOT_SIMPLE = (TCGN_METHOD, DEPTH_ALONE, TRAINING_MEAN)
+BETTER = 0.02  # a simple model is named where its PCC is higher by more than this
+
+
+def trust(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> dict[str, Any]:
+    """Return the figures of a method for its card: per gene the mean over held-out sections, with intervals.
+
+    Folds by section are taken where there are any. `better_simple` names, per gene, a simple model whose held-out
+    PCC is higher by more than 0.02, or None.
+    """
+    panel = list(panel)
+    kind = "section" if any(s.by == "section" for s in scored) else "patient"
+    mine = [s for s in scored if s.by == kind and s.method == method]
+    pooled = pool(mine)
+    simple = {
+        other: pool([s for s in scored if s.by == kind and s.method == other]).genes["pcc"].reindex(panel)
+        for other in dict.fromkeys(s.method for s in scored)
+        if other not in (method, *NOT_SIMPLE)
+    }
+    table = pooled.genes.reindex(panel)
+    q = np.stack([s.genes["q"].reindex(panel).to_numpy(dtype=float) for s in mine])  # [sections, genes]
+    significant, tested = (q < SIGNIFICANT).sum(axis=0), (~np.isnan(q)).sum(axis=0)
+
+    def column(name: str) -> list[float | None]:
+        return [None if np.isnan(v) else round(float(v), 4) for v in table[name]]
+
+    best = pd.DataFrame(simple, index=panel)
+    better: list[str | None] = [None] * len(panel)
+    if len(best.columns):
+        top = best.max(axis=1)
+        ahead = (top > table["pcc"] + BETTER).to_numpy()
+        name_of = best.fillna(-2).idxmax(axis=1)
+        better = [str(name_of.iloc[i]) if ahead[i] else None for i in range(len(panel))]
+    summary = summary_table(mine)
+    whole = summary.iloc[-1]
+    return {
+        "protocol": (
+            f"leave one {kind} out, mean over {', '.join(s.section for s in mine)}; the figures are those of the "
+            "folds' own models, not of these weights, which were trained on every section; every spot scored, a "
+            "constant prediction counts as 0; intervals: 95 %, bootstrap over blocks of spots"
+        ),
+        "n_spots": pooled.n_spots,
+        "median_pcc": round(float(whole["median_pcc"]), 4),
+        "median_pcc_interval": [round(float(whole[k]), 4) for k in ("pcc_low", "pcc_high")],
+        "median_depth_pcc": round(float(whole["median_depth_pcc"]), 4),
+        "median_depth_pcc_interval": [round(float(whole[k]), 4) for k in ("depth_pcc_low", "depth_pcc_high")],
+        "pcc": column("pcc"),
+        "pcc_low": column("pcc_low"),
+        "pcc_high": column("pcc_high"),
+        "depth_pcc": column("depth_pcc"),
+        "sections_significant": [f"{a} of {b}" for a, b in zip(significant, tested, strict=True)],
+        "better_simple": better,
+        "folds": [
+            {
+                "protocol": f"{row['section']} held out",
+                "n_spots": int(row["n_spots"]),
+                "median_pcc": round(float(row["median_pcc"]), 4),
+            }
+            for _, row in summary.iterrows()
+            if row["section"] != "all"
+        ],
+    }

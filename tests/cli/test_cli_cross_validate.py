@@ -1,0 +1,67 @@
+"""`napari-tcgn cross-validate` on the sample, from the command to the report; recipes from files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from napari_tcgn.errors import SettingsError
+from napari_tcgn.settings import RECIPES, TrainSettings, read_train_settings
+
+
+def test_recipes_that_come_along_are_valid() -> None:
+    assert RECIPES
+    for path in RECIPES.values():
+        assert TrainSettings(**read_train_settings(path)).loss == "correlation"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.toml", "epochs = ", "no recipe"),
+        ("a.toml", "epoch = 3", "unknown settings: epoch"),
+        ("a.json", "{}", "no recipe"),
+        ("a.json", "[]", "no recipe"),
+    ],
+)
+def test_files_that_are_no_recipe(tmp_path, name, text, said) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(SettingsError, match=said):
+        read_train_settings(tmp_path / name)
+    with pytest.raises(SettingsError, match="no recipe"):
+        read_train_settings(tmp_path / "absent.toml")
+
+
+def test_run_record_repeats_its_recipe(tmp_path) -> None:
+    from napari_tcgn.settings import to_record
+
+    settings = TrainSettings(epochs=3, clip_norm=2.0, loss="correlation")
+    (tmp_path / "run.json").write_text(json.dumps({"identity": {"settings": to_record(settings)}}))
+    assert TrainSettings(**read_train_settings(tmp_path / "run.json")) == settings
+
+
+def test_cross_validation_from_the_command_to_the_report(run, sections: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cv"
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('epochs = 7\nbatch_size = 8\nval_fraction = 0.0\nbeside = "colour-texture"\n')
+    line = ["cross-validate", "--data", sections, "--out", out, "--config", recipe, "--epochs", 1, "--mpp", 2]
+    code, said, err = run(*line, "--device", "cpu", "--final")
+    assert code == 0, err
+    assert "section all" in said
+    assert "colour-texture-ridge" in said
+    assert json.loads((out / "runs/fold-C2/run.json").read_text())["identity"]["settings"]["beside"] == "colour-texture"
+    assert len((out / "runs/fold-C2/metrics.jsonl").read_text().splitlines()) == 1, "the option goes before the recipe"
+    page = (out / "report.html").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert "http" not in page.replace("https://", "http").split("<h2>Recipe")[0], "nothing is loaded from elsewhere"
+    for picture in ("pcc_distribution.png", "medians.png"):
+        assert Image.open(out / picture).size[0] > 500
+    code, said, err = run("models", "info", out / "models/haematoxylin-her2st")
+    assert code == 0, err
+    assert "leave one section out" in said
+    code, said, err = run("cross-validate", "--data", sections, "--by", "patient", "--mpp", 2, "--out", tmp_path / "x")
+    assert code == 1
+    assert "no patient can be held out" in err

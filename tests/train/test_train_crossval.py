@@ -1,0 +1,127 @@
+"""Every fold trained and scored beside the simple models; the figures are those of the predictions."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from napari_tcgn.errors import DataError, OutputError, SettingsError
+from napari_tcgn.expression import pearson_per_gene
+from napari_tcgn.model import ModelCard, load_model
+from napari_tcgn.predict import run_to_end
+from napari_tcgn.settings import TrainSettings
+from napari_tcgn.train.crossval import cross_validate
+from napari_tcgn.train.evaluate import difference_table, pool, score_section
+from napari_tcgn.train.her2st import find_sections, load_section
+from napari_tcgn.train.record import EpochReport
+
+SETTINGS = TrainSettings(epochs=1, batch_size=4, learning_rate=1e-3, val_fraction=0.0, device="cpu")
+GENES = [f"GENE{i}" for i in range(10)]
+
+
+def evaluate(data, out, settings=SETTINGS, **options):
+    told = []
+    steps = cross_validate(data, out, settings, genes=GENES, mpp=2.0, **options)
+    return run_to_end(steps, told.append), told
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory, tiny_dataset):
+    out = tmp_path_factory.mktemp("evaluation") / "out"
+    result, told = evaluate(tiny_dataset, out, by=("section", "patient"), final=True)
+    return out, result, told
+
+
+def test_every_method_is_scored_on_every_section(evaluated):
+    _, result, told = evaluated
+    by_fold = result.genes.groupby(["by", "section"])["method"].unique()
+    assert set(by_fold.index) == {(by, s) for by in ("section", "patient") for s in ("B1", "B2", "C1")}
+    for methods in by_fold:
+        assert set(methods) == {
+            "TCGN", "haematoxylin", "colour-texture-ridge", "training mean", "measured depth (no predictor)",
+        }  # fmt: skip
+    # C1 is held out once: the fold by section and by patient are the same run; and one run on everything
+    assert len([step for step in told if isinstance(step, EpochReport)]) == 3 + 1 + 1
+
+
+def test_figures_are_those_of_the_predictions(evaluated, tiny_dataset):
+    out, result, _ = evaluated
+    section = load_section(next(s for s in find_sections(tiny_dataset) if s.name == "C1"), GENES, mpp=2.0)
+    predicted = load_model(out / "runs" / "fold-C1" / "model").predict(section.patches)
+    expected = pearson_per_gene(predicted, section.target)
+    mine = result.genes.query("by == 'section' and section == 'C1' and method == 'TCGN'").set_index("gene")
+    for number, gene in enumerate(GENES):
+        if gene in mine.index:
+            assert mine.loc[gene, "pcc"] == pytest.approx(np.nan_to_num(expected[number]), abs=1e-4)
+    mean = result.genes.query("method == 'training mean'")
+    assert (mean["pcc"] == 0).all(), "a constant prediction scores 0 and is counted"
+
+
+def test_files(evaluated):
+    out, result, _ = evaluated
+    summary = pd.read_csv(out / "summary.csv")
+    assert len(summary) == len(result.summary)
+    assert {"all", "B1", "B2", "C1"} == set(summary["section"])
+    assert (summary["pcc_low"] <= summary["median_pcc"] + 0.2).all()
+    record = json.loads((out / "evaluation.json").read_text())
+    assert record["settings"]["epochs"] == 1
+    kinds = {(f["by"], f["held_out"]): f["kind"] for f in record["folds"]}
+    assert kinds["section", "B1"] == "section held out; its patient is also in training"
+    assert kinds["section", "C1"] == kinds["patient", "B"] == "patient held out"
+    assert list(pd.read_csv(out / "differences.csv")["method"].unique()) == ["TCGN"]
+    assert pd.read_csv(out / "genes.csv").shape == result.genes.shape
+
+
+def test_cards_of_the_final_models_carry_the_held_out_figures(evaluated):
+    _, result, _ = evaluated
+    for method, folder in result.models.items():
+        card = ModelCard.read(folder / "card.json")
+        pooled = pool([s for s in result.scored if s.by == "section" and s.method == method])
+        for gene, pcc in zip(card.genes, card.metrics["pcc"], strict=True):
+            if gene in pooled.genes.index:
+                assert pcc == pytest.approx(pooled.genes.loc[gene, "pcc"], abs=1e-3)
+            else:
+                assert pcc is None
+        assert card.metrics["median_pcc"] == pytest.approx(pooled.genes["pcc"].median(), abs=1e-3)
+        assert len(card.metrics["better_simple"]) == len(card.metrics["pcc_low"]) == 10
+        assert load_model(folder).card.metrics == card.metrics
+    assert set(result.models) == {"TCGN", "haematoxylin", "colour-texture-ridge"}
+
+
+def test_called_again_it_trains_nothing_and_finds_the_same(evaluated, tiny_dataset):
+    out, _, _ = evaluated
+    before = (out / "genes.csv").read_bytes()
+    _, told = evaluate(tiny_dataset, out, by=("section", "patient"))
+    assert not [step for step in told if isinstance(step, EpochReport)]
+    assert (out / "genes.csv").read_bytes() == before
+
+
+def test_other_recipe_in_the_same_folder_is_refused(evaluated, tiny_dataset):
+    out, _, _ = evaluated
+    with pytest.raises(OutputError, match="learning_rate"):
+        evaluate(tiny_dataset, out, TrainSettings(epochs=1, batch_size=4, val_fraction=0.0, device="cpu"))
+
+
+def test_paired_difference_of_a_method_with_itself_is_nothing(evaluated, tiny_dataset):
+    section = load_section(find_sections(tiny_dataset)[0], GENES, mpp=2.0)
+    rng = np.random.default_rng(0)
+    good = (section.target + 0.3 * rng.normal(size=section.target.shape)).astype(np.float32)
+    bad = rng.normal(size=section.target.shape).astype(np.float32)
+    scored = [
+        score_section(values, section, GENES, "section", "B1", name)
+        for name, values in (("good", good), ("same", good), ("bad", bad))
+    ]
+    table = difference_table(scored, "good").set_index("minus")
+    assert (table.loc["same", ["difference", "low", "high"]] == 0).all()
+    assert table.loc["bad", "low"] > 0
+
+
+def test_what_cannot_be_cross_validated(tmp_path, own_dataset):
+    with pytest.raises(SettingsError, match="held-out section"):
+        evaluate(own_dataset, tmp_path / "x", TrainSettings(select_on_test=True))
+    for path in own_dataset.rglob("*C1*"):
+        if path.is_file():
+            path.unlink()
+    with pytest.raises(DataError, match="no patient can be held out"):
+        evaluate(own_dataset, tmp_path / "x", by=("patient",))
