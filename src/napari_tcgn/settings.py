@@ -140,6 +140,9 @@ class TrainSettings:
         "correlation" adds 1 - PCC within sections, in which every gene counts alike.
     smooth_targets : float
         Weight of the neighbours' mean in what a training spot is taught, from 0 to 1.
+    components : int
+        Confine the output to so many leading directions of expression, each of which counts alike in the correlation
+        loss; 0: every gene on its own.
     centre_sections : bool
         Teach every section with the same mean per gene.
     min_counts : int
@@ -179,6 +182,7 @@ class TrainSettings:
     ema: float = 0.0
     loss: LossName = "mse"
     smooth_targets: float = 0.0
+    components: int = 0
     centre_sections: bool = False
     min_counts: int = 0
     augment: bool = True
@@ -210,6 +214,7 @@ class TrainSettings:
         _require(self.loss in get_args(LossName), "loss", f"one of {get_args(LossName)}", self.loss)
         _require(self.beside in get_args(BesideName), "beside", f"one of {get_args(BesideName)}", self.beside)
         _require(0 <= self.smooth_targets <= 1, "smooth_targets", "from 0 to 1", self.smooth_targets)
+        _require(self.components >= 0, "components", "zero or positive", self.components)
         _require(self.min_counts >= 0, "min_counts", "zero or positive", self.min_counts)
         _require(0 <= self.stain_jitter < 1, "stain_jitter", "from 0 to below 1", self.stain_jitter)
         _require(0 <= self.val_fraction < 0.9, "val_fraction", "from 0 to below 0.9", self.val_fraction)

@@ -104,7 +104,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int,
     signal.signal(signal.SIGTERM, handler)
 
 
-SIDE, PITCH = 700, 100
+SECTION_SIDE, PITCH = 700, 100
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def sections(tmp_path: Path) -> Path:
     columns = ["x", "y", "new_x", "new_y", "pixel_x", "pixel_y", "selected"]
     genes = ["GNAS", "FASN", "ACTG1", "XBP1"]
     for name in ("C2", "C3"):
-        image = np.full((SIDE, SIDE, 3), 240, np.uint8)
+        image = np.full((SECTION_SIDE, SECTION_SIDE, 3), 240, np.uint8)
         rows, counts = [], {}
         for i in range(25):
             col, row = i % 5 + 1, i // 5 + 1

@@ -13,6 +13,7 @@ from napari_tcgn.model.features import FEATURES, image_features
 from napari_tcgn.model.ridge import build_encoder
 from napari_tcgn.model.weights import read_checkpoint, save_model
 from napari_tcgn.settings import TrainSettings
+from napari_tcgn.train import baselines
 from napari_tcgn.train.baselines import Baseline, default_baselines, fit_line
 from napari_tcgn.train.her2st import find_sections, load_section
 from napari_tcgn.train.loop import train
@@ -48,20 +49,25 @@ def test_features_are_named_finite_and_see_the_stain():
     assert strong[at("haematoxylin edges, scale 1")] < 1e-3
 
 
-def test_line_is_the_ridge_of_scikit_learn_within_sections(sections):
+def test_line_is_the_ridge_of_scikit_learn_within_sections(sections, monkeypatch):
+    from sklearn.linear_model import Ridge
+
     rng = np.random.default_rng(0)
     features = [rng.normal(size=(len(s), 4)) * 3 + k for k, s in enumerate(sections)]
     sections = [replace(s, measured=np.ones(10, dtype=bool)) for s in sections]
-    line = fit_line(features, sections)
-    from sklearn.linear_model import Ridge
-
     x = np.concatenate([f - f.mean(0) for f in features])
-    y = np.concatenate([s.target - s.target.mean(0) for s in sections])
-    scale = x.std(0)
-    fits = [Ridge(alpha=10.0**a, fit_intercept=False).fit(x / scale, y).coef_.T for a in range(-1, 6)]
-    nearest = min(np.abs(line.slope.numpy() - fit).max() for fit in fits)
-    assert nearest < 1e-4
-    np.testing.assert_allclose(line.level.numpy(), np.mean([s.target.mean(0) for s in sections], axis=0), atol=1e-5)
+    x = x / x.std(0)
+    y = np.concatenate([s.target - s.target.mean(0) for s in sections]).astype(float)
+    spread = y.std(0)
+    monkeypatch.setattr(baselines, "ALPHAS", (10.0,))
+    full = Ridge(alpha=10.0, fit_intercept=False).fit(x, y / spread).coef_.T
+    for rank in (None, 1, 2):
+        monkeypatch.setattr(baselines, "RANKS", (rank,))
+        line = fit_line(features, sections)
+        directions = np.linalg.svd(x @ full, full_matrices=False)[2][:rank]
+        expected = full @ directions.T @ directions * spread
+        np.testing.assert_allclose(line.slope.numpy(), expected, atol=1e-5)
+        np.testing.assert_allclose(line.level.numpy(), np.mean([s.target.mean(0) for s in sections], axis=0), atol=1e-5)
 
 
 def test_what_differs_between_sections_is_not_learnt(sections):

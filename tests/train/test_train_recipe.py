@@ -16,13 +16,14 @@ from napari_tcgn.train.dataset import build_dataset
 from napari_tcgn.train.her2st import find_sections, load_section
 from napari_tcgn.train.loop import train
 from napari_tcgn.train.loss import correlation_loss
-from napari_tcgn.train.record import EpochReport
+from napari_tcgn.train.record import EpochReport, draft_card
 from napari_tcgn.train.target import centred, smoothed
+from napari_tcgn.train.trainer import Trainer
 
 EVERYTHING = TrainSettings(
     epochs=4, batch_size=16, learning_rate=3e-3, optimiser="adamw", weight_decay=0.05, schedule="cosine",
-    warmup_epochs=1.0, clip_norm=1.0, ema=0.9, loss="correlation", smooth_targets=0.5, centre_sections=True,
-    stain_jitter=0.1, start_from_mean=True, val_fraction=0.25, device="cpu",
+    warmup_epochs=1.0, clip_norm=1.0, ema=0.9, loss="correlation", smooth_targets=0.5, components=3,
+    centre_sections=True, stain_jitter=0.1, start_from_mean=True, val_fraction=0.25, device="cpu",
 )  # fmt: skip
 
 
@@ -145,8 +146,26 @@ def test_the_mean_of_the_weights_is_what_is_kept(dataset, tmp_path, genes):
 
     kept = load_file(tmp_path / "run" / "best-0002.safetensors")
     average = {k.removeprefix("module."): v for k, v in state["average"].items() if k != "n_averaged"}
-    assert all(torch.equal(kept[key], average[key]) for key in kept)
-    assert any(not torch.equal(kept[key], state["net"][key]) for key in kept)
+    last = ("7.weight", "7.bias")  # with the subspace in it
+    assert all(torch.equal(kept[key], average[key]) for key in kept if key not in last)
+    assert any(not torch.equal(kept[key], state["net"][key]) for key in kept if key not in last)
+
+
+def test_the_kept_network_predicts_in_the_subspace_what_the_trained_one_does(dataset, genes):
+    sections = [load_section(s, genes, mpp=2.0) for s in find_sections(dataset)]
+    card = draft_card(EVERYTHING, ["B1"], genes)
+    trainer = Trainer(build_dataset(sections, EVERYTHING, "cpu"), EVERYTHING, card, "cpu", small_net)
+    trainer.history.append(EpochReport(1, 4, 1.0, None, None, None, None, 1e-3, 1.0, True))
+    x = torch.randn(40, 3, 224, 224)
+    kept = small_net(10)
+    kept.load_state_dict(trainer.checkpoint().scored)
+    with torch.inference_mode():
+        expected, found = trainer.scored.eval()(x), kept.eval()(x)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+    centred_output = ((found - trainer.subspace.centre) / trainer.subspace.scale).double()
+    assert torch.linalg.matrix_rank(centred_output, rtol=1e-4) == 3
+    loadings = trainer.subspace.loadings
+    torch.testing.assert_close(loadings @ loadings.T, torch.eye(3), rtol=0, atol=1e-5)
 
 
 def test_without_validation_spots_all_train_and_the_last_epoch_is_taken(dataset, tmp_path, genes):

@@ -31,9 +31,8 @@ def cross_validate(
         "runs/cross-validation"
     ),
     by: Annotated[
-        list[Literal["section", "patient"]] | None,
-        typer.Option(help="What is held out together; give it twice for both, side by side. Default: section."),
-    ] = None,
+        Literal["section", "patient", "both"], typer.Option(help="What is held out together; both: side by side.")
+    ] = "section",
     config: Recipe = None,
     patch_um: Annotated[float, typer.Option(help="Side of a patch in µm (published: 77).")] = TRAIN.patch_um,
     mpp: Annotated[
@@ -59,7 +58,7 @@ def cross_validate(
     \b
     Examples:
       napari-tcgn cross-validate --data ./her2st --config recipe.toml --out runs/cv
-      napari-tcgn cross-validate --by section --by patient --encoder resnet50 --encoder-weights resnet50.safetensors
+      napari-tcgn cross-validate --by both --encoder resnet50 --encoder-weights resnet50.safetensors
     """
     settings = chosen_settings(context, config)
     folder = training_folder(data)
@@ -78,9 +77,15 @@ def cross_validate(
                     report(step)
 
             steps = run(
-                folder, out, settings, by=tuple(by or ["section"]), encoder=encoder, encoder_weights=encoder_weights,
-                mpp=mpp, final=final,
-            )  # fmt: skip
+                folder,
+                out,
+                settings,
+                by=("section", "patient") if by == "both" else (by,),
+                encoder=encoder,
+                encoder_weights=encoder_weights,
+                mpp=mpp,
+                final=final,
+            )
             result = run_to_end(steps, show)
         write_report(result)
     typer.echo(in_words(result))

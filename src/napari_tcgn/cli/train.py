@@ -71,6 +71,9 @@ def train(
     smooth_targets: Annotated[
         float, typer.Option(help="Weight of the neighbours' mean in what a spot is taught.")
     ] = TRAIN.smooth_targets,
+    components: Annotated[
+        int, typer.Option(help="Confine the output to so many leading directions of expression; 0: every gene alone.")
+    ] = TRAIN.components,
     centre_sections: Annotated[
         bool, typer.Option("--centre-sections", help="Teach every section with the same mean per gene.")
     ] = TRAIN.centre_sections,

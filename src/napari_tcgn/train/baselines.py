@@ -23,7 +23,9 @@ from napari_tcgn.train.split import validation_blocks
 if TYPE_CHECKING:
     from torch import nn
 
-ALPHAS = tuple(10.0 ** np.arange(-1, 6))  # of the ridge, on standardised features
+# Strength of the ridge (features of unit variance) and rank of the line: chosen among the training sections.
+ALPHAS = tuple(10.0 ** np.arange(0, 6))
+RANKS = (1, 2, 3, 4, 8, None)
 COMPONENTS = 256  # principal components of an encoder's features (the HEST recipe)
 BATCH = 32
 
@@ -89,6 +91,8 @@ def fit_line(
 ) -> Line:
     """Fit expression on features within sections: what differs between whole sections is not learnt.
 
+    A ridge of reduced rank (Izenman 1975), every gene scaled to unit variance.
+
     Parameters
     ----------
     features : sequence of float64 [n, features]
@@ -105,17 +109,17 @@ def fit_line(
     if sum(map(len, features)) < 3:
         raise DataError("A line cannot be fitted on fewer than three spots.", "Add training sections.")
     parts = _parts(sections)
-    alpha = ALPHAS[len(ALPHAS) // 2]
+    choices = [(alpha, rank) for alpha in ALPHAS for rank in RANKS]
+    best: tuple[float, int | None] = (ALPHAS[len(ALPHAS) // 2], 2)  # where nothing can be left out to choose by
     if len(np.unique(np.concatenate(parts))) > 1:
-        scores = np.zeros(len(ALPHAS))
+        scores = np.zeros(len(choices))
         for left_out in np.unique(np.concatenate(parts)):
             inside = [part != left_out for part in parts]
             fitted = _Ridge([f[i] for f, i in zip(features, inside, strict=True)], sections, inside, components)
-            for number, candidate in enumerate(ALPHAS):
-                line = fitted.line(candidate)
-                scores[number] += _score(line, features, sections, [~i for i in inside])
-        alpha = ALPHAS[int(scores.argmax())]
-    return _Ridge(list(features), sections, [np.ones(len(f), dtype=bool) for f in features], components).line(alpha)
+            for number, choice in enumerate(choices):
+                scores[number] += _score(fitted.line(*choice), features, sections, [~i for i in inside])
+        best = choices[int(scores.argmax())]
+    return _Ridge(list(features), sections, [np.ones(len(f), dtype=bool) for f in features], components).line(*best)
 
 
 def _parts(sections: Sequence[SectionData]) -> list[NDArray[np.intp]]:
@@ -148,16 +152,23 @@ class _Ridge:
         self.scale = np.where(scale > 0, scale, 1.0)
         x = x / self.scale
         y = np.concatenate([np.where(m, t - t.mean(axis=0), 0.0) for _, t, m in chosen])
+        spread = y.std(axis=0)
+        self.spread = np.where(spread > 1e-6, spread, 1.0)
         known = np.stack([m for _, _, m in chosen])
         means = np.stack([t.mean(axis=0) for _, t, _ in chosen])
         self.level = np.where(known, means, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         u, size, directions = np.linalg.svd(x, full_matrices=False)
         kept = components or len(size)
-        self._size, self._directions, self._along = size[:kept], directions[:kept], (u.T @ y)[:kept]
+        self._size, self._directions, self._along = size[:kept], directions[:kept], (u.T @ (y / self.spread))[:kept]
 
-    def line(self, alpha: float) -> Line:
-        shrunk = self._size / (self._size**2 + alpha)  # [components]
-        slope = self._directions.T @ (shrunk[:, None] * self._along)  # [features, genes]
+    def line(self, alpha: float, rank: int | None) -> Line:
+        """Return the line for a strength, confined to so many directions of expression (reduced-rank regression)."""
+        shrunk = (self._size / (self._size**2 + alpha))[:, None] * self._along  # [components, genes]
+        if rank is not None:
+            # Directions of what is fitted: fitted values are u times (size times shrunk).
+            _, _, directions = np.linalg.svd(self._size[:, None] * shrunk, full_matrices=False)
+            shrunk = shrunk @ directions[:rank].T @ directions[:rank]
+        slope = self._directions.T @ shrunk * self.spread  # [features, genes]
 
         def tensor(values: NDArray[np.float64]) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))

@@ -23,6 +23,7 @@ from napari_tcgn.train.dataset import Dataset
 from napari_tcgn.train.loss import correlation_loss, masked_mse
 from napari_tcgn.train.record import EpochReport, number_or_none
 from napari_tcgn.train.score import score_spots
+from napari_tcgn.train.subspace import Subspace, leading_directions
 
 BuildNet = Callable[[int], nn.Module]
 PROGRESS_SECONDS = 0.5  # reading the loss waits for the device, so not after every step of a fast one
@@ -52,6 +53,10 @@ class Trainer:
             self._start_from_nothing()
         elif settings.start_from_mean:
             self._start_from_mean()
+        self.subspace: Subspace | None = None
+        if settings.components > 0:
+            self.subspace = leading_directions(dataset, settings.components, settings.beside != "none")
+            self.subspace.confine(self._last_layer()[1])
         optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser]
         self.optimiser = optimiser(
             self.net.parameters(),
@@ -73,12 +78,12 @@ class Trainer:
 
         return TCGN(num_genes, size=self.settings.size)
 
-    def _last_layer(self) -> nn.Linear:
-        return [module for module in self.net.modules() if isinstance(module, nn.Linear)][-1]
+    def _last_layer(self) -> tuple[str, nn.Linear]:
+        return [(name, module) for name, module in self.net.named_modules() if isinstance(module, nn.Linear)][-1]
 
     def _start_from_nothing(self) -> None:
         """Set the last layer to zero: the first prediction is that of the line beside the network."""
-        last = self._last_layer()
+        _, last = self._last_layer()
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
@@ -88,7 +93,7 @@ class Trainer:
         measured = data.measured[data.section_of[data.train]]  # [n, genes]
         total = torch.where(measured, data.taught[data.train], 0).sum(0)
         with torch.no_grad():
-            self._last_layer().bias.copy_(total / measured.sum(0).clamp(min=1))
+            self._last_layer()[1].bias.copy_(total / measured.sum(0).clamp(min=1))
 
     @property
     def best_epoch(self) -> int:
@@ -112,11 +117,20 @@ class Trainer:
         return Checkpoint(
             net=self.net.state_dict(),
             average=None if self.average is None else self.average.state_dict(),
-            scored=self.scored.state_dict(),
+            scored=self._kept_weights(),
             optimiser=self.optimiser.state_dict(),
             best_epoch=self.best_epoch,
             history=list(self.history),
         )
+
+    def _kept_weights(self) -> dict[str, torch.Tensor]:
+        """Return the weights of the network that is kept, with the subspace as part of its last layer."""
+        state: dict[str, torch.Tensor] = dict(self.scored.state_dict())
+        if self.subspace is not None:
+            name, _ = self._last_layer()
+            weight, bias = f"{name}.weight", f"{name}.bias"
+            state[weight], state[bias] = self.subspace.folded(state[weight], state[bias])
+        return state
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same run.
@@ -224,6 +238,9 @@ class Trainer:
         )
         loss = masked_mse(predicted, taught, measured)
         if settings.loss == "correlation":
+            if self.subspace is not None:
+                predicted, taught = self.subspace.scores(predicted), self.subspace.scores(taught)
+                measured = torch.ones_like(predicted, dtype=torch.bool)
             loss = loss + correlation_loss(predicted, taught, measured, section_of)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
