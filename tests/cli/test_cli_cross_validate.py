@@ -51,7 +51,7 @@ def test_cross_validation_from_the_command_to_the_report(run, sections: Path, tm
     code, said, err = run(*line, "--device", "cpu", "--final")
     assert code == 0, err
     assert "section all" in said
-    assert "colour-texture-ridge" in said
+    assert "colour-texture-line" in said
     assert json.loads((out / "runs/fold-C2/run.json").read_text())["identity"]["settings"]["beside"] == "colour-texture"
     assert len((out / "runs/fold-C2/metrics.jsonl").read_text().splitlines()) == 1, "the option goes before the recipe"
     page = (out / "report.html").read_text()

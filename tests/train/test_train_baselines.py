@@ -81,7 +81,7 @@ def test_what_differs_between_sections_is_not_learnt(sections):
 
 
 def test_colour_is_found_on_a_section_held_out(sections, card):
-    baseline = Baseline("colour-texture-ridge", "colour-texture")
+    baseline = Baseline("colour-texture-line", "colour-texture")
     features = baseline.extract(sections, card)
     line = baseline.fit(features[1:], sections[1:])
     predicted = line(torch.from_numpy(features[0]).float()).numpy()

@@ -39,7 +39,8 @@ def test_every_method_is_scored_on_every_section(evaluated):
     assert set(by_fold.index) == {(by, s) for by in ("section", "patient") for s in ("B1", "B2", "C1")}
     for methods in by_fold:
         assert set(methods) == {
-            "TCGN", "haematoxylin", "colour-texture-ridge", "training mean", "measured depth (no predictor)",
+            "TCGN", "TCGN and line (mean)", "haematoxylin", "colour-texture-line", "training mean",
+            "measured depth (no predictor)",
         }  # fmt: skip
     # C1 is held out once: the fold by section and by patient are the same run; and one run on everything
     assert len([step for step in told if isinstance(step, EpochReport)]) == 3 + 1 + 1
@@ -86,7 +87,17 @@ def test_cards_of_the_final_models_carry_the_held_out_figures(evaluated):
         assert card.metrics["median_pcc"] == pytest.approx(pooled.genes["pcc"].median(), abs=1e-3)
         assert len(card.metrics["better_simple"]) == len(card.metrics["pcc_low"]) == 10
         assert load_model(folder).card.metrics == card.metrics
-    assert set(result.models) == {"TCGN", "haematoxylin", "colour-texture-ridge"}
+    assert set(result.models) == {"TCGN", "TCGN and line (mean)", "haematoxylin", "colour-texture-line"}
+
+
+def test_the_mean_model_predicts_the_mean(evaluated, tiny_dataset):
+    _, result, _ = evaluated
+    patches = load_section(find_sections(tiny_dataset)[0], GENES, mpp=2.0).patches
+    net, line, both = (
+        load_model(result.models[name]).predict(patches)
+        for name in ("TCGN", "colour-texture-line", "TCGN and line (mean)")
+    )
+    np.testing.assert_allclose(both, (net + line) / 2, atol=5e-3)
 
 
 def test_called_again_it_trains_nothing_and_finds_the_same(evaluated, tiny_dataset):

@@ -28,6 +28,7 @@ ALPHAS = tuple(10.0 ** np.arange(0, 6))
 RANKS = (1, 2, 3, 4, 8, None)
 COMPONENTS = 256  # principal components of an encoder's features (the HEST recipe)
 BATCH = 32
+LINE_METHOD = "colour-texture-line"
 
 
 class Baseline:
@@ -79,7 +80,7 @@ class Baseline:
 
 def default_baselines(encoder: str | None = None, encoder_weights: Path | None = None) -> list[Baseline]:
     """Return the baselines of every comparison, with an encoder if one is named."""
-    found = [Baseline("haematoxylin", "haematoxylin"), Baseline("colour-texture-ridge", "colour-texture")]
+    found = [Baseline("haematoxylin", "haematoxylin"), Baseline(LINE_METHOD, "colour-texture")]
     if encoder is not None:
         weights = "random weights" if encoder_weights is None else encoder_weights.name
         found.append(Baseline(f"{encoder}-pca-ridge ({weights})", "encoder", encoder, encoder_weights))

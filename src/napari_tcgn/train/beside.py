@@ -1,4 +1,4 @@
-"""The line through simple features that a network can be trained on top of."""
+"""A line through simple features next to a network: the network trained on top of it, or the mean of the two."""
 
 from __future__ import annotations
 
@@ -64,3 +64,10 @@ def _only(section: SectionData, spots: NDArray[np.bool_]) -> SectionData:
         counts=section.counts[spots],
         target=section.target[spots],
     )
+
+
+def mean_of(weights: dict[str, torch.Tensor], line: Line) -> dict[str, torch.Tensor]:
+    """Return the weights of a model that predicts the mean of a TCGN alone and a line alone."""
+    halved = {name: value / 2 if name.startswith("head.2.") else value for name, value in weights.items()}
+    half = replace(line, slope=line.slope / 2, level=line.level / 2)
+    return {**halved, **{LINE + name: value for name, value in half.state().items()}}

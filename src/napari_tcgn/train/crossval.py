@@ -19,12 +19,14 @@ from napari_tcgn.files import write_whole
 from napari_tcgn.model import load_model
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.panels import read_panel
-from napari_tcgn.model.weights import CARD_NAME
+from napari_tcgn.model.weights import CARD_NAME, WEIGHTS_NAME, read_checkpoint, save_model
 from napari_tcgn.predict import Progress, choose_device, default_batch_size
 from napari_tcgn.predict.record import package_versions
 from napari_tcgn.settings import TrainSettings, to_record
-from napari_tcgn.train.baselines import Baseline, default_baselines
+from napari_tcgn.train.baselines import LINE_METHOD, Baseline, default_baselines
+from napari_tcgn.train.beside import mean_of
 from napari_tcgn.train.evaluate import (
+    BOTH,
     DEPTH_ALONE,
     TCGN_METHOD,
     TRAINING_MEAN,
@@ -149,6 +151,11 @@ def cross_validate(
             table = features[baseline.name]
             line = baseline.fit([table[n] for n in training], train_sections)
             predictions[baseline.name] = [line(torch.from_numpy(table[n]).float()).numpy() for n in held_out]
+        if settings.beside == "none":
+            predictions[BOTH] = [
+                np.mean([net, line], axis=0, dtype=np.float32)
+                for net, line in zip(predictions[TCGN_METHOD], predictions[LINE_METHOD], strict=True)
+            ]
         predictions[TRAINING_MEAN] = [_training_mean(train_sections, len(s)) for s in test_sections]
         predictions[DEPTH_ALONE] = [np.repeat(depth_of(s)[:, None], len(panel), axis=1) for s in test_sections]
         yield Progress(f"score {label}", 0, 1)
@@ -238,21 +245,28 @@ def _final_models(
     card: ModelCard,
     settings: TrainSettings,
 ) -> dict[str, Path]:
-    """Put held-out figures on the card of TCGN trained on everything, and write the simple models beside it."""
-    trained = ModelCard.read(out / "runs" / "fold-none" / "model" / CARD_NAME)
-    models = {TCGN_METHOD: out / "runs" / "fold-none" / "model"}
+    """Write the models trained on every section, with their held-out figures on their cards."""
+    source = out / "runs" / "fold-none" / "model"
+    trained = ModelCard.read(source / CARD_NAME)
+    weights = read_checkpoint(source / WEIGHTS_NAME)
+    models = {TCGN_METHOD: out / "models" / trained.name}
+    save_model(models[TCGN_METHOD], weights, trained)
     for baseline in baselines:
         line = baseline.fit([features[baseline.name][n] for n in sections], list(sections.values()))
-        own = baseline.card(card)
         own = replace(
-            own,
+            baseline.card(card),
             name=f"{baseline.name.split(' ')[0]}-her2st",
-            training={**trained.training, "recipe": {"ridge": baseline.features}},
+            training={**trained.training, "recipe": {"line through": baseline.features}, "epoch": None},
             domain=trained.domain,
-            caveats=[c for c in trained.caveats if "epoch" not in c],
+            caveats=trained.caveats,
         )
         models[baseline.name] = out / "models" / own.name
         baseline.save(models[baseline.name], line, own)
+        if baseline.name == LINE_METHOD and settings.beside == "none":
+            architecture = {**trained.architecture, "beside": baseline.features}
+            both = replace(trained, name=trained.name.replace("tcgn", "tcgn-line"), architecture=architecture)
+            models[BOTH] = out / "models" / both.name
+            save_model(models[BOTH], mean_of(weights, line), both)
     for method, folder in models.items():
         written = ModelCard.read(folder / CARD_NAME)
         finished = replace(written, metrics=trust(scored, method, written.genes))

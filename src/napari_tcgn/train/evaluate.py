@@ -28,6 +28,7 @@ DRAWS = 1000
 SIGNIFICANT = 0.05  # false discovery rate
 # Names of methods in tables.
 TCGN_METHOD = "TCGN"
+BOTH = "TCGN and line (mean)"
 TRAINING_MEAN = "training mean"
 DEPTH_ALONE = "measured depth (no predictor)"
 

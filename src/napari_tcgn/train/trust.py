@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tcgn.train.evaluate import DEPTH_ALONE, SIGNIFICANT, TCGN_METHOD, TRAINING_MEAN, Scored, pool, summary_table
+from napari_tcgn.train.evaluate import (
+    BOTH,
+    DEPTH_ALONE,
+    SIGNIFICANT,
+    TCGN_METHOD,
+    TRAINING_MEAN,
+    Scored,
+    pool,
+    summary_table,
+)
 
-NOT_SIMPLE = (TCGN_METHOD, DEPTH_ALONE, TRAINING_MEAN)
+NOT_SIMPLE = (TCGN_METHOD, BOTH, DEPTH_ALONE, TRAINING_MEAN)
 BETTER = 0.02  # a simple model is named where its PCC is higher by more than this
 
 
