@@ -54,6 +54,10 @@ def train(
     ] = None,
     config: Recipe = None,
     patch_um: Annotated[float, typer.Option(help="Side of a patch in µm (published: 77).")] = TRAIN.patch_um,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Model folder or checkpoint to start from: a TCGN, or CMT weights of the same size."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     size: Annotated[Literal["tiny", "xs", "small"], typer.Option(help="Size of TCGN.")] = TRAIN.size,
     epochs: Annotated[int, typer.Option(help="Epochs; 79 is the published recipe.")] = TRAIN.epochs,
@@ -117,7 +121,7 @@ def train(
     out = out if out is not None else Path("runs") / f"fold-{fold}"
     how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
     with when_stopped(how_on):
-        result = _run(folder, fold, out, settings, mpp, resume, held_out_run or [])
+        result = _run(folder, fold, out, settings, mpp, resume, init, held_out_run or [])
     typer.echo(in_words(result))
 
 
@@ -128,6 +132,7 @@ def _run(
     settings: TrainSettings,
     mpp: float | None,
     resume: bool,
+    init: Path | None,
     held_out_runs: list[Path],
 ) -> TrainResult:
     from napari_tcgn.predict import Progress, run_to_end
@@ -142,7 +147,7 @@ def _run(
             else:
                 report(step)
 
-        steps = train_fold(folder, fold, out, settings, resume=resume, mpp=mpp, held_out_runs=held_out_runs)
+        steps = train_fold(folder, fold, out, settings, resume=resume, init=init, mpp=mpp, held_out_runs=held_out_runs)
         return run_to_end(steps, show)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def train(
     resume: bool = False,
     genes: Sequence[str] | None = None,
     mpp: float | None = None,
+    init: Path | None = None,
     held_out_runs: Sequence[Path] = (),
     build_net: BuildNet | None = None,
 ) -> Generator[Progress | EpochReport, None, TrainResult]:
@@ -68,6 +70,8 @@ def train(
         The panel; default: the 785 genes of the HER2+ study.
     mpp : float, optional
         µm per pixel of all images; default: see `load_section`.
+    init : pathlib.Path, optional
+        Model folder or checkpoint to start from (see `warm_start`).
     held_out_runs : sequence of pathlib.Path
         With fold "none": finished leave-one-section-out runs of the same settings, whose figures go onto the card.
     build_net : callable, optional
@@ -130,8 +134,14 @@ def train(
         "versions": package_versions(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    run.start(identity(settings, held_out, sections, card), facts)
-    trainer = Trainer(dataset, settings, card, device, build_net)
+    trainer = Trainer(dataset, settings, card, device, build_net, init)
+    started_from = None if trainer.warm is None else asdict(trainer.warm)
+    run.start(
+        {**identity(settings, held_out, sections, card), "init": started_from and started_from["sha256"]},
+        {**facts, "init": started_from},
+    )
+    if trainer.warm is not None:
+        yield Progress(f"start with {trainer.warm}", 0, 1)
     checkpoint = run.load() if resume else None
     if checkpoint is not None:
         trainer.restore(checkpoint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from napari_tcgn.train.loss import correlation_loss, masked_mse
 from napari_tcgn.train.record import EpochReport, number_or_none
 from napari_tcgn.train.score import score_spots
 from napari_tcgn.train.subspace import Subspace, leading_directions
+from napari_tcgn.train.warm_start import warm_start
 
 BuildNet = Callable[[int], nn.Module]
 PROGRESS_SECONDS = 0.5  # reading the loss waits for the device, so not after every step of a fast one
@@ -41,14 +43,28 @@ class Trainer:
     device : str
     build_net : callable, optional
         Makes the network from the number of genes.
+    init : pathlib.Path, optional
+        Weights to start from.
+
+    Attributes
+    ----------
+    warm : WarmStart or None
+        What was taken from `init`.
     """
 
     def __init__(
-        self, dataset: Dataset, settings: TrainSettings, card: ModelCard, device: str, build_net: BuildNet | None = None
+        self,
+        dataset: Dataset,
+        settings: TrainSettings,
+        card: ModelCard,
+        device: str,
+        build_net: BuildNet | None = None,
+        init: Path | None = None,
     ) -> None:
         self.dataset, self.settings, self.card, self.device = dataset, settings, card, device
         torch.manual_seed(_seed(settings.seed, 0))  # initial weights
         self.net = (build_net or self._build_tcgn)(len(card.genes)).to(device)
+        self.warm = None if init is None else warm_start(self.net, init, card.genes)
         if settings.beside != "none":
             self._start_from_nothing()
         elif settings.start_from_mean:
