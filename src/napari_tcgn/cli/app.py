@@ -11,6 +11,7 @@ import typer
 
 from napari_tcgn import __version__
 from napari_tcgn.cli.cross_validate import cross_validate
+from napari_tcgn.cli.data import data_app
 from napari_tcgn.cli.demo import demo
 from napari_tcgn.cli.doctor import doctor
 from napari_tcgn.cli.models import models_app
@@ -36,6 +37,7 @@ app.command()(predict)
 app.command()(train)
 app.command("cross-validate")(cross_validate)
 app.add_typer(models_app, name="models")
+app.add_typer(data_app, name="data")
 app.command()(doctor)
 
 

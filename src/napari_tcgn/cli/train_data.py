@@ -9,7 +9,7 @@ from napari_tcgn.errors import DataError
 
 ENVIRONMENT = "NAPARI_TCGN_HER2ST"
 HOW_TO_GET = (
-    "Get it with `git clone https://github.com/almaan/her2st` beside your work, or give its folder with --data or "
+    "Get it with `napari-tcgn data fetch her2st`, or give its folder with --data or "
     f"{ENVIRONMENT}; to try training without it, use --data sample."
 )
 

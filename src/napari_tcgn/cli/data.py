@@ -1,0 +1,49 @@
+"""`napari-tcgn data`: get public data to train on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from napari_tcgn.cli.report import ProgressReport
+from napari_tcgn.cli.stop import when_stopped
+from napari_tcgn.cli.train_data import user_data_folder
+
+data_app = typer.Typer(no_args_is_help=True, help="Get public data to train on.")
+
+
+@data_app.command("fetch")
+def fetch(
+    name: Annotated[Literal["her2st"], typer.Argument(help="her2st: the HER2+ breast cancer study, 36 sections.")],
+    section: Annotated[
+        list[str] | None, typer.Option(help="Only this section (C2) or patient (C); may be given several times.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder; by default where `train` looks for it.")
+    ] = None,
+) -> None:
+    """Download a data set from its public repository; every file is checked, a stopped download goes on.
+
+    \b
+    Examples:
+      napari-tcgn data fetch her2st
+      napari-tcgn data fetch her2st --section C --out her2st
+    """
+    from napari_tcgn.predict import run_to_end
+    from napari_tcgn.train.fetch import fetch_her2st
+
+    folder = out if out is not None else user_data_folder() / name
+    with (
+        when_stopped("Stopped; what has been fetched is kept. Go on with the same command."),
+        ProgressReport("bytes") as report,
+    ):
+        files = run_to_end(fetch_her2st(folder, section or []), report)
+    typer.echo(f"{len(files)} files are whole in {folder}.\nTrain on them: napari-tcgn train --fold 0 --data {folder}")
+
+
+# A group of one command would lose the command's name without this.
+@data_app.callback()
+def _data() -> None:
+    """Get public data to train on."""
