@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,24 @@ def test_trust_stands_beside_the_genes(prediction) -> None:
     assert list(var["gene_ids"][:2]) == ["ENSG00000000000", "ENSG00000000001"]
     assert var.loc["GNAS", ["held_out_pcc", "held_out_pcc_low", "held_out_pcc_high"]].tolist() == [0.31, 0.21, 0.41]
     assert np.isnan(var.loc["ACTB", "held_out_pcc"])
+    assert np.isnan(var["held_out_depth_pcc"]).all(), "a card that says nothing of it"
+    assert (var["better_simple_model"] == "").all()
+
+
+def test_depth_and_better_simple_models_stand_beside_the_genes(prediction, tmp_path) -> None:
+    genes = prediction.card.genes
+    depth, better = [0.1] * len(genes), [None] * len(genes)
+    depth[1], better[0] = None, "colour-texture-line"
+    prediction.card = replace(
+        prediction.card, metrics={**prediction.card.metrics, "depth_pcc": depth, "better_simple": better}
+    )
+    write_h5ad(to_anndata(prediction), tmp_path / "a.h5ad")
+    var = read_prediction(tmp_path / "a.h5ad").var
+    assert var["held_out_depth_pcc"].iloc[0] == 0.1
+    assert np.isnan(var["held_out_depth_pcc"].iloc[1])
+    assert list(var["better_simple_model"][:2]) == ["colour-texture-line", ""]
+    with pytest.raises(ModelError, match="better_simple"):
+        replace(prediction.card, metrics={"better_simple": [None]})
 
 
 def test_records_can_be_read_back(prediction, predictor) -> None:

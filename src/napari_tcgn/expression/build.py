@@ -32,9 +32,10 @@ def to_anndata(prediction: Prediction) -> AnnData:
     anndata.AnnData
         X float32 [spots, genes] on the model's output scale. obs: array_row, array_col, in_tissue (0 or 1),
         tissue_fraction, patch_padded (the patch reaches over the slide's edge). var: gene_ids where known,
-        held_out_pcc and its interval held_out_pcc_low, held_out_pcc_high. obsm["spatial"]: float64 (x, y) in
-        full-resolution px. uns["spatial"][library_id]: image and scale factors. uns["napari_tcgn"]: run_record
-        and model_card (JSON texts), output_scale, partial.
+        held_out_pcc and its interval held_out_pcc_low, held_out_pcc_high; held_out_depth_pcc (sequencing depth taken
+        out); better_simple_model ("" where no simple model does better on held-out sections). obsm["spatial"]:
+        float64 (x, y) in full-resolution px. uns["spatial"][library_id]: image and scale factors.
+        uns["napari_tcgn"]: run_record and model_card (JSON texts), output_scale, partial.
 
     Raises
     ------
@@ -94,6 +95,8 @@ def _gene_table(prediction: Prediction) -> pd.DataFrame:
     columns["held_out_pcc"] = card.gene_metric("pcc")
     columns["held_out_pcc_low"] = card.gene_metric("pcc_low")
     columns["held_out_pcc_high"] = card.gene_metric("pcc_high")
+    columns["held_out_depth_pcc"] = card.gene_metric("depth_pcc")
+    columns["better_simple_model"] = np.array(card.better_simple(), dtype=object)
     return pd.DataFrame(columns, index=pd.Index(card.genes, dtype=object))
 
 

@@ -47,7 +47,8 @@ class ModelCard:
         Training statistics for the out-of-domain warning, e.g. {"mpp": [0.688, 0.688], "rgb_mean": […]}.
     metrics : dict
         {"protocol": str, "n_spots": int, "pcc": [float | None per gene], "pcc_low": […], "pcc_high": […],
-        "median_pcc": float, …}: held-out figures, None where unknown; empty for a model never evaluated.
+        "depth_pcc": […], "better_simple": [str | None per gene], "median_pcc": float, …}: held-out figures, None where
+        unknown; empty for a model never evaluated.
     weights : str
         File name of the weights beside the card.
     sha256 : str
@@ -97,7 +98,7 @@ class ModelCard:
             "mean and std must be three numbers, std positive.",
             "Give the normalisation of R, G and B.",
         )
-        for key in ("pcc", "pcc_low", "pcc_high"):
+        for key in ("pcc", "pcc_low", "pcc_high", "depth_pcc", "better_simple"):
             found = len(self.metrics.get(key, self.genes))
             require(
                 found == len(self.genes),
@@ -111,6 +112,10 @@ class ModelCard:
         if values is None:
             return np.full(len(self.genes), np.nan)
         return np.array([np.nan if v is None else float(v) for v in values])
+
+    def better_simple(self) -> list[str]:
+        """Return per gene the simple model that does better on held-out sections, "" where none is known to."""
+        return [name or "" for name in self.metrics.get("better_simple", [None] * len(self.genes))]
 
     def to_json(self) -> str:
         """Return the card as indented JSON."""

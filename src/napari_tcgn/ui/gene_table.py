@@ -10,7 +10,12 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_tcgn.model.card import ModelCard
 
-HEADINGS = ("gene", "held-out PCC")
+HEADINGS = ("gene", "held-out PCC", "without depth")
+MEANINGS = (
+    None,
+    "Pearson correlation with measured counts that the model was not trained on",
+    "The same once the spots' sequencing depth is taken out: what the model knows of the gene itself",
+)
 SORT_ROLE = int(Qt.ItemDataRole.UserRole)
 
 
@@ -20,13 +25,18 @@ class GeneModel(QAbstractTableModel):
     def __init__(self) -> None:
         super().__init__()
         self.genes: list[str] = []
-        self._pcc = np.empty(0)
+        self._figures = np.empty((2, 0))  # PCC, PCC without depth
+        self._tips: list[str] = []
 
     def set_card(self, card: ModelCard | None) -> None:
         """Show another model's genes."""
         self.beginResetModel()
         self.genes = list(card.genes) if card is not None else []
-        self._pcc = card.gene_metric("pcc") if card is not None else np.empty(0)
+        self._figures = np.empty((2, 0))
+        self._tips = []
+        if card is not None:
+            self._figures = np.stack([card.gene_metric("pcc"), card.gene_metric("depth_pcc")])
+            self._tips = _tips(card)
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:  # Qt's name
@@ -41,19 +51,33 @@ class GeneModel(QAbstractTableModel):
         """Return a column's heading."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return HEADINGS[section]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole and section == 1:
-            return "Pearson correlation with measured counts that the model was not trained on"
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
+            return MEANINGS[section]
         return None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         """Return a cell; unknown correlations are sorted to the end."""
         row, column = index.row(), index.column()
-        pcc = float(self._pcc[row])
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tips[row]
+        if role not in (SORT_ROLE, Qt.ItemDataRole.DisplayRole):
+            return None
+        if column == 0:
+            return self.genes[row]
+        pcc = float(self._figures[column - 1, row])
         if role == SORT_ROLE:
-            return self.genes[row] if column == 0 else (pcc if np.isfinite(pcc) else -2.0)
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self.genes[row] if column == 0 else (f"{pcc:.2f}" if np.isfinite(pcc) else "unknown")
-        return None
+            return pcc if np.isfinite(pcc) else -2.0
+        return f"{pcc:.2f}" if np.isfinite(pcc) else "unknown"
+
+
+def _tips(card: ModelCard) -> list[str]:
+    """Say of every gene how sure its figure is, and which simple model does better."""
+    low, high = card.gene_metric("pcc_low"), card.gene_metric("pcc_high")
+    tips = []
+    for gene, a, b, better in zip(card.genes, low, high, card.better_simple(), strict=True):
+        text = gene if np.isnan(a) else f"{gene}: held-out PCC between {a:.2f} and {b:.2f} (95 %)"
+        tips.append(f"{text}. The simple model {better} does better." if better else text)
+    return tips
 
 
 class GeneTable(QTableView):
