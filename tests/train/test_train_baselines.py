@@ -18,6 +18,7 @@ from napari_tcgn.train.baselines import Baseline, default_baselines, fit_line
 from napari_tcgn.train.her2st import find_sections, load_section
 from napari_tcgn.train.loop import train
 from napari_tcgn.train.record import draft_card
+from napari_tcgn.train.section import HER2ST
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +29,7 @@ def sections(dataset):
 
 @pytest.fixture
 def card(genes):
-    return draft_card(TrainSettings(), ["B1"], genes)
+    return draft_card(TrainSettings(), ["B1"], genes, HER2ST)
 
 
 def test_features_are_named_finite_and_see_the_stain():

@@ -17,6 +17,7 @@ from napari_tcgn.train.her2st import find_sections, load_section
 from napari_tcgn.train.loop import train
 from napari_tcgn.train.loss import correlation_loss
 from napari_tcgn.train.record import EpochReport, draft_card
+from napari_tcgn.train.section import HER2ST
 from napari_tcgn.train.target import centred, smoothed
 from napari_tcgn.train.trainer import Trainer
 
@@ -153,7 +154,7 @@ def test_the_mean_of_the_weights_is_what_is_kept(dataset, tmp_path, genes):
 
 def test_the_kept_network_predicts_in_the_subspace_what_the_trained_one_does(dataset, genes):
     sections = [load_section(s, genes, mpp=2.0) for s in find_sections(dataset)]
-    card = draft_card(EVERYTHING, ["B1"], genes)
+    card = draft_card(EVERYTHING, ["B1"], genes, HER2ST)
     trainer = Trainer(build_dataset(sections, EVERYTHING, "cpu"), EVERYTHING, card, "cpu", small_net)
     trainer.history.append(EpochReport(1, 4, 1.0, None, None, None, None, 1e-3, 1.0, True))
     x = torch.randn(40, 3, 224, 224)

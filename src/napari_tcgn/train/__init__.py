@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_tcgn.train.crossval import Evaluation, cross_validate
     from napari_tcgn.train.folds import HER2ST_SECTIONS, resolve_fold
-    from napari_tcgn.train.her2st import Section, SectionData, find_sections, load_section
+    from napari_tcgn.train.her2st import find_sections, load_section
     from napari_tcgn.train.loop import train
     from napari_tcgn.train.record import EpochReport, TrainResult
+    from napari_tcgn.train.section import Section, SectionData
 
 __all__ = [
     "HER2ST_SECTIONS",
@@ -32,8 +33,8 @@ _HOMES = {
     "cross_validate": "crossval",
     "HER2ST_SECTIONS": "folds",
     "resolve_fold": "folds",
-    "Section": "her2st",
-    "SectionData": "her2st",
+    "Section": "section",
+    "SectionData": "section",
     "find_sections": "her2st",
     "load_section": "her2st",
     "EpochReport": "record",

@@ -17,7 +17,7 @@ from napari_tcgn.expression.statistics import median_counting_constants
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.ridge import FeatureExtractor, Line, build_encoder, feature_card, ridge_state
 from napari_tcgn.model.weights import read_checkpoint, save_model
-from napari_tcgn.train.her2st import SectionData
+from napari_tcgn.train.section import SectionData
 from napari_tcgn.train.split import validation_blocks
 
 if TYPE_CHECKING:

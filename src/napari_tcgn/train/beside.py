@@ -14,7 +14,7 @@ from napari_tcgn.model.predictor import LINE
 from napari_tcgn.model.ridge import Line
 from napari_tcgn.train.baselines import Baseline
 from napari_tcgn.train.dataset import Dataset
-from napari_tcgn.train.her2st import SectionData
+from napari_tcgn.train.section import SectionData
 
 
 @dataclass(frozen=True, slots=True, eq=False)

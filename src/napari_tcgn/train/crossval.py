@@ -38,9 +38,10 @@ from napari_tcgn.train.evaluate import (
     summary_table,
 )
 from napari_tcgn.train.folds import fold_name, patient_of, resolve_fold
-from napari_tcgn.train.her2st import SectionData, find_sections, load_section
+from napari_tcgn.train.her2st import find_sections, load_section, study_of
 from napari_tcgn.train.loop import train
 from napari_tcgn.train.record import EpochReport, draft_card, held_out_kind
+from napari_tcgn.train.section import SectionData, Study
 from napari_tcgn.train.trust import trust
 
 By = Literal["section", "patient"]
@@ -86,7 +87,7 @@ def cross_validate(
     Parameters
     ----------
     data : pathlib.Path
-        Folder in her2st layout.
+        Folder in her2st layout, or with a sections.csv.
     out : pathlib.Path
         Gets runs/fold-NAME (see `train`), genes.csv, summary.csv, differences.csv and evaluation.json; a stopped
         cross-validation goes on when called again.
@@ -122,9 +123,10 @@ def cross_validate(
         raise SettingsError("Choosing the epoch on the held-out section is no cross-validation.", "Leave it out.")
     panel = list(genes) if genes is not None else read_panel("her2st_785")
     found = {section.name: section for section in find_sections(Path(data))}
-    folds = _folds(by, list(found))
-    card = draft_card(settings, [], panel)
-    _, names = resolve_fold("none", found)
+    study = study_of(data, list(found.values()))
+    folds = _folds(by, list(found), study)
+    card = draft_card(settings, [], panel, study)
+    _, names = resolve_fold("none", found, study.patients)
     sections: dict[str, SectionData] = {}
     for name in names:
         yield Progress("read sections", len(sections), len(names))
@@ -137,15 +139,17 @@ def cross_validate(
 
     scored: list[Scored] = []
     runs: dict[str, Path] = {}
+    kinds: dict[str, str] = {}
     for kind, name in folds:
-        held_out, training = resolve_fold(name, found)
-        label = fold_name(held_out)
+        held_out, training = resolve_fold(name, found, study.patients)
+        label = fold_name(held_out, study.patients)
         if label not in runs:
             run = out / "runs" / f"fold-{label}"
             resume = (run / "run.json").is_file()
             yield from train(data, name, run, settings, resume=resume, genes=panel, mpp=mpp)
             runs[label] = run
         train_sections, test_sections = ([sections[n] for n in part] for part in (training, held_out))
+        kinds[name] = held_out_kind(train_sections, test_sections)
         predictions = {TCGN_METHOD: _predict(runs[label] / "model", test_sections, settings)}
         for baseline in baselines:
             table = features[baseline.name]
@@ -168,15 +172,13 @@ def cross_validate(
         difference_table(scored, TCGN_METHOD),
         gene_table(scored),
     )
-    kinds = {name: held_out_kind([sections[n] for n in resolve_fold(name, found)[1]],
-                                 [sections[n] for n in resolve_fold(name, found)[0]]) for _, name in folds}  # fmt: skip
     models: dict[str, Path] = {}
     if final:
         yield from train(
             data, "none", out / "runs" / "fold-none", settings, genes=panel, mpp=mpp,
             resume=(out / "runs" / "fold-none" / "run.json").is_file(),
         )  # fmt: skip
-        models = _final_models(out, scored, baselines, features, sections, card, settings)
+        models = _final_models(out, scored, baselines, features, sections, card, settings, study)
     record = {
         "format": "napari-tcgn evaluation 1",
         "settings": to_record(settings),
@@ -197,9 +199,9 @@ def cross_validate(
     return Evaluation(out, scored, summary, differences, table_of_genes, models)
 
 
-def _folds(by: Sequence[By], names: Sequence[str]) -> list[tuple[str, str]]:
+def _folds(by: Sequence[By], names: Sequence[str], study: Study) -> list[tuple[str, str]]:
     """Return (kind, what is held out) of every fold that leaves something to train on."""
-    _, usable = resolve_fold("none", names)
+    _, usable = resolve_fold("none", names, study.patients)
     if len(usable) < 2:
         raise DataError(
             f"Cross-validation needs at least two sections, found {len(usable)}.", "Add sections to the data folder."
@@ -209,7 +211,8 @@ def _folds(by: Sequence[By], names: Sequence[str]) -> list[tuple[str, str]]:
         if kind == "section":
             folds += [(kind, name) for name in usable]
             continue
-        patients = list(dict.fromkeys(patient_of(name) for name in usable))
+        of = study.patients or {name: patient_of(name) for name in usable}
+        patients = list(dict.fromkeys(of[name] for name in usable))
         if len(patients) < 2:
             raise DataError(
                 f"All sections are of patient {patients[0]}: no patient can be held out.",
@@ -244,6 +247,7 @@ def _final_models(
     sections: dict[str, SectionData],
     card: ModelCard,
     settings: TrainSettings,
+    study: Study,
 ) -> dict[str, Path]:
     """Write the models trained on every section, with their held-out figures on their cards."""
     source = out / "runs" / "fold-none" / "model"
@@ -255,7 +259,7 @@ def _final_models(
         line = baseline.fit([features[baseline.name][n] for n in sections], list(sections.values()))
         own = replace(
             baseline.card(card),
-            name=f"{baseline.name.split(' ')[0]}-her2st",
+            name=f"{baseline.name.split(' ')[0]}-{study.name}",
             training={**trained.training, "recipe": {"line through": baseline.features}, "epoch": None},
             domain=trained.domain,
             caveats=trained.caveats,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.her2st import SectionData
+from napari_tcgn.train.section import SectionData
 from napari_tcgn.train.split import validation_blocks
 from napari_tcgn.train.target import centred, smoothed
 

@@ -22,7 +22,7 @@ from napari_tcgn.expression.statistics import (
     variance_ratio_per_gene,
     without,
 )
-from napari_tcgn.train.her2st import SectionData
+from napari_tcgn.train.section import SectionData
 
 DRAWS = 1000
 SIGNIFICANT = 0.05  # false discovery rate

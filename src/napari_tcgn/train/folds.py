@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from napari_tcgn.errors import DataError
 
@@ -28,7 +28,9 @@ def patient_of(section: str) -> str:
     return section.rstrip("0123456789") or section
 
 
-def resolve_fold(fold: str | int, present: Iterable[str]) -> tuple[list[str], list[str]]:
+def resolve_fold(
+    fold: str | int, present: Iterable[str], patients: Mapping[str, str] | None = None
+) -> tuple[list[str], list[str]]:
     """Turn a fold number, a section or a patient into the held-out sections and the training sections.
 
     Parameters
@@ -37,7 +39,9 @@ def resolve_fold(fold: str | int, present: Iterable[str]) -> tuple[list[str], li
         0 to 31 (the published numbering), the name of the section to hold out, such as "C2", a patient whose
         sections are all held out, such as "C", or "none": train on every section and score nothing.
     present : iterable of str
-        Names of the sections at hand. Those outside the published 32 are not used.
+        Names of the sections at hand. Those outside the published 32 are not used, unless `patients` is given.
+    patients : mapping of str to str, optional
+        Patient of every section of one's own data; folds are then numbered by the order of `present`.
 
     Returns
     -------
@@ -51,28 +55,30 @@ def resolve_fold(fold: str | int, present: Iterable[str]) -> tuple[list[str], li
     DataError
         If the fold does not exist, its section is absent, or nothing is left to train on.
     """
-    at_hand = set(present)
-    usable = [name for name in HER2ST_SECTIONS if name in at_hand]
-    possible = ", ".join(f"{HER2ST_SECTIONS.index(name)} ({name})" for name in usable) or "none"
+    names = list(present)
+    order = tuple(names) if patients is not None else HER2ST_SECTIONS
+    of = dict(patients) if patients is not None else {name: patient_of(name) for name in order}
+    at_hand = set(names)
+    usable = [name for name in order if name in at_hand]
+    possible = ", ".join(f"{order.index(name)} ({name})" for name in usable) or "none"
     mend = f"Folds possible with the sections at hand: {possible}."
     text = str(fold).strip()
     if text.lower() == "none":
         if not usable:
             raise DataError("None of the 32 sections of the folds is in the data.", "Choose another data folder.")
         return [], usable
-    if text.isdecimal():
-        if int(text) >= len(HER2ST_SECTIONS):
-            raise DataError(f"There is no fold {text}: they are numbered 0 to {len(HER2ST_SECTIONS) - 1}.", mend)
-        held_out = HER2ST_SECTIONS[int(text)]
+    same_name = [name for name in order if name.lower() == text.lower()]
+    of_patient = [name for name in order if of[name].lower() == text.lower()]
+    if same_name:
+        held_out = same_name[0]
+    elif of_patient:
+        return _hold_out([name for name in usable if name in of_patient], usable, f"patient {of[of_patient[0]]}", mend)
+    elif text.isdecimal():
+        if int(text) >= len(order):
+            raise DataError(f"There is no fold {text}: they are numbered 0 to {len(order) - 1}.", mend)
+        held_out = order[int(text)]
     else:
-        held_out = text.upper()
-        of_patient = [name for name in HER2ST_SECTIONS if patient_of(name) == held_out]
-        if of_patient:
-            return _hold_out([name for name in usable if name in of_patient], usable, f"patient {held_out}", mend)
-        if held_out not in HER2ST_SECTIONS:
-            raise DataError(
-                f"Fold {fold!r} is neither a number nor one of the 32 sections of the folds nor a patient.", mend
-            )
+        raise DataError(f"Fold {fold!r} is neither a number nor a section nor a patient of the data.", mend)
     if held_out not in at_hand:
         raise DataError(f"Fold {fold} holds out section {held_out}, which is not in the data.", mend)
     return _hold_out([held_out], usable, f"section {held_out}", mend)
@@ -90,8 +96,9 @@ def _hold_out(held_out: list[str], usable: Sequence[str], what: str, mend: str) 
     return held_out, training
 
 
-def fold_name(held_out: Sequence[str]) -> str:
+def fold_name(held_out: Sequence[str], patients: Mapping[str, str] | None = None) -> str:
     """Return a short name for what is held out: a section, a patient, or "none"."""
     if not held_out:
         return "none"
-    return held_out[0] if len(held_out) == 1 else patient_of(held_out[0])
+    first = held_out[0]
+    return first if len(held_out) == 1 else (patients[first] if patients is not None else patient_of(first))

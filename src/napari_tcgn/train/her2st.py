@@ -1,11 +1,10 @@
-"""Sections with measured counts in the layout of the HER2+ study (github almaan/her2st)."""
+"""Sections with measured counts: the layout of the HER2+ study (github almaan/her2st), or a table of one's own."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,8 @@ from napari_tcgn.model.card import ModelCard
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.spots.table import Spots
 from napari_tcgn.train.folds import patient_of
+from napari_tcgn.train.own import MANIFEST, read_manifest, read_measured
+from napari_tcgn.train.section import HER2ST, Section, SectionData, Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,69 +36,8 @@ SCALE_TOLERANCE = 0.15
 HER2ST_MPP = {"A": 0.92, "B": 0.688, "C": 0.688, "D": 0.688, "E": 0.688, "F": 0.688, "G": 0.688, "H": 0.688}
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Where the files of one section are.
-
-    Attributes
-    ----------
-    name, patient : str
-        "C2" and "C".
-    image, counts, spots : pathlib.Path
-        Full-resolution H&E image, count table (.tsv or .tsv.gz) and spot selection table.
-    """
-
-    name: str
-    patient: str
-    image: Path
-    counts: Path
-    spots: Path
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SectionData:
-    """One section in memory: only spots that have both counts and a position, in the order of the count table.
-
-    Attributes
-    ----------
-    section : Section
-    spots : Spots
-        n spots.
-    patches : uint8 [n, side, side, 3]
-        Upright RGB around every spot.
-    counts : float32 [n, genes]
-        Raw counts in the order of the panel; 0 where the section does not have the gene.
-    target : float32 [n, genes]
-        log10(1 + 1e4 * count / panel total of the spot); an empty spot is all zero.
-    measured : bool [genes]
-        Whether the section's count table has the gene; the others must not be learnt or scored.
-    mpp : float
-        µm per pixel that the patches were cut with.
-    mpp_source : str
-    padded : int
-        Spots whose patch reaches over the edge of the image (filled up with white).
-    only_counts, only_spots : tuple of str
-        Ids left out because they stand in one of the two tables only.
-    """
-
-    section: Section
-    spots: Spots
-    patches: NDArray[np.uint8]
-    counts: NDArray[np.float32]
-    target: NDArray[np.float32]
-    measured: NDArray[np.bool_]
-    mpp: float
-    mpp_source: str
-    padded: int
-    only_counts: tuple[str, ...]
-    only_spots: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.spots)
-
-
 def find_sections(folder: Path) -> list[Section]:
-    """List the sections of a folder in her2st layout, sorted by name.
+    """List the sections of a folder in her2st layout, sorted by name, or those of its sections.csv (`train/own.py`).
 
     Parameters
     ----------
@@ -109,7 +49,10 @@ def find_sections(folder: Path) -> list[Section]:
     DataError
         If the folder has no sections, or a section with counts lacks its image or its spot table.
     """
-    root = _data_root(Path(folder))
+    folder = Path(folder)
+    if (folder / MANIFEST).is_file():
+        return read_manifest(folder)
+    root = _data_root(folder)
     tables: dict[str, Path] = {}
     for path in sorted((root / COUNTS).iterdir()):
         match = re.fullmatch(r"(.+)\.tsv(\.gz)?", path.name)
@@ -138,6 +81,15 @@ def find_sections(folder: Path) -> list[Section]:
             "Add what is missing, or move the count tables of these sections away to leave them out.",
         )
     return sections
+
+
+def study_of(folder: Path, sections: Sequence[Section]) -> Study:
+    """Return what a card says of the data in a folder: the HER2+ study, or sections of one's own."""
+    if not (Path(folder) / MANIFEST).is_file():
+        return HER2ST
+    name = Path(folder).resolve().name
+    patients = {section.name: section.patient for section in sections}
+    return Study(name, f"sections of one's own ({name})", "", "", "", patients)
 
 
 def load_section(
@@ -169,10 +121,9 @@ def load_section(
     from napari_tcgn.expression import scale_counts
     from napari_tcgn.predict import choose_level, cut_patch, leaves_image, patch_side_px
     from napari_tcgn.slide import open_slide
-    from napari_tcgn.spots import check_on_slide, read_st_counts, read_st_spots
+    from napari_tcgn.spots import check_on_slide
 
-    table = read_st_counts(section.counts)
-    spots = read_st_spots(section.spots)
+    table, spots = read_measured(section)
     spots, rows, only_counts, only_spots = _join(section, table, spots)
     measured = np.isin(np.asarray(genes, dtype=str), table.columns.to_numpy(dtype=str))
     if not measured.any():
@@ -184,7 +135,7 @@ def load_section(
     counts = table.iloc[rows].reindex(columns=list(genes), fill_value=0).to_numpy(dtype=np.float32)
 
     card = card or ModelCard(name="patch", version="0", architecture={}, genes=list(genes), patch_um=77.0)
-    slide = open_slide(section.image, mpp=mpp)
+    slide = open_slide(section.image, mpp=mpp if mpp is not None else section.mpp)
     try:
         check_on_slide(spots, slide)
         mpp, mpp_source = _pixel_size(section, slide)
@@ -213,7 +164,7 @@ def load_section(
 
 def _data_root(folder: Path) -> Path:
     """Return the folder that holds ST-cnts, ST-spotfiles and ST-imgs."""
-    mend = f"Choose a folder in her2st layout: with {COUNTS}, {SPOTS} and {IMAGES}, or with data/ that holds them."
+    mend = f"Choose a folder in her2st layout ({COUNTS}, {SPOTS} and {IMAGES}), or one with a {MANIFEST}."
     if not folder.is_dir():
         raise DataError(f"The data folder {folder} does not exist.", mend)
     for root in (folder, folder / "data"):
@@ -240,9 +191,10 @@ def _join(
     count_ids = [str(name) for name in table.index]
     rows = [row for row, name in enumerate(count_ids) if name in row_of_spot]
     if len(rows) < MIN_MATCHED * len(spots):
+        place = (section.spots or section.counts).name
         raise DataError(
-            f"Section {section.name}: only {len(rows)} of the {len(spots)} spots in {section.spots.name} have counts "
-            f"in {section.counts.name}.",
+            f"Section {section.name}: only {len(rows)} of the {len(spots)} spots in {place} "
+            f"have counts in {section.counts.name}.",
             "The two tables must belong to the same section.",
         )
     kept = spots.select(np.array([row_of_spot[count_ids[row]] for row in rows], dtype=np.intp))
@@ -269,6 +221,9 @@ def _check_scale(section: Section, spots: Spots, mpp: float) -> None:
     if rank < 3:
         return  # spots in one line: nothing to measure
     step = math.sqrt(abs(np.linalg.det(affine[:2])))  # px from spot to spot, whatever the rotation
+    # A hexagonal array numbers half steps along a row, and its rows are nearer than its spots.
+    across = math.sqrt(0.5 * math.sqrt(0.75)) if spots.layout == "visium" else 1.0
+    step /= across
     found = spots.pitch_um / max(step, 1e-9)
     if abs(found / mpp - 1) > SCALE_TOLERANCE:
         raise DataError(

@@ -21,7 +21,7 @@ from napari_tcgn.train.beside import Beside, fit_beside
 from napari_tcgn.train.checkpoint import RunFolder
 from napari_tcgn.train.dataset import build_dataset
 from napari_tcgn.train.folds import fold_name, resolve_fold
-from napari_tcgn.train.her2st import SectionData, find_sections, load_section
+from napari_tcgn.train.her2st import find_sections, load_section, study_of
 from napari_tcgn.train.pool import pooled_metrics, read_held_out_cards
 from napari_tcgn.train.record import (
     EpochReport,
@@ -35,6 +35,7 @@ from napari_tcgn.train.record import (
     selection_note,
 )
 from napari_tcgn.train.score import score_spots
+from napari_tcgn.train.section import SectionData, Study
 from napari_tcgn.train.trainer import BuildNet, Trainer
 
 
@@ -56,7 +57,7 @@ def train(
     Parameters
     ----------
     data : pathlib.Path
-        Folder in her2st layout (see `find_sections`).
+        Folder in her2st layout, or with a sections.csv (see `find_sections`).
     fold : str or int
         What to hold out (see `resolve_fold`); "none" trains on every section.
     out : pathlib.Path
@@ -101,7 +102,8 @@ def train(
     device = choose_device(settings.device)
     panel = list(genes) if genes is not None else read_panel("her2st_785")
     found = {section.name: section for section in find_sections(Path(data))}
-    held_out, training = resolve_fold(fold, found)
+    study = study_of(data, list(found.values()))
+    held_out, training = resolve_fold(fold, found, study.patients)
     if not held_out and settings.select_on_test:
         raise SettingsError("Fold none has no section to select on.", "Leave out --select-on-test.")
     if held_out and held_out_runs:
@@ -109,7 +111,7 @@ def train(
             f"Fold {fold} is scored on {', '.join(held_out)}.", "Leave out --held-out-run, or take fold none."
         )
     others = read_held_out_cards(held_out_runs, settings, panel)
-    card = draft_card(settings, held_out, panel)
+    card = draft_card(settings, held_out, panel, study)
     sections: list[SectionData] = []
     names = [*training, *held_out]
     for name in names:
@@ -151,8 +153,8 @@ def train(
         run.save(trainer.checkpoint())
         yield report
     if held_out:
-        yield Progress(f"score {fold_name(held_out)}", 0, 1)
-    return _finish(run, trainer, sections[: len(training)], sections[len(training) :], others, beside)
+        yield Progress(f"score {fold_name(held_out, study.patients)}", 0, 1)
+    return _finish(run, trainer, sections[: len(training)], sections[len(training) :], study, others, beside)
 
 
 def _finish(
@@ -160,6 +162,7 @@ def _finish(
     trainer: Trainer,
     training: Sequence[SectionData],
     test: Sequence[SectionData],
+    study: Study,
     others: Sequence[ModelCard],
     beside: Beside | None,
 ) -> TrainResult:
@@ -178,7 +181,7 @@ def _finish(
         score = score_spots(trainer.scored, dataset, dataset.test, trainer.card)
         loss, pcc, median = score.loss, score.pcc, score.median_pcc
         metrics = held_out_metrics(trainer.settings, training, test, pcc, median)
-    card = finished_card(trainer.card, trainer.settings, training, run.record["device"], best, metrics)
+    card = finished_card(trainer.card, trainer.settings, training, study, run.record["device"], best, metrics)
     save_model(run.model_path, weights, card)
     held_out = [section.section.name for section in test]
     run.update_record(

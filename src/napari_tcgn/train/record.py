@@ -15,13 +15,8 @@ from numpy.typing import NDArray
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import TrainSettings, to_record
 from napari_tcgn.train.folds import fold_name
-from napari_tcgn.train.her2st import SectionData
+from napari_tcgn.train.section import SectionData, Study
 
-HER2ST_DATA = "HER2+ breast cancer spatial transcriptomics (github almaan/her2st, Zenodo 10.5281/zenodo.4751624)"
-HER2ST_CITATION = (
-    "Andersson A. et al. Spatial deconvolution of HER2-positive breast cancer delineates tumor-associated cell type "
-    "interactions. Nature Communications 12, 6012 (2021). doi:10.1038/s41467-021-26271-2"
-)
 TCGN_CITATION = (
     "Xiao X. et al. Transformer with Convolution and Graph-Node co-embedding. Medical Image Analysis (2024). "
     "doi:10.1016/j.media.2023.103040"
@@ -147,21 +142,22 @@ def selection_note(settings: TrainSettings) -> str:
     )
 
 
-def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence[str]) -> ModelCard:
+def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence[str], study: Study) -> ModelCard:
     """Return the card of the model to be trained, before anything is known of its data and skill."""
     from napari_tcgn.expression import OUTPUT_SCALE
 
     return ModelCard(
-        name=f"tcgn-{settings.size}-her2st" + (f"-without-{fold_name(held_out)}" if held_out else ""),
+        name=f"tcgn-{settings.size}-{study.name}"
+        + (f"-without-{fold_name(held_out, study.patients)}" if held_out else ""),
         version="1",
         architecture={"family": "tcgn", "size": settings.size}
         | ({} if settings.beside == "none" else {"beside": settings.beside}),
         genes=list(genes),
         patch_um=settings.patch_um,
-        tissue="HER2-positive breast cancer",
+        tissue=study.tissue,
         output_scale=OUTPUT_SCALE,
-        licence="CC BY 4.0 (training data)",
-        citation=f"{TCGN_CITATION}; {HER2ST_CITATION}",
+        licence=f"{study.licence} (training data)" if study.licence else "",
+        citation="; ".join(text for text in (TCGN_CITATION, study.citation) if text),
     )
 
 
@@ -169,6 +165,7 @@ def finished_card(
     card: ModelCard,
     settings: TrainSettings,
     training: Sequence[SectionData],
+    study: Study,
     device: str,
     best_epoch: int,
     metrics: dict[str, Any],
@@ -184,11 +181,11 @@ def finished_card(
     return replace(
         card,
         training={
-            "data": HER2ST_DATA,
+            "data": study.data,
             "sections": [section.section.name for section in training],
             "spots": int(sum(len(section) for section in training)),
-            "licence": "CC BY 4.0",
-            "citation": HER2ST_CITATION,
+            "licence": study.licence,
+            "citation": study.citation,
             "recipe": to_record(settings),
             "epoch": best_epoch,
             "date": datetime.now(UTC).date().isoformat(),

@@ -1,0 +1,113 @@
+"""A section with measured counts: where its files are, what is in them, and the study that it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.spots.table import Spots
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """What a model card says of the data.
+
+    Attributes
+    ----------
+    name : str
+        Part of the model's name.
+    data, licence, citation, tissue : str
+    patients : mapping of str to str, or None
+        Patient of every section; None: the published folds of the HER2+ study.
+    """
+
+    name: str
+    data: str
+    licence: str
+    citation: str
+    tissue: str
+    patients: Mapping[str, str] | None = None
+
+
+HER2ST = Study(
+    name="her2st",
+    data="HER2+ breast cancer spatial transcriptomics (github almaan/her2st, Zenodo 10.5281/zenodo.4751624)",
+    licence="CC BY 4.0",
+    citation=(
+        "Andersson A. et al. Spatial deconvolution of HER2-positive breast cancer delineates tumor-associated cell "
+        "type interactions. Nature Communications 12, 6012 (2021). doi:10.1038/s41467-021-26271-2"
+    ),
+    tissue="HER2-positive breast cancer",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Where the files of one section are.
+
+    Attributes
+    ----------
+    name, patient : str
+        "C2" and "C".
+    image, counts : pathlib.Path
+        Full-resolution H&E image; count table (.tsv or .tsv.gz), .h5ad or Visium folder.
+    spots : pathlib.Path or None
+        Spot selection table of legacy ST.
+    mpp, diameter_um, pitch_um : float or None
+        Where the section's own table says them.
+    """
+
+    name: str
+    patient: str
+    image: Path
+    counts: Path
+    spots: Path | None
+    mpp: float | None = None
+    diameter_um: float | None = None
+    pitch_um: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SectionData:
+    """One section in memory: only spots that have both counts and a position, in the order of the count table.
+
+    Attributes
+    ----------
+    section : Section
+    spots : Spots
+        n spots.
+    patches : uint8 [n, side, side, 3]
+        Upright RGB around every spot.
+    counts : float32 [n, genes]
+        Raw counts in the order of the panel; 0 where the section does not have the gene.
+    target : float32 [n, genes]
+        log10(1 + 1e4 * count / panel total of the spot); an empty spot is all zero.
+    measured : bool [genes]
+        Whether the section's count table has the gene; the others must not be learnt or scored.
+    mpp : float
+        µm per pixel that the patches were cut with.
+    mpp_source : str
+    padded : int
+        Spots whose patch reaches over the edge of the image (filled up with white).
+    only_counts, only_spots : tuple of str
+        Ids left out because they stand in one of the two tables only.
+    """
+
+    section: Section
+    spots: Spots
+    patches: NDArray[np.uint8]
+    counts: NDArray[np.float32]
+    target: NDArray[np.float32]
+    measured: NDArray[np.bool_]
+    mpp: float
+    mpp_source: str
+    padded: int
+    only_counts: tuple[str, ...]
+    only_spots: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.spots)
