@@ -11,7 +11,7 @@ from napari_tcgn.cli import options
 from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.report import ProgressReport
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.cli.train import Recipe, chosen_settings, describe
+from napari_tcgn.cli.train import PANEL, Genes, Recipe, chosen_settings, describe
 from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def cross_validate(
     data: Annotated[
         str | None,
         typer.Option(
-            help=f"Folder in her2st layout, or `sample`; by default ${ENVIRONMENT}, ./her2st or the user's data folder."
+            help=f"Folder in her2st layout or with a sections.csv, or `sample`; by default ${ENVIRONMENT}, ./her2st or the user's data folder."
         ),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of runs, tables, figures and report.")] = Path(
@@ -38,6 +38,7 @@ def cross_validate(
     mpp: Annotated[
         float | None, typer.Option(help="µm per pixel of all images; by default what their files say.")
     ] = None,
+    genes: Genes = PANEL,
     encoder: Annotated[
         str | None, typer.Option(help="Also a ridge on the frozen features of this timm model, such as resnet50.")
     ] = None,
@@ -63,6 +64,7 @@ def cross_validate(
     settings = chosen_settings(context, config)
     folder = training_folder(data)
     with when_stopped(f"Stopped; finished epochs are kept in {out}. Go on with the same command."):
+        from napari_tcgn.model.panels import read_panel
         from napari_tcgn.predict import run_to_end
         from napari_tcgn.train import EpochReport
         from napari_tcgn.train import cross_validate as run
@@ -81,6 +83,7 @@ def cross_validate(
                 out,
                 settings,
                 by=("section", "patient") if by == "both" else (by,),
+                genes=read_panel(genes),
                 encoder=encoder,
                 encoder_weights=encoder_weights,
                 mpp=mpp,

@@ -25,6 +25,9 @@ Recipe = Annotated[
     ),
 ]
 
+Genes = Annotated[str, typer.Option(help="Panel to predict: a text file with one gene symbol a line, or her2st_785.")]
+PANEL = "her2st_785"
+
 
 def train(
     context: typer.Context,
@@ -38,7 +41,7 @@ def train(
     data: Annotated[
         str | None,
         typer.Option(
-            help=f"Folder in her2st layout, or `sample`; by default ${ENVIRONMENT}, ./her2st or the user's data folder."
+            help=f"Folder in her2st layout or with a sections.csv, or `sample`; by default ${ENVIRONMENT}, ./her2st or the user's data folder."
         ),
     ] = None,
     mpp: Annotated[
@@ -54,6 +57,7 @@ def train(
     ] = None,
     config: Recipe = None,
     patch_um: Annotated[float, typer.Option(help="Side of a patch in µm (published: 77).")] = TRAIN.patch_um,
+    genes: Genes = PANEL,
     init: Annotated[
         Path | None,
         typer.Option(help="Model folder or checkpoint to start from: a TCGN, or CMT weights of the same size."),
@@ -121,7 +125,7 @@ def train(
     out = out if out is not None else Path("runs") / f"fold-{fold}"
     how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
     with when_stopped(how_on):
-        result = _run(folder, fold, out, settings, mpp, resume, init, held_out_run or [])
+        result = _run(folder, fold, out, settings, genes, mpp, resume, init, held_out_run or [])
     typer.echo(in_words(result))
 
 
@@ -130,11 +134,13 @@ def _run(
     fold: str,
     out: Path,
     settings: TrainSettings,
+    genes: str,
     mpp: float | None,
     resume: bool,
     init: Path | None,
     held_out_runs: list[Path],
 ) -> TrainResult:
+    from napari_tcgn.model.panels import read_panel
     from napari_tcgn.predict import Progress, run_to_end
     from napari_tcgn.train import EpochReport
     from napari_tcgn.train import train as train_fold
@@ -147,7 +153,17 @@ def _run(
             else:
                 report(step)
 
-        steps = train_fold(folder, fold, out, settings, resume=resume, init=init, mpp=mpp, held_out_runs=held_out_runs)
+        steps = train_fold(
+            folder,
+            fold,
+            out,
+            settings,
+            resume=resume,
+            genes=read_panel(genes),
+            init=init,
+            mpp=mpp,
+            held_out_runs=held_out_runs,
+        )
         return run_to_end(steps, show)
 
 
