@@ -11,8 +11,8 @@ from napari_tcgn.cli import options
 from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.report import ProgressReport
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.cli.train import PANEL, Genes, Recipe, chosen_settings, describe
-from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
+from napari_tcgn.cli.train import PANEL, Genes, Recipe, TrainingData, chosen_settings, describe
+from napari_tcgn.cli.train_data import training_folder
 
 if TYPE_CHECKING:
     from napari_tcgn.predict import Progress
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 
 def cross_validate(
     context: typer.Context,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Folder in her2st layout or with a sections.csv, or `sample`; by default ${ENVIRONMENT}, ./her2st or the user's data folder."
-        ),
-    ] = None,
+    data: TrainingData = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of runs, tables, figures and report.")] = Path(
         "runs/cross-validation"
     ),

@@ -25,6 +25,13 @@ Recipe = Annotated[
     ),
 ]
 
+TrainingData = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder in her2st layout, or with a sections.csv of your own, or `sample`; "
+        f"by default ${ENVIRONMENT}, ./her2st or the user's data folder."
+    ),
+]
 Genes = Annotated[str, typer.Option(help="Panel to predict: a text file with one gene symbol a line, or her2st_785.")]
 PANEL = "her2st_785"
 
@@ -38,12 +45,7 @@ def train(
             "a patient (C), or none."
         ),
     ],
-    data: Annotated[
-        str | None,
-        typer.Option(
-            help=f"Folder in her2st layout or with a sections.csv, or `sample`; by default ${ENVIRONMENT}, ./her2st or the user's data folder."
-        ),
-    ] = None,
+    data: TrainingData = None,
     mpp: Annotated[
         float | None,
         typer.Option(help="µm per pixel of all images; by default what their files say, or the published."),
