@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.ui.gene_table import GeneTable
+from napari_tcgn.ui.sections.model import card_in_words
 
 
 def test_figures_intervals_and_better_simple_models(qtbot) -> None:
@@ -31,3 +32,17 @@ def test_figures_intervals_and_better_simple_models(qtbot) -> None:
     assert "depth" in model.headerData(2, Qt.Orientation.Horizontal, tip)
     table.set_card(None)
     assert table.visible_genes() == []
+
+
+def test_the_card_says_where_a_simple_model_does_better() -> None:
+    metrics = {
+        "protocol": "leave one section out, mean over C2, C3; the figures are those of other models",
+        "median_pcc": 0.2, "median_depth_pcc": 0.111, "better_simple": ["haematoxylin", None],
+    }  # fmt: skip
+    said = card_in_words(ModelCard("m", "1", {}, ["A", "B"], 154.0, tissue="breast", metrics=metrics)).splitlines()
+    assert said[:4] == [
+        "breast · 2 genes · patches of 154 µm",
+        "held-out median PCC 0.20 (leave one section out, mean over C2, C3)",
+        "sequencing depth taken out: 0.11",
+        "a simple model does better for 1 of 2 genes (see their tooltips)",
+    ]

@@ -76,7 +76,7 @@ class ModelSection(Section):
             return
         self.model_box.setCurrentIndex(state.models.index(state.model))
         self.card.setText(card_in_words(state.model.card))
-        self.card.setToolTip("\n".join([*state.model.card.caveats, state.model.card.citation]).strip())
+        self.card.setToolTip("\n".join(_small_print(state.model.card)))
 
     def _set_device(self, name: str) -> None:
         self.session.state.device = name
@@ -105,9 +105,20 @@ def card_in_words(card: ModelCard) -> str:
     if median is None:
         lines.append("held-out accuracy: never measured")
     else:
-        lines.append(f"held-out median PCC {median:.2f} ({card.metrics.get('protocol', 'protocol not stated')})")
+        protocol = card.metrics.get("protocol", "protocol not stated").split(";")[0]  # the rest is in the tooltip
+        lines.append(f"held-out median PCC {median:.2f} ({protocol})")
+        without_depth = card.metrics.get("median_depth_pcc")
+        if without_depth is not None:
+            lines.append(f"sequencing depth taken out: {without_depth:.2f}")
+    simpler = sum(map(bool, card.better_simple()))
+    if simpler:
+        lines.append(f"a simple model does better for {simpler} of {len(card.genes)} genes (see their tooltips)")
     lines.append(f"licence: {card.licence or 'not stated'}")
     return "\n".join(lines + [f"⚠ {caveat}" for caveat in card.caveats])
+
+
+def _small_print(card: ModelCard) -> list[str]:
+    return [text for text in (card.metrics.get("protocol", ""), *card.caveats, card.citation) if text]
 
 
 def device_in_words(name: str) -> str:
