@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TextIO
 
 import typer
 
@@ -121,6 +123,7 @@ def train(
       napari-tcgn train --fold 0
       napari-tcgn train --fold C2 --data ./her2st --epochs 20 --out runs/C2
       napari-tcgn train --fold 0 --data sample --epochs 1
+      torchrun --nproc-per-node 2 -m napari_tcgn train --fold 0
     """
     settings = chosen_settings(context, config)
     folder = training_folder(data)
@@ -128,7 +131,17 @@ def train(
     how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
     with when_stopped(how_on):
         result = _run(folder, fold, out, settings, genes, mpp, resume, init, held_out_run or [])
-    typer.echo(in_words(result))
+    if _speaks():
+        typer.echo(in_words(result))
+
+
+def _speaks() -> bool:
+    """Whether this is the process that talks, of those that torchrun has started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _stream(nowhere: TextIO) -> TextIO:
+    return sys.stderr if _speaks() else nowhere
 
 
 def _run(
@@ -147,7 +160,10 @@ def _run(
     from napari_tcgn.train import EpochReport
     from napari_tcgn.train import train as train_fold
 
-    with ProgressReport(log_seconds=60.0) as report:
+    with (
+        open(os.devnull, "w") as nowhere,
+        ProgressReport(log_seconds=60.0, stream=None if _speaks() else nowhere) as report,
+    ):
 
         def show(step: Progress | EpochReport) -> None:
             if isinstance(step, EpochReport):

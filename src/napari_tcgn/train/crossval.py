@@ -38,6 +38,7 @@ from napari_tcgn.train.evaluate import (
     summary_table,
 )
 from napari_tcgn.train.folds import fold_name, patient_of, resolve_fold
+from napari_tcgn.train.group import started_processes
 from napari_tcgn.train.her2st import find_sections, load_section, study_of
 from napari_tcgn.train.loop import train
 from napari_tcgn.train.record import EpochReport, draft_card, held_out_kind
@@ -121,6 +122,11 @@ def cross_validate(
     settings = settings or TrainSettings()
     if settings.select_on_test:
         raise SettingsError("Choosing the epoch on the held-out section is no cross-validation.", "Leave it out.")
+    if started_processes() > 1:
+        raise SettingsError(
+            "Cross-validation runs in one process.",
+            "Train its folds with several first (train --fold NAME --out OUT/runs/fold-NAME), then call it without.",
+        )
     panel = list(genes) if genes is not None else read_panel("her2st_785")
     found = {section.name: section for section in find_sections(Path(data))}
     study = study_of(data, list(found.values()))

@@ -6,6 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from napari_tcgn.train.beside import Beside, fit_beside
 from napari_tcgn.train.checkpoint import RunFolder
 from napari_tcgn.train.dataset import build_dataset
 from napari_tcgn.train.folds import fold_name, resolve_fold
+from napari_tcgn.train.group import join_group
 from napari_tcgn.train.her2st import find_sections, load_section, study_of
 from napari_tcgn.train.pool import pooled_metrics, read_held_out_cards
 from napari_tcgn.train.record import (
@@ -97,9 +99,11 @@ def train(
         If the loss is no number any more; the checkpoint of the last good epoch stays.
     """
     settings = settings or TrainSettings()
-    run = RunFolder(Path(out))
-    run.check(resume)
-    device = choose_device(settings.device)
+    group, device = join_group(choose_device(settings.device), settings.batch_size)
+    # Processes that do not write keep their copy of the run's files to themselves.
+    scratch = None if group.writes else TemporaryDirectory()
+    run = RunFolder(Path(out) if scratch is None else Path(scratch.name))
+    run.check(resume and group.writes)
     panel = list(genes) if genes is not None else read_panel("her2st_785")
     found = {section.name: section for section in find_sections(Path(data))}
     study = study_of(data, list(found.values()))
@@ -132,11 +136,12 @@ def train(
             **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
             "left out for few counts": few_counts,
         },
-        "device": device if device != "cuda" else torch.cuda.get_device_name(),
+        "processes": group.size,
+        "device": device if not device.startswith("cuda") else torch.cuda.get_device_name(),
         "versions": package_versions(),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    trainer = Trainer(dataset, settings, card, device, build_net, init)
+    trainer = Trainer(dataset, settings, card, device, build_net, init, group)
     started_from = None if trainer.warm is None else asdict(trainer.warm)
     run.start(
         {**identity(settings, held_out, sections, card), "init": started_from and started_from["sha256"]},
@@ -144,7 +149,7 @@ def train(
     )
     if trainer.warm is not None:
         yield Progress(f"start with {trainer.warm}", 0, 1)
-    checkpoint = run.load() if resume else None
+    checkpoint = group.from_first(run.load() if resume and group.writes else None)
     if checkpoint is not None:
         trainer.restore(checkpoint)
         run.write_metrics(trainer.history)
@@ -154,12 +159,14 @@ def train(
         yield report
     if held_out:
         yield Progress(f"score {fold_name(held_out, study.patients)}", 0, 1)
-    return _finish(run, trainer, sections[: len(training)], sections[len(training) :], study, others, beside)
+    kept = group.from_first(run.best_weights(trainer.best_epoch) if group.writes else None)
+    return _finish(run, trainer, kept, sections[: len(training)], sections[len(training) :], study, others, beside)
 
 
 def _finish(
     run: RunFolder,
     trainer: Trainer,
+    kept: dict[str, torch.Tensor],
     training: Sequence[SectionData],
     test: Sequence[SectionData],
     study: Study,
@@ -169,7 +176,7 @@ def _finish(
     """Write the chosen epoch as a model with its held-out figures, or those of `others` without test sections."""
     best = trainer.best_epoch
     line = {} if beside is None else beside.state()
-    save_model(run.model_path, {**run.best_weights(best), **line}, trainer.card)
+    save_model(run.model_path, {**kept, **line}, trainer.card)
     # Scored as shipped: in half precision, so that the card's figures are those of the file beside it.
     weights = read_checkpoint(run.model_path / WEIGHTS_NAME)
     own = {name: value for name, value in weights.items() if name not in line}

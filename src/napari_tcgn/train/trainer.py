@@ -21,6 +21,7 @@ from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train.augment import augment, jitter_stain
 from napari_tcgn.train.checkpoint import Checkpoint
 from napari_tcgn.train.dataset import Dataset
+from napari_tcgn.train.group import Group
 from napari_tcgn.train.loss import correlation_loss, masked_mse
 from napari_tcgn.train.record import EpochReport, number_or_none
 from napari_tcgn.train.score import score_spots
@@ -28,6 +29,7 @@ from napari_tcgn.train.subspace import Subspace, leading_directions
 from napari_tcgn.train.warm_start import warm_start
 
 BuildNet = Callable[[int], nn.Module]
+ALONE = Group()
 PROGRESS_SECONDS = 0.5  # reading the loss waits for the device, so not after every step of a fast one
 
 
@@ -45,6 +47,8 @@ class Trainer:
         Makes the network from the number of genes.
     init : pathlib.Path, optional
         Weights to start from.
+    group : Group
+        The processes that share every batch.
 
     Attributes
     ----------
@@ -60,10 +64,13 @@ class Trainer:
         device: str,
         build_net: BuildNet | None = None,
         init: Path | None = None,
+        group: Group = ALONE,
     ) -> None:
         self.dataset, self.settings, self.card, self.device = dataset, settings, card, device
         torch.manual_seed(_seed(settings.seed, 0))  # initial weights
         self.net = (build_net or self._build_tcgn)(len(card.genes)).to(device)
+        self.group = group
+        group.share_statistics(self.net)
         self.warm = None if init is None else warm_start(self.net, init, card.genes)
         if settings.beside != "none":
             self._start_from_nothing()
@@ -242,16 +249,16 @@ class Trainer:
             images = jitter_stain(images, self.card.mean, self.card.std, settings.stain_jitter, generator)
         if settings.augment:
             images = augment(images, generator)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        # Every process draws for the whole batch, so that the draws do not depend on how many share it.
+        mine = self.group.share(len(batch))
+        images = images[mine]
+        for parameters in self.optimiser.param_groups:
+            parameters["lr"] = rate
         with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             predicted = self.net(images)
         section_of = data.section_of[batch]
-        predicted, taught, measured = (
-            predicted.float() + data.base[batch],
-            data.taught[batch],
-            data.measured[section_of],
-        )
+        predicted = self.group.whole(predicted.float()) + data.base[batch]
+        taught, measured = data.taught[batch], data.measured[section_of]
         loss = masked_mse(predicted, taught, measured)
         if settings.loss == "correlation":
             if self.subspace is not None:
@@ -260,6 +267,7 @@ class Trainer:
             loss = loss + correlation_loss(predicted, taught, measured, section_of)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        self.group.add_gradients(self.net)
         if settings.clip_norm is not None:
             torch.nn.utils.clip_grad_norm_(self.net.parameters(), settings.clip_norm)
         self.optimiser.step()
