@@ -24,7 +24,7 @@ from napari_tcgn.predict import run_to_end
 from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train.loop import train
 
-# No dropout: each process would drop its own. No bias before BatchNorm: its gradient is nothing but rounding, which Adam
+# No dropout: each process would drop its own. No bias before BatchNorm: its gradient is rounding alone, which Adam
 # turns into steps of full size.
 def net(genes):
     return nn.Sequential(nn.AvgPool2d(8), nn.Conv2d(3, 8, 3, stride=2, bias=False), nn.BatchNorm2d(8), nn.GELU(),
