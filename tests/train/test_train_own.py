@@ -153,6 +153,14 @@ def test_tables_that_are_wrong(own, genes, table, said):
         load_section(find_sections(own)[0], genes)
 
 
+def test_pitch_of_another_legacy_array(own, genes):
+    (own / "sections.csv").write_text(
+        "section,patient,image,counts,spots,mpp,pitch_um,diameter_um\na,P,B2.jpg,B2.tsv.gz,B2_spots.tsv,1.5,150,110\n"
+    )
+    spots = load_section(find_sections(own)[0], genes).spots
+    assert (spots.pitch_um, spots.diameter_um) == (150, 110)
+
+
 def test_values_that_are_no_raw_counts(own, genes):
     adata = anndata.read_h5ad(own / "B1.h5ad")
     section = find_sections(own)[0]

@@ -8,6 +8,7 @@ Visium section (Space Ranger 1 or 2), or a legacy ST table (.tsv or .tsv.gz) who
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,10 @@ def read_measured(section: Section) -> tuple[pd.DataFrame, Spots]:
             f"Section {section.name}: {counts.name} is a legacy ST table, but no spot table is named.",
             f"Give the column spots in {MANIFEST}.",
         )
-    return read_st_counts(counts), read_st_spots(section.spots)
+    spots = read_st_spots(section.spots)
+    # Not all legacy arrays have the same pitch.
+    pitch, diameter = section.pitch_um or spots.pitch_um, section.diameter_um or spots.diameter_um
+    return read_st_counts(counts), replace(spots, pitch_um=pitch, diameter_um=diameter)
 
 
 def _read_h5ad(section: Section) -> tuple[pd.DataFrame, Spots]:
