@@ -9,14 +9,12 @@ import typer
 
 from napari_tcgn.cli import options
 from napari_tcgn.cli.options import TRAIN
-from napari_tcgn.cli.report import ProgressReport
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.cli.train import PANEL, Genes, Recipe, TrainingData, chosen_settings, describe
+from napari_tcgn.cli.train import PANEL, Genes, Recipe, TrainingData, chosen_settings, follow
 from napari_tcgn.cli.train_data import training_folder
 
 if TYPE_CHECKING:
-    from napari_tcgn.predict import Progress
-    from napari_tcgn.train import EpochReport, Evaluation
+    from napari_tcgn.train import Evaluation
 
 
 def cross_validate(
@@ -60,31 +58,21 @@ def cross_validate(
     folder = training_folder(data)
     with when_stopped(f"Stopped; finished epochs are kept in {out}. Go on with the same command."):
         from napari_tcgn.model.panels import read_panel
-        from napari_tcgn.predict import run_to_end
-        from napari_tcgn.train import EpochReport
         from napari_tcgn.train import cross_validate as run
         from napari_tcgn.train.report import write_report
 
-        with ProgressReport(log_seconds=60.0) as report:
-
-            def show(step: Progress | EpochReport) -> None:
-                if isinstance(step, EpochReport):
-                    report.say(describe(step))
-                else:
-                    report(step)
-
-            steps = run(
-                folder,
-                out,
-                settings,
-                by=("section", "patient") if by == "both" else (by,),
-                genes=read_panel(genes),
-                encoder=encoder,
-                encoder_weights=encoder_weights,
-                mpp=mpp,
-                final=final,
-            )
-            result = run_to_end(steps, show)
+        steps = run(
+            folder,
+            out,
+            settings,
+            by=("section", "patient") if by == "both" else (by,),
+            genes=read_panel(genes),
+            encoder=encoder,
+            encoder_weights=encoder_weights,
+            mpp=mpp,
+            final=final,
+        )
+        result = follow(steps)
         write_report(result)
     typer.echo(in_words(result))
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TextIO
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import typer
 
@@ -18,7 +17,12 @@ from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
 from napari_tcgn.settings import RECIPES, BesideName, LossName, PrecisionName, TrainSettings, read_train_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari_tcgn.predict import Progress
     from napari_tcgn.train import EpochReport, TrainResult
+
+Result = TypeVar("Result")
 
 Recipe = Annotated[
     str | None,
@@ -130,46 +134,8 @@ def train(
     out = out if out is not None else Path("runs") / f"fold-{fold}"
     how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
     with when_stopped(how_on):
-        result = _run(folder, fold, out, settings, genes, mpp, resume, init, held_out_run or [])
-    if _speaks():
-        typer.echo(in_words(result))
-
-
-def _speaks() -> bool:
-    """Whether this is the process that talks, of those that torchrun has started."""
-    return os.environ.get("RANK", "0") == "0"
-
-
-def _stream(nowhere: TextIO) -> TextIO:
-    return sys.stderr if _speaks() else nowhere
-
-
-def _run(
-    folder: Path,
-    fold: str,
-    out: Path,
-    settings: TrainSettings,
-    genes: str,
-    mpp: float | None,
-    resume: bool,
-    init: Path | None,
-    held_out_runs: list[Path],
-) -> TrainResult:
-    from napari_tcgn.model.panels import read_panel
-    from napari_tcgn.predict import Progress, run_to_end
-    from napari_tcgn.train import EpochReport
-    from napari_tcgn.train import train as train_fold
-
-    with (
-        open(os.devnull, "w") as nowhere,
-        ProgressReport(log_seconds=60.0, stream=None if _speaks() else nowhere) as report,
-    ):
-
-        def show(step: Progress | EpochReport) -> None:
-            if isinstance(step, EpochReport):
-                report.say(describe(step))
-            else:
-                report(step)
+        from napari_tcgn.model.panels import read_panel
+        from napari_tcgn.train import train as train_fold
 
         steps = train_fold(
             folder,
@@ -180,9 +146,33 @@ def _run(
             genes=read_panel(genes),
             init=init,
             mpp=mpp,
-            held_out_runs=held_out_runs,
+            held_out_runs=held_out_run or [],
         )
-        return run_to_end(steps, show)
+        result = follow(steps)
+    if _speaks():
+        typer.echo(in_words(result))
+
+
+def follow(steps: Generator[Progress | EpochReport, None, Result]) -> Result:
+    """Run training to its end and say what it tells; of the processes that torchrun has started, one speaks."""
+    from napari_tcgn.predict import run_to_end
+    from napari_tcgn.train import EpochReport
+
+    with open(os.devnull, "w") as nowhere:
+        stream = None if _speaks() else nowhere
+        with ProgressReport(log_seconds=60.0, stream=stream) as report:
+
+            def show(step: Progress | EpochReport) -> None:
+                if isinstance(step, EpochReport):
+                    report.say(describe(step))
+                else:
+                    report(step)
+
+            return run_to_end(steps, show)
+
+
+def _speaks() -> bool:
+    return os.environ.get("RANK", "0") == "0"
 
 
 def chosen_settings(context: typer.Context, config: str | None) -> TrainSettings:
