@@ -90,6 +90,17 @@ def test_colour_is_found_on_a_section_held_out(sections, card):
     assert np.nanmedian(pcc) > 0.3
 
 
+def test_one_feature_is_not_shrunk_for_nothing(sections, card):
+    """Its correlation is the same for every strength, so that only the size of the prediction is at stake."""
+    baseline = Baseline("haematoxylin", "haematoxylin")
+    features = baseline.extract(sections, card)
+    line = baseline.fit(features, sections)
+    x = np.concatenate([f[:, 0] - f[:, 0].mean() for f in features])
+    y = np.concatenate([s.target[:, 0] - s.target[:, 0].mean() for s in sections])
+    expected = (x @ y) / (x @ x)
+    assert line.slope[0, 0].item() / line.scale[0].item() == pytest.approx(expected, rel=0.02)
+
+
 def test_one_training_section_is_enough_and_three_spots_are_needed(sections):
     features = [np.random.default_rng(0).normal(size=(len(sections[0]), 2))]
     assert torch.isfinite(fit_line(features, sections[:1]).slope).all()

@@ -73,7 +73,7 @@ def distribution_figure(result: Evaluation) -> Figure:
         axis.axvline(0, color="#bbb", linewidth=0.8, zorder=0)
         axis.axhline(0.5, color="#bbb", linewidth=0.8, zorder=0)
         axis.set(xlabel=f"PCC of a gene, {title}", ylabel="share of genes below", ylim=(0, 1))
-    axes[0].legend(fontsize=8, frameon=False, loc="lower right")
+    axes[0].legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(1.1, 1.12), ncols=5)
     return figure
 
 
