@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 ALPHAS = tuple(10.0 ** np.arange(0, 6))
 RANKS = (1, 2, 3, 4, 8, None)
 COMPONENTS = 256  # principal components of an encoder's features (the HEST recipe)
-AS_GOOD = 1e-5  # in median PCC: equal but for rounding
 BATCH = 32
 LINE_METHOD = "colour-texture-line"
 
@@ -120,9 +119,9 @@ def fit_line(
             fitted = _Ridge([f[i] for f, i in zip(features, inside, strict=True)], sections, inside, components)
             for number, choice in enumerate(choices):
                 scores[number] += _score(fitted.line(*choice), features, sections, [~i for i in inside])
-        # A correlation does not see how far a prediction is shrunk: of equally good choices, the least shrunk.
-        folds = len(np.unique(np.concatenate(parts)))
-        best = choices[int(np.flatnonzero(scores >= scores.max() - AS_GOOD * folds)[0])]
+        best = choices[int(scores.argmax())]
+    if features[0].shape[1] == 1:
+        best = (ALPHAS[0], None)  # its correlation is the same for every choice: no reason to shrink it
     return _Ridge(list(features), sections, [np.ones(len(f), dtype=bool) for f in features], components).line(*best)
 
 
