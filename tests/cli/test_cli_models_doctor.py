@@ -166,7 +166,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_training_data_is_looked_for_in_order(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match=r"git clone .* --data sample"):
+    with pytest.raises(DataError, match=r"data fetch her2st.* --data sample"):
         train_data.training_folder(None)
     (nowhere / "user" / "her2st").mkdir(parents=True)
     assert train_data.training_folder(None) == nowhere / "user" / "her2st"
@@ -189,7 +189,7 @@ def test_doctor_warns_of_missing_training_data(nowhere: Path, real_data: Path, m
 def test_train_without_data_says_how_to_get_it(nowhere: Path, run) -> None:
     code, _, err = run("train", "--fold", 0)
     assert code == 1
-    assert "git clone" in err
+    assert "napari-tcgn data fetch her2st" in err
     assert list(nowhere.iterdir()) == []
 
 

@@ -91,7 +91,7 @@ class ModelSection(Section):
 
     def _show_device(self, words: str) -> None:
         rate = self.session.state.rate
-        self.device.setText(words + (f", {rate:.1f} spots/s in the last run" if rate else ""))
+        self.device.setText(words + (f", last run {rate:.1f}/s" if rate else ""))
 
     def _enable(self) -> None:
         for widget in (self.model_box, self.add_button, self.device_box):
