@@ -12,6 +12,7 @@ from napari_tcgn.model import ModelCard, load_model
 from napari_tcgn.model.features import FEATURES, image_features
 from napari_tcgn.model.ridge import build_encoder
 from napari_tcgn.model.weights import read_checkpoint, save_model
+from napari_tcgn.predict import run_to_end
 from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train import baselines
 from napari_tcgn.train.baselines import Baseline, default_baselines, fit_line
@@ -162,12 +163,7 @@ def test_network_on_top_of_a_line_starts_as_the_line_and_is_saved_with_it(tmp_pa
         epochs=1, batch_size=4, learning_rate=1e-12, val_fraction=0.0, beside="colour-texture", device="cpu"
     )
     steps = train(tiny_dataset, "B1", tmp_path / "run", settings, genes=genes, mpp=2.0)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result = stop.value
-            break
+    result = run_to_end(steps)
     found = [load_section(s, genes, mpp=2.0) for s in find_sections(tiny_dataset)]
     held_out, training = found[0], found[1:]
     baseline = Baseline("colour-texture", "colour-texture")

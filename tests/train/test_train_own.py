@@ -142,6 +142,7 @@ def test_hexagonal_array_of_both_space_rangers(tmp_path, version):
         ("section,patient,image,counts\na,P,B1.jpg,nothing.h5ad\n", "does not exist"),
         ("section,patient,image,counts\na,,B1.jpg,B1.h5ad\n", "empty entry"),
         ("section,patient,image,counts\na,P,B1.jpg,B1.h5ad\na,P,B1.jpg,B1.h5ad\n", "twice"),
+        ("section,patient,image,counts\nP,Q,B1.jpg,B1.h5ad\nb,P,B1.jpg,B1.h5ad\n", "Name them apart"),
         ("section,patient,image,counts,mpp\na,P,B1.jpg,B1.h5ad,-2\n", "mpp of section a is '-2'"),
         ("section,patient,image,counts,mpp\na,P,B1.jpg,B2.tsv.gz,2\n", "no spot table"),
         ("section,patient,image,counts,mpp\na,P,B1.jpg,.,2\n", "no Visium folder"),

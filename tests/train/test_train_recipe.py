@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.expression import pearson_per_gene
+from napari_tcgn.predict import run_to_end as finish
 from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train.augment import jitter_stain
 from napari_tcgn.train.dataset import build_dataset
@@ -201,26 +201,14 @@ def test_correlation_loss_learns_within_sections(dataset, tmp_path, genes):
         device="cpu",
     )  # fmt: skip
     steps = train(dataset, "B1", tmp_path / "run", settings, genes=genes, mpp=2.0, build_net=mean_colour)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result = stop.value
-            break
+    result = finish(steps)
     assert result.test_median_pcc > 0.4
-    held_out = next(s for s in find_sections(dataset) if s.name == "B1")
-    assert np.isfinite(pearson_per_gene(*[load_section(held_out, genes, mpp=2.0).target] * 2)).any()
 
 
 def test_a_patient_held_out_is_scored_on_every_section(dataset, tmp_path, genes):
     settings = replace(EVERYTHING, epochs=1, val_fraction=0.0)
     steps = train(dataset, "B", tmp_path / "run", settings, genes=genes, mpp=2.0, build_net=small_net)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            result = stop.value
-            break
+    result = finish(steps)
     assert result.held_out == ["B1", "B2"]
     card = json.loads((result.model_folder / "card.json").read_text())
     assert card["metrics"]["protocol"].startswith("B1, B2 held out (patient held out)")

@@ -194,8 +194,8 @@ def cross_validate(
         "genes": len(panel),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": package_versions(),
-        "summary": summary.to_dict(orient="records"),
-        "differences": differences.to_dict(orient="records"),
+        "summary": json.loads(summary.to_json(orient="records")),
+        "differences": json.loads(differences.to_json(orient="records")),
     }
     for name, frame in (("summary", summary), ("differences", differences), ("genes", table_of_genes)):
         with write_whole(out / f"{name}.csv", overwrite=True) as temporary:

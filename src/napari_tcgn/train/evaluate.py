@@ -126,10 +126,11 @@ def summary_table(scored: Sequence[Scored]) -> pd.DataFrame:
             rows += [{"by": by, "section": s.section, "method": method, **_medians([s])} for s in mine]
             if len(mine) > 1:
                 rows.append({"by": by, "section": "all", "method": method, **_medians(mine)})
-    return pd.DataFrame(rows)
+    # Not pooled: a gene is significant in a section. Whole numbers that may be missing.
+    return pd.DataFrame(rows).astype({"genes_significant": "Int64"})
 
 
-def _medians(scored: Sequence[Scored]) -> dict[str, float | int]:
+def _medians(scored: Sequence[Scored]) -> dict[str, float | int | None]:
     pooled = pool(scored)
     low, high = median_interval(pooled.samples)
     depth_low, depth_high = median_interval(pooled.depth_samples)
@@ -146,7 +147,7 @@ def _medians(scored: Sequence[Scored]) -> dict[str, float | int]:
         "median_spearman": float(genes["spearman"].median()),
         "median_rmse": float(genes["rmse"].median()),
         "median_variance_ratio": float(genes["variance_ratio"].median()),
-        "genes_significant": int((genes["q"] < SIGNIFICANT).sum()) if len(scored) == 1 else -1,
+        "genes_significant": int((genes["q"] < SIGNIFICANT).sum()) if len(scored) == 1 else None,
     }
 
 

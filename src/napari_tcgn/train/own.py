@@ -51,6 +51,13 @@ def read_manifest(folder: Path) -> list[Section]:
     repeated = table["section"][table["section"].duplicated()]
     if len(repeated):
         raise DataError(f"{path} names section {repeated.iloc[0]!r} twice.", "Give every section a name of its own.")
+    for name, patient in zip(table["section"], table["patient"], strict=True):
+        others = table["section"][(table["patient"].str.lower() == name.lower()) & (table["section"] != name)]
+        if len(others):
+            raise DataError(
+                f"{path}: {name!r} is a section (of {patient}) and also a patient with section {others.iloc[0]!r}.",
+                "Name them apart: a fold is called by the name of either.",
+            )
     sections = []
     for row in table.to_dict(orient="records"):
         name = str(row["section"])

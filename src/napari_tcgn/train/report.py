@@ -145,7 +145,5 @@ from 1,000 samples of blocks of spots; how much the next patient differs is not 
 
 def _html(table: pd.DataFrame) -> str:
     shown = table.rename(columns=lambda name: name.replace("_", " "))
-    if "genes significant" in shown:
-        shown["genes significant"] = shown["genes significant"].replace(-1, "")
-    text: str = shown.to_html(index=False, float_format=lambda v: f"{v:.3f}", border=0)
+    text: str = shown.to_html(index=False, na_rep="", float_format=lambda v: f"{v:.3f}", border=0)
     return text

@@ -52,7 +52,7 @@ class Subspace:
 
 
 def leading_directions(dataset: Dataset, components: int, around_nothing: bool) -> Subspace:
-    """Return the leading directions of what the training spots are taught, less their base.
+    """Return the leading directions of what the training spots are taught.
 
     Parameters
     ----------

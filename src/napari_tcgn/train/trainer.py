@@ -262,7 +262,11 @@ class Trainer:
         loss = masked_mse(predicted, taught, measured)
         if settings.loss == "correlation":
             if self.subspace is not None:
-                predicted, taught = self.subspace.scores(predicted), self.subspace.scores(taught)
+                # A gene that the section does not have adds nothing to a direction.
+                predicted, taught = (
+                    self.subspace.scores(torch.where(measured, values, self.subspace.centre))
+                    for values in (predicted, taught)
+                )
                 measured = torch.ones_like(predicted, dtype=torch.bool)
             loss = loss + correlation_loss(predicted, taught, measured, section_of)
         self.optimiser.zero_grad(set_to_none=True)
