@@ -65,8 +65,8 @@ class Handler(BaseHTTPRequestHandler):
         body = content[start:]
         if server.break_after is not None and len(body) > server.break_after:
             body = body[: server.break_after]
+        server.sent += len(body)  # before it is sent: the client may be done before this thread goes on
         self.wfile.write(body)
-        server.sent += len(body)
 
     def log_message(self, *_: object) -> None:
         pass
