@@ -148,24 +148,24 @@ def set_spot_size(layer: Any, image: Any, spots: Spots, mpp: float) -> None:
 
 def add_result(viewer: Any, image: Any, result: store.Result, gene: str, colormap: str) -> Any:
     """Show a result that is being filled in; returns the points layer."""
-    spots = result.prediction.spots
+    spots = result.spots
     layer = viewer.add_points(
         points_of(spots),
-        name=result_name(gene, partial=False),
+        name=result_name(gene, result.kind),
         features=_features(spots, gene, result.values_of(gene)),
         face_color="value",
         face_colormap=colormap,
         face_contrast_limits=(0.0, 1.0),
-        **_disc_style(spots, result.prediction.mpp),
+        **_disc_style(spots, result.mpp),
         **_placement(image),
     )
     store.keep_result(layer, result)
     return layer
 
 
-def result_name(gene: str, partial: bool) -> str:
+def result_name(gene: str, kind: str, partial: bool = False) -> str:
     """Return the name of a result layer."""
-    return f"{gene} · predicted (partial)" if partial else f"{gene} · predicted"
+    return f"{gene} · {kind} (partial)" if partial else f"{gene} · {kind}"
 
 
 def colour_by_gene(layer: Any, gene: str, limits: tuple[float, float]) -> None:
@@ -174,7 +174,7 @@ def colour_by_gene(layer: Any, gene: str, limits: tuple[float, float]) -> None:
     assert result is not None  # only result layers come here
     # Set by hand: napari takes them from the data, where one NaN makes them NaN.
     layer.face_contrast_limits = limits
-    layer.features = _features(result.prediction.spots, gene, result.values_of(gene))
+    layer.features = _features(result.spots, gene, result.values_of(gene))
 
 
 def shown_gene(layer: Any) -> str:

@@ -78,7 +78,7 @@ class Run:
     def _show(self, step: Progress) -> None:
         state = self._session.state
         if step.prediction is not None and self._layer is None:
-            result = store.Result(step.prediction)
+            result = store.Result.of_prediction(step.prediction)
             gene = state.gene if result.has(state.gene) else best_gene(result)
             self._layer = layers.add_result(self._session.viewer, self._image, result, gene, DEFAULT_COLORMAP)
             state.gene, state.result = gene, self._layer
@@ -90,6 +90,7 @@ class Run:
         result = store.result_of(self._layer)
         assert result is not None  # the engine yields its prediction before it ends
         result.finish(adata)
+        assert result.prediction is not None  # set by `of_prediction`
         record = result.prediction.record
         state = self._session.state
         state.rate = record["spots_per_second"]
@@ -105,14 +106,14 @@ class Run:
         if result is None:
             return ""
         result.freeze()
-        done, total = int(result.prediction.done.sum()), len(result.prediction.done)
+        done, total = int(result.done.sum()), len(result.done)
         layer_is_there = self._layer in self._session.viewer.layers
         if done == 0 and layer_is_there:
             self._session.viewer.layers.remove(self._layer)
         if done == 0 or not layer_is_there:
             return ""
         if done < total:
-            self._layer.name = layers.result_name(layers.shown_gene(self._layer), partial=True)
+            self._layer.name = layers.result_name(layers.shown_gene(self._layer), result.kind, partial=True)
         return f"{done} of {total} spots are predicted and kept as a partial result."
 
     def _on_removed(self, event: Any) -> None:
@@ -131,9 +132,8 @@ def best_gene(result: store.Result) -> str:
     """Return the gene with the best held-out correlation, the first one if none is known."""
     import numpy as np
 
-    card = result.prediction.card
-    pcc = card.gene_metric("pcc")
-    return card.genes[int(np.nanargmax(pcc))] if np.isfinite(pcc).any() else card.genes[0]
+    pcc = np.array([]) if result.card is None else result.card.gene_metric("pcc")
+    return result.genes[int(np.nanargmax(pcc))] if np.isfinite(pcc).any() else result.genes[0]
 
 
 def in_words(seconds: float) -> str:

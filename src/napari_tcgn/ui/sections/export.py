@@ -46,7 +46,7 @@ class ExportSection(Section):
     def _ask_for_path(self) -> None:
         result = store.result_of(self.session.state.result)
         assert result is not None  # the button is disabled without one
-        suggested = f"{result.prediction.library_id}_{result.prediction.card.name}.h5ad"
+        suggested = f"{result.library_id}_{result.card.name if result.card else result.kind}.h5ad"
         # Asked below and not by the dialog, which does not know of the suffix that may be added.
         option = QFileDialog.Option.DontConfirmOverwrite
         chosen, _ = QFileDialog.getSaveFileName(self, "Export", suggested, "AnnData (*.h5ad)", options=option)
@@ -67,6 +67,7 @@ class ExportSection(Section):
             from napari_tcgn.expression import to_anndata, write_h5ad
 
             if result.adata is None:
+                assert result.prediction is not None  # only runs leave it to us
                 result.adata = to_anndata(result.prediction)
             write_h5ad(result.adata, path, overwrite)
             return result.adata

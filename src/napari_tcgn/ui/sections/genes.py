@@ -76,7 +76,7 @@ class GenesSection(Section):
     def _on_result(self) -> None:
         """Follow another result, or without one the chosen model."""
         state, result = self.session.state, self._result()
-        card = result.prediction.card if result is not None else state.model.card if state.model is not None else None
+        card = result.card if result is not None else state.model.card if state.model is not None else None
         if card is None or self.table.genes.genes != card.genes:
             self.table.set_card(card)
         if result is not None:
@@ -116,8 +116,8 @@ class GenesSection(Section):
             self._set_quietly(self.low_box, low)
             self._set_quietly(self.high_box, high)
         layers.colour_by_gene(state.result, state.gene, self._limits())
-        partial = result.prediction.partial and not state.running
-        name = layers.result_name(state.gene, partial)
+        partial = result.partial and not state.running
+        name = layers.result_name(state.gene, result.kind, partial)
         # napari adds a number where another layer has the name already.
         if state.result.name.split(" [")[0] != name:
             state.result.name = name
@@ -132,7 +132,7 @@ class GenesSection(Section):
         result = self._result()
         if result is not None:
             low, high = self._limits()
-            self.bar.show_scale(self.colormap_box.currentText(), low, high, result.prediction.card.output_scale)
+            self.bar.show_scale(self.colormap_box.currentText(), low, high, result.output_scale)
 
     def _on_auto(self, automatic: bool) -> None:
         if automatic:
@@ -163,9 +163,9 @@ class GenesSection(Section):
         if result is None:
             self.shown.setText("Nothing is predicted yet; a gene chosen here is shown while a run fills it in.")
             return
-        done = int(result.prediction.done.sum())
-        text = f"{state.gene}: {done} of {len(result.prediction.done)} spots of {result.prediction.library_id}"
-        partial = result.prediction.partial and not state.running
+        done = int(result.done.sum())
+        text = f"{state.gene}: {done} of {len(result.done)} spots of {result.library_id}"
+        partial = result.partial and not state.running
         self.shown.setText(f"{text}, partial result" if partial else text)
 
 
