@@ -17,6 +17,7 @@ PrecisionName = Literal["float32", "bf16"]
 PrecisionChoice = Literal["auto", "float32", "bf16"]
 LossName = Literal["mse", "correlation"]
 BesideName = Literal["none", "colour-texture"]
+BulkScale = Literal["linear", "log"]
 
 # Recipes of training that come with the package, by name.
 RECIPES: dict[str, Path] = {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.toml"))}

@@ -16,6 +16,7 @@ from napari_tcgn.cli.demo import demo
 from napari_tcgn.cli.doctor import doctor
 from napari_tcgn.cli.models import models_app
 from napari_tcgn.cli.predict import predict
+from napari_tcgn.cli.pseudobulk import pseudobulk
 from napari_tcgn.cli.stop import Stopped
 from napari_tcgn.cli.train import train
 from napari_tcgn.errors import TcgnError
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(predict)
+app.command()(pseudobulk)
 app.command()(train)
 app.command("cross-validate")(cross_validate)
 app.add_typer(models_app, name="models")

@@ -1,0 +1,104 @@
+"""`napari-tcgn pseudobulk`: slide-level expression of many predicted slides, beside measured bulk."""
+
+from __future__ import annotations
+
+import json as json_text
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_tcgn.cli import options
+from napari_tcgn.errors import SettingsError
+from napari_tcgn.settings import BulkScale
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+SLIDES, BULK_GENES, BULK_SLIDES = "slides.csv", "bulk_genes.csv", "bulk_slides.csv"
+
+
+def pseudobulk(
+    results: Annotated[
+        list[Path], typer.Argument(help="Predictions (.h5ad), one per slide; the slide's name is the file's.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tables.")],
+    bulk: Annotated[
+        Path | None, typer.Option(help="Measured bulk expression of the same slides, named like them (.csv, .tsv).")
+    ] = None,
+    bulk_scale: Annotated[
+        BulkScale | None, typer.Option(help="linear (counts, TPM …) or log; whole numbers are known to be counts.")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Average the spots of predicted slides, and compare with measured bulk RNA-seq.
+
+    \b
+    Example:
+      napari-tcgn pseudobulk A.h5ad B.h5ad C.h5ad --bulk bulk.tsv --out pseudobulk
+    """
+    from napari_tcgn.expression.bulk import compare_with_bulk, read_bulk
+    from napari_tcgn.expression.pseudobulk import pseudobulk as average
+    from napari_tcgn.files import check_target
+
+    if bulk_scale is not None and bulk is None:
+        raise SettingsError("--bulk-scale says how a bulk table is scaled, and there is none.", "Give --bulk too.")
+    names = [SLIDES] + ([BULK_GENES, BULK_SLIDES] if bulk is not None else [])
+    out.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        check_target(out / name, overwrite)
+    measured = read_bulk(bulk) if bulk is not None else None
+    slides = average(_read(results))
+    tables: dict[str, pd.DataFrame] = {SLIDES: slides.to_df().rename_axis("slide")}
+    said: dict[str, Any] = {"slides": slides.n_obs, "genes": slides.n_vars}
+    if measured is not None:
+        comparison = compare_with_bulk(slides, measured, bulk_scale)
+        tables |= {BULK_GENES: comparison.genes, BULK_SLIDES: comparison.slides}
+        said |= {
+            "compared_slides": len(comparison.slides),
+            "compared_genes": len(comparison.genes),
+            "median_pcc_over_slides": float(comparison.genes["pcc"].median()),
+            "median_spearman_over_genes": float(comparison.slides["spearman"].median()),
+            "median_spearman_of_others": float(comparison.slides["spearman_of_others"].median()),
+            "left_out": comparison.left_out,
+        }
+    _write(tables, out, overwrite)
+    typer.echo(json_text.dumps(said, ensure_ascii=False) if json else _in_words(said, out))
+
+
+def _read(results: list[Path]) -> dict[str, AnnData]:
+    from napari_tcgn.expression import read_prediction
+
+    found: dict[str, AnnData] = {}
+    for path in results:
+        if path.stem in found:
+            raise SettingsError(f"Two of the files are named {path.stem!r}.", "Rename one: the name is the slide's.")
+        found[path.stem] = read_prediction(path)
+    return found
+
+
+def _write(tables: dict[str, pd.DataFrame], out: Path, overwrite: bool) -> None:
+    from napari_tcgn.files import write_whole
+
+    for name, table in tables.items():
+        with write_whole(out / name, overwrite) as temporary:
+            table.to_csv(temporary)
+
+
+def _in_words(said: dict[str, Any], out: Path) -> str:
+    text = f"Wrote {out}: {said['slides']} slides, {said['genes']} genes."
+    if "compared_slides" not in said:
+        return text
+    left_out = ", ".join(f"{len(names)} {what}" for what, names in said["left_out"].items() if names)
+    return "\n".join(
+        [
+            text,
+            f"With bulk over {said['compared_slides']} slides and {said['compared_genes']} genes"
+            + (f" (left out: {left_out}):" if left_out else ":"),
+            f"  a gene over the slides: median PCC {said['median_pcc_over_slides']:.3f}",
+            f"  a slide over the genes: median Spearman {said['median_spearman_over_genes']:.3f}; "
+            f"the mean of the other slides has {said['median_spearman_of_others']:.3f}",
+        ]
+    )

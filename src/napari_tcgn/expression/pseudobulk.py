@@ -1,0 +1,126 @@
+"""Slide-level expression from predicted spots, and how it follows measured bulk RNA-seq over slides.
+
+The original work's second use (Xiao et al. 2024): average the spots of a slide and compare with the bulk sample of
+the same patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.scale import OUTPUT_SCALE
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+Floats = NDArray[np.float64]
+
+
+def pseudobulk(predictions: Mapping[str, AnnData]) -> AnnData:
+    """Return the expression of whole slides from their predicted spots.
+
+    Every spot counts by the share of it that is tissue (all alike where that was not measured), because H&E says how
+    much tissue there is and not how deep a library would be. On the scale of the bundled models the mean is taken of
+    the shares of the panel that the values stand for, which then sum to one again; on any other scale it is the
+    mean of the values.
+
+    Parameters
+    ----------
+    predictions : mapping of str to AnnData
+        Predictions of one model by the name of their slide, as `to_anndata` makes them.
+
+    Returns
+    -------
+    anndata.AnnData
+        X float64 [slides, genes] on the model's output scale; obs: spots, tissue_spots (their tissue summed, in
+        spots) and partial; uns["napari_tcgn"]: output_scale, model_card.
+
+    Raises
+    ------
+    DataError
+        If there is no slide, a slide has no prediction of this package or no tissue, or the slides come from different
+        models.
+    """
+    import pandas as pd
+    from anndata import AnnData
+
+    if not predictions:
+        raise DataError("There is no slide.", "Give at least one predicted slide.")
+    first = next(iter(predictions))
+    _check_one_model(predictions)
+    weights = {name: tissue_weights(adata, name) for name, adata in predictions.items()}
+    scale = str(predictions[first].uns[UNS_KEY]["output_scale"])
+    rows = [_mean(_dense(adata), weights[name], scale) for name, adata in predictions.items()]
+    obs = pd.DataFrame(
+        {
+            "spots": [adata.n_obs for adata in predictions.values()],
+            "tissue_spots": [float(weights[name].sum()) for name in predictions],
+            "partial": [bool(adata.uns[UNS_KEY]["partial"]) for adata in predictions.values()],
+        },
+        index=pd.Index(list(predictions), dtype=object),
+    )
+    uns = {UNS_KEY: {key: predictions[first].uns[UNS_KEY][key] for key in ("output_scale", "model_card")}}
+    return AnnData(X=np.vstack(rows), obs=obs, var=predictions[first].var.copy(), uns=uns)
+
+
+def tissue_weights(adata: AnnData, name: str) -> Floats:
+    """Return how much every spot of a slide counts (float64 [spots], from 0 to 1).
+
+    Raises
+    ------
+    DataError
+        If no spot has any tissue.
+    """
+    weights = np.ones(adata.n_obs)
+    if "tissue_fraction" in adata.obs:
+        fraction = adata.obs["tissue_fraction"].to_numpy(dtype=np.float64)
+        weights = np.where(np.isnan(fraction), 1.0, fraction)
+    if "in_tissue" in adata.obs:
+        weights = weights * (adata.obs["in_tissue"].to_numpy() != 0)
+    if not weights.sum() > 0:
+        raise DataError(f"No spot of slide {name!r} lies on tissue.", "Leave this slide out, or check its spots.")
+    return weights
+
+
+def _check_one_model(predictions: Mapping[str, AnnData]) -> None:
+    cards: dict[str, str] = {}
+    for name, adata in predictions.items():
+        if UNS_KEY not in adata.uns:
+            raise DataError(
+                f"Slide {name!r} holds no napari-tcgn prediction.", "Give files that `napari-tcgn predict` has written."
+            )
+        cards.setdefault(str(adata.uns[UNS_KEY]["model_card"]), name)
+    if len(cards) > 1:
+        one, other = list(cards.values())[:2]
+        raise DataError(
+            f"Slides {one!r} and {other!r} were predicted by different models.",
+            "Predict all slides with the same model: values of two models cannot be compared over slides.",
+        )
+
+
+def _dense(adata: AnnData) -> Floats:
+    values = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
+    return np.asarray(values, dtype=np.float64)
+
+
+def _mean(values: Floats, weights: Floats, scale: str) -> Floats:
+    """Weighted mean of spots [spots, genes] as [genes], on the scale they come in."""
+    if scale != OUTPUT_SCALE:
+        mean: Floats = np.average(values, axis=0, weights=weights)
+        return mean
+    shares = np.maximum(10.0**values - 1, 0)  # [spots, genes], the panel's total is 1e4; no share is below nothing
+    mean = np.average(shares, axis=0, weights=weights)
+    return shares_to_scale(mean)
+
+
+def shares_to_scale(amounts: Floats) -> Floats:
+    """Return log10(1 + 1e4 * amount / total) of amounts [..., genes] on a linear scale."""
+    total = amounts.sum(axis=-1, keepdims=True)
+    scaled: Floats = np.log10(1 + 1e4 * amounts / np.where(total > 0, total, 1))
+    return scaled
