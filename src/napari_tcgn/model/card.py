@@ -98,7 +98,7 @@ class ModelCard:
             "mean and std must be three numbers, std positive.",
             "Give the normalisation of R, G and B.",
         )
-        for key in ("pcc", "pcc_low", "pcc_high", "depth_pcc", "better_simple"):
+        for key in ("pcc", "pcc_low", "pcc_high", "depth_pcc", "sections_significant", "better_simple"):
             found = len(self.metrics.get(key, self.genes))
             require(
                 found == len(self.genes),

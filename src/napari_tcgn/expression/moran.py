@@ -1,0 +1,116 @@
+"""Moran's I of many genes at once: how far neighbouring spots agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_tcgn.errors import DataError
+
+# Spots up to so many pitches apart are neighbours: the four sides of a square array, not its diagonals (1.41), and the
+# six of a hexagonal one, with room for spots that were not printed quite where they should be.
+REACH = 1.25
+GENES_AT_ONCE = 256
+
+
+def pitch_of(x: ArrayLike, y: ArrayLike) -> float:
+    """Return the median distance of spots [n] to their nearest spot, in the unit of the positions; NaN for n < 2."""
+    from scipy.spatial import cKDTree
+
+    positions = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
+    if len(positions) < 2:
+        return float("nan")
+    nearest, _ = cKDTree(positions).query(positions, k=2)
+    return float(np.median(nearest[:, 1]))
+
+
+def neighbour_weights(x: ArrayLike, y: ArrayLike) -> Any:
+    """Return which spots are neighbours: those within 1.25 pitches of each other.
+
+    Parameters
+    ----------
+    x, y : array [n]
+        Positions in any one unit; the pitch is taken from them (`pitch_of`).
+
+    Returns
+    -------
+    scipy.sparse.csr_array [n, n]
+        Every row sums to 1 (squidpy's `transformation=True`), or to 0 for a spot without neighbours.
+    """
+    from scipy.sparse import csr_array
+    from scipy.spatial import cKDTree
+
+    positions = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
+    n, pitch = len(positions), pitch_of(x, y)
+    if not np.isfinite(pitch):
+        return csr_array((n, n), dtype=np.float64)
+    pairs = cKDTree(positions).query_pairs(REACH * pitch, output_type="ndarray")
+    rows, cols = np.concatenate([pairs, pairs[:, ::-1]]).T
+    degree = np.bincount(rows, minlength=n)
+    return csr_array((1.0 / degree[rows], (rows, cols)), shape=(n, n))
+
+
+def morans_i(values: ArrayLike, weights: Any) -> NDArray[np.float64]:
+    """Return Moran's I of every gene (Moran 1950).
+
+    I = n / S · Σ_ij w_ij z_i z_j / Σ_i z_i², with z the values less their mean and S the sum of all weights.
+
+    Parameters
+    ----------
+    values : float array [n, genes]
+        A spot whose value of a gene is NaN is left out for that gene, with its links.
+    weights : scipy.sparse matrix [n, n]
+        As from `neighbour_weights`.
+
+    Returns
+    -------
+    float64 [genes]
+        Near 1: neighbours agree; near 0 (exactly -1 / (n - 1) on average): no pattern; negative: neighbours differ.
+        NaN for a gene that is constant or has no two neighbours with values.
+
+    Raises
+    ------
+    DataError
+        If the weights are not those of as many spots.
+    """
+    table = np.asarray(values)
+    if table.ndim != 2 or weights.shape != (len(table), len(table)):
+        raise DataError(
+            f"Values of shape {table.shape} do not go with neighbours of {weights.shape[0]} spots.",
+            "Give one row of values per spot.",
+        )
+    result = np.full(table.shape[1], np.nan)
+    for start in range(0, table.shape[1], GENES_AT_ONCE):
+        block = table[:, start : start + GENES_AT_ONCE].astype(np.float64)
+        known = ~np.isnan(block)
+        whole = known.all(axis=0)
+        result[start : start + GENES_AT_ONCE][whole] = _complete(block[:, whole], weights)
+        for gene in np.flatnonzero(~whole):
+            rows = np.flatnonzero(known[:, gene])
+            part = weights[rows][:, rows]
+            result[start + gene] = _complete(block[rows][:, [gene]], _rows_to_one(part))[0]
+    return result
+
+
+def _complete(block: NDArray[np.float64], weights: Any) -> NDArray[np.float64]:
+    """Return Moran's I of genes without a missing value."""
+    n, total = len(block), float(weights.sum())
+    if n < 2 or total == 0 or block.shape[1] == 0:
+        return np.full(block.shape[1], np.nan)
+    z = block - block.mean(axis=0)
+    power = np.einsum("ng,ng->g", z, z)
+    # What is nothing but rounding is constant.
+    varies = power > 1e-18 * n * np.maximum(np.square(block).max(axis=0), 1e-300)
+    above = np.einsum("ng,ng->g", z, weights @ z)
+    figures: NDArray[np.float64] = n / total * above / np.where(varies, power, 1.0)
+    figures[~varies] = np.nan
+    return figures
+
+
+def _rows_to_one(weights: Any) -> Any:
+    from scipy.sparse import diags_array
+
+    total = np.asarray(weights.sum(axis=1)).ravel()
+    return diags_array(1.0 / np.where(total > 0, total, 1.0)) @ weights

@@ -1,0 +1,38 @@
+"""How much a gene varies over a slide."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+GENES_AT_ONCE = 256
+
+
+def variability(values: ArrayLike) -> NDArray[np.float64]:
+    """Return the standard deviation of every gene over the spots, on the scale of the values.
+
+    Predictions are smooth (docs/evaluation.md): compare genes of one result, not a prediction with a measurement.
+
+    Parameters
+    ----------
+    values : float array [n, genes]
+        NaN where a spot has no value; it is left out.
+
+    Returns
+    -------
+    float64 [genes]
+        Of the population (divided by n); NaN for a gene without any value.
+    """
+    table = np.asarray(values)
+    result = np.full(table.shape[1], np.nan)
+    for start in range(0, table.shape[1], GENES_AT_ONCE):  # a copy of the whole may not fit into memory
+        block = table[:, start : start + GENES_AT_ONCE].astype(np.float64)
+        known = ~np.isnan(block)
+        count = known.sum(axis=0)
+        some = np.maximum(count, 1)
+        block[~known] = 0.0
+        mean = block.sum(axis=0) / some
+        spread = np.where(known, block - mean, 0.0)
+        sd = np.sqrt(np.einsum("ng,ng->g", spread, spread) / some)
+        result[start : start + GENES_AT_ONCE] = np.where(count > 0, sd, np.nan)
+    return result

@@ -1,0 +1,45 @@
+"""Which genes of a model its held-out figures call predictable."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from napari_tcgn.model.card import ModelCard
+
+Verdict = Literal["yes", "simpler", "no", "?"]
+
+VERDICTS: dict[Verdict, str] = {
+    "yes": "the held-out PCC's 95 % interval lies above 0, the PCC stays above 0 once sequencing depth is taken out, "
+    "and it is significant in more than half of the held-out sections, where the card counts them",
+    "simpler": "predictable, but a simple model predicts it better on held-out sections",
+    "no": "at least one of these does not hold: do not read its map as expression",
+    "?": "never measured on held-out sections",
+}
+
+
+def verdicts(card: ModelCard) -> list[Verdict]:
+    """Say of every gene of a model whether it is predictable; `VERDICTS` says what the words mean."""
+    pcc, low, depth = (card.gene_metric(key) for key in ("pcc", "pcc_low", "depth_pcc"))
+    # A card without intervals or without the figure for depth is judged by what it has.
+    firm = np.where(np.isnan(low), pcc, low) > 0
+    firm &= np.isnan(depth) | (depth > 0)
+    found: list[Verdict] = []
+    sections = card.metrics.get("sections_significant") or [None] * len(card.genes)
+    for known, good, counted, better in zip(~np.isnan(pcc), firm, sections, card.better_simple(), strict=True):
+        if not known:
+            found.append("?")
+        elif not good or not _in_most(counted):
+            found.append("no")
+        else:
+            found.append("simpler" if better else "yes")
+    return found
+
+
+def _in_most(counted: str | None) -> bool:
+    """Whether "3 of 4" is more than half; True where nothing was counted."""
+    if not counted:
+        return True
+    significant, _, tested = counted.partition(" of ")
+    return not tested.isdigit() or int(tested) == 0 or 2 * int(significant) > int(tested)
