@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,50 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         raise OutputError(f"{path} cannot be written: {error}.", "Free space or choose another folder.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def write_whole_folder(path: Path, overwrite: bool = False, marks: tuple[str, ...] = ()) -> Iterator[Path]:
+    """Give a temporary folder beside `path`; what the block makes there as `path.name` takes the place of `path`.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder to be written.
+    overwrite : bool
+        Whether an existing one may be replaced.
+    marks : tuple of str
+        Only a folder that holds one of these files is replaced: no other is of the kind that is written.
+
+    Raises
+    ------
+    OutputError
+        If `path` may not or cannot be written.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not overwrite:
+            raise OutputError(f"{path} exists already.", "Choose another name or allow overwriting (--overwrite).")
+        if not any((path / mark).is_file() for mark in marks):
+            raise OutputError(f"The folder {path} holds something else and is not replaced.", "Choose another name.")
+        check_target(path.parent / f".{path.name}.new", overwrite=True)
+    else:
+        check_target(path, overwrite)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}.", "Choose another folder.") from error
+    try:
+        yield temporary
+        if path.is_dir():
+            os.replace(path, temporary / "replaced")
+        else:
+            path.unlink(missing_ok=True)
+        os.replace(temporary / path.name, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}.", "Free space or choose another folder.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def sha256_of(path: Path) -> str:

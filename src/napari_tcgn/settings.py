@@ -116,6 +116,38 @@ class PredictSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportSettings:
+    """What of a result is exported.
+
+    Attributes
+    ----------
+    genes : str
+        "all"; "trusted", those that the model's held-out figures call predictable; or names with commas between
+        them. "": all, or the trusted ones where all of them are too many (GeoJSON and figures).
+    top : int
+        Largest number of trusted genes, best first.
+    tidy : bool
+        Tables: one row per spot and gene instead of one column per gene.
+    library : str or None
+        Which section of a file that holds several.
+    mpp : float or None
+        µm per full-resolution px, where the file does not say it.
+    """
+
+    genes: str = ""
+    top: int = 50
+    tidy: bool = False
+    library: str | None = None
+    mpp: float | None = None
+
+    def __post_init__(self) -> None:
+        _require(self.top >= 1, "top", "at least 1", self.top)
+        _require(
+            self.mpp is None or (math.isfinite(self.mpp) and self.mpp > 0), "mpp", "a positive number of µm", self.mpp
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class TrainSettings:
     """How a model is trained; the defaults are the paper's recipe (Xiao et al. 2024).
 

@@ -14,6 +14,7 @@ from napari_tcgn.cli.cross_validate import cross_validate
 from napari_tcgn.cli.data import data_app
 from napari_tcgn.cli.demo import demo
 from napari_tcgn.cli.doctor import doctor
+from napari_tcgn.cli.export import export
 from napari_tcgn.cli.models import models_app
 from napari_tcgn.cli.predict import predict
 from napari_tcgn.cli.pseudobulk import pseudobulk
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command()(demo)
 app.command()(predict)
 app.command()(pseudobulk)
+app.command()(export)
 app.command()(train)
 app.command("cross-validate")(cross_validate)
 app.add_typer(models_app, name="models")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_tcgn.errors import DataError, OutputError
-from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.errors import OutputError
+from napari_tcgn.expression.choice import column, require_genes
+from napari_tcgn.expression.library import Library, library_of
 from napari_tcgn.files import check_target, write_whole
 
 if TYPE_CHECKING:
@@ -32,6 +30,7 @@ def gene_figure(
     ncols: int | None = None,
     overwrite: bool = False,
     dpi: int = 150,
+    library_id: str | None = None,
 ) -> None:
     """Draw the H&E picture and a map of every gene, and write them as one picture.
 
@@ -40,7 +39,7 @@ def gene_figure(
     Parameters
     ----------
     adata : anndata.AnnData
-        From `to_anndata` or `read_prediction`.
+        From `to_anndata` or `read_section`.
     genes : sequence of str
     path : str or pathlib.Path
         .png, .pdf, .svg, .jpg or .tif.
@@ -50,6 +49,8 @@ def gene_figure(
         Whether an existing file may be replaced.
     dpi : int
         Dots per inch of a pixel picture.
+    library_id : str, optional
+        Needed where the AnnData holds several sections.
 
     Raises
     ------
@@ -62,28 +63,18 @@ def gene_figure(
     if path.suffix.lower() not in SUFFIXES:
         raise OutputError(f"{path.name} is no picture file.", f"End its name in one of {', '.join(SUFFIXES)}.")
     check_target(path, overwrite)
-    _require_genes(adata, genes)
-    figure = _draw(adata, genes, ncols)
+    require_genes(adata, genes)
+    figure = _draw(adata, genes, ncols, library_id)
     with write_whole(path, overwrite) as temporary:
         figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.1)
 
 
-def _require_genes(adata: AnnData, genes: Sequence[str]) -> None:
-    if len(genes) == 0:
-        raise DataError("No gene is named.", "Name at least one gene of the panel.")
-    for gene in genes:
-        if gene not in adata.var_names:
-            close = difflib.get_close_matches(gene, list(adata.var_names), n=3)
-            hint = f"Did you mean {' or '.join(close)}?" if close else "`napari-tcgn models info` lists the panel."
-            raise DataError(f"Gene {gene!r} is not among the {adata.n_vars} genes of the model.", hint)
-
-
-def _draw(adata: AnnData, genes: Sequence[str], ncols: int | None) -> Figure:
+def _draw(adata: AnnData, genes: Sequence[str], ncols: int | None, library_id: str | None = None) -> Figure:
     # The object interface only: pyplot would touch the backend and the figures of the calling program.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    section = _Section(adata)
+    section = _Section(library_of(adata, library_id))
     panels = len(genes) + 1
     columns = min(panels, ncols if ncols is not None else 4)
     rows = math.ceil(panels / columns)
@@ -96,7 +87,7 @@ def _draw(adata: AnnData, genes: Sequence[str], ncols: int | None) -> Figure:
         spare.set_axis_off()
 
     section.draw_picture(axes[0], alpha=1.0)
-    axes[0].set_title(f"{section.name} · H&E", fontsize=10)
+    axes[0].set_title(section.title, fontsize=10)
     section.draw_scale_bar(axes[0])
     for axis, gene in zip(axes[1:panels], genes, strict=True):
         section.draw_picture(axis, alpha=0.35)
@@ -106,50 +97,51 @@ def _draw(adata: AnnData, genes: Sequence[str], ncols: int | None) -> Figure:
 
 
 class _Section:
-    """Reads what a panel needs from AnnData; everything is drawn in µm."""
+    """Draws a section in µm, or in full-resolution px where nobody says how many µm they are."""
 
-    def __init__(self, adata: AnnData) -> None:
-        self.adata = adata
-        self.name, library = next(iter(adata.uns["spatial"].items()))
-        scales = library["scalefactors"]
-        self.mpp = float(json.loads(adata.uns[UNS_KEY]["run_record"])["mpp"])
-        self.unit = str(adata.uns[UNS_KEY]["output_scale"]) or "model output"
-        self.picture = library["images"]["hires"]
-        self.picture_um = self.mpp / float(scales["tissue_hires_scalef"])  # µm per px of the picture
-        self.diameter = float(scales["spot_diameter_fullres"]) * self.mpp
-        self.centres = np.asarray(adata.obsm["spatial"], dtype=np.float64) * self.mpp  # [n, 2] (x, y) in µm
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        step = library.mpp if library.mpp is not None else 1.0
+        self.title = f"{library.library_id} · H&E"
+        if library.partial:
+            self.title += f"\npartial result: {library.adata.n_obs} of {library.planned} spots"
+        self.picture_step = step / library.picture_scale  # drawn length of a px of the picture
+        self.diameter = library.drawn_diameter_px() * step
+        self.centres = library.centres * step  # [n, 2] (x, y)
         margin = 1.5 * self.diameter
         (x0, y0), (x1, y1) = self.centres.min(axis=0) - margin, self.centres.max(axis=0) + margin
         self.limits = (x0, x1, y1, y0)  # left, right, bottom, top: y runs down
 
     def draw_picture(self, axis: Axes, alpha: float) -> None:
-        height, width = self.picture.shape[:2]
-        extent = (0, width * self.picture_um, height * self.picture_um, 0)
-        axis.imshow(self.picture, extent=extent, alpha=alpha, interpolation="antialiased")
+        if self.library.picture is not None:
+            height, width = self.library.picture.shape[:2]
+            extent = (0, width * self.picture_step, height * self.picture_step, 0)
+            axis.imshow(self.library.picture, extent=extent, alpha=alpha, interpolation="antialiased")
         left, right, bottom, top = self.limits
         axis.set_xlim(left, right)
         axis.set_ylim(bottom, top)
+        axis.set_aspect("equal")
         axis.set_xticks([])
         axis.set_yticks([])
 
     def draw_gene(self, axis: Axes, gene: str) -> None:
         from matplotlib.collections import EllipseCollection
 
-        index = self.adata.var_names.get_loc(gene)
-        values: NDArray[np.float32] = np.asarray(self.adata.X)[:, index]
+        values = column(self.library.adata, gene)
         size = np.full(len(values), self.diameter)
         discs = EllipseCollection(
             size, size, np.zeros_like(size), units="xy", offsets=self.centres, offset_transform=axis.transData
         )
         discs.set_array(values)
-        low, high = np.percentile(values, [1, 99])
-        discs.set_clim(float(low), float(high))
+        if np.isfinite(values).any():
+            low, high = np.nanpercentile(values, [1, 99])
+            discs.set_clim(float(low), float(high))
         discs.set_cmap("viridis")
         axis.add_collection(discs, autolim=False)
         colours = axis.figure.colorbar(discs, cax=axis.inset_axes((1.02, 0.0, 0.04, 1.0)))  # as high as the map
-        colours.set_label(self.unit, fontsize=7)
+        colours.set_label(self.library.unit or "model output", fontsize=7)
         colours.ax.tick_params(labelsize=7)
-        axis.set_title(f"{gene} · {_trust(self.adata.var.loc[gene])}", fontsize=10)
+        axis.set_title(f"{gene} · {_trust(self.library, gene)}", fontsize=10)
 
     def draw_scale_bar(self, axis: Axes) -> None:
         left, right, bottom, top = self.limits
@@ -157,13 +149,18 @@ class _Section:
         x, y = left + 0.05 * (right - left), bottom - 0.05 * (bottom - top)
         axis.plot([x, x + length], [y, y], color="black", linewidth=3, solid_capstyle="butt")
         label = f"{length / 1000:g} mm" if length >= 1000 else f"{length:g} µm"
+        if self.library.mpp is None:
+            label = f"{length:g} px"
         axis.annotate(
             label, (x + length / 2, y), xytext=(0, 4), textcoords="offset points", ha="center", va="bottom", fontsize=8
         )
 
 
-def _trust(row: Any) -> str:
+def _trust(library: Library, gene: str) -> str:
     """Say in a title how far a gene held up on sections that the model had not seen."""
+    row = library.adata.var.loc[gene]
+    if library.kind != "predicted":
+        return library.kind
     if "held_out_pcc" not in row or np.isnan(row["held_out_pcc"]):
         return "held-out PCC unknown"
     text = f"held-out PCC {row['held_out_pcc']:.2f}"

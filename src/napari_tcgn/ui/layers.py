@@ -19,6 +19,8 @@ from napari_tcgn.ui.pyramid import LevelArray
 
 MICROMETRE = "um"
 NOT_PREDICTED = (0.55, 0.55, 0.55, 0.35)  # grey, and the tissue shines through
+BINS = "visium-hd"  # the layout whose spots are adjoining squares
+THUMBNAIL = "napari_tcgn_thumbnail"  # in the metadata of an image that came with a result
 SPOTS_SUFFIX = " · spots (not yet predicted)"
 
 
@@ -68,8 +70,10 @@ def slide_of(layer: Any) -> Slide:
     Raises
     ------
     SlideError
-        If the layer is not an RGB image of 8 bits in two dimensions.
+        If the layer is not an RGB image of 8 bits in two dimensions, or only the small picture of a result.
     """
+    if is_thumbnail(layer):
+        raise SlideError(f"Layer {layer.name!r} is the small picture of a result.", "Open the slide itself.")
     mpp = layer_mpp(layer)
     finest = layer.data[0] if layer.multiscale else layer.data
     if isinstance(finest, LevelArray):
@@ -87,6 +91,11 @@ def slide_of(layer: Any) -> Slide:
     if mpp is not None and slide.mpp != mpp:
         slide.mpp, slide.mpp_source = mpp, "layer's scale and units"
     return slide
+
+
+def is_thumbnail(layer: Any) -> bool:
+    """Whether an image layer is the small picture that came with a result: too coarse to predict from."""
+    return bool(layer.metadata.get(THUMBNAIL))
 
 
 def slide_layer_kwargs(slide: Slide) -> dict[str, Any]:
@@ -148,19 +157,24 @@ def set_spot_size(layer: Any, image: Any, spots: Spots, mpp: float) -> None:
 
 def add_result(viewer: Any, image: Any, result: store.Result, gene: str, colormap: str) -> Any:
     """Show a result that is being filled in; returns the points layer."""
-    spots = result.spots
-    layer = viewer.add_points(
-        points_of(spots),
-        name=result_name(gene, result.kind),
-        features=_features(spots, gene, result.values_of(gene)),
-        face_color="value",
-        face_colormap=colormap,
-        face_contrast_limits=(0.0, 1.0),
-        **_disc_style(spots, result.mpp),
-        **_placement(image),
+    return viewer.add_points(
+        points_of(result.spots), **result_layer_kwargs(result, gene, colormap), **_placement(image)
     )
-    store.keep_result(layer, result)
-    return layer
+
+
+def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[str, Any]:
+    """Return what `add_points` needs to show a result, beside the points and where they lie."""
+    return {
+        "name": result_name(gene, result.kind),
+        "features": _features(result.spots, gene, result.values_of(gene)),
+        "face_color": "value",
+        "face_colormap": colormap,
+        "face_contrast_limits": (0.0, 1.0),
+        "size": result.diameter_px,
+        "border_width": 0,
+        "symbol": "square" if result.spots.layout == BINS else "disc",
+        "metadata": {store.KEY: result},
+    }
 
 
 def result_name(gene: str, kind: str, partial: bool = False) -> str:

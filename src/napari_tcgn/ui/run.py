@@ -39,7 +39,7 @@ class Run:
         self._last_update = 0.0
         self._latest: Progress | None = None
         state = session.state
-        self._image = state.image
+        self._image, self._slide, self._spots_file = state.image, state.slide, session.spots_file
         slide, spots, settings = (
             state.slide,
             state.spots,
@@ -79,7 +79,8 @@ class Run:
         state = self._session.state
         if step.prediction is not None and self._layer is None:
             result = store.Result.of_prediction(step.prediction)
-            gene = state.gene if result.has(state.gene) else best_gene(result)
+            result.slide, result.spots_file = self._slide, self._spots_file
+            gene = state.gene if result.has(state.gene) else store.best_gene(result)
             self._layer = layers.add_result(self._session.viewer, self._image, result, gene, DEFAULT_COLORMAP)
             state.gene, state.result = gene, self._layer
         state.progress = step
@@ -126,14 +127,6 @@ class Run:
         state.running, state.progress = False, None
         state.result_version += 1
         self._ended(sentence, failure)
-
-
-def best_gene(result: store.Result) -> str:
-    """Return the gene with the best held-out correlation, the first one if none is known."""
-    import numpy as np
-
-    pcc = np.array([]) if result.card is None else result.card.gene_metric("pcc")
-    return result.genes[int(np.nanargmax(pcc))] if np.isfinite(pcc).any() else result.genes[0]
 
 
 def in_words(seconds: float) -> str:

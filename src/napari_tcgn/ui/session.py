@@ -37,6 +37,8 @@ class Session:
     background : Background
     spots_layer : points layer or None
         Shows `state.spots`.
+    spots_file : Path or None
+        The table that `state.spots` were read from.
     run : Run or None
         The run that is going on.
     """
@@ -46,11 +48,15 @@ class Session:
         self.state = DockState()
         self.background = Background()
         self.spots_layer: Any = None
+        self.spots_file: Path | None = None
         self.run: Run | None = None
         self._setting_mpp = False
         self._watched: Any = None
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self._on_active)
+        # Results that were opened before the dock: the selected one, else the uppermost.
+        there = [viewer.layers.selection.active, *reversed(viewer.layers)]
+        self.state.result = next((layer for layer in there if store.result_of(layer) is not None), None)
 
     def close(self, viewer_is_gone: bool = False) -> None:
         """Stop all work and let go of the viewer; a second call does nothing.
@@ -75,8 +81,8 @@ class Session:
     # -- slide ---------------------------------------------------------------------------------------------------
 
     def image_layers(self) -> list[Any]:
-        """Return the viewer's image layers."""
-        return [layer for layer in self.viewer.layers if isinstance(layer, Image)]
+        """Return the viewer's image layers that may be slides."""
+        return [layer for layer in self.viewer.layers if isinstance(layer, Image) and not layers.is_thumbnail(layer)]
 
     def choose_image(self, layer: Any) -> None:
         """Make an image layer the slide; None chooses none.
@@ -159,10 +165,11 @@ class Session:
         def read() -> Spots:
             return check_on_slide(read_st_spots(path), slide)
 
-        self._in_background(f"Reading {path.name} …", read, self._take_spots, failed)
+        self._in_background(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
 
-    def _take_spots(self, spots: Spots) -> None:
+    def _take_spots(self, spots: Spots, file: Path | None = None) -> None:
         self._drop_spots()
+        self.spots_file = file
         state = self.state
         self.spots_layer = layers.add_spots(self.viewer, state.image, spots, state.mpp)
         state.spots = spots

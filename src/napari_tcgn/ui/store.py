@@ -1,9 +1,15 @@
-"""The plugin's own store: which result belongs to a layer, for as long as the layer lives."""
+"""Which result belongs to a layer.
+
+It lies in the layer's metadata, so that it lives exactly as long as the layer, napari's readers can hand it over and
+its writers find it. It is one object however often napari copies the metadata (a duplicated layer shows the same
+result), and not under the keys "adata" and "sdata", by which napari-spatialdata knows its own layers.
+"""
 
 from __future__ import annotations
 
-import weakref
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,9 +18,13 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from napari_tcgn.expression.library import Library
     from napari_tcgn.model.card import ModelCard
     from napari_tcgn.predict.progress import Prediction
+    from napari_tcgn.slide.base import Slide
     from napari_tcgn.spots import Spots
+
+KEY = "napari_tcgn"  # in a layer's metadata
 
 
 @dataclass(eq=False)
@@ -23,16 +33,16 @@ class Result:
 
     Attributes
     ----------
-    values : float32 [spots, genes]
-        On `output_scale`; live while the engine fills it in.
+    values : float32 [spots, genes], or a sparse matrix or array of that shape
+        On `output_scale`; live while the engine fills it in. `values_of` takes a column of either kind.
     done : bool [spots]
         Which spots have values.
     genes : tuple of str
         Columns of `values`.
     spots : Spots
         The points of the layer, in their order.
-    mpp : float
-        µm per full-resolution px.
+    mpp : float or None
+        µm per full-resolution px; None for a file that does not say it, whose spots then have no size in µm.
     library_id : str
         Name of the slide.
     output_scale : str
@@ -45,19 +55,31 @@ class Result:
         What the engine yielded, where this session ran it.
     adata : AnnData or None
         The finished result; None while it runs and for a partial one.
+    slide : Slide or None
+        What it was predicted from, where this session ran it.
+    spots_file : Path or None
+        The table that the spots were read from, where this session did.
+    stopped : bool
+        A file's partial result: its spots have values, but more were planned.
+    drawn_px : float or None
+        Diameter of a spot on the screen in px; None: `spots.diameter_um`.
     """
 
-    values: NDArray[np.float32]
+    values: Any
     done: NDArray[np.bool_]
     genes: tuple[str, ...]
     spots: Spots
-    mpp: float
+    mpp: float | None
     library_id: str
     output_scale: str
     kind: str = "predicted"
     card: ModelCard | None = None
     prediction: Prediction | None = None
     adata: AnnData | None = None
+    slide: Slide | None = None
+    spots_file: Path | None = None
+    stopped: bool = False
+    drawn_px: float | None = None
 
     def __post_init__(self) -> None:
         self._column = {gene: i for i, gene in enumerate(self.genes)}
@@ -77,10 +99,80 @@ class Result:
             prediction=prediction,
         )
 
+    @classmethod
+    def of_adata(cls, adata: AnnData, library_id: str | None = None) -> Result:
+        """Return the result that a section of an AnnData holds, whoever wrote it.
+
+        Raises
+        ------
+        TcgnError
+            As `library_of` and `Library.spots` do.
+        """
+        from napari_tcgn.expression.library import library_of
+
+        return cls.of_library(library_of(adata, library_id))
+
+    @classmethod
+    def of_library(cls, library: Library) -> Result:
+        """Return the result that a section holds; its matrix is not copied, and stays sparse if it is."""
+        adata = library.adata
+        return cls(
+            adata.X,
+            np.ones(adata.n_obs, dtype=bool),
+            tuple(str(gene) for gene in adata.var_names),
+            library.spots(),
+            library.mpp,
+            library.library_id,
+            library.unit,
+            kind=library.kind,
+            card=library.card,
+            adata=adata,
+            stopped=library.partial,
+            drawn_px=library.drawn_diameter_px(),
+        )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Result:
+        return self
+
     @property
     def partial(self) -> bool:
-        """Whether some spots have no values."""
-        return not bool(self.done.all())
+        """Whether some spots have no values, or more were planned."""
+        return self.stopped or not bool(self.done.all())
+
+    @property
+    def diameter_px(self) -> float:
+        """Diameter of a spot on the screen, in full-resolution px."""
+        if self.drawn_px is not None:
+            return self.drawn_px
+        assert self.mpp is not None  # only files leave it open, and they say `drawn_px`
+        return self.spots.diameter_um / self.mpp
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The run record; empty where no run made the values."""
+        if self.prediction is not None:
+            return self.prediction.record
+        ours = self.adata.uns.get(KEY, {}) if self.adata is not None else {}
+        return dict(json.loads(ours["run_record"])) if "run_record" in ours else {}
+
+    def to_adata(self) -> AnnData:
+        """Return the result as AnnData, which is built only once for a finished one.
+
+        Raises
+        ------
+        OutputError
+            If nothing can be written of it: no spot is done, or its values are not a prediction's.
+        """
+        from napari_tcgn.errors import OutputError
+        from napari_tcgn.expression import to_anndata
+
+        if self.adata is None:
+            if self.prediction is None:
+                raise OutputError(
+                    f"The {self.kind} values of {self.library_id} have no AnnData.", "Export another layer."
+                )
+            self.adata = to_anndata(self.prediction)
+        return self.adata
 
     def has(self, gene: str) -> bool:
         """Whether there are values of a gene."""
@@ -88,7 +180,9 @@ class Result:
 
     def values_of(self, gene: str) -> NDArray[np.float64]:
         """Return a gene's values (float64 [spots]), NaN where there is none."""
-        values = self.values[:, self._column[gene]].astype(np.float64)
+        part = self.values[:, [self._column[gene]]]
+        dense = part if isinstance(part, np.ndarray) else part.toarray()
+        values: NDArray[np.float64] = dense[:, 0].astype(np.float64)
         values[~self.done] = np.nan
         return values
 
@@ -107,19 +201,18 @@ class Result:
         self.prediction.record["partial"] = self.partial
 
 
-_results: weakref.WeakKeyDictionary[Any, Result] = weakref.WeakKeyDictionary()
-
-
-def _key(layer: Any) -> Any:
-    # Widgets see layers through a proxy that lives for a moment only.
-    return getattr(layer, "__wrapped__", layer)
-
-
 def keep_result(layer: Any, result: Result) -> None:
     """Remember the result behind a points layer."""
-    _results[_key(layer)] = result
+    layer.metadata[KEY] = result
 
 
 def result_of(layer: Any) -> Result | None:
     """Return the result that a points layer shows; None for any other layer."""
-    return None if layer is None else _results.get(_key(layer))
+    found = None if layer is None else layer.metadata.get(KEY)
+    return found if isinstance(found, Result) else None
+
+
+def best_gene(result: Result) -> str:
+    """Return the gene with the best held-out correlation, the first one if none is known."""
+    pcc = np.array([]) if result.card is None else result.card.gene_metric("pcc")
+    return result.genes[int(np.nanargmax(pcc))] if np.isfinite(pcc).any() else result.genes[0]

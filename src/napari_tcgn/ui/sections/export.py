@@ -1,60 +1,137 @@
-"""Section Export: the result as a file."""
+"""Section Export: the result as a file of a chosen format, and the run as a command line."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
+from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 
+from napari_tcgn.errors import TcgnError
+from napari_tcgn.settings import ExportSettings
 from napari_tcgn.ui import store
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 
+SHOWN, TRUSTED, ALL = "shown", "trusted", "all"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of the box: what it is called, its suffix, the genes that it usually holds, and what it is for."""
+
+    text: str
+    suffix: str
+    genes: str
+    tip: str
+
+
+FORMATS = (
+    Format("AnnData (.h5ad)", ".h5ad", ALL, "For squidpy, scanpy and this plugin: File ▸ Open shows it again"),
+    Format("SpatialData (.zarr)", ".zarr", ALL, "Picture, spots and genes for napari-spatialdata and squidpy"),
+    Format("CSV table", ".csv", ALL, "Spots and genes as plain text, for a spreadsheet or R"),
+    Format("Parquet table", ".parquet", ALL, "The same table, small and quick to read"),
+    Format(
+        "GeoJSON for QuPath", ".geojson", TRUSTED, "Spots as detections with genes as measurements; drop it on QuPath"
+    ),
+    Format("figure (.png)", ".png", SHOWN, "H&E and up to 11 genes with scale and colour bars, as a picture"),
+    Format("figure (.svg)", ".svg", SHOWN, "H&E and up to 11 genes with scale and colour bars, as a drawing"),
+)
+TABLES = (".csv", ".parquet")
+
 
 class ExportSection(Section):
-    """Write the chosen result as .h5ad."""
+    """Write the chosen result, or copy the command that repeats its run."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "6 · Export")
         self._writing = False
-        self.export_button = QPushButton("Export .h5ad…")
-        self.export_button.setToolTip("Write all genes of the result as AnnData, as squidpy and scanpy read it")
+        self.format_box = _box("What to write")
+        for one in FORMATS:
+            self.format_box.addItem(one.text, one)
+        self.genes_box = _box(
+            "Which genes to write; trusted are those whose held-out PCC is surely above 0, the 50 best"
+        )
+        for text, choice in (("shown gene", SHOWN), ("trusted genes", TRUSTED), ("all genes", ALL)):
+            self.genes_box.addItem(text, choice)
+        self.tidy_box = QCheckBox("one row per spot and gene")
+        self.tidy_box.setToolTip("A long (tidy) table; otherwise one row per spot and one column per gene")
+        self.full_box = QCheckBox("slide at full resolution")
+        self.export_button = QPushButton("Export…")
+        self.copy_button = QPushButton("Copy as command line")
         self.reason = text_label()
-        self.form.addRow(self.export_button)
+
+        row = QHBoxLayout()
+        row.addWidget(self.format_box, 1)
+        row.addWidget(self.export_button)
+        self.form.addRow("format", row)
+        self.form.addRow("genes", self.genes_box)
+        self.form.addRow(self.tidy_box)
+        self.form.addRow(self.full_box)
+        self.form.addRow(self.copy_button)
         self.form.addRow(self.reason)
+
+        self.format_box.currentIndexChanged.connect(self._on_format)
         self.export_button.clicked.connect(self._ask_for_path)
+        self.copy_button.clicked.connect(self._copy)
         events = session.state.events
         for event in (events.result, events.running, events.result_version):
             event.connect(self._enable)
-        self._enable()
+        self._on_format()
+
+    def _result(self) -> store.Result | None:
+        return store.result_of(self.session.state.result)
+
+    def _format(self) -> Format:
+        return self.format_box.currentData()
 
     def _missing(self) -> str:
         if self.session.state.running:
             return "Wait for the run to end, or cancel it."
-        if store.result_of(self.session.state.result) is None:
+        if self._result() is None:
             return "Nothing is predicted yet."
         return "Writing …" if self._writing else ""
 
+    def _on_format(self) -> None:
+        chosen = self._format()
+        self.export_button.setToolTip(chosen.tip)
+        self.genes_box.setCurrentIndex(self.genes_box.findData(chosen.genes))
+        self.tidy_box.setVisible(chosen.suffix in TABLES)
+        self.full_box.setVisible(chosen.suffix == ".zarr")
+        self._enable()
+
     def _enable(self) -> None:
-        missing = self._missing()
+        missing, result = self._missing(), self._result()
         self.export_button.setEnabled(not missing)
         self.reason.setText(missing)
         self.reason.setVisible(bool(missing))
+        has_slide = result is not None and result.slide is not None
+        self.full_box.setEnabled(has_slide)
+        self.full_box.setToolTip(
+            "Write the pixels of the slide too, which can be gigabytes; otherwise a small picture" if has_slide
+            else "Only a result of this session knows its slide; the small picture is written"
+        )  # fmt: skip
+        no_command = "Only for a predicted result" if result is None or not result.record else ""
+        self.copy_button.setEnabled(not missing and not no_command)
+        self.copy_button.setToolTip(no_command or "Copy the `napari-tcgn predict` command that repeats this run")
+
+    # -- writing -------------------------------------------------------------------------------------------------
 
     def _ask_for_path(self) -> None:
-        result = store.result_of(self.session.state.result)
+        result, chosen = self._result(), self._format()
         assert result is not None  # the button is disabled without one
-        suggested = f"{result.library_id}_{result.card.name if result.card else result.kind}.h5ad"
         # Asked below and not by the dialog, which does not know of the suffix that may be added.
         option = QFileDialog.Option.DontConfirmOverwrite
-        chosen, _ = QFileDialog.getSaveFileName(self, "Export", suggested, "AnnData (*.h5ad)", options=option)
-        if not chosen:
+        kind = f"{chosen.text.partition(' (')[0]} (*{chosen.suffix})"
+        given, _ = QFileDialog.getSaveFileName(self, "Export", _name(result, chosen.suffix), kind, options=option)
+        if not given:
             return
-        path = Path(chosen)
-        if path.suffix != ".h5ad":
-            path = path.with_name(f"{path.name}.h5ad")
+        path = Path(given)
+        if path.suffix != chosen.suffix:
+            path = path.with_name(f"{path.name}{chosen.suffix}")
         overwrite = path.exists()
         if overwrite:
             question = f"{path.name} exists already. Replace it?"
@@ -62,27 +139,78 @@ class ExportSection(Section):
                 return
         self._write(result, path, overwrite)
 
-    def _write(self, result: store.Result, path: Path, overwrite: bool) -> None:
-        def write() -> Any:
-            from napari_tcgn.expression import to_anndata, write_h5ad
+    def _settings(self) -> ExportSettings:
+        genes = self.genes_box.currentData()
+        return ExportSettings(
+            genes=self.session.state.gene if genes == SHOWN else genes, tidy=self.tidy_box.isChecked()
+        )
 
-            if result.adata is None:
-                assert result.prediction is not None  # only runs leave it to us
-                result.adata = to_anndata(result.prediction)
-            write_h5ad(result.adata, path, overwrite)
-            return result.adata
+    def _write(self, result: store.Result, path: Path, overwrite: bool) -> None:
+        settings = self._settings()
+        with_slide = self.full_box.isEnabled() and self.full_box.isChecked() and path.suffix == ".zarr"
+
+        def write() -> Any:
+            from napari_tcgn.expression import export
+
+            with ExitStack() as stack:
+                slide = stack.enter_context(closing(_slide_for_reading(result))) if with_slide else None
+                return export(result.to_adata(), path, settings, slide, overwrite)
 
         self._writing = True
         self.message.say("")
         self._enable()
-        self.session.background.call(write, lambda adata: self._on_written(path, adata), self._on_failed)
+        self.session.background.call(write, lambda part: self._on_written(result, path, part), self._on_failed)
 
-    def _on_written(self, path: Path, adata: Any) -> None:
+    def _on_written(self, result: store.Result, path: Path, part: Any) -> None:
         self._writing = False
         self._enable()
-        self.message.say(f"Wrote {path} ({adata.n_obs} spots x {adata.n_vars} genes).")
+        partial = ", a partial result" if result.partial else ""
+        self.message.say(f"Wrote {path.name} ({part.n_obs} spots x {part.n_vars} genes{partial}).")
+        self.message.setToolTip(str(path))  # a long path cannot be wrapped
 
     def _on_failed(self, failure: Failure) -> None:
         self._writing = False
         self._enable()
         self.message.fail(failure)
+
+    # -- the command ---------------------------------------------------------------------------------------------
+
+    def _copy(self) -> None:
+        from napari_tcgn.predict.command import as_line, predict_command
+
+        result = self._result()
+        assert result is not None  # the button is disabled without one
+        slide = result.slide.path if result.slide is not None else None
+        try:
+            command = predict_command(result.record, _name(result, ".h5ad", whole=True), slide, result.spots_file)
+        except TcgnError as error:
+            self.message.fail(Failure.of(error))
+            return
+        QApplication.clipboard().setText(as_line(command))
+        hint = "" if slide is not None else " The record holds file names only: run it in the slide's folder."
+        self.message.say(f"Copied the command that repeats this run.{hint}")
+        self.message.setToolTip(as_line(command))
+
+
+def _name(result: store.Result, suffix: str, whole: bool = False) -> str:
+    """Return the suggested file name of a result, or of the whole run that it is a part of."""
+    maker = result.card.name if result.card else result.kind
+    partial = "_partial" if result.partial and not whole else ""
+    return f"{result.library_id}_{maker}{partial}{suffix}".replace("/", "_").replace(" ", "_")
+
+
+def _slide_for_reading(result: store.Result) -> Any:
+    """Return the slide of a result; a file is opened anew, for that of a closed layer is closed with it."""
+    from napari_tcgn.slide import open_slide
+
+    assert result.slide is not None  # the box is disabled without one
+    path = result.slide.path
+    return open_slide(path, result.mpp) if path is not None and path.is_file() else result.slide
+
+
+def _box(tip: str) -> QComboBox:
+    box = QComboBox()
+    box.setToolTip(tip)
+    box.setMinimumContentsLength(12)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    return box

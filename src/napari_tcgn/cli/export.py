@@ -1,0 +1,92 @@
+"""`napari-tcgn export`: a result as SpatialData, a table, GeoJSON for QuPath or a figure."""
+
+from __future__ import annotations
+
+import json as json_text
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_tcgn.cli import options
+from napari_tcgn.cli.stop import when_stopped
+from napari_tcgn.settings import ExportSettings
+
+EXPORT = ExportSettings()
+
+
+def export(
+    result: Annotated[Path, typer.Argument(help="The .h5ad of a prediction, or any .h5ad in squidpy's layout.")],
+    to: Annotated[
+        list[Path],
+        typer.Option(
+            "--to",
+            help="What to write, told by its suffix: .zarr (SpatialData), .csv, .parquet, .geojson (QuPath), .png, "
+            ".svg, .pdf, .h5ad. May be given several times.",
+        ),
+    ],
+    genes: Annotated[
+        str,
+        typer.Option(help="all, trusted, or names with commas; by default trusted for .geojson and figures, else all."),
+    ] = EXPORT.genes,
+    top: Annotated[int, typer.Option(help="Largest number of trusted genes, best first.")] = EXPORT.top,
+    tidy: Annotated[
+        bool, typer.Option("--tidy/--wide", help="Tables: a row per spot and gene, or a column per gene.")
+    ] = EXPORT.tidy,
+    slide: Annotated[
+        Path | None, typer.Option(help="SpatialData: the slide, to be its image at full resolution.")
+    ] = None,
+    library: Annotated[str | None, typer.Option(help="Which section, where the file holds several.")] = EXPORT.library,
+    mpp: Annotated[
+        float | None, typer.Option(help="µm per full-resolution pixel, where the file does not say it.")
+    ] = EXPORT.mpp,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Write a result in other formats: SpatialData, CSV, Parquet, GeoJSON for QuPath, figures.
+
+    \b
+    Examples:
+      napari-tcgn export C2.h5ad --to C2.zarr --slide C2.jpg
+      napari-tcgn export C2.h5ad --to C2.csv --to C2.geojson --genes GNAS,FASN
+      napari-tcgn export C2.h5ad --to C2.svg --top 3
+    """
+    settings = ExportSettings(genes=genes, top=top, tidy=tidy, library=library, mpp=mpp)
+    with when_stopped("Stopped; nothing half-written is left."):
+        written = _run(result, to, settings, slide, overwrite)
+    typer.echo(json_text.dumps(written, ensure_ascii=False) if json else in_words(written))
+
+
+def _run(
+    result: Path, to: list[Path], settings: ExportSettings, slide: Path | None, overwrite: bool
+) -> list[dict[str, Any]]:
+    """Read, write every format, and return what was made."""
+    from napari_tcgn.expression.export import check_export_target
+    from napari_tcgn.expression.export import export as export_section
+    from napari_tcgn.expression.library import library_of
+    from napari_tcgn.expression.reopen import read_section
+    from napari_tcgn.slide import open_slide
+
+    for path in to:  # before any work
+        check_export_target(path, overwrite)
+    adata, notes = read_section(result)
+    for note in notes:
+        typer.echo(note, err=True)
+    partial = library_of(adata, settings.library).partial
+    written = []
+    with ExitStack() as stack:
+        opened = stack.enter_context(closing(open_slide(slide))) if slide is not None else None
+        for path in to:
+            part = export_section(adata, path, settings, opened, overwrite)
+            written.append({"out": str(path), "spots": part.n_obs, "genes": part.n_vars, "partial": partial})
+    return written
+
+
+def in_words(written: list[dict[str, Any]]) -> str:
+    """Say what was written, a line per file."""
+    return "\n".join(
+        f"Wrote {one['out']}: {one['genes']} genes at {one['spots']} spots"
+        f"{', a partial result' if one['partial'] else ''}."
+        for one in written
+    )

@@ -1,0 +1,96 @@
+"""Which genes of a result are meant, and their values."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.model.trust import verdicts
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from napari_tcgn.expression.library import Library
+    from napari_tcgn.model.card import ModelCard
+
+PREDICTABLE = ("yes", "simpler")
+ALL, TRUSTED = "all", "trusted"
+
+
+def choose_genes(library: Library, genes: str | Sequence[str] = ALL, top: int = 50) -> list[str]:
+    """Return the names of the genes that a choice stands for.
+
+    Parameters
+    ----------
+    library : Library
+    genes : str or sequence of str
+        "all"; "trusted": the genes that the model's held-out figures call predictable (`model.trust`), by their
+        held-out PCC; or names, in one string with commas between them.
+    top : int
+        Largest number of "trusted" genes.
+
+    Raises
+    ------
+    DataError
+        If a name is not there, or no gene is known to be predictable.
+    """
+    adata = library.adata
+    if isinstance(genes, str):
+        if genes in adata.var_names:
+            return [genes]  # whatever characters it has
+        if genes == ALL:
+            return [str(gene) for gene in adata.var_names]
+        if genes == TRUSTED:
+            return _trusted(library.card, top)
+        genes = [name.strip() for name in genes.split(",") if name.strip()]
+    require_genes(adata, genes)
+    return list(dict.fromkeys(genes))
+
+
+def _trusted(card: ModelCard | None, top: int) -> list[str]:
+    if card is None or np.isnan(card.gene_metric("pcc")).all():
+        raise DataError("Nothing is known of how far these genes can be trusted.", "Name genes, or take all.")
+    good = np.flatnonzero(np.isin(verdicts(card), PREDICTABLE))
+    if len(good) == 0:
+        raise DataError("No gene is predictable by the model's held-out figures.", "Name genes, or take all.")
+    order = good[np.argsort(-card.gene_metric("pcc")[good], kind="stable")][:top]
+    return [card.genes[i] for i in order]
+
+
+def require_genes(adata: AnnData, genes: Sequence[str]) -> None:
+    """Refuse names that are not among the genes.
+
+    Raises
+    ------
+    DataError
+        Naming those that look like it.
+    """
+    if len(genes) == 0:
+        raise DataError("No gene is named.", "Name at least one gene of the panel.")
+    known = set(adata.var_names)
+    for gene in genes:
+        if gene not in known:
+            close = difflib.get_close_matches(gene, list(adata.var_names), n=3)
+            hint = (
+                f"Did you mean {' or '.join(close)}?" if close else "`napari-tcgn models info` lists a model's panel."
+            )
+            raise DataError(f"Gene {gene!r} is not among the {adata.n_vars} genes of the result.", hint)
+
+
+def column(adata: AnnData, gene: str) -> NDArray[np.float64]:
+    """Return the values of a gene at all spots (float64 [spots])."""
+    return block(adata, slice(None), [gene])[:, 0].astype(np.float64)
+
+
+def block(adata: AnnData, rows: slice, genes: Sequence[str]) -> NDArray[np.float32]:
+    """Return a dense block of the matrix (float32 [rows, genes]), from a dense or a sparse one."""
+    from scipy import sparse
+
+    indices = adata.var_names.get_indexer(list(genes))
+    part = adata.X[rows][:, indices]
+    return np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float32)

@@ -1,0 +1,133 @@
+"""One door to every file format that a result can be exported to; the suffix of the name tells which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_tcgn.errors import OutputError
+from napari_tcgn.expression import figure, geojson, table_export
+from napari_tcgn.expression.build import write_h5ad
+from napari_tcgn.expression.choice import ALL, TRUSTED, choose_genes
+from napari_tcgn.expression.library import Library, library_ids, library_of
+from napari_tcgn.files import check_target
+from napari_tcgn.settings import ExportSettings
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+    from napari_tcgn.slide.base import Slide
+
+FORMATS = {
+    ".h5ad": "AnnData",
+    ".zarr": "SpatialData",
+    ".csv": "CSV table",
+    ".parquet": "Parquet table",
+    ".geojson": "GeoJSON for QuPath",
+    ".png": "picture",
+    ".svg": "drawing",
+    ".pdf": "drawing",
+}
+FIGURE_GENES = 11  # with the H&E twelve panels, which can still be looked at
+
+
+def check_export_target(path: Path, overwrite: bool = False) -> None:
+    """Refuse a path that `export` would refuse, before any work is done for it.
+
+    Raises
+    ------
+    OutputError
+        If nothing is written under this suffix, or the path exists or cannot be written.
+    """
+    if path.suffix not in FORMATS:
+        raise OutputError(
+            f"{path.name} ends in none of the formats that can be written.", f"End it in {', '.join(FORMATS)}."
+        )
+    if path.suffix == ".zarr" and path.is_dir():
+        if not overwrite:
+            raise OutputError(f"{path} exists already.", "Choose another name or allow overwriting (--overwrite).")
+        return
+    check_target(path, overwrite)
+
+
+def export(
+    adata: AnnData,
+    path: str | Path,
+    settings: ExportSettings | None = None,
+    slide: Slide | None = None,
+    overwrite: bool = False,
+) -> AnnData:
+    """Write a section of an AnnData in the format that the path's suffix names.
+
+    Parameters
+    ----------
+    adata : anndata.AnnData
+        From `to_anndata` or `read_section`.
+    path : str or pathlib.Path
+        .h5ad, .zarr (SpatialData), .csv, .parquet, .geojson (QuPath), .png, .svg or .pdf.
+    settings : ExportSettings, optional
+        Which genes, section and kind of table.
+    slide : Slide, optional
+        Its pixels go into a SpatialData at full resolution; the other formats do not need it.
+    overwrite : bool
+        Whether what exists may be replaced.
+
+    Returns
+    -------
+    anndata.AnnData
+        What was written: the section's spots and the chosen genes.
+
+    Raises
+    ------
+    OutputError
+        As `check_export_target`.
+    DataError
+        As `library_of` and `choose_genes` do; for a figure of too many genes.
+    """
+    path, settings = Path(path), settings if settings is not None else ExportSettings()
+    check_export_target(path, overwrite)
+    library = library_of(adata, settings.library, settings.mpp)
+    is_figure = path.suffix in figure.SUFFIXES
+    top = min(settings.top, FIGURE_GENES) if is_figure else settings.top
+    genes = choose_genes(library, _genes(settings.genes, path.suffix), top)
+    part = _only(library, genes, settings.mpp is not None)
+    if path.suffix == ".h5ad":
+        write_h5ad(part, path, overwrite)
+    elif path.suffix == ".zarr":
+        from napari_tcgn.expression.spatialdata_export import write_spatialdata
+
+        write_spatialdata(part, path, slide, overwrite=overwrite)
+    elif path.suffix in table_export.SUFFIXES:
+        table_export.write_table(part, path, ALL, settings.tidy, overwrite=overwrite)
+    elif path.suffix in geojson.SUFFIXES:
+        geojson.write_geojson(part, path, ALL, overwrite=overwrite)
+    elif len(genes) > FIGURE_GENES:
+        raise OutputError(
+            f"A figure of {len(genes)} genes cannot be read.", f"Name up to {FIGURE_GENES} genes (--genes, --top)."
+        )
+    else:
+        figure.gene_figure(part, genes, path, overwrite=overwrite)
+    return part
+
+
+def _only(library: Library, genes: list[str], mpp_given: bool) -> AnnData:
+    """Return the AnnData of one section and of some genes; without a copy where nothing is left out."""
+    adata = library.adata
+    if len(genes) < adata.n_vars:
+        adata = adata[:, genes]
+    if len(library_ids(adata)) > 1 or mpp_given or adata.is_view:
+        adata = adata.copy()
+        spatial = adata.uns.get("spatial")
+        entry = dict(spatial.get(library.library_id, {})) if isinstance(spatial, dict) else {}
+        if mpp_given:
+            entry["metadata"] = {**entry.get("metadata", {}), "mpp": library.mpp}
+        adata.uns["spatial"] = {library.library_id: entry}
+    return adata
+
+
+def _genes(given: str | Sequence[str], suffix: str) -> str | Sequence[str]:
+    """Return the choice of genes; by default all of them, where that does not make a file that nobody can use."""
+    if given != "":
+        return given
+    return ALL if suffix in (".h5ad", ".zarr", *table_export.SUFFIXES) else TRUSTED

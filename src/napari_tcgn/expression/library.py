@@ -1,0 +1,297 @@
+"""One section of an AnnData, whoever wrote it: where its spots lie, on which picture, and what its values are.
+
+Follows squidpy's layout: `obsm["spatial"]` in full-resolution px, `uns["spatial"][library_id]` with images and scale
+factors. Files of this package say more in `uns["napari_tcgn"]`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.slide.canvas import without_alpha
+from napari_tcgn.spots.table import Spots
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+UNKNOWN_SCALE = "unknown scale"
+# Where files without a diameter draw discs: this share of the distance to the nearest spot. For the eye only.
+DRAWN_SHARE = 0.6
+BINS = "visium-hd"  # the layout whose spots are adjoining squares
+# Columns of obs that usually say to which library a spot belongs; any other one with the libraries' names will do.
+LIBRARY_COLUMNS = ("library_id", "library_key", "sample", "batch")
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """One section of an AnnData.
+
+    Attributes
+    ----------
+    adata : AnnData [spots, genes]
+        The spots of this section only.
+    library_id : str
+    centres : float64 [spots, 2]
+        (x, y) in full-resolution px.
+    mpp : float or None
+        µm per full-resolution px; None where the file does not say it.
+    diameter_px : float or None
+        Of a spot (the side of a bin) in full-resolution px; None where the file does not say it.
+    bins : bool
+        Whether the spots are square bins.
+    picture : uint8 [h, w, 3] or None
+        The section's H&E.
+    picture_scale : float
+        Picture px per full-resolution px; 1 without a picture.
+    unit : str
+        What a value is.
+    kind : str
+        "predicted", or "from file" where nobody says that a model predicted the values.
+    partial : bool
+        Whether the run was stopped before every spot was predicted.
+    record : dict
+        The run record; empty where there is none.
+    card : ModelCard or None
+        Of the model that predicted the values, with the genes of `adata` in their order.
+    """
+
+    adata: AnnData
+    library_id: str
+    centres: NDArray[np.float64]
+    mpp: float | None
+    diameter_px: float | None
+    bins: bool
+    picture: NDArray[np.uint8] | None
+    picture_scale: float
+    unit: str
+    kind: str
+    partial: bool
+    record: dict[str, Any]
+    card: ModelCard | None
+
+    @property
+    def planned(self) -> int:
+        """Number of spots that the run was meant to predict."""
+        return int(self.record.get("spots", {}).get("count", self.adata.n_obs))
+
+    def require_diameter(self) -> float:
+        """Return the spots' diameter in px.
+
+        Raises
+        ------
+        DataError
+            If the file does not say it.
+        """
+        if self.diameter_px is None:
+            raise DataError(
+                f"The size of the spots of {self.library_id!r} is unknown: the file has no spot_diameter_fullres.",
+                'Put it into uns["spatial"][library_id]["scalefactors"], in px of the full-resolution image.',
+            )
+        return self.diameter_px
+
+    def drawn_diameter_px(self) -> float:
+        """Return the diameter to draw spots with: the true one, else what leaves a gap between neighbours."""
+        return self.diameter_px if self.diameter_px is not None else DRAWN_SHARE * self.pitch_px()
+
+    def pitch_px(self) -> float:
+        """Return the median distance from a spot to its nearest neighbour, in px; 1 for a single spot."""
+        from scipy.spatial import cKDTree
+
+        if len(self.centres) < 2:
+            return 1.0
+        distance, _ = cKDTree(self.centres).query(self.centres, k=2)
+        pitch = float(np.median(distance[:, 1]))
+        return pitch if pitch > 0 else 1.0
+
+    def spots(self) -> Spots:
+        """Return the spots as a table; sizes in µm are NaN where µm per px is unknown.
+
+        Array positions that the file does not have are counted along one row.
+
+        Raises
+        ------
+        SpotsError
+            If a coordinate is not finite or a name is repeated.
+        """
+        obs, n = self.adata.obs, self.adata.n_obs
+        layout = str(self.record.get("spots", {}).get("layout", "custom"))
+        um = self.mpp if self.mpp is not None else float("nan")
+        known = self.record.get("spots", {}).get("pitch_um")
+        return Spots(
+            ids=self.adata.obs_names.to_numpy(dtype=np.str_),
+            x=self.centres[:, 0],
+            y=self.centres[:, 1],
+            array_row=_integers(obs, "array_row", np.zeros(n, np.int64)),
+            array_col=_integers(obs, "array_col", np.arange(n)),
+            diameter_um=self.drawn_diameter_px() * um,
+            pitch_um=float(known) if known is not None else self.pitch_px() * um,
+            layout=layout,
+            in_tissue=_integers(obs, "in_tissue", np.ones(n, np.int64)).astype(bool),
+            tissue_fraction=obs["tissue_fraction"].to_numpy(np.float64) if "tissue_fraction" in obs else None,
+            source=dict(self.record.get("spots", {}).get("source", {"kind": "file"})),
+        )
+
+
+def library_ids(adata: AnnData) -> list[str]:
+    """Return the names of the sections of an AnnData: the keys of `uns["spatial"]`, or one name if it has none."""
+    spatial = adata.uns.get("spatial")
+    return [str(key) for key in spatial] if isinstance(spatial, dict) and spatial else ["section"]
+
+
+def library_of(adata: AnnData, library_id: str | None = None, mpp: float | None = None) -> Library:
+    """Return one section of an AnnData.
+
+    Parameters
+    ----------
+    adata : AnnData
+        With `obsm["spatial"]`.
+    library_id : str, optional
+        One of `library_ids`; needed where there are several.
+    mpp : float, optional
+        µm per full-resolution px; wins over what the file says.
+
+    Raises
+    ------
+    DataError
+        If there are no coordinates, no spots or genes, or it is open which spots are meant.
+    """
+    centres = _centres(adata)
+    known = library_ids(adata)
+    if library_id is None and len(known) > 1:
+        raise DataError(f"There are {len(known)} sections: {', '.join(known)}.", "Name one of them (--library).")
+    chosen = library_id if library_id is not None else known[0]
+    if chosen not in known:
+        raise DataError(f"There is no section {chosen!r}.", f"There are: {', '.join(known)}.")
+    if len(known) > 1:
+        mine = adata.obs[_library_column(adata, known)].astype(str).to_numpy() == chosen
+        if not mine.any():
+            raise DataError(f"No spot belongs to section {chosen!r}.", "Name another section.")
+        adata, centres = adata[mine], centres[mine]
+    spatial = adata.uns.get("spatial")
+    entry = spatial[chosen] if isinstance(spatial, dict) and spatial else {}
+    scales, said_of_it = entry.get("scalefactors", {}), entry.get("metadata", {})
+    ours = adata.uns.get(UNS_KEY, {})
+    record = json.loads(ours["run_record"]) if "run_record" in ours else {}
+    card = ModelCard.from_json(ours["model_card"], chosen) if "model_card" in ours else None
+    if card is not None:
+        card = _card_of(card, [str(gene) for gene in adata.var_names])
+    picture, scale = _picture(entry)
+    said = said_of_it.get("mpp", scales.get("microns_per_pixel", record.get("mpp")))
+    layout = record.get("spots", {}).get("layout", said_of_it.get("spot_layout"))
+    return Library(
+        adata=adata,
+        library_id=chosen,
+        centres=centres,
+        mpp=mpp if mpp is not None else _positive(said),
+        diameter_px=_positive(scales.get("spot_diameter_fullres")),
+        bins=layout == BINS,
+        picture=picture,
+        picture_scale=scale,
+        unit=str(ours.get("output_scale", "")) or _unit(adata),
+        kind="predicted" if "model_card" in ours else "from file",
+        partial=bool(ours.get("partial", False)),
+        record=record,
+        card=card,
+    )
+
+
+def _centres(adata: AnnData) -> NDArray[np.float64]:
+    if adata.n_obs == 0 or adata.n_vars == 0:
+        raise DataError(f"The AnnData has {adata.n_obs} spots and {adata.n_vars} genes.", "Give one with both.")
+    if "spatial" not in adata.obsm:
+        found = ", ".join(adata.obsm) or "nothing"
+        raise DataError(
+            f'The AnnData has no positions: obsm has {found}, not "spatial".',
+            'Put (x, y) in px of the full-resolution image into obsm["spatial"], as squidpy does.',
+        )
+    centres = np.asarray(adata.obsm["spatial"], dtype=np.float64)
+    if centres.ndim != 2 or centres.shape[1] != 2:
+        raise DataError(
+            f'obsm["spatial"] has the shape {centres.shape}.', "Only flat sections with (x, y) per spot can be used."
+        )
+    bad = np.asarray(~np.isfinite(centres).all(axis=1))
+    if bad.any():
+        first = adata.obs_names[bad][0]
+        raise DataError(f"{bad.sum()} of {len(bad)} spots have no position (first: {first}).", "Remove these spots.")
+    return centres
+
+
+def _library_column(adata: AnnData, known: list[str]) -> str:
+    """Name the column of obs that says to which library a spot belongs."""
+    for column in (*(c for c in LIBRARY_COLUMNS if c in adata.obs), *adata.obs.columns):
+        if adata.obs[column].dtype.kind not in "fiub" and set(adata.obs[column].astype(str).unique()) <= set(known):
+            return str(column)
+    raise DataError(
+        f"No column of obs says which spot belongs to which of the sections {', '.join(known)}.",
+        'Put their names into obs["library_id"].',
+    )
+
+
+def _picture(entry: dict[str, Any]) -> tuple[NDArray[np.uint8] | None, float]:
+    """Return the finest picture whose scale is known, as RGB, and its px per full-resolution px."""
+    images, scales = entry.get("images", {}), entry.get("scalefactors", {})
+    for key in sorted(images, key=lambda name: {"hires": 0, "lowres": 1}.get(name, 2)):
+        scale = _positive(scales.get(f"tissue_{key}_scalef"))
+        picture = np.asarray(images[key])
+        if scale is None or picture.ndim not in (2, 3) or picture.size == 0:
+            continue
+        if picture.dtype != np.uint8:
+            # scanpy's pictures are floats from 0 to 1.
+            brightest = 1.0 if picture.dtype.kind == "f" else float(np.iinfo(picture.dtype).max)
+            picture = (np.clip(np.nan_to_num(picture) / brightest, 0, 1) * 255).round().astype(np.uint8)
+        if picture.ndim == 2 or picture.shape[2] == 1:
+            picture = np.repeat(picture.reshape(*picture.shape[:2], 1), 3, axis=2)
+        if picture.shape[2] in (3, 4):
+            return without_alpha(picture), scale
+    return None, 1.0
+
+
+def _card_of(card: ModelCard, genes: list[str]) -> ModelCard | None:
+    """Return a model's card for a selection of its genes; None if some are not its own."""
+    if card.genes == genes:
+        return card
+    place = {gene: i for i, gene in enumerate(card.genes)}
+    if not set(genes) <= set(place):
+        return None
+    rows = [place[gene] for gene in genes]
+
+    def chosen(values: Any) -> Any:
+        per_gene = isinstance(values, list) and len(values) == len(card.genes)
+        return [values[i] for i in rows] if per_gene else values
+
+    metrics = {name: chosen(values) for name, values in card.metrics.items()}
+    return replace(card, genes=genes, gene_ids=chosen(card.gene_ids), metrics=metrics)
+
+
+def _unit(adata: AnnData) -> str:
+    """Say what the values of a file are that does not say it itself: "counts", "ln(1 + …)" or unknown."""
+    if "log1p" in adata.uns:
+        base = adata.uns["log1p"].get("base") if isinstance(adata.uns["log1p"], dict) else None
+        return "ln(1 + x)" if base is None else f"log(1 + x), base {base:g}"
+    some = (adata.X if isinstance(adata.X, np.ndarray) else adata.X.data).ravel()[:1_000_000]
+    counted = some.dtype.kind in "iuf" and len(some) > 0 and bool(np.all((some >= 0) & (some == np.floor(some))))
+    return "counts" if counted else UNKNOWN_SCALE
+
+
+def _positive(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if np.isfinite(number) and number > 0 else None
+
+
+def _integers(obs: Any, column: str, default: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return a whole-number column of obs, or the default where there is none."""
+    if column not in obs or obs[column].dtype.kind not in "iubf" or not np.isfinite(obs[column].to_numpy(float)).all():
+        return default
+    values: NDArray[np.int64] = obs[column].to_numpy(np.float64).astype(np.int64)
+    return values

@@ -1,0 +1,77 @@
+"""File ▸ Open for .h5ad: a section as its picture and a points layer that the dock's gene browser works on.
+
+No AnnData stands in the layers' metadata but the `Result` (see `ui.store`), which keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari.utils.notifications import show_warning
+
+from napari_tcgn.ui import layers, store
+
+LayerData = tuple[Any, dict[str, Any], str]
+COLORMAP = "viridis"
+PIXEL = "pixel"
+
+
+def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
+    """Return the reader of one .h5ad file (npe2's door); None for anything else."""
+    return read_layers if isinstance(path, str) and path.endswith(".h5ad") else None
+
+
+def read_layers(path: str) -> list[LayerData]:
+    """Read every section of an .h5ad as napari layer data: its picture, if it has one, and its spots.
+
+    Layers lie in µm where the file says how many µm a full-resolution px covers, else in full-resolution px.
+
+    Raises
+    ------
+    DataError, SpotsError
+        If the file is no AnnData, is too large, or its spots have no positions.
+    """
+    from napari_tcgn.expression.library import library_ids, library_of
+    from napari_tcgn.expression.reopen import read_section
+
+    adata, notes = read_section(path)
+    found: list[LayerData] = []
+    for library_id in library_ids(adata):
+        library = library_of(adata, library_id)
+        if library.picture is not None:
+            found.append(_picture(library))
+        found.append(_spots(store.Result.of_library(library)))
+        if library.mpp is None:
+            notes.append(f"{library_id}: the file does not say the µm per pixel; the layers are in px.")
+    for note in notes:
+        show_warning(note)
+    return found
+
+
+def _placement(mpp: float | None, px: float = 1.0) -> dict[str, Any]:
+    """Place what counts in steps of `px` full-resolution px."""
+    step = px * (mpp if mpp is not None else 1.0)
+    return {"scale": (step, step), "units": (layers.MICROMETRE if mpp is not None else PIXEL,) * 2}
+
+
+def _picture(library: Any) -> LayerData:
+    px = 1 / library.picture_scale
+    # napari puts the middle of the first px at 0, in the picture as in the slide.
+    shift = (px - 1) / 2 * (library.mpp if library.mpp is not None else 1.0)
+    kwargs = {
+        "name": f"{library.library_id} · H&E",
+        "rgb": True,
+        "translate": (shift, shift),
+        "metadata": {layers.THUMBNAIL: True},
+        **_placement(library.mpp, px),
+    }
+    return library.picture, kwargs, "image"
+
+
+def _spots(result: store.Result) -> LayerData:
+    gene = store.best_gene(result)
+    kwargs = layers.result_layer_kwargs(result, gene, COLORMAP) | _placement(result.mpp)
+    kwargs["face_contrast_limits"] = layers.robust_limits(result.values_of(gene))
+    kwargs["name"] = layers.result_name(gene, result.kind, result.partial)
+    return layers.points_of(result.spots), kwargs, "points"

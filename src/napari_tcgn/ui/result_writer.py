@@ -1,0 +1,42 @@
+"""File ▸ Save for .h5ad: the result behind a points layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_tcgn.errors import OutputError
+from napari_tcgn.ui import layers, store
+
+
+def write_result(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write the result behind a points layer as .h5ad (npe2's door); napari has asked whether to replace a file.
+
+    Returns
+    -------
+    list of str
+        The path that was written.
+
+    Raises
+    ------
+    OutputError
+        If no result stands behind the layer, its points were moved or removed, or the file cannot be written.
+    """
+    from napari_tcgn.expression import write_h5ad
+
+    result = meta.get("metadata", {}).get(store.KEY)
+    if not isinstance(result, store.Result):
+        raise OutputError(
+            f"Layer {meta.get('name', '')!r} holds no predicted or measured genes.",
+            "Save a layer that the dock or an .h5ad file has made.",
+        )
+    points = layers.points_of(result.spots)
+    if np.shape(data) != points.shape or not np.allclose(data, points):
+        raise OutputError(
+            f"The points of layer {meta.get('name', '')!r} were moved or removed; its result is that of all of them.",
+            "Undo that, or export the result from the dock.",
+        )
+    write_h5ad(result.to_adata(), Path(path), overwrite=True)
+    return [path]
