@@ -180,16 +180,28 @@ class ExportSection(Section):
 
         result = self._result()
         assert result is not None  # the button is disabled without one
-        slide = result.slide.path if result.slide is not None else None
+        slide = self._slide_path(result)
         try:
             command = predict_command(result.record, _name(result, ".h5ad", whole=True), slide, result.spots_file)
         except TcgnError as error:
             self.message.fail(Failure.of(error))
             return
         QApplication.clipboard().setText(as_line(command))
-        hint = "" if slide is not None else " The record holds file names only: run it in the slide's folder."
+        hint = (
+            ""
+            if slide is not None and (result.spots_file or "--spots" not in command)
+            else " The record holds file names only: run it in the slide's folder."
+        )
         self.message.say(f"Copied the command that repeats this run.{hint}")
         self.message.setToolTip(as_line(command))
+
+    def _slide_path(self, result: store.Result) -> Path | None:
+        """Return the file of a result's slide: where this session ran it, or has the same file open."""
+        if result.slide is not None:
+            return result.slide.path
+        path = self.session.state.slide.path if self.session.state.slide is not None else None
+        same = path is not None and path.name == result.record["slide"]["file"]
+        return path if same else None
 
 
 def _name(result: store.Result, suffix: str, whole: bool = False) -> str:
