@@ -178,21 +178,21 @@ def test_sparse_values_stay_sparse_and_come_by_column(tmp_path: Path) -> None:
 
 
 def test_which_genes_a_choice_means(prediction) -> None:
-    adata = to_anndata(prediction)
-    assert choose_genes(adata) == list(adata.var_names)
+    library = library_of(to_anndata(prediction))
+    assert choose_genes(library) == list(library.adata.var_names)
     # ERBB2's interval touches 0, FASN's lies below, ACTB's is unknown
-    assert choose_genes(adata, "trusted") == ["IGKC", "GNAS", "B2M"]
-    assert choose_genes(adata, "trusted", top=1) == ["IGKC"]
-    assert choose_genes(adata, "GNAS, FASN,GNAS") == ["GNAS", "FASN"]
+    assert choose_genes(library, "trusted") == ["IGKC", "GNAS", "B2M"]
+    assert choose_genes(library, "trusted", top=1) == ["IGKC"]
+    assert choose_genes(library, "GNAS, FASN,GNAS") == ["GNAS", "FASN"]
     with pytest.raises(DataError, match="Did you mean GNAS"):
-        choose_genes(adata, "GNAZ")
+        choose_genes(library, "GNAZ")
     with pytest.raises(DataError, match="No gene is named"):
-        choose_genes(adata, ",")
-    with pytest.raises(DataError, match="Nothing is known"):
-        choose_genes(foreign(), "trusted")
-    untrusted = to_anndata(replace(prediction, card=replace(prediction.card, metrics={})))
-    with pytest.raises(DataError, match="whole interval"):
-        choose_genes(untrusted, "trusted")
+        choose_genes(library, ",")
     odd = foreign()
     odd.var_names = ["HLA-A,B", "all", "G2", "G3"]
-    assert choose_genes(odd, "HLA-A,B") == ["HLA-A,B"]
+    assert choose_genes(library_of(odd), "HLA-A,B") == ["HLA-A,B"]
+    with pytest.raises(DataError, match="Nothing is known"):
+        choose_genes(library_of(odd), "trusted")
+    bad = replace(prediction.card, metrics={"pcc": [-0.1] * 6})
+    with pytest.raises(DataError, match="No gene is predictable"):
+        choose_genes(library_of(to_anndata(replace(prediction, card=bad))), "trusted")

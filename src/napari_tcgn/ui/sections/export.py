@@ -53,7 +53,7 @@ class ExportSection(Section):
         for one in FORMATS:
             self.format_box.addItem(one.text, one)
         self.genes_box = _box(
-            "Which genes to write; trusted are those whose held-out PCC is surely above 0, the 50 best"
+            "Which genes to write; trusted are the 50 best of those that held-out figures call predictable"
         )
         for text, choice in (("shown gene", SHOWN), ("trusted genes", TRUSTED), ("all genes", ALL)):
             self.genes_box.addItem(text, choice)
