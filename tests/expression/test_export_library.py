@@ -84,6 +84,20 @@ def test_a_squidpy_file_is_taken_for_what_it_says() -> None:
     assert library_of(adata).mpp == 0.27
 
 
+def test_values_that_no_model_predicted_can_be_kept_and_read_again(tmp_path: Path, spots) -> None:
+    from napari_tcgn.expression.library import section_anndata
+
+    values = np.arange(70.0).reshape(35, 2)
+    write_h5ad(section_anndata(values, ["A", "B"], spots, 0.688, "C/2", "z-score", "score"), tmp_path / "a.h5ad")
+    library = library_of(read_section(tmp_path / "a.h5ad")[0])
+    assert (library.library_id, library.mpp, library.unit, library.kind) == ("C_2", 0.688, "z-score", "score")
+    np.testing.assert_array_equal(library.adata.X, values)
+    back = library.spots()
+    np.testing.assert_array_equal(back.ids, spots.ids)
+    assert back.diameter_um == pytest.approx(100.0)
+    assert back.layout == "custom", "no run record says it"
+
+
 def test_positions_alone_are_enough() -> None:
     adata = foreign()
     del adata.uns["spatial"]

@@ -54,7 +54,7 @@ def to_anndata(prediction: Prediction) -> AnnData:
         var=_gene_table(prediction),
         obsm={"spatial": np.column_stack([spots.x, spots.y])},  # [n, 2]: x to the right, y down
         uns={
-            "spatial": {_library_key(prediction.library_id): _library(prediction)},
+            "spatial": {library_key(prediction.library_id): _library(prediction)},
             UNS_KEY: {
                 # Texts, because nested lists and missing values do not survive HDF5 unchanged.
                 "run_record": json.dumps(prediction.record, ensure_ascii=False, default=str),
@@ -100,7 +100,8 @@ def _gene_table(prediction: Prediction) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.Index(card.genes, dtype=object))
 
 
-def _library_key(library_id: str) -> str:
+def library_key(library_id: str) -> str:
+    """Return the key of a section in `uns["spatial"]`."""
     # HDF5 takes "/" for a folder and refuses an empty name.
     return library_id.replace("/", "_") or "slide"
 

@@ -156,21 +156,20 @@ class Result:
         return dict(json.loads(ours["run_record"])) if "run_record" in ours else {}
 
     def to_adata(self) -> AnnData:
-        """Return the result as AnnData, which is built only once for a finished one.
+        """Return the result as AnnData: the spots that have values.
 
         Raises
         ------
         OutputError
-            If nothing can be written of it: no spot is done, or its values are not a prediction's.
+            If no spot is predicted yet.
         """
-        from napari_tcgn.errors import OutputError
         from napari_tcgn.expression import to_anndata
+        from napari_tcgn.expression.library import section_anndata
 
+        if self.adata is None and self.prediction is None:
+            values, spots = self.values[self.done], self.spots.select(self.done)
+            return section_anndata(values, self.genes, spots, self.mpp, self.library_id, self.output_scale, self.kind)
         if self.adata is None:
-            if self.prediction is None:
-                raise OutputError(
-                    f"The {self.kind} values of {self.library_id} have no AnnData.", "Export another layer."
-                )
             self.adata = to_anndata(self.prediction)
         return self.adata
 
