@@ -44,7 +44,7 @@ def partial(slide, spots, predictor):
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 def test_wide_table_holds_spots_places_and_genes(tmp_path: Path, adata, spots, suffix: str, monkeypatch) -> None:
-    monkeypatch.setattr(tables, "BLOCK_VALUES", 40)  # several blocks
+    monkeypatch.setattr(tables, "BLOCK_VALUES", dict.fromkeys(tables.BLOCK_VALUES, 40))  # several blocks
     path = tmp_path / f"t{suffix}"
     export(adata, path)
     table = pd.read_csv(path) if suffix == ".csv" else pd.read_parquet(path)
@@ -58,7 +58,7 @@ def test_wide_table_holds_spots_places_and_genes(tmp_path: Path, adata, spots, s
 
 
 def test_tidy_table_is_the_same_in_rows(tmp_path: Path, adata, monkeypatch) -> None:
-    monkeypatch.setattr(tables, "BLOCK_VALUES", 40)
+    monkeypatch.setattr(tables, "BLOCK_VALUES", dict.fromkeys(tables.BLOCK_VALUES, 40))
     export(adata, tmp_path / "t.csv", ExportSettings(genes="GNAS,IGKC", tidy=True))
     table = pd.read_csv(tmp_path / "t.csv")
     assert list(table.columns) == [*tables.COLUMNS, "gene", "value"]

@@ -40,6 +40,24 @@ def test_neighbours_and_morans_i(sq, written) -> None:
     assert (table["I"] > 0.2).all(), "the section is smooth, and its predictions follow it"
 
 
+def test_neighbours_on_the_grid(sq, written) -> None:
+    sq.gr.spatial_neighbors_grid(written, n_neighs=4)
+    neighbours = np.asarray((written.obsp["spatial_connectivities"] > 0).sum(axis=1)).ravel()
+    row, col = written.obs["array_row"], written.obs["array_col"]
+    inside = (row > 0) & (row < row.max()) & (col > 0) & (col < col.max())
+    assert (neighbours[inside] == 4).all()
+    assert neighbours.min() == 2, "the corners"
+
+
+def test_scanpy_takes_it(sq, written) -> None:
+    import scanpy as sc
+
+    sc.pp.pca(written, n_comps=3)
+    assert written.obsm["X_pca"].shape == (35, 3)
+    frame = sc.get.obs_df(written, ["GNAS", "tissue_fraction"])
+    np.testing.assert_array_equal(frame["GNAS"], written[:, "GNAS"].X.ravel())
+
+
 def test_deprecated_neighbours_still_work(sq, written) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 SUFFIXES = (".csv", ".parquet")
-BLOCK_VALUES = 2_000_000  # at a time
+# At a time. pandas writes a block of text without letting other threads run, among them a window's.
+BLOCK_VALUES = {".csv": 20_000, ".parquet": 2_000_000}
 COLUMNS = ("spot", "x_px", "y_px", "x_um", "y_um", "array_row", "array_col", "partial_result")
 
 
@@ -69,14 +70,15 @@ def write_table(
     if clash and not tidy:
         raise OutputError(f"A gene has the name of the column {clash[0]}.", "Write a tidy table, or leave it out.")
     with write_whole(path, overwrite) as temporary:
-        (_write_csv if path.suffix == ".csv" else _write_parquet)(library, _blocks(library, chosen, tidy), temporary)
+        blocks = _blocks(library, chosen, tidy, BLOCK_VALUES[path.suffix])
+        (_write_csv if path.suffix == ".csv" else _write_parquet)(library, blocks, temporary)
 
 
-def _blocks(library: Library, genes: list[str], tidy: bool) -> Iterator[pd.DataFrame]:
+def _blocks(library: Library, genes: list[str], tidy: bool, values_at_once: int) -> Iterator[pd.DataFrame]:
     import pandas as pd
 
     about = _about_spots(library)
-    n, rows = len(about), max(1, BLOCK_VALUES // len(genes))
+    n, rows = len(about), max(1, values_at_once // len(genes))
     for start in range(0, n, rows):
         part = slice(start, min(start + rows, n))
         values = block(library.adata, part, genes)  # [rows, genes]
