@@ -153,16 +153,28 @@ def test_saved_through_napari(predicted, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["saved.h5ad"]
 
 
-def test_the_copied_command_gives_the_same_matrix(predicted, export_to, qtbot, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("of_a_table", [False, True])
+def test_the_copied_command_gives_the_same_matrix(
+    predicted, of_a_table, spot_table, export_to, qtbot, tmp_path, monkeypatch, capsys, kit
+):
     """UX check 14: a GUI run and its copied command line give equal matrices."""
     from napari_tcgn.cli import main
 
     _viewer, dock = predicted
+    state = dock.session.state
+    if of_a_table:
+        dock.spots.source_box.setCurrentIndex(dock.spots.source_box.findData("table"))
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(spot_table), ""))
+        click(qtbot, dock.spots.lay_button)
+        qtbot.waitUntil(lambda: state.spots is not None and len(state.spots) == 6, timeout=kit.TIMEOUT)
+        click(qtbot, dock.run.run_button)
+        qtbot.waitUntil(lambda: not state.running, timeout=kit.TIMEOUT)
     export_to(dock, tmp_path / "gui.h5ad")
     click(qtbot, dock.export.copy_button)
     command = shlex.split(QApplication.clipboard().text())
     assert command[:2] == ["napari-tcgn", "predict"]
-    assert "Copied" in dock.export.message.text()
+    assert dock.export.message.text() == "Copied the command that repeats this run."
+    assert (str(spot_table) in command) == of_a_table
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as end:
         main(command[1:])

@@ -13,7 +13,10 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.settings import GridSettings
 
 # What a source of spots may say beside its kind that does not change which spots they are.
-_HARMLESS = {"kind", "settings", "file", "rows", "not_selected", "image_size", "without_counts"}
+_HARMLESS = {
+    "kind", "settings", "file", "rows", "not_selected", "not_in_tissue", "image_size", "image_size_tolerance",
+    "implied_mpp", "positions", "recorded", "tissue_threshold", "without_counts",
+}  # fmt: skip
 
 
 def predict_command(

@@ -20,6 +20,7 @@ from napari_tcgn.ui.state import DockState, ModelChoice
 if TYPE_CHECKING:
     from napari_tcgn.ui.run import Run
 
+SPOTS_FILE = "napari_tcgn_spots_file"  # in the metadata of a layer of spots
 Failed = Callable[[Failure], object]
 
 
@@ -37,8 +38,6 @@ class Session:
     background : Background
     spots_layer : points layer or None
         Shows `state.spots`.
-    spots_file : Path or None
-        The table that `state.spots` were read from.
     run : Run or None
         The run that is going on.
     """
@@ -48,7 +47,6 @@ class Session:
         self.state = DockState()
         self.background = Background()
         self.spots_layer: Any = None
-        self.spots_file: Path | None = None
         self.run: Run | None = None
         self._setting_mpp = False
         self._watched: Any = None
@@ -169,10 +167,15 @@ class Session:
 
     def _take_spots(self, spots: Spots, file: Path | None = None) -> None:
         self._drop_spots()
-        self.spots_file = file
         state = self.state
         self.spots_layer = layers.add_spots(self.viewer, state.image, spots, state.mpp)
+        self.spots_layer.metadata[SPOTS_FILE] = file
         state.spots = spots
+
+    @property
+    def spots_file(self) -> Path | None:
+        """The table that `state.spots` were read from; their source names it without its folder."""
+        return None if self.spots_layer is None else self.spots_layer.metadata.get(SPOTS_FILE)
 
     def _drop_spots(self) -> None:
         layer, self.spots_layer, self.state.spots = self.spots_layer, None, None
