@@ -154,6 +154,12 @@ def test_bins_are_squares(tmp_path: Path, adata) -> None:
     features = check_for_qupath((tmp_path / "t.geojson").read_text())
     assert shape(features[0]["geometry"]).area == pytest.approx((100 / MPP) ** 2, rel=1e-3)
     assert len(features[0]["geometry"]["coordinates"][0]) == 5
+    from napari_tcgn.expression.figure import _draw
+
+    drawn = _draw(adata, ["GNAS"], None).axes[1].collections[0]
+    first = drawn.get_paths()[0].vertices[:4]
+    np.testing.assert_allclose(first.mean(axis=0), adata.obsm["spatial"][0] * MPP)
+    np.testing.assert_allclose(np.ptp(first, axis=0), 100.0)
 
 
 def test_partial_results_say_so_everywhere(tmp_path: Path, partial) -> None:

@@ -138,6 +138,15 @@ def test_sections_without_places(change, message: str) -> None:
         library_of(adata)
 
 
+@pytest.mark.parametrize("names", ["var_names", "obs_names"])
+@pytest.mark.filterwarnings("ignore")
+def test_names_that_mean_several_things(names: str) -> None:
+    adata = foreign()
+    setattr(adata, names, ["a", "a", *getattr(adata, names)[2:]])
+    with pytest.raises(DataError, match="'a' is there more than once"):
+        library_of(adata)
+
+
 def test_no_spots_and_no_genes() -> None:
     with pytest.raises(DataError, match="0 spots"):
         library_of(foreign()[[]])

@@ -17,6 +17,7 @@ from napari_tcgn.files import check_target, write_whole
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
+    from matplotlib.collections import Collection
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".tif")
@@ -125,13 +126,8 @@ class _Section:
         axis.set_yticks([])
 
     def draw_gene(self, axis: Axes, gene: str) -> None:
-        from matplotlib.collections import EllipseCollection
-
         values = column(self.library.adata, gene)
-        size = np.full(len(values), self.diameter)
-        discs = EllipseCollection(
-            size, size, np.zeros_like(size), units="xy", offsets=self.centres, offset_transform=axis.transData
-        )
+        discs = self._outlines(axis)
         discs.set_array(values)
         if np.isfinite(values).any():
             low, high = np.nanpercentile(values, [1, 99])
@@ -142,6 +138,18 @@ class _Section:
         colours.set_label(self.library.unit or "model output", fontsize=7)
         colours.ax.tick_params(labelsize=7)
         axis.set_title(f"{gene} · {_trust(self.library, gene)}", fontsize=10)
+
+    def _outlines(self, axis: Axes) -> Collection:
+        """Return the spots as discs, or squares if they are bins, which still have no colours."""
+        from matplotlib.collections import EllipseCollection, PolyCollection
+
+        if self.library.bins:
+            corners = self.diameter / 2 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+            return PolyCollection(list(self.centres[:, None, :] + corners), edgecolors="none")
+        size = np.full(len(self.centres), self.diameter)
+        return EllipseCollection(
+            size, size, np.zeros_like(size), units="xy", offsets=self.centres, offset_transform=axis.transData
+        )
 
     def draw_scale_bar(self, axis: Axes) -> None:
         left, right, bottom, top = self.limits

@@ -162,7 +162,7 @@ def library_of(adata: AnnData, library_id: str | None = None, mpp: float | None 
     Raises
     ------
     DataError
-        If there are no coordinates, no spots or genes, or it is open which spots are meant.
+        If there are no coordinates, no spots or genes, a name is repeated, or it is open which spots are meant.
     """
     centres = _centres(adata)
     known = library_ids(adata)
@@ -247,6 +247,10 @@ def section_anndata(
 def _centres(adata: AnnData) -> NDArray[np.float64]:
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"The AnnData has {adata.n_obs} spots and {adata.n_vars} genes.", "Give one with both.")
+    for what, names in (("Gene", adata.var_names), ("Spot", adata.obs_names)):
+        if not names.is_unique:
+            mend = "Number them (var_names_make_unique, obs_names_make_unique), or read the file with read_section."
+            raise DataError(f"{what} {names[names.duplicated()][0]!r} is there more than once.", mend)
     if "spatial" not in adata.obsm:
         found = ", ".join(adata.obsm) or "nothing"
         raise DataError(

@@ -179,11 +179,16 @@ class Result:
 
     def values_of(self, gene: str) -> NDArray[np.float64]:
         """Return a gene's values (float64 [spots]), NaN where there is none."""
-        part = self.values[:, [self._column[gene]]]
-        dense = part if isinstance(part, np.ndarray) else part.toarray()
-        values: NDArray[np.float64] = dense[:, 0].astype(np.float64)
+        column = self._column[gene]
+        values: NDArray[np.float64] = self.block(slice(column, column + 1))[:, 0].astype(np.float64)
         values[~self.done] = np.nan
         return values
+
+    def block(self, columns: slice) -> NDArray[np.float32]:
+        """Return the values of neighbouring genes (float32 [spots, genes]), dense also where `values` are sparse."""
+        part = self.values[:, columns]
+        dense: NDArray[np.float32] = part if isinstance(part, np.ndarray) else part.toarray()
+        return dense
 
     def finish(self, adata: AnnData) -> None:
         """Take the complete result; one matrix is kept, not two."""
