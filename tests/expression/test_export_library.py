@@ -85,7 +85,7 @@ def test_a_squidpy_file_is_taken_for_what_it_says() -> None:
 
 
 def test_values_that_no_model_predicted_can_be_kept_and_read_again(tmp_path: Path, spots) -> None:
-    from napari_tcgn.expression.library import section_anndata
+    from napari_tcgn.expression.build import section_anndata
 
     values = np.arange(70.0).reshape(35, 2)
     write_h5ad(section_anndata(values, ["A", "B"], spots, 0.688, "C/2", "z-score", "score"), tmp_path / "a.h5ad")

@@ -1,8 +1,9 @@
-"""AnnData from a prediction, and the .h5ad files it is kept in."""
+"""AnnData from a prediction or from other values at spots, and the .h5ad files it is kept in."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from napari_tcgn.errors import DataError, OutputError
 from napari_tcgn.files import check_target, write_whole
 from napari_tcgn.predict import Prediction, leaves_image
+from napari_tcgn.spots.table import Spots
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,23 +68,55 @@ def to_anndata(prediction: Prediction) -> AnnData:
     )
 
 
+def section_anndata(
+    values: Any, genes: Sequence[str], spots: Spots, mpp: float | None, library_id: str, unit: str, kind: str
+) -> AnnData:
+    """Return values that no model's prediction is (measured ones, scores) as AnnData in squidpy's layout.
+
+    Parameters
+    ----------
+    values : array or sparse matrix [spots, genes]
+    genes : sequence of str
+    spots : Spots
+    mpp : float or None
+        µm per full-resolution px.
+    library_id, unit, kind : str
+        Name of the section, what a value is, and what the values are; unit and kind are kept for reading it again.
+    """
+    import pandas as pd
+    from anndata import AnnData
+
+    entry: dict[str, Any] = {"images": {}, "scalefactors": {}, "metadata": {"spot_layout": spots.layout}}
+    if mpp is not None:
+        entry["metadata"]["mpp"] = mpp
+        entry["scalefactors"]["spot_diameter_fullres"] = spots.diameter_um / mpp
+    return AnnData(
+        X=values.astype(np.float32),
+        obs=pd.DataFrame(_spot_columns(spots), index=pd.Index(spots.ids.astype(object))),
+        var=pd.DataFrame(index=pd.Index(list(genes), dtype=object)),
+        obsm={"spatial": np.column_stack([spots.x, spots.y])},
+        uns={"spatial": {library_key(library_id): entry}, UNS_KEY: {"output_scale": unit, "kind": kind}},
+    )
+
+
 def _spot_table(prediction: Prediction) -> pd.DataFrame:
     import pandas as pd
 
     spots = prediction.spots.select(prediction.done)
     slide = prediction.record["slide"]
     side = prediction.record["patch"]["side_px"]
+    padded = leaves_image(spots.x, spots.y, side, slide["width_px"], slide["height_px"])
+    return pd.DataFrame(_spot_columns(spots) | {"patch_padded": padded}, index=pd.Index(spots.ids.astype(object)))
+
+
+def _spot_columns(spots: Spots) -> dict[str, Any]:
     assert spots.in_tissue is not None  # filled in by Spots
-    return pd.DataFrame(
-        {
-            "array_row": spots.array_row,
-            "array_col": spots.array_col,
-            "in_tissue": spots.in_tissue.astype(np.int64),
-            "tissue_fraction": spots.tissue_fraction,
-            "patch_padded": leaves_image(spots.x, spots.y, side, slide["width_px"], slide["height_px"]),
-        },
-        index=pd.Index(spots.ids.astype(object)),
-    )
+    return {
+        "array_row": spots.array_row,
+        "array_col": spots.array_col,
+        "in_tissue": spots.in_tissue.astype(np.int64),
+        "tissue_fraction": spots.tissue_fraction,
+    }
 
 
 def _gene_table(prediction: Prediction) -> pd.DataFrame:

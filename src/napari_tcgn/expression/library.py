@@ -7,7 +7,6 @@ factors. Files of this package say more in `uns["napari_tcgn"]`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.build import UNS_KEY, library_key
+from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.slide.canvas import without_alpha
 from napari_tcgn.spots.table import Spots
@@ -201,46 +200,6 @@ def library_of(adata: AnnData, library_id: str | None = None, mpp: float | None 
         partial=bool(ours.get("partial", False)),
         record=record,
         card=card,
-    )
-
-
-def section_anndata(
-    values: Any, genes: Sequence[str], spots: Spots, mpp: float | None, library_id: str, unit: str, kind: str
-) -> AnnData:
-    """Return values that no model's prediction is (measured ones, scores) as AnnData in squidpy's layout.
-
-    Parameters
-    ----------
-    values : array or sparse matrix [spots, genes]
-    genes : sequence of str
-    spots : Spots
-    mpp : float or None
-        µm per full-resolution px.
-    library_id, unit, kind : str
-        As in `Library`; unit and kind are kept for reading it again.
-    """
-    import pandas as pd
-    from anndata import AnnData
-
-    assert spots.in_tissue is not None  # filled in by Spots
-    entry: dict[str, Any] = {"images": {}, "scalefactors": {}, "metadata": {"spot_layout": spots.layout}}
-    if mpp is not None:
-        entry["metadata"]["mpp"] = mpp
-        entry["scalefactors"]["spot_diameter_fullres"] = spots.diameter_um / mpp
-    return AnnData(
-        X=values.astype(np.float32),
-        obs=pd.DataFrame(
-            {
-                "array_row": spots.array_row,
-                "array_col": spots.array_col,
-                "in_tissue": spots.in_tissue.astype(np.int64),
-                "tissue_fraction": spots.tissue_fraction,
-            },
-            index=pd.Index(spots.ids.astype(object)),
-        ),
-        var=pd.DataFrame(index=pd.Index(list(genes), dtype=object)),
-        obsm={"spatial": np.column_stack([spots.x, spots.y])},
-        uns={"spatial": {library_key(library_id): entry}, UNS_KEY: {"output_scale": unit, "kind": kind}},
     )
 
 

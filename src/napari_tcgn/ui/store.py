@@ -164,7 +164,7 @@ class Result:
             If no spot is predicted yet.
         """
         from napari_tcgn.expression import to_anndata
-        from napari_tcgn.expression.library import section_anndata
+        from napari_tcgn.expression.build import section_anndata
 
         if self.adata is None and self.prediction is None:
             values, spots = self.values[self.done], self.spots.select(self.done)
