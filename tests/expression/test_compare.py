@@ -203,6 +203,7 @@ def test_values_on_the_models_scale(make_pair) -> None:
         compare(predicted, measured, settings)
 
 
+@pytest.mark.filterwarnings("ignore:Variable names are not unique")
 def test_sparse_counts_and_repeated_genes_are_summed(make_pair) -> None:
     from scipy.sparse import csr_matrix
 

@@ -219,7 +219,7 @@ class _Work:
             "positions": {
                 "orientation": found.name,
                 "scale": round(found.scale, 5),
-                "residual_um": round(found.residual * self.mpp, 3),
+                "residual_um": None if np.isnan(found.residual) else round(found.residual * self.mpp, 3),
             },
         }
         if way == "nearest":
@@ -232,7 +232,7 @@ class _Work:
                     f"same-named spots lie {found.residual * self.mpp:.1f} µm apart (median) beyond any shift or turn, "
                     "as printed spots of two arrays do: the measurement is probably of another section"
                 )
-        elif found.residual * self.mpp > self.tolerance_um:
+        elif np.isnan(found.residual) or found.residual * self.mpp > self.tolerance_um:
             problem = (
                 f"same-named spots lie {distance:.0f} µm apart (median): the measurement is probably of another section"
             )

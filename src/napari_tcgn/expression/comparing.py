@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 UNS_COMPARE = "napari_tcgn_compare"
 GENES_AT_ONCE = 128
+PATCHES_AT_ONCE = 64
 FEW_BLOCKS = 8
 SIGNIFICANT = 0.05  # false discovery rate
 
@@ -153,7 +154,7 @@ class _Work:
 
     def simple_predictors(self, slide: Slide | None) -> Generator[Progress]:
         """Fill in depth alone and haematoxylin alone."""
-        yield Progress("simple predictors", 0, 1)
+        yield Progress("simple predictors", 0, len(self.x))
         paired, spots = self.paired, self.paired.alignment.predicted
         if paired.depth is not None:
             self.simple[DEPTH_ALONE] = paired.depth
@@ -162,7 +163,12 @@ class _Work:
         section = self.adata_in[spots]
         if slide is not None:
             x, y = np.asarray(section.obsm["spatial"], dtype=np.float64).T[:2]
-            stain: Floats | None = haematoxylin_of_patches(slide, x, y, paired.card)
+            parts = []
+            for start in range(0, len(x), PATCHES_AT_ONCE):
+                yield Progress("simple predictors", start, len(x))
+                part = slice(start, start + PATCHES_AT_ONCE)
+                parts.append(haematoxylin_of_patches(slide, x[part], y[part], paired.card))
+            stain: Floats | None = np.concatenate(parts)
             source = f"patches of the slide, {paired.card.patch_um:g} µm"
         else:
             stain = haematoxylin_of_picture(section, paired.card.patch_um, paired.mpp)
@@ -170,7 +176,7 @@ class _Work:
         if stain is not None:
             self.simple[HAEMATOXYLIN] = stain
             paired.manifest["haematoxylin"] = source
-        yield Progress("simple predictors", 1, 1)
+        yield Progress("simple predictors", len(spots), len(spots))
 
     def figures(self) -> Generator[Progress]:
         """Compute every gene's figures and the medians with their intervals."""

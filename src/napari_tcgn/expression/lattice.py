@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_matrix, csr_matrix
+from scipy.sparse import coo_matrix, csr_matrix, identity
 from scipy.spatial import cKDTree
 
 from napari_tcgn.expression.statistics import BLOCK_STEPS
@@ -46,9 +46,7 @@ class Lattice:
         """
         norm = np.inf if self.kind == "square" else 2
         pairs = cKDTree(self.xy).query_pairs(2.1, p=norm, output_type="ndarray")
-        window = _symmetric(pairs, len(self.xy)).tolil()
-        window.setdiag(1)
-        return csr_matrix(window)
+        return csr_matrix(_symmetric(pairs, len(self.xy)) + identity(len(self.xy), format="csr"))
 
     def blocks(self) -> NDArray[np.intp]:
         """Number the blocks of the spatial bootstrap: squares of four pitches; intp [n]."""

@@ -67,7 +67,8 @@ class Fit:
         Nearest of the symmetries.
     scale : float
     residual : float
-        Median distance that the best affine map leaves, in the predicted positions' unit.
+        Median distance that the best affine map leaves, in the predicted positions' unit; NaN where the spots lie on
+        one line and tell nothing of a turn.
     """
 
     name: str
@@ -82,8 +83,8 @@ def fit(predicted: Floats, measured: Floats) -> Fit:
     slope, *_ = np.linalg.lstsq(centred, target, rcond=None)  # target = centred @ slope
     matrix = slope.T
     scale = float(np.sqrt(abs(np.linalg.det(matrix))))
-    if not scale > 0:
-        return Fit("upright", 0.0, float("inf"))
+    if np.linalg.matrix_rank(centred) < 2 or not scale > 0:
+        return Fit("upright", 0.0, float("nan"))
     rest = np.linalg.norm(target - centred @ slope, axis=1) / scale
     name = min(SYMMETRIES, key=lambda key: float(np.abs(matrix / scale - SYMMETRIES[key]).sum()))
     return Fit(name, scale, float(np.median(rest)))

@@ -34,7 +34,7 @@ def score_both(
     """
     varies = (np.ptp(predicted, axis=0) > 0) & (np.ptp(measured, axis=0) > 0)
     columns = np.flatnonzero(varies)
-    usable = [genes[column] for column in columns]
+    usable = [genes[int(column)] for column in columns]
     known = set(usable)
     kept = {
         name: GeneSet(name, tuple(dict.fromkeys(gene for gene in members if gene in known)))

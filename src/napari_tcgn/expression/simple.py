@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 DEPTH_ALONE = "measured depth (no predictor)"  # named as in `train.evaluate`
 HAEMATOXYLIN = "haematoxylin alone"
-_BATCH = 64
 
 
 def haematoxylin_of_patches(slide: Slide, x: Floats, y: Floats, card: ModelCard) -> Floats:
-    """Return the mean haematoxylin under every spot, float64 [n], from patches as the model sees them.
+    """Return the mean haematoxylin under every spot, float64 [n], from patches as the model sees them (all of them in memory).
 
     Parameters
     ----------
@@ -43,12 +42,9 @@ def haematoxylin_of_patches(slide: Slide, x: Floats, y: Floats, card: ModelCard)
 
     extract = FeatureExtractor(feature_card(card, "haematoxylin"), "cpu")
     side = patch_side_px(card, require_mpp(slide))
-    found = []
-    for start in range(0, len(x), _BATCH):
-        stop = min(start + _BATCH, len(x))
-        patches = np.stack([cut_patch(slide, float(x[i]), float(y[i]), side) for i in range(start, stop)])
-        found.append(extract(patches).double().numpy()[:, 0])
-    return np.concatenate(found)
+    patches = np.stack([cut_patch(slide, float(at_x), float(at_y), side) for at_x, at_y in zip(x, y, strict=True)])
+    stain: Floats = extract(patches).double().numpy()[:, 0]
+    return stain
 
 
 def haematoxylin_of_picture(adata: AnnData, patch_um: float, mpp: float) -> Floats | None:
