@@ -10,6 +10,7 @@ import pytest
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import OUTPUT_SCALE, compare, read_measured, to_anndata
+from napari_tcgn.expression.align import align
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.panels import read_panel
 from napari_tcgn.predict import Prediction
@@ -65,6 +66,18 @@ def test_counts_of_every_other_section_are_refused(real_data: Path, positions: b
             if other != section:
                 with pytest.raises(DataError, match="probably of another section"):
                     compare(predicted(folder, section), counts[other], QUICK)
+
+
+def test_printed_spots_give_another_section_away(real_data: Path) -> None:
+    """However many names match: on every slide the spots were printed a little off the perfect array, in its own way."""
+    folder = real_data / "her2st/data"
+    lenient = CompareSettings(min_matched=0.05)
+    counts = {section: measured(folder, section, True) for section in SECTIONS}
+    for section in SECTIONS:
+        for other in SECTIONS:
+            if other != section:
+                with pytest.raises(DataError, match="as printed spots of two arrays do"):
+                    align(predicted(folder, section), counts[other], lenient)
 
 
 @pytest.mark.slow

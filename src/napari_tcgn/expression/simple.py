@@ -21,7 +21,9 @@ HAEMATOXYLIN = "haematoxylin alone"
 
 
 def haematoxylin_of_patches(slide: Slide, x: Floats, y: Floats, card: ModelCard) -> Floats:
-    """Return the mean haematoxylin under every spot, float64 [n], from patches as the model sees them (all of them in memory).
+    """Return the mean haematoxylin under every spot, float64 [n], from patches as the model sees them.
+
+    All patches are held in memory at once: give a part of many spots at a time.
 
     Parameters
     ----------
