@@ -7,8 +7,9 @@ import pytest
 
 from napari_tcgn.errors import DataError, SettingsError
 from napari_tcgn.expression import compare
-from napari_tcgn.expression.align import align, nearest_pairs
+from napari_tcgn.expression.align import align
 from napari_tcgn.expression.orientation import SYMMETRIES, better_by_expression, fit, undo
+from napari_tcgn.expression.places import nearest_pairs
 from napari_tcgn.settings import CompareSettings
 
 QUICK = CompareSettings(domains=False, draws=40, permutations=19)

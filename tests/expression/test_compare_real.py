@@ -69,7 +69,7 @@ def test_counts_of_every_other_section_are_refused(real_data: Path, positions: b
 
 
 def test_printed_spots_give_another_section_away(real_data: Path) -> None:
-    """However many names match: on every slide the spots were printed a little off the perfect array, in its own way."""
+    """However many names match: on every slide the spots were printed off the perfect array in its own way."""
     folder = real_data / "her2st/data"
     lenient = CompareSettings(min_matched=0.05)
     counts = {section: measured(folder, section, True) for section in SECTIONS}

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.measured import repeated_spots
 from napari_tcgn.expression.orientation import IN_WORDS, SYMMETRIES, fit, undo
+from napari_tcgn.expression.places import Pairs, Places, nearest_pairs, places_of, record_of, same_keys
 from napari_tcgn.settings import CompareSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 Floats = NDArray[np.float64]
-Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 MIN_SPOTS = 8  # fewer say nothing
 # Names and array positions recur on every array: two sections share many of them, one section shares nearly all.
@@ -28,24 +24,6 @@ MIN_MATCHED = {"ids": 0.9, "array": 0.9, "nearest": 0.5}
 NEARLY_ALL = 0.95
 JITTER = 0.02  # printed spots lie off the perfect array, differently on every slide; share of the pitch
 WAYS = {"ids": "name", "array": "array position", "nearest": "nearest centre"}
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Places:
-    """Where the spots of a table are, as far as is known.
-
-    Attributes
-    ----------
-    ids : object [n]
-    array : int64 [n, 2] or None
-        (col, row): x to the right, y down.
-    pixels : float64 [n, 2] or None
-        (x, y) in full-resolution px.
-    """
-
-    ids: NDArray[np.object_]
-    array: NDArray[np.int64] | None
-    pixels: Floats | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,43 +43,6 @@ class Alignment:
     measured: NDArray[np.intp]
     manifest: dict[str, Any]
     warnings: list[str]
-
-
-def record_of(predicted: AnnData) -> dict[str, Any]:
-    """Return the run record of a prediction.
-
-    Raises
-    ------
-    DataError
-        If it is no prediction of this package.
-    """
-    try:
-        return dict(json.loads(predicted.uns[UNS_KEY]["run_record"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(
-            f"The predicted AnnData holds no napari-tcgn prediction (uns has {sorted(predicted.uns)}).",
-            "Give what `napari-tcgn predict`, the dock's Export or `to_anndata` has made.",
-        ) from error
-
-
-def places_of(adata: AnnData, name: str) -> Places:
-    """Read ids and positions.
-
-    Raises
-    ------
-    DataError
-        If a spot is named twice, or a position is not finite.
-    """
-    if not adata.obs_names.is_unique:
-        raise repeated_spots(adata.obs_names, name)
-    array = pixels = None
-    if {"array_row", "array_col"} <= set(adata.obs):
-        array = adata.obs[["array_col", "array_row"]].to_numpy(dtype=np.int64)
-    if "spatial" in adata.obsm:
-        pixels = np.asarray(adata.obsm["spatial"], dtype=np.float64)[:, :2]
-        if not np.isfinite(pixels).all():
-            raise DataError(f'{name} has positions that are no numbers (obsm["spatial"]).', "Remove these spots.")
-    return Places(adata.obs_names.to_numpy(dtype=object), array, pixels)
 
 
 def align(predicted: AnnData, measured: AnnData, settings: CompareSettings) -> Alignment:
@@ -176,10 +117,10 @@ class _Work:
     def _pairs(self, way: str, needed: bool = True) -> Pairs:
         p, m = self.predicted, self.measured
         if way == "ids":
-            return _same(p.ids.tolist(), m.ids.tolist())
+            return same_keys(p.ids.tolist(), m.ids.tolist())
         if way == "array":
             if p.array is not None and m.array is not None:
-                return _same(list(map(tuple, p.array)), list(map(tuple, m.array)))
+                return same_keys(list(map(tuple, p.array)), list(map(tuple, m.array)))
         elif p.pixels is not None and m.pixels is not None:
             return nearest_pairs(p.pixels, m.pixels, self.tolerance_um / self.mpp)
         if needed:
@@ -280,8 +221,8 @@ class _Work:
         p, m = self.predicted.array, self.measured.array
         if p is None or m is None:
             return ""
-        common = len(_same(list(map(tuple, p)), list(map(tuple, m)))[0])
-        swapped = len(_same(list(map(tuple, p)), list(map(tuple, m[:, ::-1])))[0])
+        common = len(same_keys(list(map(tuple, p)), list(map(tuple, m)))[0])
+        swapped = len(same_keys(list(map(tuple, p)), list(map(tuple, m[:, ::-1])))[0])
         if swapped > common and swapped >= MIN_MATCHED["array"] * smaller:
             return " Its array positions would match transposed: if so, say --orientation transposed --match array."
         return ""
@@ -309,31 +250,3 @@ class _Work:
 def _middle(xy: NDArray[Any]) -> Floats:
     middle: Floats = (xy.min(axis=0) + xy.max(axis=0)) / 2
     return middle
-
-
-def _same(predicted: list[Any], measured: list[Any]) -> Pairs:
-    """Return the pairs of equal keys, in the order of the prediction; keys that recur in a table pair with none."""
-    once = _once(measured)
-    own = _once(predicted)
-    found = [(i, once[key]) for key, i in own.items() if key in once]
-    pairs = np.array(sorted(found), dtype=np.intp).reshape(-1, 2)
-    return pairs[:, 0], pairs[:, 1]
-
-
-def _once(keys: list[Any]) -> dict[Any, int]:
-    place: dict[Any, int] = {}
-    again = set()
-    for number, key in enumerate(keys):
-        if key in place:
-            again.add(key)
-        place[key] = number
-    return {key: number for key, number in place.items() if key not in again}
-
-
-def nearest_pairs(predicted: Floats, measured: Floats, tolerance: float) -> Pairs:
-    """Pair points that are each other's nearest and no farther apart than `tolerance`: one to one."""
-    distance, partner = cKDTree(measured).query(predicted, distance_upper_bound=tolerance)
-    _, back = cKDTree(predicted).query(measured)
-    near = np.flatnonzero(np.isfinite(distance))
-    mutual = near[back[partner[near]] == near]
-    return mutual.astype(np.intp), partner[mutual].astype(np.intp)

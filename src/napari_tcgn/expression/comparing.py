@@ -16,13 +16,12 @@ from napari_tcgn.expression.bootstrap import BlockBootstrap
 from napari_tcgn.expression.comparison import Comparison
 from napari_tcgn.expression.domains import domain_agreement, leiden_domains, niche_table
 from napari_tcgn.expression.figures import Intervals, baseline_table, gene_table, overall_medians, set_table
-from napari_tcgn.expression.lattice import Lattice
 from napari_tcgn.expression.measured import read_measured
-from napari_tcgn.expression.null import random_shift_test
+from napari_tcgn.expression.null import null_test
 from napari_tcgn.expression.pairing import Pairing, pair
 from napari_tcgn.expression.set_scores import score_both
 from napari_tcgn.expression.simple import DEPTH_ALONE, HAEMATOXYLIN, haematoxylin_of_patches, haematoxylin_of_picture
-from napari_tcgn.expression.statistics import q_values, shift_count, shift_test, without
+from napari_tcgn.expression.statistics import q_values, without
 from napari_tcgn.predict import Progress, run_to_end
 from napari_tcgn.predict.record import package_versions
 from napari_tcgn.settings import CompareSettings
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 UNS_COMPARE = "napari_tcgn_compare"
-GENES_AT_ONCE = 128
 PATCHES_AT_ONCE = 64
 FEW_BLOCKS = 8
 SIGNIFICANT = 0.05  # false discovery rate
@@ -194,12 +192,12 @@ class _Work:
 
     def null(self) -> Generator[Progress]:
         """Test every gene, as it is and with depth taken out."""
-        p, kind, shifts = yield from _test(self.x, self.y, self.paired.lattice, self.settings, "null")
+        p, kind, shifts = yield from null_test(self.x, self.y, self.paired.lattice, self.settings, "null")
         self.genes["p"], self.genes["q"] = p, q_values(p)
         depth = self.paired.depth
         if depth is not None:
             x, y = without(self.x, depth), without(self.y, depth)
-            p, _, _ = yield from _test(x, y, self.paired.lattice, self.settings, "null, depth controlled")
+            p, _, _ = yield from null_test(x, y, self.paired.lattice, self.settings, "null, depth controlled")
             self.genes["depth_p"], self.genes["depth_q"] = p, q_values(p)
         self.overall["null"] = {"kind": kind, "shifts": shifts, "smallest_p": 1 / (1 + shifts)}
         self.overall["genes_significant"] = int((self.genes["q"] < SIGNIFICANT).sum())
@@ -216,7 +214,7 @@ class _Work:
                 f"{', '.join(left_out[:5])}."
             )
         if names:
-            p, _, _ = yield from _test(x, y, self.paired.lattice, self.settings, "gene sets")
+            p, _, _ = yield from null_test(x, y, self.paired.lattice, self.settings, "gene sets")
             self.gene_set_table = set_table(names, counts, x, y, p, self.paired.depth, self.bootstrap)
 
     def domains(self) -> Generator[Progress]:
@@ -294,26 +292,3 @@ class _Work:
             layers={} if paired.counts is None else {"counts": paired.counts.astype(np.float32)},
             uns={"spatial": self.adata_in.uns.get("spatial", {})},
         )
-
-
-def _test(
-    x: Floats, y: Floats, lattice: Lattice, settings: CompareSettings, stage: str
-) -> Generator[Progress, None, tuple[Floats, str, int]]:
-    """Return p-values [genes], the kind of null and how many shifts it has."""
-    everything = settings.null == "all-shifts" or (settings.null == "auto" and lattice.kind != "irregular")
-    if not everything:
-        steps = random_shift_test(x, y, lattice, settings.permutations, settings.seed)
-        yield Progress(stage, 0, settings.permutations)
-        try:
-            while True:
-                yield Progress(stage, next(steps), settings.permutations)
-        except StopIteration as end:
-            p, shifts = end.value
-        return p, "random toroidal shifts", shifts
-    p = np.full(x.shape[1], np.nan)
-    for start in range(0, x.shape[1], GENES_AT_ONCE):
-        yield Progress(stage, start, x.shape[1])
-        part = slice(start, start + GENES_AT_ONCE)
-        p[part] = shift_test(x[:, part], y[:, part], lattice.row, lattice.col)
-    yield Progress(stage, x.shape[1], x.shape[1])
-    return p, "all toroidal shifts", shift_count(lattice.row, lattice.col)

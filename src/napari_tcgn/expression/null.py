@@ -1,4 +1,4 @@
-"""Random shifts of a section against itself: a null that keeps the spatial structure of both maps."""
+"""Shifts of a section against itself: a null that keeps the spatial structure of both maps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from scipy.spatial import cKDTree
 
 from napari_tcgn.expression.lattice import Lattice
 from napari_tcgn.expression.metrics import pearson_per_gene
-from napari_tcgn.expression.statistics import MIN_OVERLAP
+from napari_tcgn.expression.statistics import MIN_OVERLAP, shift_count, shift_test
+from napari_tcgn.predict import Progress
+from napari_tcgn.settings import CompareSettings
 
 Floats = NDArray[np.float64]
 Meeting = tuple[NDArray[np.intp], NDArray[np.intp]]
+GENES_AT_ONCE = 128
 TRIES = 50  # per wanted shift, before a section counts as too small or too thin for any
 
 
@@ -121,3 +124,43 @@ def random_shift_test(
     if shifts:
         p[known] = (1 + better) / (1 + shifts)
     return p, shifts
+
+
+def null_test(
+    x: Floats, y: Floats, lattice: Lattice, settings: CompareSettings, stage: str
+) -> Generator[Progress, None, tuple[Floats, str, int]]:
+    """Test every gene's PCC against the null that the settings ask for.
+
+    Parameters
+    ----------
+    x, y : float64 [n, genes]
+        Predicted and measured.
+    lattice : Lattice
+    settings : CompareSettings
+        null, permutations, seed.
+    stage : str
+        Of the progress.
+
+    Returns
+    -------
+    p : float64 [genes]
+    kind : str
+    shifts : int
+    """
+    everything = settings.null == "all-shifts" or (settings.null == "auto" and lattice.kind != "irregular")
+    if not everything:
+        steps = random_shift_test(x, y, lattice, settings.permutations, settings.seed)
+        yield Progress(stage, 0, settings.permutations)
+        try:
+            while True:
+                yield Progress(stage, next(steps), settings.permutations)
+        except StopIteration as end:
+            p, shifts = end.value
+        return p, "random toroidal shifts", shifts
+    p = np.full(x.shape[1], np.nan)
+    for start in range(0, x.shape[1], GENES_AT_ONCE):
+        yield Progress(stage, start, x.shape[1])
+        part = slice(start, start + GENES_AT_ONCE)
+        p[part] = shift_test(x[:, part], y[:, part], lattice.row, lattice.col)
+    yield Progress(stage, x.shape[1], x.shape[1])
+    return p, "all toroidal shifts", shift_count(lattice.row, lattice.col)

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.align import Alignment, align, record_of
+from napari_tcgn.expression.align import Alignment, align
 from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.expression.genes_match import GeneMatch, match_genes
 from napari_tcgn.expression.lattice import Lattice, lattice_of
 from napari_tcgn.expression.measured import describe_source, require_counts, values_of
 from napari_tcgn.expression.orientation import IN_WORDS, better_by_expression
+from napari_tcgn.expression.places import record_of
 from napari_tcgn.expression.scale import OUTPUT_SCALE, scale_counts
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import CompareSettings, to_record
