@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 # Public name -> module that holds it. Rooms whose main function has the room's own name (predict, train)
 # are reached through their module: `from napari_tcgn.expression import predict`.
 _HOMES = {
+    "CompareSettings": "napari_tcgn.settings",
+    "Comparison": "napari_tcgn.expression",
     "GridSettings": "napari_tcgn.settings",
     "ModelCard": "napari_tcgn.model",
     "PredictSettings": "napari_tcgn.settings",
@@ -23,10 +25,12 @@ _HOMES = {
     "TCGN": "napari_tcgn.model",
     "TcgnError": "napari_tcgn.errors",
     "TrainSettings": "napari_tcgn.settings",
+    "compare": "napari_tcgn.expression",
     "list_models": "napari_tcgn.model",
     "load_model": "napari_tcgn.model",
     "make_grid": "napari_tcgn.spots",
     "open_slide": "napari_tcgn.slide",
+    "read_measured": "napari_tcgn.expression",
     "read_st_counts": "napari_tcgn.spots",
     "read_st_spots": "napari_tcgn.spots",
     "to_anndata": "napari_tcgn.expression",
@@ -35,14 +39,16 @@ _HOMES = {
 
 if TYPE_CHECKING:
     from napari_tcgn.errors import TcgnError
-    from napari_tcgn.expression import to_anndata, write_h5ad
+    from napari_tcgn.expression import Comparison, compare, read_measured, to_anndata, write_h5ad
     from napari_tcgn.model import TCGN, ModelCard, Predictor, list_models, load_model
-    from napari_tcgn.settings import GridSettings, PredictSettings, TrainSettings
+    from napari_tcgn.settings import CompareSettings, GridSettings, PredictSettings, TrainSettings
     from napari_tcgn.slide import Slide, open_slide
     from napari_tcgn.spots import Spots, make_grid, read_st_counts, read_st_spots
 
 __all__ = [
     "TCGN",
+    "CompareSettings",
+    "Comparison",
     "GridSettings",
     "ModelCard",
     "PredictSettings",
@@ -52,10 +58,12 @@ __all__ = [
     "TcgnError",
     "TrainSettings",
     "__version__",
+    "compare",
     "list_models",
     "load_model",
     "make_grid",
     "open_slide",
+    "read_measured",
     "read_st_counts",
     "read_st_spots",
     "to_anndata",

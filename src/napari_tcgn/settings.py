@@ -18,6 +18,12 @@ PrecisionChoice = Literal["auto", "float32", "bf16"]
 LossName = Literal["mse", "correlation"]
 BesideName = Literal["none", "colour-texture"]
 BulkScale = Literal["linear", "log"]
+MatchName = Literal["auto", "ids", "array", "nearest"]
+ValuesName = Literal["counts", "model-scale"]
+NullName = Literal["auto", "all-shifts", "random-shifts"]
+OrientationName = Literal[
+    "upright", "mirrored-x", "mirrored-y", "rotated-180", "transposed", "rotated-90", "rotated-270", "antitransposed"
+]
 
 # Recipes of training that come with the package, by name.
 RECIPES: dict[str, Path] = {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.toml"))}
@@ -257,6 +263,76 @@ class TrainSettings:
             "patience", "0 where no epoch is chosen (val_fraction 0)", self.patience,
         )  # fmt: skip
         _require(self.device in get_args(DeviceName), "device", f"one of {get_args(DeviceName)}", self.device)
+
+
+@dataclass(frozen=True, slots=True)
+class CompareSettings:
+    """How predicted expression is compared with measured expression.
+
+    Attributes
+    ----------
+    match : {"auto", "ids", "array", "nearest"}
+        How spots find each other: by name, by array position, or one to one by nearest centre. "auto" takes the first
+        that applies and refuses what contradicts it; a way that is named here turns such contradictions into warnings.
+    tolerance_um : float or None
+        How far two centres may lie apart; None: a quarter of the pitch.
+    min_matched : float or None
+        Least share of the smaller set of spots that must find a partner; None: 0.9 by names and array positions,
+        which are the same on every array, 0.5 by nearest centre.
+    orientation : str
+        What was done to the measured positions relative to the slide: "upright" (nothing), "transposed" (x and y
+        swapped), "mirrored-x" (left and right swapped), "mirrored-y", "rotated-90" (clockwise) …; it is undone.
+    values : {"counts", "model-scale"}
+        "counts": raw counts, brought to the model's scale here; "model-scale": they are on it already.
+    layer : str or None
+        Layer of the measured AnnData that holds the values; None: X.
+    null : {"auto", "all-shifts", "random-shifts"}
+        Null of the p-values: every toroidal shift of the array, or `permutations` random ones. "auto": all shifts
+        where every spot has an array position of its own, else random ones.
+    permutations : int
+        Random shifts, where they are used.
+    draws : int
+        Samples of the spatial block bootstrap.
+    domains : bool
+        Whether spatial domains and niches are compared.
+    resolution : float
+        Of the Leiden clustering.
+    neighbours : int
+        In its graph.
+    seed : int
+    """
+
+    match: MatchName = "auto"
+    tolerance_um: float | None = None
+    min_matched: float | None = None
+    orientation: OrientationName = "upright"
+    values: ValuesName = "counts"
+    layer: str | None = None
+    null: NullName = "auto"
+    permutations: int = 1000
+    draws: int = 1000
+    domains: bool = True
+    resolution: float = 1.0
+    neighbours: int = 15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, choices in (
+            ("match", MatchName),
+            ("orientation", OrientationName),
+            ("values", ValuesName),
+            ("null", NullName),
+        ):
+            _require(getattr(self, name) in get_args(choices), name, f"one of {get_args(choices)}", getattr(self, name))
+        for name in ("tolerance_um", "resolution"):
+            value = getattr(self, name)
+            _require(value is None or (math.isfinite(value) and value > 0), name, "a positive number", value)
+        _require(
+            self.min_matched is None or 0 < self.min_matched <= 1, "min_matched", "above 0, to 1", self.min_matched
+        )
+        _require(self.permutations >= 19, "permutations", "at least 19", self.permutations)
+        _require(self.draws >= 20, "draws", "at least 20", self.draws)
+        _require(self.neighbours >= 2, "neighbours", "at least 2", self.neighbours)
 
 
 def read_train_settings(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -104,3 +105,69 @@ def golden() -> ModuleType:
 def golden_values() -> dict[str, np.ndarray]:
     with np.load(Path(__file__).parents[1] / "reference" / "golden_pipeline.npz") as file:
         return dict(file)
+
+
+@pytest.fixture(scope="session")
+def make_pair() -> Callable[..., tuple]:
+    """Make a prediction and the raw counts of its section; counts follow the prediction, and depth on top."""
+    from anndata import AnnData
+    from scipy.ndimage import gaussian_filter
+
+    from napari_tcgn.expression import OUTPUT_SCALE, to_anndata
+
+    def make(layout: str = "st", rows: int = 14, cols: int = 12, genes: int = 24, seed: int = 0, noise: float = 0.3):
+        import pandas as pd
+
+        random = np.random.default_rng(seed)
+        row, col = np.mgrid[3 : 3 + rows, 5 : 5 + cols].reshape(2, -1)
+        mpp, pitch, diameter = 0.5, 200.0, 100.0
+        x, y = col * pitch / mpp, row * pitch / mpp
+        if layout == "visium":
+            keep = row % 2 == col % 2
+            row, col, pitch, diameter = row[keep], col[keep], 100.0, 55.0
+            x, y = col * 50 / mpp, row * 50 * np.sqrt(3) / mpp
+        inside = (row + 2 * col) % 23 != 0  # an outline that no symmetry maps onto itself
+        inside &= ~((row < 6) & (col > 5 + cols // 2))
+        row, col, x, y = row[inside], col[inside], x[inside], y[inside]
+        fields = random.normal(size=(6, 60, 60))
+        fields = np.stack([gaussian_filter(f, 2.5)[row, col] for f in fields], axis=1)
+        fields /= fields.std(axis=0)
+        shape = fields @ random.normal(0, 0.35, (6, genes))
+        names = [f"GENE{i}" for i in range(genes)]
+        card = ModelCard(
+            "drawn", "1", {"family": "test"}, names, 154.0, output_scale=OUTPUT_SCALE,
+            gene_ids=[f"ENSG{i:011d}" for i in range(genes)], training={"sections": ["B4", "C2"]},
+        )  # fmt: skip
+        ids = np.array(
+            [f"{c}x{r}" if layout == "st" else f"SPOT{c:03d}{r:03d}-1" for c, r in zip(col, row, strict=True)]
+        )
+        side = int(max(x.max(), y.max()) + 900)
+        picture = np.full((300, 300, 3), 240, np.uint8)
+        picture[40:220, 60:200] = random.integers(90, 200, (180, 140, 3))
+        prediction = Prediction(
+            values=(1.6 + shape).astype(np.float32),
+            done=np.ones(len(row), bool),
+            spots=Spots(ids, x, y, row, col, diameter, pitch, layout),
+            card=card,
+            library_id="S7",
+            mpp=mpp,
+            thumbnail=picture,
+            thumbnail_scale=300 / side,
+            record={
+                "slide": {"name": "S7", "width_px": side, "height_px": side - 500},
+                "patch": {"side_px": 308},
+                "mpp": mpp,
+                "spots": {"pitch_um": pitch, "layout": layout, "source": {"file": "S7_selection.tsv"}},
+            },
+        )
+        depth = np.exp(random.normal(3, 0.3, len(row)) + 0.3 * fields[:, 0])
+        counts = random.poisson(depth[:, None] * np.exp(shape + random.normal(0, noise, shape.shape)))
+        measured = AnnData(
+            X=counts.astype(np.float32),
+            obs=pd.DataFrame({"array_row": row, "array_col": col}, index=ids.astype(object)),
+            var=pd.DataFrame({"gene_ids": card.gene_ids}, index=names),
+            obsm={"spatial": np.column_stack([x, y])},
+        )
+        return to_anndata(prediction), measured
+
+    return make

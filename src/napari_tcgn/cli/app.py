@@ -10,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from napari_tcgn import __version__
+from napari_tcgn.cli.compare import compare
 from napari_tcgn.cli.cross_validate import cross_validate
 from napari_tcgn.cli.data import data_app
 from napari_tcgn.cli.demo import demo
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(demo)
 app.command()(predict)
+app.command()(compare)
 app.command()(pseudobulk)
 app.command()(export)
 app.command()(train)

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control, rankdata
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.bootstrap import BlockBootstrap
 from napari_tcgn.expression.metrics import median_pcc, pearson_per_gene
 
 Floats = NDArray[np.float64]
@@ -98,24 +99,9 @@ def block_bootstrap(
     float64 [draws, genes]
         NaN where a gene is constant in a sample. Percentiles over the draws are a confidence interval.
     """
-    x, y = np.asarray(predicted, dtype=np.float64), np.asarray(measured, dtype=np.float64)
-    x, y = x - x.mean(axis=0), y - y.mean(axis=0)  # sums of squares of large values lose digits
     corner = np.stack([np.asarray(array_row) // BLOCK_STEPS, np.asarray(array_col) // BLOCK_STEPS], axis=1)
     _, block_of = np.unique(corner, axis=0, return_inverse=True)
-    block_of = block_of.reshape(-1)
-    blocks = int(block_of.max()) + 1
-    member = np.zeros((blocks, len(x)))
-    member[block_of, np.arange(len(x))] = 1
-    times = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), size=draws) @ member  # [d, n]
-    count = times.sum(axis=1, keepdims=True)
-    mean_x, mean_y = times @ x / count, times @ y / count  # [draws, genes]
-    var_x, var_y = times @ x**2 / count - mean_x**2, times @ y**2 / count - mean_y**2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pcc = (times @ (x * y) / count - mean_x * mean_y) / np.sqrt(var_x * var_y)
-    tiny = 1e-12
-    pcc[(var_x <= tiny * np.var(x, axis=0)) | (var_y <= tiny * np.var(y, axis=0))] = np.nan
-    result: Floats = np.clip(pcc, -1.0, 1.0)
-    return result
+    return BlockBootstrap(block_of.reshape(-1), draws, seed).pcc(predicted, measured)
 
 
 def interval(samples: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -169,9 +155,7 @@ def shift_test(predicted: ArrayLike, measured: ArrayLike, array_row: ArrayLike, 
     observed = pearson_per_gene(x, y)
     shape = (int(row.max()) + 1, int(col.max()) + 1)
     mask = _on_grid(np.ones((len(x), 1)), row, col, shape)
-    overlap = np.round(_circular(mask, mask)[:, 0])  # [shifts]
-    enough = overlap >= max(8, MIN_OVERLAP * len(x))
-    enough[0] = False  # no shift at all
+    overlap, enough = _overlaps(mask)
     count = overlap[enough][:, None]
     result = np.full(x.shape[1], np.nan)
     if not enough.any():
@@ -190,6 +174,22 @@ def shift_test(predicted: ArrayLike, measured: ArrayLike, array_row: ArrayLike, 
         better = z >= np.arctanh(np.clip(observed[genes], -0.999999, 0.999999)) - 1e-9
         result[genes] = (1 + better.sum(axis=0)) / (1 + len(z))
     return result
+
+
+def shift_count(array_row: ArrayLike, array_col: ArrayLike) -> int:
+    """Return how many shifts `shift_test` compares with: its p-values cannot be below 1 / (1 + shifts)."""
+    row, col = (np.asarray(v).astype(np.int64) for v in (array_row, array_col))
+    row, col = row - row.min(), col - col.min()
+    mask = _on_grid(np.ones((len(row), 1)), row, col, (int(row.max()) + 1, int(col.max()) + 1))
+    return int(_overlaps(mask)[1].sum())
+
+
+def _overlaps(mask: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return how many spots of a section [1, rows, columns] meet at every shift, and whether they are enough."""
+    overlap = np.round(_circular(mask, mask)[:, 0])  # [shifts]
+    enough = overlap >= max(8, MIN_OVERLAP * mask.sum())
+    enough[0] = False  # no shift at all
+    return overlap, enough
 
 
 def _on_grid(values: Floats, row: NDArray[np.int64], col: NDArray[np.int64], shape: tuple[int, int]) -> Floats:

@@ -1,0 +1,185 @@
+"""`napari-tcgn compare`: a prediction and the measured counts of its section in, tables and figures out."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Hashable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_tcgn.cli import options
+from napari_tcgn.cli.report import ProgressReport
+from napari_tcgn.cli.stop import when_stopped
+from napari_tcgn.settings import CompareSettings, MatchName, NullName, OrientationName, ValuesName
+
+if TYPE_CHECKING:
+    from napari_tcgn.expression import Comparison
+
+COMPARE = CompareSettings()
+
+
+def compare(
+    predicted: Annotated[Path, typer.Argument(help="Prediction, an .h5ad that `napari-tcgn predict` has written.")],
+    measured: Annotated[
+        Path,
+        typer.Argument(
+            help="Raw counts of the same section: ST count table (.tsv, .tsv.gz), Visium folder (outs) or .h5ad."
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for tables, figures and the annotated prediction.")],
+    spots: Annotated[
+        Path | None, typer.Option(help="ST selection table of an ST count table: lets positions be checked.")
+    ] = None,
+    slide: Annotated[
+        Path | None,
+        typer.Option(help="The slide, for the haematoxylin baseline at full resolution; else from a small picture."),
+    ] = None,
+    mpp: Annotated[
+        float | None, typer.Option(help="µm per pixel of the --slide, where its file does not say it.")
+    ] = None,
+    gene_sets: Annotated[Path | None, typer.Option(help="Gene sets (.gmt) whose scores are compared too.")] = None,
+    aliases: Annotated[
+        Path | None, typer.Option(help="Two tab-separated columns: measured gene name, the model's symbol.")
+    ] = None,
+    values: Annotated[
+        ValuesName, typer.Option(help="What the measured file holds: raw counts, or values on the model's scale.")
+    ] = COMPARE.values,
+    layer: Annotated[str | None, typer.Option(help="Layer of a measured .h5ad that holds them.")] = COMPARE.layer,
+    match: Annotated[
+        MatchName, typer.Option(help="How spots find each other; a way named here is taken in spite of contradictions.")
+    ] = COMPARE.match,
+    tolerance_um: Annotated[
+        float | None, typer.Option(help="How far two centres may lie apart; by default a quarter of the pitch.")
+    ] = COMPARE.tolerance_um,
+    min_matched: Annotated[
+        float | None,
+        typer.Option(help="Share of the smaller set of spots that must match; by default 0.9, nearest centres 0.5."),
+    ] = COMPARE.min_matched,
+    orientation: Annotated[
+        OrientationName, typer.Option(help="What was done to the measured positions; it is undone.")
+    ] = COMPARE.orientation,
+    null: Annotated[
+        NullName,
+        typer.Option(help="Shifts of the section that p-values compare with; auto: all where there is an array."),
+    ] = COMPARE.null,
+    permutations: Annotated[int, typer.Option(help="Number of random shifts.")] = COMPARE.permutations,
+    draws: Annotated[int, typer.Option(help="Samples of the block bootstrap.")] = COMPARE.draws,
+    domains: Annotated[
+        bool, typer.Option("--domains/--no-domains", help="Compare spatial domains (Leiden) and niches.")
+    ] = COMPARE.domains,
+    resolution: Annotated[float, typer.Option(help="Of the Leiden clustering.")] = COMPARE.resolution,
+    neighbours: Annotated[int, typer.Option(help="Of a spot in the clustering's graph.")] = COMPARE.neighbours,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = COMPARE.seed,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Compare a prediction with measured counts of the same section.
+
+    \b
+    Examples:
+      napari-tcgn compare C2.h5ad C2.tsv.gz --spots C2_selection.tsv --out C2_compared
+      napari-tcgn compare slide.h5ad outs/ --gene-sets hallmark.gmt --out slide_compared
+    """
+    settings = CompareSettings(
+        match=match,
+        tolerance_um=tolerance_um,
+        min_matched=min_matched,
+        orientation=orientation,
+        values=values,
+        layer=layer,
+        null=null,
+        permutations=permutations,
+        draws=draws,
+        domains=domains,
+        resolution=resolution,
+        neighbours=neighbours,
+        seed=seed,
+    )
+    with when_stopped(f"Stopped; nothing was written to {out}."):
+        comparison = _run(predicted, measured, out, settings, spots, slide, mpp, gene_sets, aliases, overwrite)
+    from napari_tcgn.expression import write_comparison
+
+    written = write_comparison(comparison, out, overwrite)
+    if json:
+        summary = json_text.loads(comparison.to_json()) | {"out": [str(path) for path in written]}
+        typer.echo(json_text.dumps(summary, ensure_ascii=False))
+    else:
+        typer.echo(in_words(comparison, written))
+
+
+def _run(
+    predicted: Path,
+    measured: Path,
+    out: Path,
+    settings: CompareSettings,
+    spots: Path | None,
+    slide: Path | None,
+    mpp: float | None,
+    gene_sets: Path | None,
+    aliases: Path | None,
+    overwrite: bool,
+) -> Comparison:
+    """Read, compare with progress on stderr."""
+    from napari_tcgn.expression import (
+        compare_steps,
+        read_aliases,
+        read_measured,
+        read_prediction,
+        run_to_end,
+    )
+    from napari_tcgn.expression.comparison import check_folder
+    from napari_tcgn.expression.gene_sets import read_gmt
+    from napari_tcgn.slide import open_slide
+
+    check_folder(out, overwrite)  # before any work
+    given: dict[str, Any] = {
+        "gene_sets": {s.name: s.genes for s in read_gmt(gene_sets)} if gene_sets is not None else None,
+        "aliases": read_aliases(aliases) if aliases is not None else None,
+    }
+    prediction, measurement = read_prediction(predicted), read_measured(measured, spots)
+    with ProgressReport("steps") as report:
+        if slide is None:
+            return run_to_end(compare_steps(prediction, measurement, settings, **given), report)
+        with closing(open_slide(slide, mpp=mpp)) as opened:
+            return run_to_end(compare_steps(prediction, measurement, settings, slide=opened, **given), report)
+
+
+def in_words(comparison: Comparison, written: list[Path]) -> str:
+    """Say the result in lines: what was compared, the medians beside the simple predictors, the warnings."""
+    overall, spots, genes = comparison.overall, comparison.manifest["spots"], comparison.manifest["genes"]
+    lines = [
+        f"{overall['n_spots']} spots matched by {spots['way_in_words']}, {genes['matched']} of {genes['predicted']} "
+        f"genes measured ({overall['n_genes']} of them vary).",
+        f"{'':<32}{'median PCC (95 %)':<28}depth-controlled",
+    ]
+    for row in comparison.baselines.to_dict(orient="records"):
+        lines.append(f"{row['method']:<32}{_span(row, 'pcc'):<28}{_span(row, 'depth_pcc')}")
+    for row in comparison.baselines.iloc[1:].to_dict(orient="records"):
+        lines.append(f"Lead over {row['method']}: {row['lead']:.3f} ({row['lead_low']:.3f} to {row['lead_high']:.3f}).")
+    null = overall["null"]
+    lines.append(
+        f"Significant at a false discovery rate of 5 %: {overall['genes_significant']} genes"
+        + (
+            f", {overall['genes_significant_depth_controlled']} with depth taken out"
+            if "genes_significant_depth_controlled" in overall
+            else ""
+        )
+        + f" ({null['shifts']} {null['kind'].removeprefix('all ')})."
+    )
+    if "domains" in overall:
+        found = overall["domains"]
+        others = "".join(f", {name} {value:.2f}" for name, value in found["ari_of"].items())
+        lines.append(
+            f"Domains: {found['n_predicted']} predicted, {found['n_measured']} measured; "
+            f"ARI {found['ari']:.2f}{others}."
+        )
+    lines += [f"Note: {sentence}" for sentence in comparison.warnings]
+    return "\n".join([*lines, "Wrote " + ", ".join(str(path) for path in written) + "."])
+
+
+def _span(row: Mapping[Hashable, Any], name: str) -> str:
+    median, low, high = (row[key] for key in (f"median_{name}", f"{name}_low", f"{name}_high"))
+    return "-" if median != median else f"{median:.3f} ({low:.3f} to {high:.3f})"

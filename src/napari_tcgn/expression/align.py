@@ -1,0 +1,252 @@
+"""Which measured spot is which predicted spot, and whether the two belong to one section at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.expression.orientation import IN_WORDS, SYMMETRIES, fit, undo
+from napari_tcgn.expression.places import Pairs, Places, nearest_pairs, places_of, record_of, same_keys
+from napari_tcgn.settings import CompareSettings
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+Floats = NDArray[np.float64]
+
+MIN_SPOTS = 8  # fewer say nothing
+# Names and array positions recur on every array: two sections share many of them, one section shares nearly all.
+MIN_MATCHED = {"ids": 0.9, "array": 0.9, "nearest": 0.5}
+NEARLY_ALL = 0.95
+JITTER = 0.02  # printed spots lie off the perfect array, differently on every slide; share of the pitch
+WAYS = {"ids": "name", "array": "array position", "nearest": "nearest centre"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Alignment:
+    """Pairs of spots: `predicted[k]` and `measured[k]` are the same spot.
+
+    Attributes
+    ----------
+    predicted, measured : intp [matched]
+        In the order of the prediction.
+    manifest : dict
+        JSON-able: way, shares, distances, orientation.
+    warnings : list of str
+    """
+
+    predicted: NDArray[np.intp]
+    measured: NDArray[np.intp]
+    manifest: dict[str, Any]
+    warnings: list[str]
+
+
+def align(predicted: AnnData, measured: AnnData, settings: CompareSettings) -> Alignment:
+    """Pair predicted and measured spots one to one.
+
+    By name, else by array position, else by nearest centre within the tolerance. Where positions are known they have
+    to agree: transposed, mirrored or shifted ones, or those of another section, are named and refused, or named as a
+    warning if the way of matching was asked for.
+
+    Raises
+    ------
+    DataError
+        If too few spots match, or positions contradict the names.
+    """
+    record = record_of(predicted)
+    work = _Work(places_of(predicted, "The prediction"), places_of(measured, "The measurement"), record, settings)
+    way, pairs = work.pair()
+    work.require_enough(way, pairs)
+    work.check_positions(way, pairs)
+    return work.result(way, pairs)
+
+
+class _Work:
+    """One alignment: what is known of the two sets of spots, and what was found so far."""
+
+    def __init__(self, predicted: Places, measured: Places, record: dict[str, Any], settings: CompareSettings) -> None:
+        self.settings, self.predicted = settings, predicted
+        self.mpp = float(record["mpp"])
+        self.pitch_um = float(record["spots"]["pitch_um"])
+        self.size = np.array([record["slide"]["width_px"], record["slide"]["height_px"]], dtype=np.float64)
+        # The names and array positions of a grid are its own, not those of an array on which something was measured.
+        self.own_grid = record["spots"].get("source", {}).get("kind") == "grid"
+        self.tolerance_um = settings.tolerance_um if settings.tolerance_um is not None else self.pitch_um / 4
+        self.measured = self._upright(measured, settings.orientation)
+        self.warnings: list[str] = []
+        self.manifest: dict[str, Any] = {"orientation": settings.orientation, "tolerance_um": self.tolerance_um}
+
+    def _upright(self, measured: Places, name: str) -> Places:
+        """Undo what the settings say was done to the measured positions."""
+        if name == "upright":
+            return measured
+        pixels = None if measured.pixels is None else undo(name, measured.pixels, self.size / 2)
+        array = measured.array
+        if array is not None and self.predicted.array is not None:
+            frames = (_middle(self.predicted.array), _middle(array))
+            array = np.rint(undo(name, array.astype(np.float64), *frames)).astype(np.int64)
+            if name == "transposed":  # needs no frame
+                array = measured.array[:, ::-1]  # type: ignore[index]
+        return replace(measured, pixels=pixels, array=array)
+
+    def pair(self) -> tuple[str, Pairs]:
+        """Return the first way that applies and its pairs; a way that fails is not papered over by the next."""
+        asked = self.settings.match
+        if asked != "auto":
+            return asked, self._pairs(asked)
+        for way in ("nearest",) if self.own_grid else ("ids", "array", "nearest"):
+            pairs = self._pairs(way, needed=False)
+            if len(pairs[0]):
+                return way, pairs
+        if self.own_grid and self.measured.pixels is None:
+            raise DataError(
+                "The prediction was made on a grid, and the measurement does not say where in the image its spots lie.",
+                "Predict at the measured spots (--spots), or give the measured spots' positions in px.",
+            )
+        raise DataError(
+            f"Predicted and measured spots have nothing in common: {len(self.predicted.ids)} spots such as "
+            f"{self.predicted.ids[0]!r}, and {len(self.measured.ids)} such as {self.measured.ids[0]!r}."
+            f"{self._named_orientation()}",
+            "Give the measurement of the section that was predicted.",
+        )
+
+    def _pairs(self, way: str, needed: bool = True) -> Pairs:
+        p, m = self.predicted, self.measured
+        if way == "ids":
+            return same_keys(p.ids.tolist(), m.ids.tolist())
+        if way == "array":
+            if p.array is not None and m.array is not None:
+                return same_keys(list(map(tuple, p.array)), list(map(tuple, m.array)))
+        elif p.pixels is not None and m.pixels is not None:
+            return nearest_pairs(p.pixels, m.pixels, self.tolerance_um / self.mpp)
+        if needed:
+            columns = "obs array_row and array_col" if way == "array" else 'obsm["spatial"] in full-resolution px'
+            raise DataError(f"Spots cannot be matched by {WAYS[way]}: one of the two has no {columns}.", "Add them.")
+        return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+
+    def require_enough(self, way: str, pairs: Pairs) -> None:
+        """Refuse pairs that are too few for one and the same section."""
+        counts = (len(self.predicted.ids), len(self.measured.ids))
+        share = len(pairs[0]) / max(1, min(counts))
+        least = self.settings.min_matched if self.settings.min_matched is not None else MIN_MATCHED[way]
+        found = f"{len(pairs[0])} of {counts[0]} predicted and {counts[1]} measured spots match by {WAYS[way]}"
+        if share < least:
+            raise DataError(
+                f"Only {found} ({share:.0%} of the smaller set, needed {least:.0%}): the measurement is probably of "
+                f"another section.{self._named_orientation()}",
+                "Give the measurement of the predicted section; --match and --min-matched overrule this.",
+            )
+        if len(pairs[0]) < MIN_SPOTS:
+            raise DataError(f"Only {found}: too few to compare.", f"Give at least {MIN_SPOTS} common spots.")
+        if share < NEARLY_ALL:
+            self.warnings.append(f"Only {found}: make sure that both are of the same section.")
+        self.manifest |= {"matched": len(pairs[0]), "predicted": counts[0], "measured": counts[1], "share": share}
+
+    def check_positions(self, way: str, pairs: Pairs) -> None:
+        """Hold the positions of matched spots against each other, where both are known."""
+        p, m = self.predicted.pixels, self.measured.pixels
+        if p is None or m is None:
+            self.manifest["positions"] = "not given on both sides; matched by name or array position alone"
+            return
+        p, m = p[pairs[0]], m[pairs[1]]
+        distance = float(np.median(np.linalg.norm(p - m, axis=1))) * self.mpp
+        found = fit(p, m)
+        self.manifest |= {
+            "distance_um": round(distance, 3),
+            "positions": {
+                "orientation": found.name,
+                "scale": round(found.scale, 5),
+                "residual_um": None if np.isnan(found.residual) else round(found.residual * self.mpp, 3),
+            },
+        }
+        if way == "nearest":
+            self._check_turned_nearest(len(pairs[0]))
+            return
+        problem = None
+        if distance <= self.tolerance_um:
+            if found.residual * self.mpp > JITTER * self.pitch_um:
+                problem = (
+                    f"same-named spots lie {found.residual * self.mpp:.1f} µm apart (median) beyond any shift or turn, "
+                    "as printed spots of two arrays do: the measurement is probably of another section"
+                )
+        elif np.isnan(found.residual) or found.residual * self.mpp > self.tolerance_um:
+            problem = (
+                f"same-named spots lie {distance:.0f} µm apart (median): the measurement is probably of another section"
+            )
+        elif found.name != "upright":
+            problem = f"the measured positions are {IN_WORDS[found.name]} (if so, say --orientation {found.name})"
+        elif abs(found.scale - 1) > 0.02:
+            problem = (
+                f"the measured positions are {found.scale:.3g} times the predicted ones: px of another image, not of "
+                "the full-resolution slide"
+            )
+        else:
+            shift = np.median(m - p, axis=0) * self.mpp
+            problem = f"the measured positions are shifted by {shift[0]:.0f} µm in x and {shift[1]:.0f} µm in y"
+        if problem is not None:
+            self._object(problem, way)
+
+    def _check_turned_nearest(self, matched: int) -> None:
+        """Any arrangement of a lattice meets another somewhere: does a turned one meet it better?"""
+        name, count = self._best_turn()
+        if name != "upright" and count > 1.1 * matched:
+            self._object(
+                f"{count} spots match when the measured positions are taken as {IN_WORDS[name]}, {matched} as they are "
+                f"(if so, say --orientation {name})",
+                "nearest",
+            )
+
+    def _best_turn(self) -> tuple[str, int]:
+        p, m = self.predicted.pixels, self.measured.pixels
+        if p is None or m is None:
+            return "upright", 0
+        found = {"upright": len(nearest_pairs(p, m, self.tolerance_um / self.mpp)[0])}
+        for name in SYMMETRIES:
+            for turned in (undo(name, m, self.size / 2), undo(name, m, _middle(p), _middle(m))):
+                count = len(nearest_pairs(p, turned, self.tolerance_um / self.mpp)[0])
+                found[name] = max(found.get(name, 0), count if name != "upright" else found["upright"])
+        best = max(found, key=lambda name: (found[name], name == "upright"))
+        return best, found[best]
+
+    def _named_orientation(self) -> str:
+        """Say it, if the measured spots would match in another orientation."""
+        name, count = self._best_turn()
+        smaller = min(len(self.predicted.ids), len(self.measured.ids))
+        if name != "upright" and count >= MIN_MATCHED["array"] * smaller:
+            return f" Its positions would match if they are {IN_WORDS[name]}: if so, say --orientation {name}."
+        p, m = self.predicted.array, self.measured.array
+        if p is None or m is None:
+            return ""
+        common = len(same_keys(list(map(tuple, p)), list(map(tuple, m)))[0])
+        swapped = len(same_keys(list(map(tuple, p)), list(map(tuple, m[:, ::-1])))[0])
+        if swapped > common and swapped >= MIN_MATCHED["array"] * smaller:
+            return " Its array positions would match transposed: if so, say --orientation transposed --match array."
+        return ""
+
+    def _object(self, problem: str, way: str) -> None:
+        """Refuse, or warn where the user has asked for this way of matching."""
+        sentence = f"{WAYS[way].capitalize()}s match, but {problem}." if way != "nearest" else f"{problem}."
+        if self.settings.match == "auto":
+            raise DataError(
+                sentence[0].upper() + sentence[1:],
+                f"Give the measurement of the predicted section; --match {way} compares all the same.",
+            )
+        self.warnings.append(sentence)
+
+    def result(self, way: str, pairs: Pairs) -> Alignment:
+        """Return the pairs with all that was found out about them."""
+        lost = np.setdiff1d(np.arange(len(self.predicted.ids)), pairs[0])
+        self.manifest |= {"way": way, "way_in_words": WAYS[way]}
+        self.manifest["predicted_without_partner"] = [str(i) for i in self.predicted.ids[lost][:100]]
+        if self.settings.orientation != "upright":
+            self.warnings.append(f"The measured positions were taken as {IN_WORDS[self.settings.orientation]}.")
+        return Alignment(*pairs, self.manifest, self.warnings)
+
+
+def _middle(xy: NDArray[Any]) -> Floats:
+    middle: Floats = (xy.min(axis=0) + xy.max(axis=0)) / 2
+    return middle

@@ -1,0 +1,142 @@
+"""The result of a comparison: tables, figures, what was matched with what, and the files it is written to."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import OutputError
+from napari_tcgn.expression.build import write_h5ad
+from napari_tcgn.files import check_target, write_whole
+from napari_tcgn.settings import CompareSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+FILES = ("genes.csv", "baselines.csv", "overall.json", "compared.h5ad")
+SOME = ("gene_sets.csv", "niches.csv")  # written where there are any
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Predicted against measured expression of one section.
+
+    Attributes
+    ----------
+    genes : pandas.DataFrame
+        A row per gene that was measured, indexed by the model's symbol, in the panel's order. Columns: see
+        docs/compare.md.
+    overall : dict
+        JSON-able: counts, medians with 95 % intervals, null, domains.
+    baselines : pandas.DataFrame
+        A row per method, the model first: medians with intervals, and the model's lead over each.
+    gene_sets : pandas.DataFrame
+        A row per gene set; empty without sets.
+    niches : pandas.DataFrame
+        A row per measured domain; empty without domains.
+    manifest : dict
+        JSON-able: files, spots, genes, scale, settings, versions; what was matched and how.
+    warnings : list of str
+        Sentences that belong beside every figure.
+    adata : anndata.AnnData
+        Copy of the prediction, all its spots and genes: var columns "compare_…", obs "compare_matched" (and domains),
+        layers["measured"] float32 on the model's scale, NaN where not measured, uns["napari_tcgn_compare"].
+    measured : anndata.AnnData
+        Measured expression of the matched spots and genes, on the model's scale, named and ordered as in `adata`;
+        obs "measured_id" (and "depth", "domain"), layers["counts"] where counts were given.
+    settings : CompareSettings
+    """
+
+    genes: pd.DataFrame
+    overall: dict[str, Any]
+    baselines: pd.DataFrame
+    gene_sets: pd.DataFrame
+    niches: pd.DataFrame
+    manifest: dict[str, Any]
+    warnings: list[str]
+    adata: AnnData
+    measured: AnnData
+    settings: CompareSettings
+
+    @property
+    def predicted(self) -> NDArray[np.float32]:
+        """Predicted values of the matched spots and genes, float32 [spots, genes], as `measured.X`."""
+        values: NDArray[np.float32] = np.asarray(self.adata[self.measured.obs_names, self.measured.var_names].X)
+        return values
+
+    def to_csv(self, path: str | Path, overwrite: bool = False) -> None:
+        """Write the table of genes.
+
+        Raises
+        ------
+        OutputError
+            If the file exists or cannot be written.
+        """
+        with write_whole(Path(path), overwrite) as temporary:
+            self.genes.to_csv(temporary)
+
+    def to_json(self) -> str:
+        """Return overall figures, warnings and manifest as JSON."""
+        found = {"overall": self.overall, "warnings": self.warnings, "manifest": self.manifest}
+        return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def check_folder(folder: str | Path, overwrite: bool = False) -> None:
+    """Refuse a folder that `write_comparison` would refuse, before any work is done for it.
+
+    Raises
+    ------
+    OutputError
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file.", "Name a folder.")
+    if not folder.exists():
+        if not folder.parent.is_dir():
+            raise OutputError(f"The folder {folder.parent} does not exist.", "Create it or choose another one.")
+        return
+    for name in (*FILES, *SOME):
+        check_target(folder / name, overwrite)
+
+
+def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool = False) -> list[Path]:
+    """Write tables (CSV), overall figures (JSON) and the annotated prediction (.h5ad) into a folder.
+
+    Returns
+    -------
+    list of pathlib.Path
+        What was written.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made, or a file exists or cannot be written.
+    """
+    folder = Path(folder)
+    check_folder(folder, overwrite)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {error}.", "Choose another folder.") from error
+    comparison.to_csv(folder / "genes.csv", overwrite)
+    written = [folder / "genes.csv"]
+    tables = {
+        "baselines.csv": comparison.baselines,
+        "gene_sets.csv": comparison.gene_sets,
+        "niches.csv": comparison.niches,
+    }
+    for name, table in tables.items():
+        if len(table):
+            with write_whole(folder / name, overwrite) as temporary:
+                table.to_csv(temporary, index=False)
+            written.append(folder / name)
+    with write_whole(folder / "overall.json", overwrite) as temporary:
+        temporary.write_text(comparison.to_json() + "\n", encoding="utf-8")
+    write_h5ad(comparison.adata, folder / "compared.h5ad", overwrite)
+    return [*written, folder / "overall.json", folder / "compared.h5ad"]

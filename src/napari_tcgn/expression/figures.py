@@ -1,0 +1,208 @@
+"""The tables of a comparison: every gene's figures, medians with intervals, simple predictors and gene sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+
+from napari_tcgn.expression.bootstrap import BlockBootstrap
+from napari_tcgn.expression.metrics import pearson_per_gene
+from napari_tcgn.expression.moran import morans_i, neighbour_weights
+from napari_tcgn.expression.pairing import Pairing
+from napari_tcgn.expression.simple import DEPTH_ALONE, HAEMATOXYLIN
+from napari_tcgn.expression.ssim import ssim_map
+from napari_tcgn.expression.statistics import (
+    interval,
+    median_interval,
+    partial_pcc_per_gene,
+    rmse_per_gene,
+    spearman_per_gene,
+    variance_ratio_per_gene,
+    without,
+)
+
+Floats = NDArray[np.float64]
+# A constant prediction has no correlation; it scores 0 and is counted.
+ZERO_IF_CONSTANT = ("pcc", "spearman", "depth_pcc", "ssim")
+MEDIANS = (
+    "pcc", "depth_pcc", "spearman", "rmse", "r2", "ssim", "variance_ratio", "morans_i_predicted", "morans_i_measured",
+)  # fmt: skip
+COLUMN_OF = {DEPTH_ALONE: "depth_alone_pcc", HAEMATOXYLIN: "haematoxylin_pcc"}
+
+
+def r2_per_gene(predicted: ArrayLike, measured: ArrayLike) -> Floats:
+    """Return the coefficient of determination, 1 - SSE / SST, of every gene: below 0 where the mean is better.
+
+    Parameters
+    ----------
+    predicted, measured : array [n, genes]
+
+    Returns
+    -------
+    float64 [genes]
+        NaN where the measurement is constant.
+    """
+    x, y = np.asarray(predicted, dtype=np.float64), np.asarray(measured, dtype=np.float64)
+    total = ((y - y.mean(axis=0)) ** 2).sum(axis=0)
+    varies = y.max(axis=0) > y.min(axis=0)
+    result: Floats = np.where(varies, 1 - ((x - y) ** 2).sum(axis=0) / np.where(varies, total, 1), np.nan)
+    return result
+
+
+def gene_table(paired: Pairing, names: Sequence[str], simple: Mapping[str, Floats]) -> tuple[pd.DataFrame, Floats]:
+    """Return every gene's figures (rows: genes) and the map of structural similarity, float64 [n, genes].
+
+    A gene that is constant in the measurement has no figures; one that is constant in the prediction scores 0.
+    """
+    x, y, depth = paired.predicted, paired.measured, paired.depth
+    near = neighbour_weights(*paired.lattice.xy.T)
+    ssim = ssim_map(x, y, paired.lattice.window())
+    varies = y.max(axis=0) > y.min(axis=0)
+    columns: dict[str, Any] = {
+        "measured_name": _measured_names(paired, names),
+        "measured_mean": y.mean(axis=0),
+        "measured_detected": (y > 0).mean(axis=0),
+        "pcc": pearson_per_gene(x, y),
+        "spearman": spearman_per_gene(x, y),
+        "rmse": rmse_per_gene(x, y),
+        "r2": r2_per_gene(x, y),
+        "ssim": ssim.mean(axis=0),
+        "variance_ratio": variance_ratio_per_gene(x, y),
+        "morans_i_predicted": morans_i(x, near),
+        "morans_i_measured": morans_i(y, near),
+    }
+    if depth is not None:
+        columns["depth_pcc"] = partial_pcc_per_gene(x, y, depth)
+    for name, values in simple.items():
+        columns[COLUMN_OF[name]] = pearson_per_gene(np.broadcast_to(values[:, None], y.shape), y)
+    table = pd.DataFrame(columns, index=pd.Index(names, name="gene"))
+    scored = [name for name in ZERO_IF_CONSTANT if name in table]
+    table[scored] = table[scored].fillna(0.0)
+    table.loc[~varies, [name for name in MEDIANS if name in table]] = np.nan
+    return table, np.nan_to_num(ssim)
+
+
+def _measured_names(paired: Pairing, names: Sequence[str]) -> list[str]:
+    other = paired.match.manifest["under_another_name"]
+    return [other.get(name, name) for name in names]
+
+
+class Intervals:
+    """Figures of every gene in the samples of the block bootstrap, each float64 [draws, genes that vary]."""
+
+    def __init__(self, paired: Pairing, bootstrap: BlockBootstrap, ssim: Floats) -> None:
+        self.bootstrap = bootstrap
+        self.varies = paired.measured.max(axis=0) > paired.measured.min(axis=0)
+        x, y = paired.predicted[:, self.varies], paired.measured[:, self.varies]
+        self.samples = bootstrap.figures(x, y)
+        self.samples["spearman"] = bootstrap.pcc(rankdata(x, axis=0), rankdata(y, axis=0))
+        self.samples["ssim"] = bootstrap.mean(ssim[:, self.varies])
+        if paired.depth is not None:
+            self.samples["depth_pcc"] = bootstrap.pcc(without(x, paired.depth), without(y, paired.depth))
+        for name in ("pcc", "spearman", "depth_pcc"):
+            if name in self.samples:
+                self.samples[name] = np.nan_to_num(self.samples[name])
+
+    def of_genes(self) -> dict[str, tuple[Floats, Floats]]:
+        """Return the 95 % intervals of the correlations of all genes, NaN for those that do not vary."""
+        found: dict[str, tuple[Floats, Floats]] = {}
+        for name in ("pcc", "depth_pcc"):
+            if name in self.samples:
+                full = np.full((2, len(self.varies)), np.nan)
+                full[:, self.varies] = interval(self.samples[name])
+                found[name] = (full[0], full[1])
+        return found
+
+    def of_median(self, name: str) -> tuple[float | None, float | None]:
+        """Return the 95 % interval of the median over genes; (None, None) for what is not bootstrapped."""
+        if name not in self.samples:
+            return None, None
+        return median_interval(self.samples[name])
+
+
+def overall_medians(genes: pd.DataFrame, intervals: Intervals) -> dict[str, Any]:
+    """Return the medians over the genes that vary in the measurement, with intervals where there are any."""
+    medians = {}
+    for name in MEDIANS:
+        if name in genes:
+            low, high = intervals.of_median(name)
+            medians[name] = {"median": number(genes[name].median()), "low": number(low), "high": number(high)}
+    return {
+        "n_spots": len(intervals.bootstrap.block_of),
+        "n_genes": int(intervals.varies.sum()),
+        "genes_constant_in_measurement": int((~intervals.varies).sum()),
+        "medians": medians,
+    }
+
+
+def number(value: float | None) -> float | None:
+    """Return a float that JSON can hold: None for what is missing."""
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def baseline_table(
+    paired: Pairing, genes: pd.DataFrame, simple: Mapping[str, Floats], intervals: Intervals
+) -> pd.DataFrame:
+    """Return the medians of the model and of the simple predictors, and the model's lead over each.
+
+    A simple predictor is taken as the prediction of every gene, with its sign as it is: nothing is fitted to the
+    measurement.
+    """
+    varies, depth = intervals.varies, paired.depth
+    y = paired.measured[:, varies]
+    rows = [_method_row(paired.card.name, genes["pcc"], genes.get("depth_pcc"), intervals.samples)]
+    for name, values in simple.items():
+        x = np.broadcast_to(values[:, None], y.shape)
+        samples = {"pcc": np.nan_to_num(intervals.bootstrap.pcc(x, y))}
+        partial = None
+        if depth is not None and name != DEPTH_ALONE:
+            samples["depth_pcc"] = np.nan_to_num(intervals.bootstrap.pcc(without(x, depth), without(y, depth)))
+            partial = pd.Series(partial_pcc_per_gene(x, y, depth)).fillna(0.0)
+        column = genes.loc[varies, COLUMN_OF[name]].fillna(0.0)
+        row = _method_row(name, column, partial, samples)
+        model = genes.loc[varies, "pcc"]
+        leads = np.median(intervals.samples["pcc"], axis=1) - np.median(samples["pcc"], axis=1)
+        low, high = np.quantile(leads, [0.025, 0.975])
+        row |= {"lead": model.median() - column.median(), "lead_low": float(low), "lead_high": float(high)}
+        rows.append(row | {"genes_where_model_better": float((model > column).mean())})
+    return pd.DataFrame(rows)
+
+
+def _method_row(name: str, pcc: pd.Series, partial: pd.Series | None, samples: Mapping[str, Floats]) -> dict[str, Any]:
+    row: dict[str, Any] = {"method": name}
+    for key, values in (("pcc", pcc), ("depth_pcc", partial)):
+        known = values is not None and key in samples
+        low, high = median_interval(samples[key]) if known else (np.nan, np.nan)
+        row |= {f"median_{key}": float(values.median()) if values is not None else np.nan}
+        row |= {f"{key}_low": low, f"{key}_high": high}
+    return row
+
+
+def set_table(
+    names: Sequence[str],
+    counts: Sequence[int],
+    predicted: Floats,
+    measured: Floats,
+    p: Floats,
+    depth: Floats | None,
+    bootstrap: BlockBootstrap,
+) -> pd.DataFrame:
+    """Return a row per gene set: how far its predicted score follows the measured one."""
+    low, high = interval(bootstrap.pcc(predicted, measured))
+    columns: dict[str, Any] = {
+        "gene_set": list(names),
+        "genes": list(counts),
+        "pcc": pearson_per_gene(predicted, measured),
+        "pcc_low": low,
+        "pcc_high": high,
+        "spearman": spearman_per_gene(predicted, measured),
+        "p": p,
+    }
+    if depth is not None:
+        columns["depth_pcc"] = partial_pcc_per_gene(predicted, measured, depth)
+    return pd.DataFrame(columns)

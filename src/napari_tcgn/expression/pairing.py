@@ -1,0 +1,196 @@
+"""A prediction and a measurement brought together: the same spots, the same genes, the same scale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.expression.align import Alignment, align
+from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.genes_match import GeneMatch, match_genes
+from napari_tcgn.expression.lattice import Lattice, lattice_of
+from napari_tcgn.expression.measured import describe_source, require_counts, values_of
+from napari_tcgn.expression.orientation import IN_WORDS, better_by_expression
+from napari_tcgn.expression.places import record_of
+from napari_tcgn.expression.scale import OUTPUT_SCALE, scale_counts
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.settings import CompareSettings, to_record
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairing:
+    """What a comparison computes with.
+
+    Attributes
+    ----------
+    predicted, measured : float64 [n, genes]
+        On the model's scale.
+    counts : float64 [n, genes] or None
+        None where the measured values were on the model's scale already.
+    depth : float64 [n] or None
+        log10(1 + counts of the panel) of every spot; None where unknown.
+    lattice : Lattice
+    alignment : Alignment
+    match : GeneMatch
+    card : ModelCard
+    mpp : float
+    manifest : dict
+    warnings : list of str
+    """
+
+    predicted: Floats
+    measured: Floats
+    counts: Floats | None
+    depth: Floats | None
+    lattice: Lattice
+    alignment: Alignment
+    match: GeneMatch
+    card: ModelCard
+    mpp: float
+    manifest: dict[str, Any]
+    warnings: list[str]
+
+
+def pair(
+    predicted: AnnData, measured: AnnData, settings: CompareSettings, aliases: Mapping[str, str] | None = None
+) -> Pairing:
+    """Match genes and spots, check the counts and bring them to the model's scale.
+
+    Raises
+    ------
+    DataError
+        If one of the two is not what it should be, or they do not belong together; the message says why.
+    """
+    record = record_of(predicted)
+    card = ModelCard.from_json(str(predicted.uns[UNS_KEY]["model_card"]), "of the prediction")
+    _require_scale(str(predicted.uns[UNS_KEY]["output_scale"]))
+    if UNS_KEY in measured.uns:
+        raise DataError("The measured data are themselves a prediction.", "Give measured counts.")
+    if measured.n_obs == 0 or measured.n_vars == 0:
+        raise DataError(f"The measured data hold {measured.n_obs} spots and {measured.n_vars} genes.", "Give some.")
+    match = match_genes(predicted, measured, card.organism, aliases)
+    alignment = align(predicted, measured, settings)
+    x = _finite_prediction(predicted, alignment, match)
+    values, counts = _measured_values(measured, alignment, match, settings)
+    if not (values.max(axis=0) > values.min(axis=0)).any():
+        raise DataError(
+            f"None of the {values.shape[1]} common genes varies over the {len(values)} common spots: there is nothing "
+            "to compare with.",
+            "Give the counts of the whole section.",
+        )
+    spots = record["spots"]
+    lattice = lattice_of(predicted[alignment.predicted], str(spots["layout"]), spots["pitch_um"] / float(record["mpp"]))
+    warnings = [*alignment.warnings, *match.warnings, *_optimism(card, record)]
+    if predicted.uns[UNS_KEY].get("partial"):
+        warnings.append("The prediction is partial: only the spots that were predicted are compared.")
+    turned, scores = better_by_expression(x, values, lattice.xy)
+    if turned != "upright":
+        warnings.append(
+            f"The measurement follows the prediction better when it is {IN_WORDS[turned]} (median PCC "
+            f"{scores[turned]:.2f} instead of {scores['upright']:.2f}): are names or positions mixed up?"
+        )
+    manifest = {
+        "measured": describe_source(measured),
+        "model": {"name": card.name, "version": card.version, "held_out_median_pcc": card.metrics.get("median_pcc")},
+        "slide": record["slide"]["name"],
+        "spots": alignment.manifest | {"orientation_by_expression": scores, "layout": lattice.kind},
+        "genes": match.manifest,
+        "scale": _scale_record(settings, counts, match, len(card.genes)),
+        "settings": to_record(settings),
+    }
+    depth = _depth(measured, alignment, counts)
+    mpp = float(record["mpp"])
+    return Pairing(x, values, counts, depth, lattice, alignment, match, card, mpp, manifest, warnings)
+
+
+def _require_scale(scale: str) -> None:
+    if scale != OUTPUT_SCALE:
+        raise DataError(
+            f"The model predicts on the scale {scale!r}, to which measured counts cannot be brought here "
+            f"(only to {OUTPUT_SCALE!r}).",
+            "Compare it by other means.",
+        )
+
+
+def _finite_prediction(predicted: AnnData, alignment: Alignment, match: GeneMatch) -> Floats:
+    table = predicted.X
+    dense = np.asarray(table.toarray() if hasattr(table, "toarray") else table, dtype=np.float64)
+    x: Floats = dense[np.ix_(alignment.predicted, match.genes)]
+    if not np.isfinite(x).all():
+        raise DataError(f"{int((~np.isfinite(x)).sum())} predicted values are missing (NaN).", "Predict again.")
+    return x
+
+
+def _measured_values(
+    measured: AnnData, alignment: Alignment, match: GeneMatch, settings: CompareSettings
+) -> tuple[Floats, Floats | None]:
+    """Return measured values on the model's scale and, where there are any, the counts behind them."""
+    columns = np.concatenate(match.columns)
+    table = values_of(measured, columns, settings.layer)[alignment.measured]
+    if settings.values == "model-scale":
+        if len(columns) > len(match.columns):
+            names = ", ".join(sorted(match.manifest["summed"])[:5])
+            raise DataError(
+                f"The measured data name genes of the model more than once ({names}), and values on a log scale cannot "
+                "be summed.",
+                "Keep one column per gene.",
+            )
+        if not np.isfinite(table).all():
+            missing = int((~np.isfinite(table)).sum())
+            raise DataError(f"{missing} measured values are missing (NaN).", "Give values without gaps.")
+        return table, None
+    require_counts(table, [name for name in measured.layers if name != settings.layer])
+    starts = np.cumsum([0, *(len(c) for c in match.columns[:-1])])
+    counts: Floats = np.add.reduceat(table, starts, axis=1)
+    return scale_counts(counts), counts
+
+
+def _depth(measured: AnnData, alignment: Alignment, counts: Floats | None) -> Floats | None:
+    if counts is not None:
+        return np.asarray(np.log10(1 + counts.sum(axis=1)))
+    if "total_counts" in measured.obs:  # as scanpy's calculate_qc_metrics names it
+        return np.asarray(np.log10(1 + measured.obs["total_counts"].to_numpy(dtype=np.float64)[alignment.measured]))
+    return None
+
+
+def _scale_record(settings: CompareSettings, counts: Floats | None, match: GeneMatch, panel: int) -> dict[str, Any]:
+    if counts is None:
+        return {"values": "on the model's scale as given", "scale": OUTPUT_SCALE, "layer": settings.layer}
+    return {
+        "values": "raw counts, brought to the model's scale",
+        "scale": OUTPUT_SCALE,
+        "layer": settings.layer,
+        "panel_total_over": f"{len(match.genes)} of {panel} genes",
+        "spots_without_counts": int((counts.sum(axis=1) == 0).sum()),
+        "median_counts_per_spot": float(np.median(counts.sum(axis=1))),
+    }
+
+
+def _optimism(card: ModelCard, record: dict[str, Any]) -> list[str]:
+    """Say it, if the model may have been trained on the very section that it is compared on."""
+    sections = [str(name) for name in card.training.get("sections", [])]
+    if not sections:
+        return []
+    texts = (record["slide"]["name"], record["spots"].get("source", {}).get("file"))
+    words = {word for text in texts if text for word in re.split(r"[^A-Za-z0-9]+", str(text))}
+    mine = [name for name in sections if name in words]
+    if mine:
+        return [
+            f"By its name, this is section {mine[0]}, on which the model was trained: the figures are optimistic and "
+            "say nothing about new slides. The model card holds the held-out ones."
+        ]
+    return [
+        f"The model was trained on {', '.join(sections[:8])}{' …' if len(sections) > 8 else ''}: if this is one of "
+        "these sections, the figures say nothing about new slides."
+    ]

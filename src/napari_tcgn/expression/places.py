@@ -1,0 +1,104 @@
+"""What is known of where spots are, and ways to pair two sets of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.measured import repeated_spots
+
+if TYPE_CHECKING:
+    from anndata import AnnData
+
+Floats = NDArray[np.float64]
+Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where the spots of a table are, as far as is known.
+
+    Attributes
+    ----------
+    ids : object [n]
+    array : int64 [n, 2] or None
+        (col, row): x to the right, y down.
+    pixels : float64 [n, 2] or None
+        (x, y) in full-resolution px.
+    """
+
+    ids: NDArray[np.object_]
+    array: NDArray[np.int64] | None
+    pixels: Floats | None
+
+
+def record_of(predicted: AnnData) -> dict[str, Any]:
+    """Return the run record of a prediction.
+
+    Raises
+    ------
+    DataError
+        If it is no prediction of this package.
+    """
+    try:
+        return dict(json.loads(predicted.uns[UNS_KEY]["run_record"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"The predicted AnnData holds no napari-tcgn prediction (uns has {sorted(predicted.uns)}).",
+            "Give what `napari-tcgn predict`, the dock's Export or `to_anndata` has made.",
+        ) from error
+
+
+def places_of(adata: AnnData, name: str) -> Places:
+    """Read ids and positions.
+
+    Raises
+    ------
+    DataError
+        If a spot is named twice, or a position is not finite.
+    """
+    if not adata.obs_names.is_unique:
+        raise repeated_spots(adata.obs_names, name)
+    array = pixels = None
+    if {"array_row", "array_col"} <= set(adata.obs):
+        array = adata.obs[["array_col", "array_row"]].to_numpy(dtype=np.int64)
+    if "spatial" in adata.obsm:
+        pixels = np.asarray(adata.obsm["spatial"], dtype=np.float64)[:, :2]
+        if not np.isfinite(pixels).all():
+            raise DataError(f'{name} has positions that are no numbers (obsm["spatial"]).', "Remove these spots.")
+    return Places(adata.obs_names.to_numpy(dtype=object), array, pixels)
+
+
+def same_keys(predicted: list[Any], measured: list[Any]) -> Pairs:
+    """Return the pairs of equal keys, in the order of the prediction; keys that recur in a table pair with none."""
+    once = _once(measured)
+    own = _once(predicted)
+    found = [(i, once[key]) for key, i in own.items() if key in once]
+    pairs = np.array(sorted(found), dtype=np.intp).reshape(-1, 2)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _once(keys: list[Any]) -> dict[Any, int]:
+    place: dict[Any, int] = {}
+    again = set()
+    for number, key in enumerate(keys):
+        if key in place:
+            again.add(key)
+        place[key] = number
+    return {key: number for key, number in place.items() if key not in again}
+
+
+def nearest_pairs(predicted: Floats, measured: Floats, tolerance: float) -> Pairs:
+    """Pair points that are each other's nearest and no farther apart than `tolerance`: one to one."""
+    distance, partner = cKDTree(measured).query(predicted, distance_upper_bound=tolerance)
+    _, back = cKDTree(predicted).query(measured)
+    near = np.flatnonzero(np.isfinite(distance))
+    mutual = near[back[partner[near]] == near]
+    return mutual.astype(np.intp), partner[mutual].astype(np.intp)
