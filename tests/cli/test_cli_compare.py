@@ -65,7 +65,7 @@ def test_tables_and_words(files, run) -> None:
     genes = pd.read_csv(files["out"] / "genes.csv", index_col=0)
     assert (genes["pcc"] > 0.6).all(), "colours follow colours"
     assert {path.name for path in files["out"].iterdir()} == {
-        "genes.csv", "baselines.csv", "overall.json", "compared.h5ad",
+        "genes.csv", "baselines.csv", "overall.json", "compared.h5ad", "report.html",
     }  # fmt: skip
     again = ("compare", files["T9.h5ad"], files["T9.tsv"], "--out", files["out"], *QUICK)
     code, _, error = run(*again)

@@ -119,7 +119,7 @@ def test_written_whole_and_read_back(comparison, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     written = write_comparison(comparison, folder)
     assert sorted(path.name for path in written) == [
-        "baselines.csv", "compared.h5ad", "gene_sets.csv", "genes.csv", "niches.csv", "overall.json",
+        "baselines.csv", "compared.h5ad", "gene_sets.csv", "genes.csv", "niches.csv", "overall.json", "report.html",
     ]  # fmt: skip
     table = pd.read_csv(folder / "genes.csv", index_col=0)
     pd.testing.assert_frame_equal(table, comparison.genes, check_exact=False)

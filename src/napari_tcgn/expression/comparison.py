@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-FILES = ("genes.csv", "baselines.csv", "overall.json", "compared.h5ad")
+FILES = ("genes.csv", "baselines.csv", "overall.json", "compared.h5ad", "report.html")
 SOME = ("gene_sets.csv", "niches.csv")  # written where there are any
 
 
@@ -106,7 +106,7 @@ def check_folder(folder: str | Path, overwrite: bool = False) -> None:
 
 
 def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool = False) -> list[Path]:
-    """Write tables (CSV), overall figures (JSON) and the annotated prediction (.h5ad) into a folder.
+    """Write tables (CSV), overall figures (JSON), the annotated prediction (.h5ad) and a report (HTML) into a folder.
 
     Returns
     -------
@@ -118,6 +118,8 @@ def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool
     OutputError
         If the folder cannot be made, or a file exists or cannot be written.
     """
+    from napari_tcgn.expression.comparison_report import write_report
+
     folder = Path(folder)
     check_folder(folder, overwrite)
     try:
@@ -139,4 +141,5 @@ def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool
     with write_whole(folder / "overall.json", overwrite) as temporary:
         temporary.write_text(comparison.to_json() + "\n", encoding="utf-8")
     write_h5ad(comparison.adata, folder / "compared.h5ad", overwrite)
-    return [*written, folder / "overall.json", folder / "compared.h5ad"]
+    write_report(comparison, folder / "report.html", overwrite)
+    return [*written, folder / "overall.json", folder / "compared.h5ad", folder / "report.html"]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.expression.choice import column, require_genes
@@ -75,7 +76,7 @@ def _draw(adata: AnnData, genes: Sequence[str], ncols: int | None, library_id: s
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    section = _Section(library_of(adata, library_id))
+    section = SectionDrawing(library_of(adata, library_id))
     panels = len(genes) + 1
     columns = min(panels, ncols if ncols is not None else 4)
     rows = math.ceil(panels / columns)
@@ -97,7 +98,7 @@ def _draw(adata: AnnData, genes: Sequence[str], ncols: int | None, library_id: s
     return figure
 
 
-class _Section:
+class SectionDrawing:
     """Draws a section in µm, or in full-resolution px where nobody says how many µm they are."""
 
     def __init__(self, library: Library) -> None:
@@ -114,6 +115,7 @@ class _Section:
         self.limits = (x0, x1, y1, y0)  # left, right, bottom, top: y runs down
 
     def draw_picture(self, axis: Axes, alpha: float) -> None:
+        """Draw the H&E picture, if there is one, and set the panel's limits."""
         if self.library.picture is not None:
             height, width = self.library.picture.shape[:2]
             extent = (0, width * self.picture_step, height * self.picture_step, 0)
@@ -126,18 +128,32 @@ class _Section:
         axis.set_yticks([])
 
     def draw_gene(self, axis: Axes, gene: str) -> None:
-        values = column(self.library.adata, gene)
+        """Draw the map of a gene, with what is known of its trust in the title."""
+        self.draw_values(axis, column(self.library.adata, gene), self.library.unit or "model output")
+        axis.set_title(f"{gene} · {_trust(self.library, gene)}", fontsize=10)
+
+    def draw_values(
+        self, axis: Axes, values: NDArray[np.floating[Any]], unit: str, limits: tuple[float, float] | None = None
+    ) -> None:
+        """Draw the spots coloured by values [spots]; limits None: the 1st to 99th percentile."""
         discs = self._outlines(axis)
         discs.set_array(values)
-        if np.isfinite(values).any():
+        if limits is None and np.isfinite(values).any():
             low, high = np.nanpercentile(values, [1, 99])
-            discs.set_clim(float(low), float(high))
+            limits = float(low), float(high)
+        if limits is not None:
+            discs.set_clim(*limits)
         discs.set_cmap("viridis")
         axis.add_collection(discs, autolim=False)
         colours = axis.figure.colorbar(discs, cax=axis.inset_axes((1.02, 0.0, 0.04, 1.0)))  # as high as the map
-        colours.set_label(self.library.unit or "model output", fontsize=7)
+        colours.set_label(unit, fontsize=7)
         colours.ax.tick_params(labelsize=7)
-        axis.set_title(f"{gene} · {_trust(self.library, gene)}", fontsize=10)
+
+    def draw_colours(self, axis: Axes, colours: Any) -> None:
+        """Draw the spots in given colours, float [spots, 4]."""
+        discs = self._outlines(axis)
+        discs.set_facecolor(colours)
+        axis.add_collection(discs, autolim=False)
 
     def _outlines(self, axis: Axes) -> Collection:
         """Return the spots as discs, or squares if they are bins, which still have no colours."""
@@ -152,6 +168,7 @@ class _Section:
         )
 
     def draw_scale_bar(self, axis: Axes) -> None:
+        """Draw a bar of a round length."""
         left, right, bottom, top = self.limits
         length = round_length((right - left) / 4)
         x, y = left + 0.05 * (right - left), bottom - 0.05 * (bottom - top)

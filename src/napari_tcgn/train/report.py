@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_tcgn.expression import page
 from napari_tcgn.files import write_whole
 from napari_tcgn.train.crossval import Evaluation
 from napari_tcgn.train.evaluate import DEPTH_ALONE, TCGN_METHOD, TRAINING_MEAN, pool
@@ -20,11 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#2166ac", "#d6604d", "#4d9221", "#7b3294", "#8c510a", "#666666", "#999999")
-
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:62em;margin:2em auto;padding:0 1em;color:#222}
-table{border-collapse:collapse;margin:1em 0;font-size:13px}td,th{padding:.25em .7em;border-bottom:1px solid #ddd;
-text-align:right}td:first-child,th:first-child,td:nth-child(2),th:nth-child(2){text-align:left}img{max-width:100%}
-.note{background:#fff8e1;border-left:4px solid #f0b400;padding:.6em 1em}"""
 
 
 def write_report(result: Evaluation) -> Path:
@@ -37,11 +31,9 @@ def write_report(result: Evaluation) -> Path:
         figures["Section held out against patient held out"] = ("gap.png", gap_figure(result))
     pictures = {}
     for title, (name, figure) in figures.items():
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=150, bbox_inches="tight")
+        pictures[title] = page.png_of(figure)
         with write_whole(result.out / name, overwrite=True) as temporary:
-            temporary.write_bytes(buffer.getvalue())
-        pictures[title] = buffer.getvalue()
+            temporary.write_bytes(pictures[title])
     path = result.out / "report.html"
     with write_whole(path, overwrite=True) as temporary:
         temporary.write_text(_page(result, pictures), encoding="utf-8")
@@ -116,16 +108,11 @@ def gap_figure(result: Evaluation) -> Figure:
 def _page(result: Evaluation, pictures: dict[str, bytes]) -> str:
     record = json.loads((result.out / "evaluation.json").read_text(encoding="utf-8"))
     folds = ", ".join(f"{f['held_out']} ({f['kind']})" for f in record["folds"])
-    images = "".join(
-        f"<h2>{html.escape(title)}</h2><img alt='{html.escape(title)}' "
-        f"src='data:image/png;base64,{base64.b64encode(data).decode()}'>"
-        for title, data in pictures.items()
-    )
+    images = "".join(page.picture(title, png) for title, png in pictures.items())
     pooled = pool([s for s in result.scored if s.by == result.scored[0].by and s.method == TCGN_METHOD]).genes
     columns = ["pcc", "pcc_low", "pcc_high", "depth_pcc", "spearman", "rmse", "variance_ratio"]
     best = pooled.sort_values("pcc", ascending=False)[columns].head(30).reset_index()
-    return f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>napari-tcgn cross-validation</title>
-<style>{STYLE}</style><h1>How well TCGN predicts expression that it has not seen</h1>
+    body = f"""<h1>How well TCGN predicts expression that it has not seen</h1>
 <p>{len(record["sections"])} sections, {sum(s["spots"] for s in record["sections"].values())} spots,
 {record["genes"]} genes, patches of {record["patch_um"]:g} µm. Held out: {html.escape(folds)}.
 Finished {record["finished"]}.</p>
@@ -133,17 +120,11 @@ Finished {record["finished"]}.</p>
 measured total as the prediction of every gene and predicts nothing. The depth-controlled column is what is left once it
 is taken out. A section whose patient is also in training flatters. Constant predictions count as 0. Intervals are 95 %,
 from 1,000 samples of blocks of spots; how much the next patient differs is not in them. Research use only.</p>
-<h2>Medians over the genes</h2>{_html(result.summary)}
-<h2>TCGN minus the others (paired intervals)</h2>{_html(result.differences)}
+<h2>Medians over the genes</h2>{page.table(result.summary)}
+<h2>TCGN minus the others (paired intervals)</h2>{page.table(result.differences)}
 {images}
-<h2>Best genes of TCGN (mean over held-out sections)</h2>{_html(best)}
+<h2>Best genes of TCGN (mean over held-out sections)</h2>{page.table(best)}
 <p>All genes are in genes.csv.</p>
 <h2>Recipe</h2><pre>{html.escape(json.dumps(record["settings"], indent=1))}</pre>
-<h2>Versions</h2><pre>{html.escape(json.dumps(record["versions"], indent=1))}</pre></html>
-"""
-
-
-def _html(table: pd.DataFrame) -> str:
-    shown = table.rename(columns=lambda name: name.replace("_", " "))
-    text: str = shown.to_html(index=False, na_rep="", float_format=lambda v: f"{v:.3f}", border=0)
-    return text
+<h2>Versions</h2><pre>{html.escape(json.dumps(record["versions"], indent=1))}</pre>"""
+    return page.page("napari-tcgn cross-validation", body)
