@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.expression import compare
+from napari_tcgn.expression import compare, scale_counts
 from napari_tcgn.expression.comparison_figures import domains_figure, maps_figure
 from napari_tcgn.expression.comparison_report import in_words, report, shown_genes, write_report
 from napari_tcgn.settings import CompareSettings
@@ -105,20 +105,22 @@ def test_paired_domains_have_the_same_colour(comparison) -> None:
     colours = [axis.collections[0].get_facecolor() for axis in figure.axes[:2]]
     spots = comparison.adata.obs.loc[comparison.measured.obs_names]
     pair = comparison.niches.iloc[0]
-    measured = (spots["compare_domain_measured"] == str(pair["domain"])).to_numpy()
-    predicted = (spots["compare_domain_predicted"] == str(pair["predicted_domain"])).to_numpy()
+    measured = (spots["compare_domain_measured"] == str(int(pair["domain"]))).to_numpy()
+    predicted = (spots["compare_domain_predicted"] == str(int(pair["predicted_domain"]))).to_numpy()
     np.testing.assert_array_equal(colours[0][measured][0], colours[1][predicted][0])
     assert len(np.unique(colours[0][measured], axis=0)) == 1
 
 
-def test_without_domains_depth_or_varying_genes(make_pair) -> None:
+def test_without_domains_and_depth(make_pair) -> None:
     predicted, measured = make_pair(rows=12, cols=10, genes=5)
-    quick = CompareSettings(domains=False, draws=20)
-    assert domains_figure(compare(predicted, measured, quick)) is None
-    flat = measured.copy()
-    flat.X = np.ones_like(flat.X)
-    said = report(compare(predicted, flat, quick))
-    assert "No gene varies in the measurement" in said
+    found = compare(predicted, measured, CompareSettings(domains=False, draws=20))
+    assert domains_figure(found) is None
+    assert "Spatial domains" not in report(found)
+    measured.X = scale_counts(measured.X)
+    scaled = compare(predicted, measured, CompareSettings(domains=False, draws=20, values="model-scale"))
+    assert "depth_pcc" not in scaled.genes
+    assert "by PCC" in next(iter(shown_genes(scaled).values()))
+    assert "With it taken out" not in report(scaled)
 
 
 def test_markup_in_names_stays_text(comparison) -> None:

@@ -92,9 +92,7 @@ def in_words(comparison: Comparison) -> list[str]:
         f"Model {model['name']} {model['version']}; {overall['n_spots']} spots matched by {spots['way']}, "
         f"{genes['matched']} of the model's {genes['predicted']} genes measured, {overall['n_genes']} of them varying."
     ]
-    pcc = medians.get("pcc")
-    if pcc is None or pcc["median"] is None:
-        return [*said, "No gene varies in the measurement: nothing can be said."]
+    pcc = medians["pcc"]
     said.append(
         f"The gene in the middle has a PCC of {_span(pcc)}: its map shows about "
         f"{100 * max(pcc['median'], 0) ** 2:.0f} % of the measured differences between spots."
