@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +19,10 @@ from napari_tcgn.settings import PredictSettings
 if importlib.util.find_spec("napari") is None:
     collect_ignore_glob = ["test_*.py"]  # an installation without the GUI
 
+# Before napari is imported: no test reads or writes the user's own settings of napari and of its plugins.
+_config = tempfile.TemporaryDirectory(prefix="napari-tcgn-test-config-")
+os.environ["NAPARI_CONFIG"] = str(Path(_config.name) / "settings.yaml")
+
 MPP = 2.0
 SIDE = 600  # px: 1.2 x 1.2 mm, a third of it glass
 TIMEOUT = 120_000  # ms; the first run in a process imports torch
@@ -30,6 +36,35 @@ def stained(side: int = SIDE) -> np.ndarray:
     pixels += rng.normal(0, 6, pixels.shape)
     pixels[:, 2 * side // 3 :] = 245
     return pixels.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def dock_file(tmp_path, monkeypatch) -> Path:
+    """The dock's memory in a folder of this test, and napari's preferences of the plugin as if never set."""
+    from napari.settings import get_plugin_settings
+
+    path = tmp_path / "dock.json"
+    monkeypatch.setenv("NAPARI_TCGN_DOCK_FILE", str(path))
+    yield path
+    if "napari-tcgn" in get_plugin_settings():
+        get_plugin_settings("napari-tcgn").reset()
+
+
+@pytest.fixture(autouse=True)
+def main_thread_only(monkeypatch):
+    """Fail a test in which an event of a layer, the layer list or the viewer was emitted off the main thread."""
+    from napari.utils.events import EventEmitter
+
+    emit, strays = EventEmitter.__call__, []
+
+    def watched(self, *args, **kwargs):
+        if threading.current_thread() is not threading.main_thread():
+            strays.append(f"{self.source!r}: {self.default_args.get('type')}, from {threading.current_thread().name}")
+        return emit(self, *args, **kwargs)
+
+    monkeypatch.setattr(EventEmitter, "__call__", watched)
+    yield
+    assert not strays, f"touched off the main thread: {strays[:5]}"
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +124,12 @@ class ColourPredictor:
         return patches.reshape(len(patches), -1, 3).mean(axis=1).astype(np.float32) @ self.matrix.T
 
 
+def speed_of_the_test(settings: PredictSettings):
+    """Say 80 spots/s without touching the model."""
+    yield
+    return 80.0
+
+
 @pytest.fixture(scope="session")
 def kit() -> SimpleNamespace:
     """What tests need of this file."""
@@ -106,6 +147,7 @@ def use_predictor(monkeypatch):
         predictor.card = replace(predictor.card, name=PredictSettings().model)
         monkeypatch.setattr("napari_tcgn.model.registry.list_models", lambda: [predictor.card])
         monkeypatch.setattr("napari_tcgn.model.registry.load_model", lambda source, device, precision: predictor)
+        monkeypatch.setattr("napari_tcgn.ui.speed.measure", speed_of_the_test)  # its batches are counted by tests
         return predictor
 
     return install

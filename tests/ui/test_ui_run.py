@@ -152,7 +152,7 @@ def test_a_grey_layer_is_refused_with_a_sentence(dock_in_viewer, use_predictor, 
     assert dock.session.state.image is None  # not taken by itself
     dock.slide.layer_box.setCurrentIndex(0)
     dock.slide.layer_box.activated.emit(0)
-    assert "not an RGB image" in dock.slide.message.text()
+    assert "not an RGB image" in dock.slide.info.text()
     assert not dock.run.run_button.isEnabled()
     assert "cannot be used" in dock.spots.count.text()
 

@@ -1,0 +1,69 @@
+"""Preferences ▸ TCGN of napari: where the dock's choices start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from napari_tcgn.settings import PredictSettings
+
+PLUGIN = "napari-tcgn"
+GROUP = "prediction"  # key of the configuration in napari.yaml
+AUTOMATIC = 0  # batch size: JSON schema has no "number or nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """The properties of the configuration in napari.yaml, by the same names and with the same defaults.
+
+    Attributes
+    ----------
+    model : str
+        Name of a registered model or path of a model folder or checkpoint.
+    device, precision : str
+        As in `PredictSettings`.
+    batch_size : int
+        Patches per model call; 0 chooses by device.
+    read_threads : int
+    remember : bool
+        Whether a new dock starts with the latest choices instead of these.
+    """
+
+    model: str = PredictSettings().model
+    device: str = PredictSettings().device
+    precision: str = PredictSettings().precision
+    batch_size: int = AUTOMATIC
+    read_threads: int = PredictSettings().read_threads
+    remember: bool = True
+
+
+def _group() -> Any:
+    """napari's settings object of this plugin; None before napari 0.9, which has none, or if it was disabled."""
+    try:
+        from napari.settings import get_plugin_settings
+
+        return getattr(get_plugin_settings(PLUGIN), GROUP)
+    except (ImportError, KeyError, AttributeError):
+        return None
+
+
+def read_preferences() -> Preferences:
+    """Return what the user has set in napari's preferences."""
+    group = _group()
+    if group is None:
+        return Preferences()
+    return Preferences(**{field.name: getattr(group, field.name) for field in fields(Preferences)})
+
+
+def watch_preferences(changed: Callable[[], object]) -> Callable[[], None]:
+    """Call a function at every change of a preference; returns what ends that."""
+    group = _group()
+    if group is None:
+        return lambda: None
+
+    def on_change(event: Any = None) -> None:
+        changed()
+
+    group.events.connect(on_change)
+    return lambda: group.events.disconnect(on_change)
