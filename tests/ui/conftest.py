@@ -25,6 +25,7 @@ os.environ["NAPARI_CONFIG"] = str(Path(_config.name) / "settings.yaml")
 
 MPP = 2.0
 SIDE = 600  # px: 1.2 x 1.2 mm, a third of it glass
+SPOTS_PER_BATCH = 8  # of the CPU
 TIMEOUT = 120_000  # ms; the first run in a process imports torch
 
 
@@ -130,12 +131,35 @@ def speed_of_the_test(settings: PredictSettings):
     return 80.0
 
 
-@pytest.fixture(scope="session")
-def kit() -> SimpleNamespace:
+@pytest.fixture
+def kit(qtbot) -> SimpleNamespace:
     """What tests need of this file."""
+
+    def click(button) -> None:
+        from qtpy.QtCore import Qt
+
+        assert button.isEnabled(), button.toolTip()
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def lay_spots(dock, pitch: float = 100) -> None:
+        state = dock.session.state
+        dock.spots.source_box.setCurrentIndex(dock.spots.source_box.findData("square"))
+        dock.spots.pitch_box.setValue(pitch)
+        dock.spots.diameter_box.setValue(70)
+        before = state.spots
+        click(dock.spots.lay_button)
+        qtbot.waitUntil(lambda: state.spots is not None and state.spots is not before, timeout=TIMEOUT)
+
+    def run_to_end(dock) -> None:
+        click(dock.run.run_button)
+        assert dock.session.state.running
+        qtbot.waitUntil(lambda: not dock.session.state.running, timeout=TIMEOUT)
+        assert dock.run.message.text().startswith("Done"), dock.run.message.details.toPlainText()
+
     return SimpleNamespace(
-        MPP=MPP, SIDE=SIDE, TIMEOUT=TIMEOUT, stained=stained, card=card, ColourPredictor=ColourPredictor
-    )
+        MPP=MPP, SIDE=SIDE, TIMEOUT=TIMEOUT, SPOTS_PER_BATCH=SPOTS_PER_BATCH, stained=stained, card=card,
+        ColourPredictor=ColourPredictor, click=click, lay_spots=lay_spots, run_to_end=run_to_end,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -166,3 +190,41 @@ def dock_in_viewer(make_napari_viewer_proxy, qtbot):
         return viewer, dock
 
     return make
+
+
+@pytest.fixture
+def ready(dock_in_viewer, qtbot, slide_png, monkeypatch, use_predictor, kit):
+    """Return a function that installs a predictor and gives (viewer, dock) with spots laid, one click from a run."""
+    from qtpy.QtWidgets import QFileDialog
+
+    def make(predictor):
+        use_predictor(predictor)
+        viewer, dock = dock_in_viewer()
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(slide_png), ""))
+        kit.click(dock.slide.open_button)
+        state = dock.session.state
+        qtbot.waitUntil(lambda: state.slide is not None, timeout=kit.TIMEOUT)
+        dock.slide.mpp_box.setValue(kit.MPP)
+        kit.lay_spots(dock)
+        assert len(state.spots) > 3 * SPOTS_PER_BATCH
+        return viewer, dock
+
+    return make
+
+
+@pytest.fixture
+def gate():
+    """Holds a predictor after its first batch; opened at the end, whatever happens."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def held(ready, gate, qtbot, kit):
+    """A run that has predicted one batch and waits inside the second one."""
+    viewer, dock = ready(kit.ColourPredictor(gate))
+    kit.click(dock.run.run_button)
+    state = dock.session.state
+    qtbot.waitUntil(lambda: state.progress is not None and state.progress.stage == "predict", timeout=kit.TIMEOUT)
+    return viewer, dock

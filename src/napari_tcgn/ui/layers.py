@@ -60,7 +60,7 @@ def layer_mpp(layer: Any) -> float | None:
             f"{', and sheared' if askew > 0.01 else ''}).",
             "Give an image with square pixels.",
         )
-    return right_um
+    return float(f"{right_um:.9g}")  # a turned layer's comes through sines
 
 
 def _world_steps(layer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -64,11 +64,10 @@ class Run:
 
     def _on_step(self, step: Progress) -> None:
         self._latest = step
-        now = time.monotonic()
         fresh_stage = self._session.state.progress is None or self._session.state.progress.stage != step.stage
-        if fresh_stage or now - self._last_update >= SECONDS_BETWEEN_UPDATES:
-            self._last_update = now
+        if fresh_stage or time.monotonic() - self._last_update >= SECONDS_BETWEEN_UPDATES:
             self._show(step)
+            self._last_update = time.monotonic()  # after the drawing, so that the window is free in between
 
     def _show(self, step: Progress) -> None:
         state = self._session.state

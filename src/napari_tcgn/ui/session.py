@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -145,8 +146,10 @@ class Session:
         self.spots_layer, state.spots = work.spots_layer, work.spots
         self._follow_scale()  # it may have changed meanwhile
         owner = self.slides.owner_of(state.result)
-        if owner is not None and owner is not work:
-            state.result = work.result if work.result in self.viewer.layers else self._newest_result(work)
+        if owner is not work:
+            latest = work.result if work.result in self.viewer.layers else self._newest_result(work)
+            if latest is not None or owner is not None:  # else a result of no open slide stays in view
+                state.result = latest
 
     def _newest_result(self, work: SlideWork | None) -> Any:
         """Return the uppermost result layer on a slide, or on none."""
@@ -188,7 +191,7 @@ class Session:
 
     def _take_mpp(self, mpp: float | None, source: str) -> None:
         state = self.state
-        if mpp == state.mpp:
+        if mpp == state.mpp or (mpp and state.mpp and math.isclose(mpp, state.mpp, rel_tol=1e-6)):
             return
         state.slide.mpp, state.slide.mpp_source = mpp, source
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
