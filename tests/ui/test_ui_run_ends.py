@@ -221,3 +221,65 @@ def test_a_slide_outside_the_training_domain_is_warned_of(ready, kit, qtbot):
     assert dock.run.run_button.isEnabled(), "a warning, no ban"
     dock.slide.mpp_box.setValue(0.5)
     qtbot.waitUntil(lambda: not warnings.isVisibleTo(dock), timeout=kit.TIMEOUT)
+
+
+CLOSES = """
+import sys, threading, time
+import napari, numpy as np
+from qtpy.QtCore import QTimer
+sys.path.insert(0, {folder!r})
+import conftest
+from dataclasses import replace
+from napari_tcgn.model import registry
+from napari_tcgn.ui import make_dock, speed
+
+class Slow(conftest.ColourPredictor):
+    def predict(self, patches):
+        time.sleep(0.2)
+        return super().predict(patches)
+
+predictor = Slow()
+predictor.card = replace(predictor.card, name="tcgn-tiny-her2st")
+registry.list_models = lambda: [predictor.card]
+registry.load_model = lambda source, device, precision: predictor
+speed.measure = conftest.speed_of_the_test
+viewer = napari.Viewer(show_welcome_screen=False)
+dock = make_dock(viewer)
+viewer.window.add_dock_widget(dock, name="Spatial gene prediction")
+viewer.add_image(conftest.stained(), rgb=True, scale=(2, 2), units=("um", "um"))
+state = dock.session.state
+
+def go():
+    if state.models and state.spots is None and not state.busy:
+        dock.spots.lay_button.click()
+    elif state.spots is not None and not state.running:
+        dock.run.run_button.click()
+    elif state.progress is not None and state.progress.done:
+        print("closing after", state.progress.done, "spots", flush=True)
+        timer.stop()
+        viewer.close()
+
+timer = QTimer()
+timer.timeout.connect(go)
+timer.start(50)
+napari.run()
+print("ended", threading.active_count() >= 1)
+"""
+
+
+def test_closing_napari_in_the_middle_of_a_run_ends_the_program(tmp_path):
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    script = tmp_path / "closes.py"
+    script.write_text(CLOSES.format(folder=str(Path(__file__).parent)))
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=300,
+        env=os.environ | {"NAPARI_TCGN_DOCK_FILE": str(tmp_path / "dock.json")},
+    )  # fmt: skip
+    assert "closing after" in done.stdout, done.stderr
+    assert "ended" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr

@@ -23,9 +23,9 @@ class Keys:
 
 SHORTCUTS = {
     "run": Keys("run the prediction", "Alt+Shift+R"),
-    "cancel": Keys("cancel the run", "Alt+Shift+C"),
-    "next_gene": Keys("next gene of the table", "Alt+Shift+Down"),
-    "previous_gene": Keys("previous gene of the table", "Alt+Shift+Up"),
+    "cancel": Keys("cancel the run", "Alt+Shift+X"),
+    "next_gene": Keys("next gene of the table", "Alt+Shift+N"),
+    "previous_gene": Keys("previous gene of the table", "Alt+Shift+P"),
     "search": Keys("search a gene", "Alt+Shift+F"),
 }
 
