@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QComboBox,
+    QFileDialog,
     QLineEdit,
     QProgressBar,
     QSlider,
@@ -23,6 +24,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tcgn.settings import PredictSettings
+from napari_tcgn.ui.models import add_model
 from napari_tcgn.ui.preferences import Preferences, read_preferences
 from napari_tcgn.ui.remembered import Remembered, remembered_file
 from napari_tcgn.ui.shortcuts import SHORTCUTS
@@ -112,7 +114,7 @@ def test_a_model_that_was_added_is_there_the_next_time(open_dock, tmp_path, kit,
     folder.mkdir()
     (folder / "card.json").write_text(kit.card(name="mine").to_json())
     viewer, dock = open_dock()
-    dock.session.add_model(folder)
+    add_model(dock.session, folder)
     viewer.window.remove_dock_widget(dock)
     _, again = open_dock()
     assert again.session.state.model.card.name == "mine"
@@ -120,6 +122,35 @@ def test_a_model_that_was_added_is_there_the_next_time(open_dock, tmp_path, kit,
     (folder / "card.json").unlink()
     _, third = open_dock()
     assert third.session.state.model.card.name == PredictSettings().model
+
+
+def test_models_are_added_by_their_card(open_dock, tmp_path, kit, monkeypatch):
+    _, dock = open_dock()
+    path = tmp_path / "card.json"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(path), ""))
+    path.write_text("{")
+    kit.click(dock.model.add_button)
+    assert "is not JSON" in dock.model.message.text()
+    path.write_text(kit.card(name="mine", tissue="liver", training={"data": "ours", "sections": ["A", "B"]}).to_json())
+    kit.click(dock.model.add_button)
+    assert dock.model.message.text() == ""
+    assert dock.model.model_box.currentText() == "mine"
+    said = dock.model.card.text()
+    for part in ("liver", "4 genes", "60 µm", "PCC 0.30", "trained on: ours, 2 sections", "licence: CC0"):
+        assert part in said
+    dock.model.model_box.setCurrentIndex(0)
+    dock.model.model_box.activated.emit(0)
+    assert dock.session.state.model.card.name == PredictSettings().model
+
+
+def test_the_speed_of_a_model_is_remembered(ready, open_dock, dock_file, kit, qtbot):
+    _viewer, dock = ready(kit.ColourPredictor())
+    qtbot.waitUntil(lambda: dock.session.state.rate == 80.0, timeout=kit.TIMEOUT)
+    choose(dock.model.device_box, "cpu")  # another device, another speed
+    qtbot.waitUntil(lambda: " cpu auto" in dock_file.read_text(), timeout=kit.TIMEOUT)
+    _, again = open_dock()
+    qtbot.waitUntil(lambda: "about 80 spots/s" in again.model.device.text(), timeout=kit.TIMEOUT)
+    assert again.session.state.spots is None, "known before anything is laid"
 
 
 def test_preferences_have_the_defaults_of_the_engine():

@@ -5,6 +5,7 @@ All functions run on the main thread.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,7 @@ def slide_of(layer: Any) -> Slide:
         slide = ArraySlide(list(layer.data) if layer.multiscale else layer.data, layer.name, mpp)
         if layer.source.path is not None:
             slide.path = Path(layer.source.path)
-    if mpp is not None and slide.mpp != mpp:
+    if mpp is not None and (slide.mpp is None or not math.isclose(slide.mpp, mpp, rel_tol=1e-6)):
         slide.mpp, slide.mpp_source = mpp, "layer's scale and units"
     return slide
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image
 
 from napari_tcgn.errors import SlideError, TcgnError
-from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import GridSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import Spots, check_on_slide, make_grid, read_st_spots
@@ -20,7 +19,7 @@ from napari_tcgn.ui.background import Background, Failure
 from napari_tcgn.ui.choices import Choices
 from napari_tcgn.ui.pyramid import levels_for_napari
 from napari_tcgn.ui.slides import Slides, SlideWork
-from napari_tcgn.ui.state import DockState, ModelChoice
+from napari_tcgn.ui.state import DockState
 
 if TYPE_CHECKING:
     from napari_tcgn.ui.run import Run
@@ -117,7 +116,10 @@ class Session:
             if layer is None:
                 return
             try:
-                self._take_up(self.slides.of(layer) or self._begin(layer))
+                known = self.slides.of(layer)
+                self._take_up(known or self._begin(layer))
+                if known is not None:
+                    self._follow_scale()  # it may have changed meanwhile
             except TcgnError as error:
                 state.slide_trouble = str(error)
                 raise
@@ -144,7 +146,6 @@ class Session:
         state = self.state
         state.slide, state.mpp = work.slide, work.mpp
         self.spots_layer, state.spots = work.spots_layer, work.spots
-        self._follow_scale()  # it may have changed meanwhile
         owner = self.slides.owner_of(state.result)
         if owner is not work:
             latest = work.result if work.result in self.viewer.layers else self._newest_result(work)
@@ -250,47 +251,7 @@ class Session:
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
 
-    # -- models --------------------------------------------------------------------------------------------------
-
-    def find_models(self, failed: Failed) -> None:
-        """List the models that are installed; the default one becomes the chosen one."""
-
-        def look() -> list[ModelCard]:
-            from napari_tcgn.model.registry import list_models
-
-            return list_models()
-
-        def take(cards: list[ModelCard]) -> None:
-            models = tuple(ModelChoice(card.name, card) for card in cards)
-            self.state.models = models
-            if not models:
-                self.state.events.models.emit(models)  # no change, but the search is over
-            wanted = self.choices.model
-            self.state.model = next((m for m in models if m.source == wanted), models[0] if models else None)
-            if self.state.model is None or self.state.model.source != wanted:
-                self._add_remembered(Path(wanted))
-
-        self.background.call(look, take, failed)
-
-    def _add_remembered(self, path: Path) -> None:
-        """Add a model of the last time or of the preferences, if it still lies where it was."""
-        with suppress(TcgnError):  # the default model is chosen already; adding it by hand says what is wrong
-            if path.exists():
-                self.add_model(path)
-
-    def add_model(self, path: Path) -> None:
-        """Add and choose the model that a card or a checkpoint beside one belongs to.
-
-        Raises
-        ------
-        ModelError
-            If there is no card beside it or it is wrong.
-        """
-        folder = path if path.is_dir() else path.parent
-        source = folder if path.is_dir() or path.name == "card.json" else path
-        choice = ModelChoice(str(source), ModelCard.read(folder / "card.json"))
-        self.state.models = (*(m for m in self.state.models if m.source != choice.source), choice)
-        self.state.model = choice
+    # -- results --------------------------------------------------------------------------------------------------
 
     def name_of_new_result(self) -> str:
         """Return the `kind` of the next result: numbered from the second on, so that layer names tell them apart."""

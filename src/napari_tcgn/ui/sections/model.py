@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import DeviceName
-from napari_tcgn.ui import domain
+from napari_tcgn.ui import domain, models
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
@@ -37,13 +37,13 @@ class ModelSection(Section):
         self.device_box.addItems(get_args(DeviceName))
         self.device_box.setToolTip("Where the model runs; auto takes a GPU if there is one")
         self.device = text_label("Looking for a GPU …")
-        models = QHBoxLayout()
-        models.addWidget(self.model_box, 1)
-        models.addWidget(self.add_button)
+        row = QHBoxLayout()
+        row.addWidget(self.model_box, 1)
+        row.addWidget(self.add_button)
         devices = QHBoxLayout()
         devices.addWidget(self.device_box)
         devices.addWidget(self.device, 1)
-        self.form.addRow(models)
+        self.form.addRow(row)
         self.form.addRow(self.card)
         self.form.addRow(self.warnings)
         self.form.addRow(devices)
@@ -62,7 +62,7 @@ class ModelSection(Section):
             event.connect(self._look_at_domain)
         self._device_words = ""
         self._asked = 0  # how often the domain was looked at: only the latest answer counts
-        session.find_models(self.message.fail)
+        models.find_models(session, self.message.fail)
         self._look_at_device()
 
     def _choose(self, index: int) -> None:
@@ -74,7 +74,7 @@ class ModelSection(Section):
             return
         self.message.say("")
         try:
-            self.session.add_model(Path(path))
+            models.add_model(self.session, Path(path))
         except TcgnError as error:
             self.message.fail(Failure.of(error))
 
