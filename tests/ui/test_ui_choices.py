@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -155,8 +156,9 @@ def test_the_speed_of_a_model_is_remembered(ready, open_dock, dock_file, kit, qt
 
 def test_preferences_have_the_defaults_of_the_engine():
     assert read_preferences() == Preferences()
-    properties = {name: getattr(settings_of_napari(), name) for name in Preferences.__slots__}
-    assert properties == {name: getattr(Preferences(), name) for name in Preferences.__slots__}
+    names = [field.name for field in fields(Preferences)]
+    declared = {name: getattr(settings_of_napari(), name) for name in names}
+    assert declared == {name: getattr(Preferences(), name) for name in names}
 
 
 def test_preferences_are_honoured_at_once_and_by_new_docks(open_dock, dock_file):
@@ -182,6 +184,22 @@ def test_preferences_are_honoured_at_once_and_by_new_docks(open_dock, dock_file)
     settings_of_napari().remember = False
     _, fourth = open_dock()
     assert fourth.session.state.read_threads == 7
+
+
+def test_the_cache_is_where_the_preferences_say(open_dock, tmp_path, monkeypatch):
+    import os
+
+    for name in ("NAPARI_TCGN_CACHE", "NAPARI_TCGN_CACHE_GB"):
+        monkeypatch.delenv(name, raising=False)
+    open_dock()
+    assert "NAPARI_TCGN_CACHE" not in os.environ
+    settings_of_napari().cache_folder = str(tmp_path / "kept")
+    settings_of_napari().cache_gb = 2.5
+    assert os.environ["NAPARI_TCGN_CACHE"] == str(tmp_path / "kept")
+    assert os.environ["NAPARI_TCGN_CACHE_GB"] == "2.5"
+    settings_of_napari().cache_folder = ""
+    settings_of_napari().cache_gb = 20.0
+    assert {"NAPARI_TCGN_CACHE", "NAPARI_TCGN_CACHE_GB"} & set(os.environ) == set()
 
 
 def test_a_closed_dock_no_longer_hears_of_preferences(open_dock, qtbot):

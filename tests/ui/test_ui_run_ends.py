@@ -216,7 +216,7 @@ def test_a_slide_outside_the_training_domain_is_warned_of(ready, kit, qtbot):
     _viewer, dock = ready(predictor)
     warnings = dock.model.warnings
     qtbot.waitUntil(lambda: warnings.isVisibleTo(dock), timeout=kit.TIMEOUT)
-    assert "2 µm per pixel" in warnings.text()
+    assert "The slide has 2 µm per" in warnings.text()
     assert "0.5" in warnings.text()
     assert dock.run.run_button.isEnabled(), "a warning, no ban"
     dock.slide.mpp_box.setValue(0.5)

@@ -52,6 +52,7 @@ class Choices:
 
     def _start(self) -> None:
         preferences = self._preferences = read_preferences()
+        preferences.apply_cache()
         values: dict[str, Any] = {name: getattr(preferences, name) for name in CHOICES}
         if preferences.remember:
             made_under = self.remembered.get("preferences", dict, {})
@@ -71,6 +72,7 @@ class Choices:
         """Take over what has just been changed in napari's preferences, and only that."""
         before, now = self._preferences, read_preferences()
         self._preferences = now
+        now.apply_cache()
         state = self._state
         for name in ("device", "precision", "read_threads"):
             if getattr(before, name) != getattr(now, name):

@@ -13,6 +13,14 @@ TOLERANCE = 1.25  # times the µm per px of training
 
 def warnings_of(card: ModelCard, slide: Slide) -> list[str]:
     """Return what a user should know before this model runs on this slide; it may read the slide."""
+    try:
+        from napari_tcgn.predict.domain import domain_warnings
+    except ModuleNotFoundError:
+        return _scale_warnings(card, slide)
+    return list(domain_warnings(card, slide))
+
+
+def _scale_warnings(card: ModelCard, slide: Slide) -> list[str]:
     trained = card.domain.get("mpp")
     if not trained or slide.mpp is None:
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
@@ -10,6 +11,9 @@ from napari_tcgn.settings import PredictSettings
 
 PLUGIN = "napari-tcgn"
 GROUP = "prediction"  # key of the configuration in napari.yaml
+# Read by `slide.pyramid_cache` whenever it is used.
+CACHE_FOLDER_VARIABLE, CACHE_LIMIT_VARIABLE = "NAPARI_TCGN_CACHE", "NAPARI_TCGN_CACHE_GB"
+_given = {name: os.environ.get(name) for name in (CACHE_FOLDER_VARIABLE, CACHE_LIMIT_VARIABLE)}
 AUTOMATIC = 0  # batch size: JSON schema has no "number or nothing"
 
 
@@ -28,6 +32,10 @@ class Preferences:
     read_threads : int
     remember : bool
         Whether a new dock starts with the latest choices instead of these.
+    cache_folder : str
+        Where pyramids of large flat images are kept; "" is the user's cache folder.
+    cache_gb : float
+        How much room they may take.
     """
 
     model: str = PredictSettings().model
@@ -36,6 +44,23 @@ class Preferences:
     batch_size: int = AUTOMATIC
     read_threads: int = PredictSettings().read_threads
     remember: bool = True
+    cache_folder: str = ""
+    cache_gb: float = 20.0
+
+    def apply_cache(self) -> None:
+        """Let this program keep its pyramids where and as large as the preferences say.
+
+        What a preference leaves at its default is as the environment said when the program started.
+        """
+        chosen = {
+            CACHE_FOLDER_VARIABLE: self.cache_folder or _given[CACHE_FOLDER_VARIABLE],
+            CACHE_LIMIT_VARIABLE: f"{self.cache_gb:g}" if self.cache_gb != 20.0 else _given[CACHE_LIMIT_VARIABLE],
+        }
+        for name, value in chosen.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _group() -> Any:
