@@ -86,6 +86,7 @@ def may_be_slide(layer: Any) -> bool:
         and layer.ndim == 2
         and layer.dtype == np.uint8
         and store.result_of(layer) is None
+        and not any(str(key).startswith("napari_tcgn") for key in layer.metadata)
     )
 
 
