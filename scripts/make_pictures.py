@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import napari
 from qtpy.QtWidgets import QApplication
-
-from napari_tcgn.ui import make_dock
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDTH, HEIGHT = 1280, 800
@@ -42,10 +40,14 @@ def settle(seconds: float = 1.5) -> None:
 class Photographer:
     """A window with the dock, and where its pictures go."""
 
-    def __init__(self, out: Path, theme: str) -> None:
+    def __init__(self, out: Path) -> None:
+        import napari
+
+        from napari_tcgn.ui import make_dock
+
         self.out = out
         self.viewer = napari.Viewer(show=True, show_welcome_screen=False)
-        self.viewer.theme = theme
+        self.viewer.theme = "dark"
         self.dock = make_dock(self.viewer)
         self.viewer.window.add_dock_widget(self.dock, name="Spatial gene prediction", area="right")
         self.viewer.window.resize(WIDTH, HEIGHT)
@@ -63,12 +65,17 @@ class Photographer:
         self.viewer.screenshot(str(self.out / f"{name}.png"), canvas_only=False, flash=False)
         print(self.out / f"{name}.png")
 
-    def open_slide(self, image: Path, mpp: float | None) -> None:
-        """Open an image and say its µm per px where the file does not."""
+    def take_both(self, name: str) -> None:
+        """Take a picture in the dark and one in the light theme, switched while everything is open."""
+        self.take(name)
+        self.viewer.theme = "light"
+        self.take(f"{name}-light")
+        self.viewer.theme = "dark"
+
+    def open_slide(self, image: Path) -> None:
+        """Open an image."""
         self.dock.session.open_file(image, self.failed)
         wait_until(lambda: self.state.slide is not None and not self.state.busy)
-        if mpp is not None:
-            self.dock.slide.mpp_box.setValue(mpp)
         self.viewer.reset_view()
 
     def read_spots(self, table: Path) -> None:
@@ -77,15 +84,61 @@ class Photographer:
         self.dock.session.read_table(table, self.failed)
         wait_until(lambda: self.state.spots is not None)
 
-    def start(self) -> None:
-        """Click Run."""
-        self.dock.run.run_button.click()
+    def show_sections(self, *shown: object) -> None:
+        """Unfold some sections of the dock, fold the others, and scroll to the top."""
+        for section in self.dock.sections:
+            section.heading.setChecked(section in shown)
+        settle(0.3)
+        self.dock.scroll.verticalScrollBar().setValue(0)
 
     def show_gene(self, gene: str) -> None:
         """Choose a gene and bring the section Genes into view."""
         self.state.gene = gene
         scroll = self.dock.scroll
+        settle(0.3)
         scroll.verticalScrollBar().setValue(scroll.verticalScrollBar().maximum())
+
+    def run(self, until: int | None = None) -> None:
+        """Click Run and wait for its end, or until so many spots are predicted."""
+        self.dock.run.run_button.click()
+        state = self.state
+        wait_until(lambda: not state.running or (until and state.progress is not None and state.progress.done >= until))
+        if not state.running and state.result is None:
+            raise SystemExit(self.dock.run.message.text())
+
+
+def idle_and_slide(photographer: Photographer, section: Path) -> None:
+    """The dock with nothing to do, with a slide of unknown scale, and ready to run."""
+    dock = photographer.dock
+    photographer.take_both("idle")
+    if section.is_dir():
+        photographer.open_slide(section / "ST-imgs" / "C" / "C2" / "5714_HE_BT_C2.jpg")
+        dock.slide.ways.ruler_button.click()
+        dock.slide.ways.objective_box.setCurrentText("20x")
+        photographer.take("scale-unknown")
+        dock.slide.ways.ruler_button.click()
+        dock.slide.mpp_box.setValue(MPP_C2)
+        photographer.read_spots(section / "ST-spotfiles" / "C2_selection.tsv")
+    else:
+        photographer.open_slide(ROOT / "sample_data" / "section.ome.tif")
+        photographer.read_spots(ROOT / "sample_data" / "section_selection.tsv")
+    wait_until(lambda: photographer.state.rate is not None)  # the speed is measured by then
+    photographer.take("spots")
+
+
+def runs(photographer: Photographer, gene: str) -> None:
+    """A run that fills in, a partial result, two results, and the genes of the finished one."""
+    dock = photographer.dock
+    photographer.show_sections(dock.slide, dock.model, dock.run)
+    photographer.run(until=60)
+    photographer.take_both("running")
+    dock.run.cancel()
+    photographer.take("partial")
+    photographer.run()
+    photographer.take("two-results")
+    photographer.show_sections(*dock.sections)
+    photographer.show_gene(gene)
+    photographer.take_both("gene")
 
 
 def main() -> None:
@@ -95,34 +148,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=data, help="folder that holds her2st/")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "pictures")
     parser.add_argument("--model", type=Path, help="card.json of another model than the bundled one")
-    parser.add_argument("--theme", default="dark", choices=["dark", "light"])
     parser.add_argument("--gene", default="GNAS")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:  # nothing of the user's settings is read or changed
+        os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+        os.environ["NAPARI_TCGN_DOCK_FILE"] = str(Path(folder) / "dock.json")
+        from napari_tcgn.ui.models import add_model
 
-    photographer = Photographer(options.out, options.theme)
-    if options.model is not None:
-        photographer.dock.session.add_model(options.model)
-    photographer.take("idle")
-
-    section = options.data / "her2st" / "data"
-    if section.is_dir():
-        photographer.open_slide(section / "ST-imgs" / "C" / "C2" / "5714_HE_BT_C2.jpg", MPP_C2)
-        photographer.read_spots(section / "ST-spotfiles" / "C2_selection.tsv")
-    else:
-        photographer.open_slide(ROOT / "sample_data" / "section.ome.tif", None)
-        photographer.read_spots(ROOT / "sample_data" / "section_selection.tsv")
-    photographer.take("spots")
-    photographer.start()
-    state = photographer.state
-    wait_until(lambda: not state.running or (state.progress is not None and state.progress.done >= 40))
-    photographer.take("running")
-    wait_until(lambda: not state.running)
-    if state.result is None:
-        raise SystemExit(photographer.dock.run.message.text())
-    photographer.show_gene(options.gene)
-    photographer.take("gene")
-    photographer.viewer.close()
+        photographer = Photographer(options.out)
+        if options.model is not None:
+            add_model(photographer.dock.session, options.model)
+        idle_and_slide(photographer, options.data / "her2st" / "data")
+        runs(photographer, options.gene)
+        photographer.viewer.close()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +19,13 @@ from napari_tcgn.settings import PredictSettings
 if importlib.util.find_spec("napari") is None:
     collect_ignore_glob = ["test_*.py"]  # an installation without the GUI
 
+# Before napari is imported: no test reads or writes the user's own settings of napari and of its plugins.
+_config = tempfile.TemporaryDirectory(prefix="napari-tcgn-test-config-")
+os.environ["NAPARI_CONFIG"] = str(Path(_config.name) / "settings.yaml")
+
 MPP = 2.0
 SIDE = 600  # px: 1.2 x 1.2 mm, a third of it glass
+SPOTS_PER_BATCH = 8  # of the CPU
 TIMEOUT = 120_000  # ms; the first run in a process imports torch
 
 
@@ -30,6 +37,35 @@ def stained(side: int = SIDE) -> np.ndarray:
     pixels += rng.normal(0, 6, pixels.shape)
     pixels[:, 2 * side // 3 :] = 245
     return pixels.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def dock_file(tmp_path, monkeypatch) -> Path:
+    """The dock's memory in a folder of this test, and napari's preferences of the plugin as if never set."""
+    from napari.settings import get_plugin_settings
+
+    path = tmp_path / "dock.json"
+    monkeypatch.setenv("NAPARI_TCGN_DOCK_FILE", str(path))
+    yield path
+    if "napari-tcgn" in get_plugin_settings():
+        get_plugin_settings("napari-tcgn").reset()
+
+
+@pytest.fixture(autouse=True)
+def main_thread_only(monkeypatch):
+    """Fail a test in which an event of a layer, the layer list or the viewer was emitted off the main thread."""
+    from napari.utils.events import EventEmitter
+
+    emit, strays = EventEmitter.__call__, []
+
+    def watched(self, *args, **kwargs):
+        if threading.current_thread() is not threading.main_thread():
+            strays.append(f"{self.source!r}: {self.default_args.get('type')}, from {threading.current_thread().name}")
+        return emit(self, *args, **kwargs)
+
+    monkeypatch.setattr(EventEmitter, "__call__", watched)
+    yield
+    assert not strays, f"touched off the main thread: {strays[:5]}"
 
 
 @pytest.fixture(scope="session")
@@ -89,12 +125,41 @@ class ColourPredictor:
         return patches.reshape(len(patches), -1, 3).mean(axis=1).astype(np.float32) @ self.matrix.T
 
 
-@pytest.fixture(scope="session")
-def kit() -> SimpleNamespace:
+def speed_of_the_test(settings: PredictSettings):
+    """Say 80 spots/s without touching the model."""
+    yield
+    return 80.0
+
+
+@pytest.fixture
+def kit(qtbot) -> SimpleNamespace:
     """What tests need of this file."""
+
+    def click(button) -> None:
+        from qtpy.QtCore import Qt
+
+        assert button.isEnabled(), button.toolTip()
+        qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def lay_spots(dock, pitch: float = 100) -> None:
+        state = dock.session.state
+        dock.spots.source_box.setCurrentIndex(dock.spots.source_box.findData("square"))
+        dock.spots.pitch_box.setValue(pitch)
+        dock.spots.diameter_box.setValue(70)
+        before = state.spots
+        click(dock.spots.lay_button)
+        qtbot.waitUntil(lambda: state.spots is not None and state.spots is not before, timeout=TIMEOUT)
+
+    def run_to_end(dock) -> None:
+        click(dock.run.run_button)
+        assert dock.session.state.running
+        qtbot.waitUntil(lambda: not dock.session.state.running, timeout=TIMEOUT)
+        assert dock.run.message.text().startswith("Done"), dock.run.message.details.toPlainText()
+
     return SimpleNamespace(
-        MPP=MPP, SIDE=SIDE, TIMEOUT=TIMEOUT, stained=stained, card=card, ColourPredictor=ColourPredictor
-    )
+        MPP=MPP, SIDE=SIDE, TIMEOUT=TIMEOUT, SPOTS_PER_BATCH=SPOTS_PER_BATCH, stained=stained, card=card,
+        ColourPredictor=ColourPredictor, click=click, lay_spots=lay_spots, run_to_end=run_to_end,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -106,6 +171,7 @@ def use_predictor(monkeypatch):
         predictor.card = replace(predictor.card, name=PredictSettings().model)
         monkeypatch.setattr("napari_tcgn.model.registry.list_models", lambda: [predictor.card])
         monkeypatch.setattr("napari_tcgn.model.registry.load_model", lambda source, device, precision: predictor)
+        monkeypatch.setattr("napari_tcgn.ui.speed.measure", speed_of_the_test)  # its batches are counted by tests
         return predictor
 
     return install
@@ -124,3 +190,41 @@ def dock_in_viewer(make_napari_viewer_proxy, qtbot):
         return viewer, dock
 
     return make
+
+
+@pytest.fixture
+def ready(dock_in_viewer, qtbot, slide_png, monkeypatch, use_predictor, kit):
+    """Return a function that installs a predictor and gives (viewer, dock) with spots laid, one click from a run."""
+    from qtpy.QtWidgets import QFileDialog
+
+    def make(predictor):
+        use_predictor(predictor)
+        viewer, dock = dock_in_viewer()
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(slide_png), ""))
+        kit.click(dock.slide.open_button)
+        state = dock.session.state
+        qtbot.waitUntil(lambda: state.slide is not None, timeout=kit.TIMEOUT)
+        dock.slide.mpp_box.setValue(kit.MPP)
+        kit.lay_spots(dock)
+        assert len(state.spots) > 3 * SPOTS_PER_BATCH
+        return viewer, dock
+
+    return make
+
+
+@pytest.fixture
+def gate():
+    """Holds a predictor after its first batch; opened at the end, whatever happens."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def held(ready, gate, qtbot, kit):
+    """A run that has predicted one batch and waits inside the second one."""
+    viewer, dock = ready(kit.ColourPredictor(gate))
+    kit.click(dock.run.run_button)
+    state = dock.session.state
+    qtbot.waitUntil(lambda: state.progress is not None and state.progress.stage == "predict", timeout=kit.TIMEOUT)
+    return viewer, dock

@@ -13,47 +13,6 @@ from qtpy.QtWidgets import QFileDialog
 SPOTS_PER_BATCH = 8  # of the CPU
 
 
-@pytest.fixture
-def ready(dock_in_viewer, qtbot, slide_png, monkeypatch, use_predictor, kit):
-    """Return a function that installs a predictor and gives (viewer, dock) with spots laid, one click from a run."""
-
-    def make(predictor):
-        use_predictor(predictor)
-        viewer, dock = dock_in_viewer()
-        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(slide_png), ""))
-        qtbot.mouseClick(dock.slide.open_button, Qt.MouseButton.LeftButton)
-        state = dock.session.state
-        qtbot.waitUntil(lambda: state.slide is not None, timeout=kit.TIMEOUT)
-        dock.slide.mpp_box.setValue(kit.MPP)
-        dock.spots.source_box.setCurrentIndex(dock.spots.source_box.findData("square"))
-        dock.spots.pitch_box.setValue(100)
-        dock.spots.diameter_box.setValue(70)
-        qtbot.mouseClick(dock.spots.lay_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: state.spots is not None, timeout=kit.TIMEOUT)
-        assert len(state.spots) > 3 * SPOTS_PER_BATCH
-        return viewer, dock
-
-    return make
-
-
-@pytest.fixture
-def gate():
-    """Holds a predictor after its first batch; opened at the end, whatever happens."""
-    event = threading.Event()
-    yield event
-    event.set()
-
-
-@pytest.fixture
-def held(ready, gate, qtbot, kit):
-    """A run that has predicted one batch and waits inside the second one."""
-    viewer, dock = ready(kit.ColourPredictor(gate))
-    qtbot.mouseClick(dock.run.run_button, Qt.MouseButton.LeftButton)
-    state = dock.session.state
-    qtbot.waitUntil(lambda: state.progress is not None and state.progress.stage == "predict", timeout=kit.TIMEOUT)
-    return viewer, dock
-
-
 def test_progress_is_told_and_nothing_can_be_changed_meanwhile(held):
     _viewer, dock = held
     total = len(dock.session.state.spots)
@@ -152,7 +111,7 @@ def test_a_grey_layer_is_refused_with_a_sentence(dock_in_viewer, use_predictor, 
     assert dock.session.state.image is None  # not taken by itself
     dock.slide.layer_box.setCurrentIndex(0)
     dock.slide.layer_box.activated.emit(0)
-    assert "not an RGB image" in dock.slide.message.text()
+    assert "not an RGB image" in dock.slide.info.text()
     assert not dock.run.run_button.isEnabled()
     assert "cannot be used" in dock.spots.count.text()
 

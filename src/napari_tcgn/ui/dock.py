@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from napari_tcgn.ui.sections.export import ExportSection
 from napari_tcgn.ui.sections.genes import GenesSection
@@ -14,11 +15,20 @@ from napari_tcgn.ui.sections.run import RunSection
 from napari_tcgn.ui.sections.slide import SlideSection
 from napari_tcgn.ui.sections.spots import SpotsSection
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.shortcuts import add_shortcuts
+from napari_tcgn.ui.speed import SpeedMeter
 
 if TYPE_CHECKING:
     import napari
 
 MINIMUM_WIDTH = 370  # px
+
+_docks: weakref.WeakSet[Dock] = weakref.WeakSet()
+
+
+def open_docks() -> list[Dock]:
+    """Return the docks that are open, in whichever viewer."""
+    return [dock for dock in _docks if dock.session.viewer is not None]
 
 
 class Dock(QWidget):
@@ -33,6 +43,7 @@ class Dock(QWidget):
     session : Session
         The work behind the widgets.
     slide, spots, model, run, genes, export : Section
+    sections : tuple of Section
     scroll : QScrollArea
         Around the sections.
     """
@@ -47,12 +58,22 @@ class Dock(QWidget):
         self.genes = GenesSection(session)
         self.export = ExportSection(session)
 
+        # In the order of the work; further sections are added here.
+        self.sections = (self.slide, self.spots, self.model, self.run, self.genes, self.export)
+        self.speed = SpeedMeter(session)
+        self.reset_button = QToolButton(text="Reset", autoRaise=True)
+        self.reset_button.setToolTip(
+            "Forget the choices of earlier sessions and take those of napari's preferences; slides and results stay"
+        )
+        self.reset_button.clicked.connect(self.reset)
+
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
-        for section in (self.slide, self.spots, self.model, self.run, self.genes, self.export):
+        for section in self.sections:
             column.addWidget(section)
+        column.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignRight)
         column.addStretch(1)
         scroll = self.scroll = QScrollArea(widgetResizable=True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -62,9 +83,17 @@ class Dock(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
         self.setMinimumWidth(MINIMUM_WIDTH)
+        self.shortcuts = add_shortcuts(self)
         self._docked = False
+        _docks.add(self)
         # Not a method of this widget, which is gone by then.
         self.destroyed.connect(lambda: session.close(viewer_is_gone=True))
+
+    def reset(self) -> None:
+        """Forget what was chosen in earlier sessions, and unfold every section."""
+        for section in self.sections:
+            section.heading.setChecked(True)
+        self.session.choices.reset()
 
     def event(self, event: QEvent) -> bool:
         """Notice when napari takes the widget out of its dock: it does so when the dock is closed for good."""

@@ -5,10 +5,12 @@ All functions run on the main thread.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
@@ -44,24 +46,48 @@ def layer_mpp(layer: Any) -> float | None:
     import pint
 
     registry = pint.get_application_registry()
-    down, right = (float(abs(step)) for step in layer.scale[-2:])
+    down, right = _world_steps(layer)
     try:
         um = [registry.Quantity(1.0, str(unit)).to(MICROMETRE).magnitude for unit in layer.units[-2:]]
     except pint.DimensionalityError:
         return None
-    down, right = down * um[0], right * um[1]
-    if abs(down / right - 1) > 0.01:
+    if um[0] != um[1]:
+        raise SlideError(f"The axes of layer {layer.name!r} have different units.", "Give both the same unit.")
+    down_um, right_um = (float(np.linalg.norm(step)) * um[0] for step in (down, right))
+    askew = abs(float(down @ right)) / max(float(np.linalg.norm(down) * np.linalg.norm(right)), 1e-300)
+    if abs(down_um / right_um - 1) > 0.01 or askew > 0.01:
         raise SlideError(
-            f"The pixels of layer {layer.name!r} are not square ({right:g} x {down:g} µm).",
+            f"The pixels of layer {layer.name!r} are not square ({right_um:g} x {down_um:g} µm"
+            f"{', and sheared' if askew > 0.01 else ''}).",
             "Give an image with square pixels.",
         )
-    return right
+    return float(f"{right_um:.9g}")  # a turned layer's comes through sines
+
+
+def _world_steps(layer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how far one px down and one px to the right lead in the world (float64 [2] each), in the layer's units."""
+    origin, down, right = (np.asarray(layer.data_to_world(p), dtype=float) for p in ((0, 0), (1, 0), (0, 1)))
+    return down - origin, right - origin
 
 
 def set_layer_mpp(layer: Any, mpp: float) -> None:
-    """Give an image layer its µm per px, keeping flips (negative scales)."""
-    layer.scale = tuple(float(np.sign(step)) * mpp for step in layer.scale)
+    """Give an image layer its µm per px, keeping flips (negative scales), turns and what an affine scales."""
+    down, right = _world_steps(layer)
+    lengths = float(np.linalg.norm(down)), float(np.linalg.norm(right))
+    layer.scale = tuple(float(step) * mpp / length for step, length in zip(layer.scale, lengths, strict=True))
     layer.units = (MICROMETRE,) * layer.ndim
+
+
+def may_be_slide(layer: Any) -> bool:
+    """Whether a layer looks like an H&E image: 8-bit colours in two dimensions, and none of our own pictures."""
+    return (
+        isinstance(layer, Image)
+        and layer.rgb
+        and layer.ndim == 2
+        and layer.dtype == np.uint8
+        and store.result_of(layer) is None
+        and not any(str(key).startswith("napari_tcgn") for key in layer.metadata)
+    )
 
 
 def slide_of(layer: Any) -> Slide:
@@ -88,7 +114,7 @@ def slide_of(layer: Any) -> Slide:
         slide = ArraySlide(list(layer.data) if layer.multiscale else layer.data, layer.name, mpp)
         if layer.source.path is not None:
             slide.path = Path(layer.source.path)
-    if mpp is not None and slide.mpp != mpp:
+    if mpp is not None and (slide.mpp is None or not math.isclose(slide.mpp, mpp, rel_tol=1e-6)):
         slide.mpp, slide.mpp_source = mpp, "layer's scale and units"
     return slide
 
@@ -130,6 +156,23 @@ def _placement(image: Any) -> dict[str, Any]:
         "affine": image.affine.affine_matrix,
         "units": image.units,
     }
+
+
+def add_ruler(viewer: Any, image: Any, name: str) -> Any:
+    """Add an empty shapes layer on an image, ready to draw a line; its coordinates are px of the image."""
+    ruler = viewer.add_shapes(name=name, ndim=2, edge_color="yellow", face_color="transparent", **_placement(image))
+    # Seen at every zoom: about a 400th of the image wide.
+    ruler.current_edge_width = max(
+        1.0, max(image.data.shape[:2] if not image.multiscale else image.data[0].shape[:2]) / 400
+    )
+    ruler.mode = "add_line"
+    return ruler
+
+
+def place(layer: Any, image: Any) -> None:
+    """Lay points on an image anew, after the image was scaled, moved or turned."""
+    for name, value in _placement(image).items():
+        setattr(layer, name, value)
 
 
 def _disc_style(spots: Spots, mpp: float) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_tcgn.settings import PredictSettings
 from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.session import Session
@@ -40,11 +39,7 @@ class Run:
         self._latest: Progress | None = None
         state = session.state
         self._image, self._slide, self._spots_file = state.image, state.slide, session.spots_file
-        slide, spots, settings = (
-            state.slide,
-            state.spots,
-            PredictSettings(model=state.model.source, device=state.device),
-        )
+        slide, spots, settings = state.slide, state.spots, state.predict_settings()
 
         def steps() -> Generator[Progress, None, AnnData]:
             from napari_tcgn.expression import predict
@@ -69,17 +64,18 @@ class Run:
 
     def _on_step(self, step: Progress) -> None:
         self._latest = step
-        now = time.monotonic()
         fresh_stage = self._session.state.progress is None or self._session.state.progress.stage != step.stage
-        if fresh_stage or now - self._last_update >= SECONDS_BETWEEN_UPDATES:
-            self._last_update = now
+        if fresh_stage or time.monotonic() - self._last_update >= SECONDS_BETWEEN_UPDATES:
             self._show(step)
+            self._last_update = time.monotonic()  # after the drawing, so that the window is free in between
 
     def _show(self, step: Progress) -> None:
         state = self._session.state
         if step.prediction is not None and self._layer is None:
             result = store.Result.of_prediction(step.prediction)
+            result.kind = self._session.name_of_new_result()
             result.slide, result.spots_file = self._slide, self._spots_file
+            self._session.slides.claim(result, self._image)
             gene = state.gene if result.has(state.gene) else store.best_gene(result)
             self._layer = layers.add_result(self._session.viewer, self._image, result, gene, DEFAULT_COLORMAP)
             state.gene, state.result = gene, self._layer
@@ -95,6 +91,7 @@ class Run:
         record = result.prediction.record
         state = self._session.state
         state.rate = record["spots_per_second"]
+        self._session.choices.note_rate(state.rate)
         self._end(f"Done: {adata.n_obs} spots in {in_words(record['seconds'])}.", None)
 
     def _on_failed(self, failure: Failure) -> None:

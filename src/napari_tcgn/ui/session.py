@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import GridSettings, PredictSettings
+from napari_tcgn.errors import SlideError, TcgnError
+from napari_tcgn.settings import GridSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import Spots, check_on_slide, make_grid, read_st_spots
 from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.background import Background, Failure
+from napari_tcgn.ui.choices import Choices
 from napari_tcgn.ui.pyramid import levels_for_napari
-from napari_tcgn.ui.state import DockState, ModelChoice
+from napari_tcgn.ui.slides import Slides, SlideWork
+from napari_tcgn.ui.state import DockState
 
 if TYPE_CHECKING:
     from napari_tcgn.ui.run import Run
@@ -36,6 +40,10 @@ class Session:
     viewer : napari.Viewer
     state : DockState
     background : Background
+    choices : Choices
+        What the state started with, and its memory.
+    slides : Slides
+        What was done on each slide.
     spots_layer : points layer or None
         Shows `state.spots`.
     run : Run or None
@@ -46,10 +54,12 @@ class Session:
         self.viewer = viewer
         self.state = DockState()
         self.background = Background()
+        self.choices = Choices(self.state)
+        self.slides = Slides()
         self.spots_layer: Any = None
         self.run: Run | None = None
         self._setting_mpp = False
-        self._watched: Any = None
+        self._results_made = 0
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self._on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
@@ -73,7 +83,10 @@ class Session:
             self.run.let_go()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.layers.selection.events.active.disconnect(self._on_active)
-        self._watch(None)
+        self.choices.close()
+        for work in self.slides:
+            self._unwatch(work.image)
+            self.slides.forget(work)
         self.viewer = self.spots_layer = self.state.image = self.state.result = None
 
     # -- slide ---------------------------------------------------------------------------------------------------
@@ -82,8 +95,14 @@ class Session:
         """Return the viewer's image layers that may be slides."""
         return [layer for layer in self.viewer.layers if isinstance(layer, Image) and not layers.is_thumbnail(layer)]
 
-    def choose_image(self, layer: Any) -> None:
-        """Make an image layer the slide; None chooses none.
+    def choose_image(self, layer: Any, show: bool = False) -> None:
+        """Make an image layer the slide and take up what was done on it before; None chooses none.
+
+        Parameters
+        ----------
+        layer : napari image layer or None
+        show : bool
+            Also show its layers, and hide those of the other slides.
 
         Raises
         ------
@@ -91,34 +110,89 @@ class Session:
             If it cannot be one; the layer stays chosen, so that the dock can say why.
         """
         state = self.state
-        if layer is state.image and state.slide is not None:
-            return
-        self._drop_spots()
-        state.slide, state.mpp, state.image = None, None, layer
-        self._watch(layer)
-        if layer is not None:
-            slide = layers.slide_of(layer)
-            state.slide, state.mpp = slide, slide.mpp
+        if layer != state.image or state.slide is None:
+            self._put_aside()
+            state.image, state.slide_trouble = layer, ""
+            if layer is None:
+                return
+            try:
+                known = self.slides.of(layer)
+                self._take_up(known or self._begin(layer))
+                if known is not None:
+                    self._follow_scale()  # it may have changed meanwhile
+            except TcgnError as error:
+                state.slide_trouble = str(error)
+                raise
+        if show:
+            work = self.slides.of(layer)
+            assert work is not None  # begun above
+            self.slides.show_only(work, self.viewer.layers)
 
-    def set_mpp(self, mpp: float) -> None:
-        """Say how many µm a px of the slide covers; the layer is rescaled."""
+    def _put_aside(self) -> None:
+        state = self.state
+        work = self.slides.of(state.image)
+        if work is not None:
+            work.mpp, work.spots, work.spots_layer, work.result = state.mpp, state.spots, self.spots_layer, state.result
+        self.spots_layer = state.spots = None
+        state.slide = state.mpp = None
+
+    def _begin(self, layer: Any) -> SlideWork:
+        work = self.slides.add(layer, layers.slide_of(layer))
+        for event in _placement_events(layer):
+            event.connect(self._on_placed)
+        return work
+
+    def _take_up(self, work: SlideWork) -> None:
+        state = self.state
+        state.slide, state.mpp = work.slide, work.mpp
+        self.spots_layer, state.spots = work.spots_layer, work.spots
+        owner = self.slides.owner_of(state.result)
+        if owner is not work:
+            latest = work.result if work.result in self.viewer.layers else self._newest_result(work)
+            if latest is not None or owner is not None:  # else a result of no open slide stays in view
+                state.result = latest
+
+    def _newest_result(self, work: SlideWork | None) -> Any:
+        """Return the uppermost result layer on a slide, or on none."""
+        on_it = (x for x in reversed(self.viewer.layers) if store.result_of(x) and self.slides.owner_of(x) is work)
+        return next(on_it, None)
+
+    def set_mpp(self, mpp: float, source: str = "given in the dock") -> None:
+        """Say how many µm a px of the slide covers, and how it is known; the layer is rescaled."""
         self._setting_mpp = True
         try:
             layers.set_layer_mpp(self.state.image, mpp)
         finally:
             self._setting_mpp = False
-        self._take_mpp(mpp, "given in the dock")
+        self._take_mpp(mpp, source)
         layers.show_scale_bar(self.viewer)
         self.viewer.reset_view()
 
-    def _on_scale(self) -> None:
-        """Follow a scale that was changed elsewhere in napari."""
-        if not self._setting_mpp and self.state.slide is not None:
+    def _on_placed(self, event: Any) -> None:
+        """Keep spots and results on an image that was scaled, moved or turned."""
+        work = self.slides.of(event.source)
+        if work is None:
+            return
+        on_it = self.slides.layers_on(work, self.viewer.layers)
+        if work.image == self.state.image and self.spots_layer is not None:
+            on_it.append(self.spots_layer)
+        for layer in on_it:
+            layers.place(layer, work.image)
+        if work.image == self.state.image and not self._setting_mpp:
+            self._follow_scale()
+
+    def _follow_scale(self) -> None:
+        """Take the µm per px that the image's scale says."""
+        if self.state.slide is None:
+            return
+        try:
             self._take_mpp(layers.layer_mpp(self.state.image), "layer's scale and units")
+        except SlideError:  # no longer square
+            self._take_mpp(None, "unknown")
 
     def _take_mpp(self, mpp: float | None, source: str) -> None:
         state = self.state
-        if mpp == state.mpp:
+        if mpp == state.mpp or (mpp and state.mpp and math.isclose(mpp, state.mpp, rel_tol=1e-6)):
             return
         state.slide.mpp, state.slide.mpp_source = mpp, source
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
@@ -128,14 +202,9 @@ class Session:
             layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
         state.mpp = mpp
 
-    def _watch(self, layer: Any) -> None:
-        if self._watched is not None:
-            self._watched.events.scale.disconnect(self._on_scale)
-            self._watched.events.units.disconnect(self._on_scale)
-        self._watched = layer
-        if layer is not None:
-            layer.events.scale.connect(self._on_scale)
-            layer.events.units.connect(self._on_scale)
+    def _unwatch(self, layer: Any) -> None:
+        for event in _placement_events(layer):
+            event.disconnect(self._on_placed)
 
     def open_file(self, path: Path, failed: Failed) -> None:
         """Open a slide file in the background and show it as a layer."""
@@ -145,7 +214,7 @@ class Session:
             return slide, levels_for_napari(slide)
 
         def show(opened: tuple[Any, list[Any]]) -> None:
-            self.choose_image(layers.add_slide(self.viewer, *opened))
+            self.choose_image(layers.add_slide(self.viewer, *opened), show=True)
 
         self._in_background(f"Opening {path.name} …", read, show, failed)
 
@@ -182,55 +251,56 @@ class Session:
         if layer is not None and layer in self.viewer.layers:
             self.viewer.layers.remove(layer)
 
-    # -- models --------------------------------------------------------------------------------------------------
+    # -- results --------------------------------------------------------------------------------------------------
 
-    def find_models(self, failed: Failed) -> None:
-        """List the models that are installed; the default one becomes the chosen one."""
-
-        def look() -> list[ModelCard]:
-            from napari_tcgn.model.registry import list_models
-
-            return list_models()
-
-        def take(cards: list[ModelCard]) -> None:
-            models = tuple(ModelChoice(card.name, card) for card in cards)
-            self.state.models = models
-            if not models:
-                self.state.events.models.emit(models)  # no change, but the search is over
-            default = next((m for m in models if m.source == PredictSettings().model), models[0] if models else None)
-            self.state.model = default
-
-        self.background.call(look, take, failed)
-
-    def add_model(self, path: Path) -> None:
-        """Add and choose the model that a card or a checkpoint beside one belongs to.
-
-        Raises
-        ------
-        ModelError
-            If there is no card beside it or it is wrong.
-        """
-        folder = path if path.is_dir() else path.parent
-        source = folder if path.is_dir() or path.name == "card.json" else path
-        choice = ModelChoice(str(source), ModelCard.read(folder / "card.json"))
-        self.state.models = (*(m for m in self.state.models if m.source != choice.source), choice)
-        self.state.model = choice
+    def name_of_new_result(self) -> str:
+        """Return the `kind` of the next result: numbered from the second on, so that layer names tell them apart."""
+        self._results_made += 1
+        return "predicted" if self._results_made == 1 else f"predicted {self._results_made}"
 
     # -- layers that go or are selected ----------------------------------------------------------------------------
 
     def _on_removed(self, event: Any) -> None:
         layer, state = event.value, self.state
+        work = self.slides.of(layer)
         if layer == self.spots_layer:
             self.spots_layer = state.spots = None
         elif layer == state.result:
-            state.result = next((x for x in reversed(self.viewer.layers) if store.result_of(x)), None)
+            state.result = self._newest_result(self.slides.owner_of(layer))
+        elif work is not None:
+            self._forget(work)
         elif layer == state.image:
             self.choose_image(None)
+        elif (work := self.slides.owner_of(layer)) is not None and work.spots_layer == layer:
+            work.spots_layer = work.spots = None
+
+    def _forget(self, work: SlideWork) -> None:
+        """Let go of a slide whose image layer is gone; its results stay in the viewer."""
+        was_chosen = work.image == self.state.image
+        if was_chosen:
+            self.choose_image(None)
+        self._unwatch(work.image)
+        self.slides.forget(work)
+        if work.spots_layer is not None and work.spots_layer in self.viewer.layers:
+            self.viewer.layers.remove(work.spots_layer)
+        another = next((layer for layer in reversed(self.viewer.layers) if layers.may_be_slide(layer)), None)
+        if was_chosen and another is not None:
+            with suppress(TcgnError):
+                self.choose_image(another)
 
     def _on_active(self, event: Any) -> None:
-        """Work on the result layer that the user selects."""
-        if store.result_of(event.value) is not None and not self.state.running:
-            self.state.result = event.value
+        """Work on the result or the slide that the user selects in napari's layer list."""
+        layer, state = event.value, self.state
+        if state.running or state.busy:
+            return
+        if store.result_of(layer) is not None:
+            work = self.slides.owner_of(layer)
+            if work is not None:
+                self.choose_image(work.image)
+            state.result = layer
+        elif layer is not None and layer != state.image and layers.may_be_slide(layer):
+            with suppress(TcgnError):  # the section Slide tells the trouble
+                self.choose_image(layer)
 
     def _in_background(self, what: str, work: Callable[[], Any], done: Callable[[Any], object], failed: Failed) -> None:
         self.state.busy = what
@@ -247,3 +317,9 @@ class Session:
             failed(failure)
 
         self.background.call(work, end_well, end_badly)
+
+
+def _placement_events(layer: Any) -> tuple[Any, ...]:
+    """Events of everything that says where an image lies in the world."""
+    events = layer.events
+    return events.scale, events.units, events.translate, events.rotate, events.shear, events.affine

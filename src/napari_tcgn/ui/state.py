@@ -42,14 +42,18 @@ class DockState:
         The chosen slide layer.
     slide : Slide or None
         The pixels behind `image`; None while there is none or it cannot be used.
+    slide_trouble : str
+        Why `image` cannot be used as a slide, in a sentence; "" if it can.
     mpp : float or None
         µm per px of `slide`; None is a question to the user, never a default.
     spots : Spots or None
         Where to predict.
     models : tuple of ModelChoice
     model : ModelChoice or None
-    device : str
+    device, precision, batch_size, read_threads : str, str, int or None, int
         As in `PredictSettings`.
+    device_missing : str
+        Why the chosen device cannot be used, in a sentence; "" if it can, or as long as nobody has looked.
     busy : str
         What is being done in the background (opening, laying spots …), for people; "" is nothing.
     running : bool
@@ -57,7 +61,7 @@ class DockState:
     progress : Progress or None
         Latest step of the run, at most four times a second.
     rate : float or None
-        Spots per second of the last run.
+        Spots per second that the chosen model does here: of the last run, or measured beforehand.
     result : napari points layer or None
         The result that the Genes and Export sections work on.
     result_version : int
@@ -68,11 +72,16 @@ class DockState:
 
     image: Any = None
     slide: Slide | None = None
+    slide_trouble: str = ""
     mpp: float | None = None
     spots: Spots | None = None
     models: tuple[ModelChoice, ...] = ()
     model: ModelChoice | None = None
     device: str = PredictSettings().device
+    precision: str = PredictSettings().precision
+    batch_size: int | None = None
+    read_threads: int = PredictSettings().read_threads
+    device_missing: str = ""
     busy: str = ""
     running: bool = False
     progress: Progress | None = None
@@ -99,4 +108,9 @@ class DockState:
             return "Lay spots on the slide first (section Spots)."
         if self.model is None:
             return "Choose a model first (section Model)."
-        return self.busy
+        return self.device_missing or self.busy
+
+    def predict_settings(self) -> PredictSettings:
+        """Return the options of a run with the chosen model."""
+        assert self.model is not None  # asked for when a run can start
+        return PredictSettings(self.model.source, self.device, self.precision, self.batch_size, self.read_threads)

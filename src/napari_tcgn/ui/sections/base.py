@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QFrame, QLabel, QPlainTextEdit, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFormLayout,
+    QFrame,
+    QLabel,
+    QPlainTextEdit,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.session import Session
+
+FOLDED = "folded"  # names of sections in the dock's memory
 
 
 def text_label(text: str = "") -> QLabel:
@@ -55,8 +66,30 @@ class Message(QWidget):
         return self.label.text()
 
 
+class Fold(QToolButton):
+    """A heading with an arrow that shows or hides what is below it.
+
+    Parameters
+    ----------
+    title : str
+    body : QWidget
+    """
+
+    def __init__(self, title: str, body: QWidget) -> None:
+        super().__init__(text=title, checkable=True, checked=True, autoRaise=True)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.toggled.connect(body.setVisible)
+        self.toggled.connect(self._point)
+        self._point(True)
+
+    def _point(self, unfolded: bool) -> None:
+        self.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
+        self.setToolTip(f"{'Fold' if unfolded else 'Unfold'} “{self.text()}”")
+
+
 class Section(QFrame):
-    """A part of the dock.
+    """A part of the dock that can be folded away; folded ones stay so in the next session.
 
     Parameters
     ----------
@@ -65,27 +98,36 @@ class Section(QFrame):
 
     Attributes
     ----------
+    heading : Fold
     form : QFormLayout
         Where a subclass adds its controls.
     message : Message
-        Below the controls.
+        Below the controls; it is seen even if they are folded away.
     """
 
     def __init__(self, session: Session, title: str) -> None:
         super().__init__()
         self.session = session
-        heading = QLabel(title)
-        font = heading.font()
-        font.setBold(True)
-        heading.setFont(font)
         self.message = Message()
         self.form = QFormLayout()
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setSpacing(4)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        body = QWidget()
+        body.setLayout(self.form)
+        self.heading = Fold(title, body)
+        font = self.heading.font()
+        font.setBold(True)
+        self.heading.setFont(font)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 4, 6, 6)
-        layout.setSpacing(4)
-        layout.addWidget(heading)
-        layout.addLayout(self.form)
-        layout.addWidget(self.message)
+        layout.setContentsMargins(6, 2, 6, 4)
+        layout.setSpacing(3)
+        for widget in (self.heading, body, self.message):
+            layout.addWidget(widget)
+        self.heading.setChecked(type(self).__name__ not in session.choices.remembered.get(FOLDED, list, []))
+        self.heading.toggled.connect(self._remember_fold)
+
+    def _remember_fold(self, unfolded: bool) -> None:
+        remembered, name = self.session.choices.remembered, type(self).__name__
+        others = [folded for folded in remembered.get(FOLDED, list, []) if folded != name]
+        remembered.put(**{FOLDED: others if unfolded else [*others, name]})

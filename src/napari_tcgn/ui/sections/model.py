@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import DeviceName
+from napari_tcgn.ui import domain, models
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
@@ -29,29 +30,39 @@ class ModelSection(Section):
         self.add_button = QPushButton("Add model…")
         self.add_button.setToolTip("Add a model from its card.json, or from a checkpoint with a card.json beside it")
         self.card = text_label("Looking for models …")
+        self.warnings = text_label()
+        self.warnings.setToolTip("How this slide differs from those that the model was trained on")
+        self.warnings.hide()
         self.device_box = QComboBox()
         self.device_box.addItems(get_args(DeviceName))
         self.device_box.setToolTip("Where the model runs; auto takes a GPU if there is one")
         self.device = text_label("Looking for a GPU …")
-        models = QHBoxLayout()
-        models.addWidget(self.model_box, 1)
-        models.addWidget(self.add_button)
+        row = QHBoxLayout()
+        row.addWidget(self.model_box, 1)
+        row.addWidget(self.add_button)
         devices = QHBoxLayout()
         devices.addWidget(self.device_box)
         devices.addWidget(self.device, 1)
-        self.form.addRow(models)
+        self.form.addRow(row)
         self.form.addRow(self.card)
+        self.form.addRow(self.warnings)
         self.form.addRow(devices)
 
         self.model_box.activated.connect(self._choose)
         self.add_button.clicked.connect(self._ask_for_model)
-        self.device_box.currentTextChanged.connect(self._set_device)
+        self.device_box.activated.connect(self._set_device)
         events = session.state.events
         for event in (events.models, events.model):
             event.connect(self._show)
         events.running.connect(self._enable)
-        events.rate.connect(self._look_at_device)
-        session.find_models(self.message.fail)
+        events.device.connect(self._look_at_device)
+        events.running.connect(self._look_at_device)  # a run leaves other free memory behind
+        events.rate.connect(self._show_device)
+        for event in (events.model, events.slide, events.mpp):
+            event.connect(self._look_at_domain)
+        self._device_words = ""
+        self._asked = 0  # how often the domain was looked at: only the latest answer counts
+        models.find_models(session, self.message.fail)
         self._look_at_device()
 
     def _choose(self, index: int) -> None:
@@ -63,7 +74,7 @@ class ModelSection(Section):
             return
         self.message.say("")
         try:
-            self.session.add_model(Path(path))
+            models.add_model(self.session, Path(path))
         except TcgnError as error:
             self.message.fail(Failure.of(error))
 
@@ -78,20 +89,50 @@ class ModelSection(Section):
         self.card.setText(card_in_words(state.model.card))
         self.card.setToolTip("\n".join(_small_print(state.model.card)))
 
-    def _set_device(self, name: str) -> None:
-        self.session.state.device = name
-        self._look_at_device()
+    def _set_device(self) -> None:
+        self.session.state.device = self.device_box.currentText()
 
     def _look_at_device(self) -> None:
-        name = self.session.state.device
+        state = self.session.state
+        self.device_box.setCurrentText(state.device)
+        if state.running:
+            return
+        name = state.device
         # Asking for a GPU imports torch, which takes seconds.
         self.session.background.call(
-            lambda: device_in_words(name), self._show_device, lambda failure: self.device.setText(failure.sentence)
+            lambda: device_in_words(name), lambda words: self._on_device(name, words, ""),
+            lambda failure: self._on_device(name, "", failure.sentence),
+        )  # fmt: skip
+
+    def _on_device(self, name: str, words: str, missing: str) -> None:
+        if name == self.session.state.device:  # else another one was chosen meanwhile
+            self._device_words = words or f"⚠ {missing}"
+            self.session.state.device_missing = missing
+            self._show_device()
+
+    def _show_device(self) -> None:
+        rate = self.session.state.rate
+        if self._device_words:
+            self.device.setText(self._device_words + (f": about {rate:.3g} spots/s" if rate else ""))
+
+    def _look_at_domain(self) -> None:
+        """Warn in the background, because looking at the stain reads the slide."""
+        state = self.session.state
+        self._asked += 1
+        asked, slide, model = self._asked, state.slide, state.model
+        if slide is None or model is None or state.mpp is None:
+            self._warn(asked, [])
+            return
+        self.session.background.call(
+            lambda: domain.warnings_of(model.card, slide),
+            lambda sentences: self._warn(asked, sentences),
+            lambda failure: self._warn(asked, [failure.sentence]),
         )
 
-    def _show_device(self, words: str) -> None:
-        rate = self.session.state.rate
-        self.device.setText(words + (f", last run {rate:.1f}/s" if rate else ""))
+    def _warn(self, asked: int, sentences: list[str]) -> None:
+        if asked == self._asked:
+            self.warnings.setText("\n".join(f"⚠ {sentence}" for sentence in sentences))
+            self.warnings.setVisible(bool(sentences))
 
     def _enable(self) -> None:
         for widget in (self.model_box, self.add_button, self.device_box):
@@ -113,12 +154,22 @@ def card_in_words(card: ModelCard) -> str:
     simpler = sum(map(bool, card.better_simple()))
     if simpler:
         lines.append(f"a simple model does better for {simpler} of {len(card.genes)} genes (see their tooltips)")
+    lines.append(f"trained on: {_training(card)}")
     lines.append(f"licence: {card.licence or 'not stated'}")
     return "\n".join(lines + [f"⚠ {caveat}" for caveat in card.caveats])
 
 
+def _training(card: ModelCard) -> str:
+    """Say in a line what a model was trained on."""
+    data = str(card.training.get("data", "")).split(" (")[0]  # where it is published is in the tooltip
+    sections = card.training.get("sections")
+    count = f", {len(sections)} sections" if isinstance(sections, list) else ""
+    return f"{data}{count}" if data else "not stated"
+
+
 def _small_print(card: ModelCard) -> list[str]:
-    return [text for text in (card.metrics.get("protocol", ""), *card.caveats, card.citation) if text]
+    training = (str(card.training.get(key, "")) for key in ("data", "citation"))
+    return [text for text in (card.metrics.get("protocol", ""), *card.caveats, *training, card.citation) if text]
 
 
 def device_in_words(name: str) -> str:
@@ -138,4 +189,4 @@ def device_in_words(name: str) -> str:
         free, _ = torch.cuda.mem_get_info(device)
         return f"{torch.cuda.get_device_name(device)}, {free / 2**30:.1f} GiB free"
     threads = torch.get_num_threads()
-    return "Apple GPU (MPS)" if device == "mps" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+    return "Apple GPU (MPS)" if device == "mps" else f"CPU ({threads} thread{'s' if threads > 1 else ''})"

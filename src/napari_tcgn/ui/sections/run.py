@@ -7,7 +7,9 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.run import Run, in_words
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.options import Options
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.shortcuts import keys_of
 
 
 class RunSection(Section):
@@ -17,30 +19,49 @@ class RunSection(Section):
         super().__init__(session, "4 · Run")
         self.run_button = QPushButton("Run")
         self.cancel_button = QPushButton("Cancel")
-        self.cancel_button.setToolTip("Stop now; what is predicted so far stays as a partial result")
+        self.cancel_button.setToolTip(
+            f"Stop now; what is predicted so far stays as a partial result ({keys_of('cancel')})"
+        )
         self.reason = text_label()
         self.bar = QProgressBar(textVisible=False)
         self.bar.setFixedHeight(10)
+        self.bar.setToolTip("Share of the spots that are predicted")
         row = QHBoxLayout()
         row.addWidget(self.run_button)
         row.addWidget(self.cancel_button)
         self.form.addRow(row)
         self.form.addRow(self.bar)
         self.form.addRow(self.reason)
+        self.options = Options(session)
+        self.form.addRow(self.options)
 
-        self.run_button.clicked.connect(self._start)
-        self.cancel_button.clicked.connect(self._cancel)
+        self.run_button.clicked.connect(self.start)
+        self.cancel_button.clicked.connect(self.cancel)
         events = session.state.events
-        for event in (events.image, events.slide, events.mpp, events.spots, events.model, events.busy, events.running):
+        for event in (
+            events.image,
+            events.slide,
+            events.mpp,
+            events.spots,
+            events.model,
+            events.busy,
+            events.running,
+            events.device_missing,
+        ):
             event.connect(self._show)
         events.progress.connect(self._show_progress)
         self._show()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start a run if one can start now."""
+        state = self.session.state
+        if state.running or state.missing_for_run():
+            return
         self.message.say("")
         Run(self.session, self._ended)
 
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
+        """Cancel the run that is going on, if one is."""
         if self.session.run is not None:
             self.session.run.cancel()
 
@@ -54,7 +75,8 @@ class RunSection(Section):
         state = self.session.state
         missing = state.missing_for_run()
         self.run_button.setEnabled(not state.running and not missing)
-        self.run_button.setToolTip(missing or "Predict the expression of every spot; makes a new layer")
+        tip = missing or "Predict the expression of every spot; makes a new layer"
+        self.run_button.setToolTip(f"{tip} ({keys_of('run')})")
         self.cancel_button.setVisible(state.running)
         self.bar.setVisible(state.running)
         if state.running:

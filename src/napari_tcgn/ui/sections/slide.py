@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui import layers
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session
 
 IMAGES = "Slides (*.tif *.tiff *.svs *.jpg *.jpeg *.png);;All files (*)"
+FOLDER = "slide folder"  # in the dock's memory
 QUESTION = (
-    "How many µm does one pixel cover? The file does not say. It changes every prediction; "
-    "a scanner's 20x is often 0.5, 40x 0.25, the her2st images of patients B to H have 0.688."
+    "How many µm does one pixel cover? The file does not say. It changes every prediction and is never assumed: "
+    "type it above, or find it below. The her2st images of patients B to H have 0.688."
 )
 
 
@@ -25,8 +28,8 @@ class SlideSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session, "1 · Slide")
         self._layers: list[Any] = []
+        self._asks = True  # as the ways are unfolded at first
         self.layer_box = QComboBox()
-        self.layer_box.setToolTip("The image layer to predict from: an H&E image in colour")
         self.layer_box.setMinimumContentsLength(12)
         self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.open_button = QPushButton("Open…")
@@ -38,16 +41,18 @@ class SlideSection(Section):
         self.mpp_box.setSpecialValueText("unknown")
         self.mpp_box.setKeyboardTracking(False)
         self.mpp_box.setToolTip("Side of one pixel in µm; a patch is cut by its size in µm, so this must be right")
+        self.ways = MppWays(session)
         self.info = text_label()
         self.form.addRow("image", row)
         self.form.addRow("µm per pixel", self.mpp_box)
         self.form.addRow(self.info)
+        self.form.addRow(self.ways)
 
         self.layer_box.activated.connect(self._choose)
         self.open_button.clicked.connect(self._ask_for_file)
         self.mpp_box.valueChanged.connect(self._set_mpp)
         events = session.state.events
-        for event in (events.image, events.slide, events.mpp):
+        for event in (events.image, events.slide, events.slide_trouble, events.mpp):
             event.connect(self._show)
         for event in (events.running, events.busy):
             event.connect(self._enable)
@@ -61,6 +66,7 @@ class SlideSection(Section):
         layer_events = self.session.viewer.layers.events
         for event in (layer_events.inserted, layer_events.removed, layer_events.reordered, layer_events.renamed):
             event.disconnect(self._list_layers)
+        self.ways.let_go()
 
     def _list_layers(self, event: Any = None) -> None:
         self._layers = self.session.image_layers()
@@ -71,24 +77,24 @@ class SlideSection(Section):
         state = self.session.state
         if state.image is None and not state.busy:
             # The first slide that comes is the one to work on.
-            usable = [layer for layer in self._layers if layer.rgb and layer.ndim == 2]
+            usable = [layer for layer in self._layers if layers.may_be_slide(layer)]
             if usable:
                 self._choose_layer(usable[-1])
         self._show()
 
     def _choose(self, index: int) -> None:
-        self._choose_layer(self._layers[index])
+        self._choose_layer(self._layers[index], show=True)
 
-    def _choose_layer(self, layer: Any) -> None:
+    def _choose_layer(self, layer: Any, show: bool = False) -> None:
         self.message.say("")
-        try:
-            self.session.choose_image(layer)
-        except TcgnError as error:
-            self.message.fail(Failure.of(error))
+        with suppress(TcgnError):  # `_show` tells the trouble
+            self.session.choose_image(layer, show)
 
     def _ask_for_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a slide", "", IMAGES)
+        remembered = self.session.choices.remembered
+        path, _ = QFileDialog.getOpenFileName(self, "Open a slide", remembered.get(FOLDER, str, ""), IMAGES)
         if path:
+            remembered.put(**{FOLDER: str(Path(path).parent)})
             self.message.say("")
             self.session.open_file(Path(path), self.message.fail)
 
@@ -101,14 +107,27 @@ class SlideSection(Section):
     def _show(self) -> None:
         state = self.session.state
         self.layer_box.setCurrentIndex(self._layers.index(state.image) if state.image in self._layers else -1)
+        tip = f"{state.image.name}\n" if state.image is not None else ""
+        self.layer_box.setToolTip(
+            f"{tip}The slide: an H&E image in colour. Another one shows its own spots and results"
+        )
         self.mpp_box.blockSignals(True)
         self.mpp_box.setValue(state.mpp or 0)
         self.mpp_box.blockSignals(False)
-        self.info.setText(self._in_words())
+        words = self._in_words()
+        self.info.setText(words)
+        self.info.setVisible(bool(words))
+        asks = state.slide is not None and state.mpp is None
+        if asks != self._asks:
+            self._asks = asks
+            self.ways.fold.setChecked(asks)
+        self.ways.setVisible(state.slide is not None)
         self._enable()
 
     def _in_words(self) -> str:
         slide, mpp = self.session.state.slide, self.session.state.mpp
+        if trouble := self.session.state.slide_trouble:
+            return f"⚠ {trouble}"
         if slide is None:
             return "" if self._layers else "Open a slide, drop one on the viewer, or take File ▸ Open Sample ▸ TCGN."
         width, height = slide.level_dimensions[0]
@@ -124,3 +143,4 @@ class SlideSection(Section):
         self.layer_box.setEnabled(free and bool(self._layers))
         self.open_button.setEnabled(free)
         self.mpp_box.setEnabled(free and state.slide is not None)
+        self.ways.setEnabled(free)

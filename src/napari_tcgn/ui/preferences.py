@@ -1,0 +1,94 @@
+"""Preferences ▸ TCGN of napari: where the dock's choices start."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from napari_tcgn.settings import PredictSettings
+
+PLUGIN = "napari-tcgn"
+GROUP = "prediction"  # key of the configuration in napari.yaml
+# Read by `slide.pyramid_cache` whenever it is used.
+CACHE_FOLDER_VARIABLE, CACHE_LIMIT_VARIABLE = "NAPARI_TCGN_CACHE", "NAPARI_TCGN_CACHE_GB"
+_given = {name: os.environ.get(name) for name in (CACHE_FOLDER_VARIABLE, CACHE_LIMIT_VARIABLE)}
+AUTOMATIC = 0  # batch size: JSON schema has no "number or nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """The properties of the configuration in napari.yaml, by the same names and with the same defaults.
+
+    Attributes
+    ----------
+    model : str
+        Name of a registered model or path of a model folder or checkpoint.
+    device, precision : str
+        As in `PredictSettings`.
+    batch_size : int
+        Patches per model call; 0 chooses by device.
+    read_threads : int
+    remember : bool
+        Whether a new dock starts with the latest choices instead of these.
+    cache_folder : str
+        Where pyramids of large flat images are kept; "" is the user's cache folder.
+    cache_gb : float
+        How much room they may take.
+    """
+
+    model: str = PredictSettings().model
+    device: str = PredictSettings().device
+    precision: str = PredictSettings().precision
+    batch_size: int = AUTOMATIC
+    read_threads: int = PredictSettings().read_threads
+    remember: bool = True
+    cache_folder: str = ""
+    cache_gb: float = 20.0
+
+    def apply_cache(self) -> None:
+        """Let this program keep its pyramids where and as large as the preferences say.
+
+        What a preference leaves at its default is as the environment said when the program started.
+        """
+        chosen = {
+            CACHE_FOLDER_VARIABLE: self.cache_folder or _given[CACHE_FOLDER_VARIABLE],
+            CACHE_LIMIT_VARIABLE: f"{self.cache_gb:g}" if self.cache_gb != 20.0 else _given[CACHE_LIMIT_VARIABLE],
+        }
+        for name, value in chosen.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _group() -> Any:
+    """napari's settings object of this plugin; None before napari 0.9, which has none, or if it was disabled."""
+    try:
+        from napari.settings import get_plugin_settings
+
+        return getattr(get_plugin_settings(PLUGIN), GROUP)
+    except (ImportError, KeyError, AttributeError):
+        return None
+
+
+def read_preferences() -> Preferences:
+    """Return what the user has set in napari's preferences."""
+    group = _group()
+    if group is None:
+        return Preferences()
+    return Preferences(**{field.name: getattr(group, field.name) for field in fields(Preferences)})
+
+
+def watch_preferences(changed: Callable[[], object]) -> Callable[[], None]:
+    """Call a function at every change of a preference; returns what ends that."""
+    group = _group()
+    if group is None:
+        return lambda: None
+
+    def on_change(event: Any = None) -> None:
+        changed()
+
+    group.events.connect(on_change)
+    return lambda: group.events.disconnect(on_change)

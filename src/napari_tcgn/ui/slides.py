@@ -1,0 +1,105 @@
+"""Which spots and results belong to which slide, when several are open in one viewer."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_tcgn.ui import store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_tcgn.slide.base import Slide
+    from napari_tcgn.spots.table import Spots
+
+
+@dataclass(eq=False)
+class SlideWork:
+    """What was done on one slide, put aside while the dock works on another.
+
+    Attributes
+    ----------
+    image : napari image layer
+    slide : Slide
+    mpp : float or None
+    spots : Spots or None
+    spots_layer, result : napari points layer or None
+    """
+
+    image: Any
+    slide: Slide
+    mpp: float | None = None
+    spots: Spots | None = None
+    spots_layer: Any = None
+    result: Any = None
+
+
+class Slides:
+    """The slides of one viewer that the dock has worked on."""
+
+    def __init__(self) -> None:
+        self._works: list[SlideWork] = []
+        # By the values and not by the layer: two genes of one result may be two layers.
+        self._owners: weakref.WeakKeyDictionary[store.Result, SlideWork] = weakref.WeakKeyDictionary()
+        self._hidden: list[Any] = []
+
+    def __iter__(self) -> Any:
+        return iter(tuple(self._works))
+
+    def of(self, image: Any) -> SlideWork | None:
+        """Return the work on an image layer."""
+        return None if image is None else next((work for work in self._works if work.image == image), None)
+
+    def add(self, image: Any, slide: Slide) -> SlideWork:
+        """Begin to work on a slide."""
+        self._works.append(SlideWork(image, slide, slide.mpp))
+        return self._works[-1]
+
+    def forget(self, work: SlideWork) -> None:
+        """Forget a slide whose layer is gone; its results belong to no slide then."""
+        self._works.remove(work)
+        for result in [result for result, owner in self._owners.items() if owner is work]:
+            del self._owners[result]
+
+    def claim(self, result: store.Result, image: Any) -> None:
+        """Say that a result was made on a slide."""
+        work = self.of(image)
+        if work is not None:
+            self._owners[result] = work
+
+    def owner_of(self, layer: Any) -> SlideWork | None:
+        """Return the slide that a layer of spots or of a result belongs to, if it belongs to one."""
+        result = store.result_of(layer)
+        if result is None:
+            return next((w for w in self._works if layer is not None and w.spots_layer == layer), None)
+        if result in self._owners:
+            return self._owners[result]
+        # A result that was read from a file: it names its slide.
+        return next((work for work in self._works if work.slide.name == result.library_id), None)
+
+    def layers_on(self, work: SlideWork, layers: Iterable[Any]) -> list[Any]:
+        """Return those layers that lie on a slide."""
+        return [layer for layer in layers if self.owner_of(layer) is work]
+
+    def show_only(self, work: SlideWork, layers: Iterable[Any]) -> None:
+        """Show one slide with what lies on it, and hide the other slides with what lies on them.
+
+        What was hidden by hand stays hidden.
+        """
+        layers = list(layers)
+        own = [work.image, *self.layers_on(work, layers)]
+        others = [
+            layer for layer in layers if layer not in own and (self.of(layer) is not None or self.owner_of(layer))
+        ]
+        for layer in own:
+            if layer in self._hidden:
+                layer.visible = True
+                self._hidden.remove(layer)
+        work.image.visible = True
+        for layer in others:
+            if layer.visible:
+                layer.visible = False
+                self._hidden.append(layer)
+        self._hidden = [layer for layer in self._hidden if layer in layers]

@@ -1,0 +1,100 @@
+"""How many spots a second a model does on this machine, measured in a moment before the first run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from napari_tcgn.settings import PredictSettings
+from napari_tcgn.ui.background import Failure
+
+if TYPE_CHECKING:
+    from napari_tcgn.ui.background import Job
+    from napari_tcgn.ui.session import Session
+
+SECONDS = 2.0  # the first batch warms up, the others are timed for so long
+MOST_BATCHES = 5
+
+
+def measure(settings: PredictSettings) -> Generator[None, None, float]:
+    """Time the model on patches of noise, which cost what tissue costs; reading the slide is not counted.
+
+    Yields
+    ------
+    None
+        Between batches, so that it can be left.
+
+    Returns
+    -------
+    float
+        Spots per second.
+
+    Raises
+    ------
+    TcgnError
+        If the model cannot be loaded or the device is absent.
+    """
+    import numpy as np
+
+    from napari_tcgn.model.registry import load_model
+    from napari_tcgn.predict import choose_device, choose_precision, default_batch_size
+
+    device = choose_device(settings.device)
+    predictor = load_model(settings.model, device, choose_precision(settings.precision, device))
+    yield
+    size = settings.batch_size or default_batch_size(predictor.device)
+    side = predictor.card.input_px
+    patches = np.random.default_rng(0).integers(0, 256, (size, side, side, 3), np.uint8)
+    predictor.predict(patches)
+    yield
+    start, batches = time.perf_counter(), 0
+    while batches < MOST_BATCHES and time.perf_counter() - start < SECONDS:
+        predictor.predict(patches)
+        batches += 1
+        yield
+    return batches * size / (time.perf_counter() - start)
+
+
+class SpeedMeter:
+    """Keeps `state.rate` true: the last run's, or one measured in the background as soon as a run could start.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._job: Job | None = None
+        events = session.state.events
+        for event in (events.model, events.device, events.precision, events.batch_size):
+            event.connect(self._on_other_model)
+        for event in (events.spots, events.mpp, events.device_missing, events.running):
+            event.connect(self._measure_if_unknown)
+
+    def _on_other_model(self) -> None:
+        self._leave()
+        self._session.state.rate = self._session.choices.known_rate()
+        self._measure_if_unknown()
+
+    def _leave(self) -> None:
+        if self._job is not None:
+            self._job.leave()
+            self._job = None
+
+    def _measure_if_unknown(self) -> None:
+        state = self._session.state
+        if state.running or state.rate is not None or state.missing_for_run():
+            self._leave()  # a run tells its own rate
+        elif self._job is None:
+            settings = state.predict_settings()
+            self._job = self._session.background.walk(lambda: measure(settings), self._on_measured, self._on_failed)
+
+    def _on_measured(self, rate: float) -> None:
+        self._job = None
+        self._session.choices.note_rate(rate)
+        self._session.state.rate = rate
+
+    def _on_failed(self, failure: Failure) -> None:
+        self._job = None  # the run meets the same trouble and tells it

@@ -1,0 +1,57 @@
+"""The real section C2 in a real window: the path of the docs, and how long the main thread is away meanwhile."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QFileDialog
+
+from napari_tcgn.ui import store
+
+HEARTBEAT = Path(__file__).resolve().parents[2] / "benchmarks" / "heartbeat.py"
+
+
+def heartbeat():
+    spec = importlib.util.spec_from_file_location("heartbeat", HEARTBEAT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Heartbeat()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_c2_from_the_file_to_a_heatmap(real_data, dock_in_viewer, kit, qtbot, monkeypatch):
+    section = real_data / "her2st" / "data"
+    _viewer, dock = dock_in_viewer(show=True)
+    state = dock.session.state
+    assert state.model.card.name == "tcgn-tiny-her2st"
+    image = section / "ST-imgs" / "C" / "C2" / "5714_HE_BT_C2.jpg"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(image), ""))
+    kit.click(dock.slide.open_button)
+    qtbot.waitUntil(lambda: state.slide is not None, timeout=kit.TIMEOUT)
+    assert state.mpp is None
+    dock.slide.mpp_box.setValue(0.688)
+    table = section / "ST-spotfiles" / "C2_selection.tsv"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(table), ""))
+    dock.spots.source_box.setCurrentIndex(dock.spots.source_box.findData("table"))
+    kit.click(dock.spots.lay_button)
+    qtbot.waitUntil(lambda: state.spots is not None, timeout=kit.TIMEOUT)
+    qtbot.waitUntil(lambda: state.rate is not None, timeout=kit.TIMEOUT)
+    assert f"about {state.rate:.3g} spots/s" in dock.model.device.text()
+
+    filled = []
+    state.events.progress.connect(lambda step: filled.append(step.done) if step and step.stage == "predict" else None)
+    with heartbeat() as beat:
+        kit.click(dock.run.run_button)
+        qtbot.waitUntil(lambda: not state.running, timeout=800_000)
+    print(f"\nmain thread while C2 is predicted: {beat.report()}")
+    assert beat.report()["beats"] > 100
+    assert len(filled) > 3, "it fills in"
+    assert dock.run.message.text().startswith(f"Done: {len(state.spots)} spots")
+    result = store.result_of(state.result)
+    assert result.done.all()
+    assert np.isfinite(result.values).all()
+    assert state.result.features["value"].std() > 0

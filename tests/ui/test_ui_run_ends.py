@@ -1,0 +1,285 @@
+"""Runs that are started twice, cancelled at once, out of memory, without a GPU, or whose viewer closes."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_tcgn.ui import store
+from napari_tcgn.ui.sections.model import device_in_words
+
+
+def test_run_says_why_it_is_disabled(dock_in_viewer, use_predictor, kit):
+    use_predictor(kit.ColourPredictor())
+    viewer, dock = dock_in_viewer()
+    button, reason = dock.run.run_button, dock.run.reason
+
+    def refused():
+        assert not button.isEnabled()
+        assert reason.isVisibleTo(dock)
+        assert reason.text() in button.toolTip()
+        return reason.text()
+
+    assert "open a slide" in refused()
+    viewer.add_image(kit.stained(), rgb=True)
+    assert "µm" in refused()
+    dock.slide.mpp_box.setValue(kit.MPP)
+    assert "Lay spots" in refused()
+    kit.lay_spots(dock)
+    assert button.isEnabled()
+    assert not reason.isVisibleTo(dock)
+    dock.session.state.model = None
+    assert "Choose a model" in refused()
+
+
+def test_run_pressed_twice_is_one_run(held, gate, qtbot, kit):
+    viewer, dock = held
+    run = dock.session.run
+    qtbot.mouseClick(dock.run.run_button, Qt.MouseButton.LeftButton)
+    dock.run.start()  # and by its shortcut
+    assert dock.session.run is run
+    gate.set()
+    qtbot.waitUntil(lambda: not dock.session.state.running, timeout=kit.TIMEOUT)
+    assert sum(store.result_of(layer) is not None for layer in viewer.layers) == 1
+
+
+def test_cancel_at_once(ready, qtbot, kit):
+    viewer, dock = ready(kit.ColourPredictor())
+    names = [layer.name for layer in viewer.layers]
+    kit.click(dock.run.run_button)
+    kit.click(dock.run.cancel_button)
+    assert not dock.session.state.running
+    assert dock.run.message.text() == "Cancelled before any spot was predicted."
+    qtbot.wait(300)
+    assert [layer.name for layer in viewer.layers] == names
+    kit.run_to_end(dock)  # and it can be run again
+
+
+def test_two_results_are_both_kept_and_told_apart(ready, kit):
+    viewer, dock = ready(kit.ColourPredictor())
+    kit.run_to_end(dock)
+    first = dock.session.state.result
+    before = first.features["value"].to_numpy().copy()
+    kit.run_to_end(dock)
+    second = dock.session.state.result
+    assert (first.name, second.name) == ("GREEN · predicted", "GREEN · predicted 2")
+    assert store.result_of(first) is not store.result_of(second)
+    np.testing.assert_array_equal(first.features["value"], before)
+    for layer in (first, second):
+        viewer.layers.selection.active = layer
+        assert dock.session.state.result == layer
+
+
+def test_updates_come_at_most_four_times_a_second(ready, kit, qtbot):
+    class Slow(kit.ColourPredictor):
+        def predict(self, patches):
+            time.sleep(0.06)
+            return super().predict(patches)
+
+    _viewer, dock = ready(Slow())
+    kit.lay_spots(dock, 60)
+    updates, steps = [], len(dock.session.state.spots) / kit.SPOTS_PER_BATCH
+    dock.session.state.events.progress.connect(lambda step: updates.append((time.monotonic(), step)))
+    kit.run_to_end(dock)
+    shown = [(at, step.done) for at, step in updates if step is not None and step.stage == "predict"]
+    waits = np.diff([at for at, _ in shown[:-1]])  # the end is shown at once
+    print(f"{len(shown)} updates of {steps:.0f} steps in {shown[-1][0] - shown[0][0]:.1f} s")
+    assert 2 < len(shown) < steps
+    assert waits.min() > 0.24
+    assert shown[-1][1] == len(dock.session.state.spots)
+
+
+@pytest.mark.parametrize("fits", [2, 0])
+def test_a_full_gpu(ready, kit, qtbot, fits):
+    import torch
+
+    class Full(kit.ColourPredictor):
+        def predict(self, patches):
+            if len(patches) > fits:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+            return super().predict(patches)
+
+    _viewer, dock = ready(Full())
+    kit.click(dock.run.run_button)
+    qtbot.waitUntil(lambda: not dock.session.state.running, timeout=kit.TIMEOUT)
+    text = dock.run.message.text()
+    if fits:  # the batch is halved until it fits
+        assert text.startswith("Done")
+        record = store.result_of(dock.session.state.result).prediction.record
+        assert record["batch_size"] == fits
+    else:
+        assert "not even one patch fits" in text
+        assert "--device cpu" in text or "cpu" in text
+        kit.click(dock.run.message.details_button)
+        assert "DeviceError" in dock.run.message.details.toPlainText()
+        assert dock.session.state.result is None
+        assert dock.run.run_button.isEnabled()
+
+
+def test_without_a_gpu_cuda_is_refused_before_the_run(ready, kit, qtbot, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    _viewer, dock = ready(kit.ColourPredictor())
+    box = dock.model.device_box
+    box.setCurrentText("cuda")
+    box.activated.emit(box.currentIndex())
+    qtbot.waitUntil(lambda: not dock.run.run_button.isEnabled(), timeout=kit.TIMEOUT)
+    assert "'cuda' is absent" in dock.run.reason.text()
+    assert "⚠" in dock.model.device.text()
+    box.setCurrentText("cpu")
+    box.activated.emit(box.currentIndex())
+    qtbot.waitUntil(lambda: dock.run.run_button.isEnabled(), timeout=kit.TIMEOUT)
+    assert dock.model.device.text().startswith("CPU")
+
+
+def test_the_device_line(ready, kit, qtbot, monkeypatch):
+    _viewer, dock = ready(kit.ColourPredictor())
+    # measured in the background as soon as spots are laid
+    qtbot.waitUntil(lambda: "about 80 spots/s" in dock.model.device.text(), timeout=kit.TIMEOUT)
+    assert dock.model.device.text().startswith("CPU")
+    assert "to predict" in dock.spots.count.text()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (70 * 2**30, 80 * 2**30))
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA H100")
+    assert device_in_words("auto") == "NVIDIA H100, 70.0 GiB free"
+
+
+def test_the_speed_of_the_bundled_model_is_measured():
+    from napari_tcgn.predict import run_to_end
+    from napari_tcgn.settings import PredictSettings
+    from napari_tcgn.ui.speed import measure
+
+    steps = []
+    rate = run_to_end(measure(PredictSettings("haematoxylin-her2st", batch_size=4)), steps.append)
+    assert rate > 0
+    assert len(steps) >= 3  # it can be left between batches
+
+
+def test_closing_the_viewer_in_the_middle_of_a_run(held, gate, qtbot):
+    viewer, dock = held
+    session = dock.session
+    threading.Timer(0.2, gate.set).start()  # the model ends its batch while the dock waits for it
+    viewer.close()
+    qtbot.waitUntil(lambda: session.viewer is None, timeout=5000)
+    assert session.run is None
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("napari-tcgn-read")]
+
+
+def test_two_viewers_run_at_once(make_napari_viewer_proxy, use_predictor, kit, qtbot):
+    from napari_tcgn.ui import make_dock
+
+    use_predictor(kit.ColourPredictor())
+    docks = []
+    for name in ("one", "two"):
+        viewer = make_napari_viewer_proxy()
+        dock = make_dock(viewer)
+        viewer.window.add_dock_widget(dock, name="Spatial gene prediction", area="right")
+        qtbot.waitUntil(lambda dock=dock: dock.session.state.models != (), timeout=kit.TIMEOUT)
+        viewer.add_image(kit.stained(), rgb=True, name=name, scale=(2, 2), units=("um", "um"))
+        kit.lay_spots(dock)
+        docks.append((viewer, dock))
+    for _, dock in docks:
+        kit.click(dock.run.run_button)
+    assert all(dock.session.state.running for _, dock in docks)
+    for (viewer, dock), name in zip(docks, ("one", "two"), strict=True):
+        qtbot.waitUntil(lambda dock=dock: not dock.session.state.running, timeout=kit.TIMEOUT)
+        assert dock.run.message.text().startswith("Done")
+        results = [store.result_of(layer) for layer in viewer.layers if store.result_of(layer)]
+        assert [result.library_id for result in results] == [name]
+
+
+def test_options_reach_the_run_record(ready, kit):
+    _viewer, dock = ready(kit.ColourPredictor())
+    options = dock.run.options
+    assert not options.batch_box.isVisibleTo(dock), "folded at first"
+    kit.click(options.fold)
+    assert options.batch_box.isVisibleTo(dock)
+    assert options.batch_box.text() == "automatic"
+    options.batch_box.setValue(3)
+    options.threads_box.setValue(1)
+    options.precision_box.setCurrentText("float32")
+    options.precision_box.activated.emit(options.precision_box.currentIndex())
+    kit.run_to_end(dock)
+    record = store.result_of(dock.session.state.result).prediction.record
+    assert record["settings"]["batch_size"] == 3
+    assert record["settings"]["read_threads"] == 1
+    assert record["settings"]["precision"] == "float32"
+    assert record["batch_size"] == 3
+
+
+def test_a_slide_outside_the_training_domain_is_warned_of(ready, kit, qtbot):
+    predictor = kit.ColourPredictor()
+    predictor.card.domain["mpp"] = [0.5, 0.5]
+    _viewer, dock = ready(predictor)
+    warnings = dock.model.warnings
+    qtbot.waitUntil(lambda: warnings.isVisibleTo(dock), timeout=kit.TIMEOUT)
+    assert "The slide has 2 µm per" in warnings.text()
+    assert "0.5" in warnings.text()
+    assert dock.run.run_button.isEnabled(), "a warning, no ban"
+    dock.slide.mpp_box.setValue(0.5)
+    qtbot.waitUntil(lambda: not warnings.isVisibleTo(dock), timeout=kit.TIMEOUT)
+
+
+CLOSES = """
+import sys, threading, time
+import napari, numpy as np
+from qtpy.QtCore import QTimer
+sys.path.insert(0, {folder!r})
+import conftest
+from dataclasses import replace
+from napari_tcgn.model import registry
+from napari_tcgn.ui import make_dock, speed
+
+class Slow(conftest.ColourPredictor):
+    def predict(self, patches):
+        time.sleep(0.2)
+        return super().predict(patches)
+
+predictor = Slow()
+predictor.card = replace(predictor.card, name="tcgn-tiny-her2st")
+registry.list_models = lambda: [predictor.card]
+registry.load_model = lambda source, device, precision: predictor
+speed.measure = conftest.speed_of_the_test
+viewer = napari.Viewer(show_welcome_screen=False)
+dock = make_dock(viewer)
+viewer.window.add_dock_widget(dock, name="Spatial gene prediction")
+viewer.add_image(conftest.stained(), rgb=True, scale=(2, 2), units=("um", "um"))
+state = dock.session.state
+
+def go():
+    if state.models and state.spots is None and not state.busy:
+        dock.spots.lay_button.click()
+    elif state.spots is not None and not state.running:
+        dock.run.run_button.click()
+    elif state.progress is not None and state.progress.done:
+        print("closing after", state.progress.done, "spots", flush=True)
+        timer.stop()
+        viewer.close()
+
+timer = QTimer()
+timer.timeout.connect(go)
+timer.start(50)
+napari.run()
+print("ended", threading.active_count() >= 1)
+"""
+
+
+def test_closing_napari_in_the_middle_of_a_run_ends_the_program(tmp_path):
+    import os
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    script = tmp_path / "closes.py"
+    script.write_text(CLOSES.format(folder=str(Path(__file__).parent)))
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=300,
+        env=os.environ | {"NAPARI_TCGN_DOCK_FILE": str(tmp_path / "dock.json")},
+    )  # fmt: skip
+    assert "closing after" in done.stdout, done.stderr
+    assert "ended" in done.stdout, done.stderr
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
