@@ -8,11 +8,15 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
+from napari_tcgn.slide.base import mpp_hint
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 
-IMAGES = "Slides (*.tif *.tiff *.svs *.jpg *.jpeg *.png);;All files (*)"
+IMAGES = (
+    "Slides (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff *.btf *.jpg *.jpeg *.png);;"
+    "All files (*)"
+)
 QUESTION = (
     "How many µm does one pixel cover? The file does not say. It changes every prediction; "
     "a scanner's 20x is often 0.5, 40x 0.25, the her2st images of patients B to H have 0.688."
@@ -30,7 +34,9 @@ class SlideSection(Section):
         self.layer_box.setMinimumContentsLength(12)
         self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.open_button = QPushButton("Open…")
-        self.open_button.setToolTip("Open an H&E image: TIFF (pyramids, OME, SVS), JPEG or PNG")
+        self.open_button.setToolTip(
+            "Open an H&E image: SVS, NDPI, MRXS, SCN, BIF, TIFF (pyramids, OME), JPEG or PNG; drop OME-Zarr on the viewer"
+        )
         row = QHBoxLayout()
         row.addWidget(self.layer_box, 1)
         row.addWidget(self.open_button)
@@ -115,7 +121,7 @@ class SlideSection(Section):
         levels = len(slide.level_dimensions)
         size = f"{width} x {height} px, {levels} level{'s' if levels > 1 else ''}"
         if mpp is None:
-            return f"{size}. {QUESTION}"
+            return f"{size}. {mpp_hint(slide)}{QUESTION}"
         return f"{size}, {width * mpp / 1000:.2f} x {height * mpp / 1000:.2f} mm; µm per pixel: {slide.mpp_source}"
 
     def _enable(self) -> None:
