@@ -87,6 +87,7 @@ def require_mpp(slide: Slide) -> float:
     if slide.mpp is None:
         raise PixelSizeUnknownError(
             f"The µm per pixel of slide {slide.name!r} is unknown: its file does not say it.",
-            f"{mpp_hint(slide)}Give it with --mpp (or in the dock's Slide section); her2st images of patients B to H have 0.688.",
+            f"{mpp_hint(slide)}Give it with --mpp (or in the dock's Slide section); "
+            "her2st images of patients B to H have 0.688.",
         )
     return slide.mpp

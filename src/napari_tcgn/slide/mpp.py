@@ -87,10 +87,9 @@ def from_metadata(x: float | None, y: float | None, source: str, name: str) -> P
     SlideError
         If the pixels are not square.
     """
-    if x is None and y is None:
-        return PixelSize()
     across, down = x if x is not None else y, y if y is not None else x
-    assert across is not None and down is not None
+    if across is None or down is None:
+        return PixelSize()
     if not all(math.isfinite(side) and side > 0 for side in (across, down)):
         return PixelSize()
     if abs(across / down - 1) > SQUARE:

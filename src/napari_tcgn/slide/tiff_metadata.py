@@ -72,7 +72,7 @@ def rgb_levels(tif: tifffile.TiffFile, name: str) -> list[tifffile.TiffPage]:
     largest = max(usable, key=lambda series: series.keyframe.imagewidth * series.keyframe.imagelength)
     pages = [level.pages[0] for level in largest.levels]
     levels = [page.aspage() for page in pages if page is not None]
-    return [page for page in levels if _same_proportions(page, levels[0])]
+    return [page for page in levels if page.imagewidth and page.imagelength and _same_proportions(page, levels[0])]
 
 
 def is_aperio_ycbcr(tif: tifffile.TiffFile) -> bool:
@@ -83,7 +83,7 @@ def is_aperio_ycbcr(tif: tifffile.TiffFile) -> bool:
 def _not_rgb(series: tifffile.TiffPageSeries) -> str:
     """Say why a series is not RGB of 8 bits, "" if it is."""
     page = series.keyframe
-    if series.axes not in ("YXS", "SYX") or page.samplesperpixel not in (3, 4):
+    if 0 in series.shape or series.axes not in ("YXS", "SYX") or page.samplesperpixel not in (3, 4):
         return f"axes {series.axes} of size {'x'.join(map(str, series.shape))}, {page.bitspersample} bits"
     # Photometric 2 is RGB; 6 is YCbCr.
     colour = page.photometric == 2 or (page.photometric == 6 and page.compression in JPEG_CODECS)

@@ -13,7 +13,7 @@ from napari_tcgn.ui.pyramid import levels_for_napari
 
 # Of these names most files are no slides: what is no slide is left to napari's own readers and those of others.
 PLAIN_IMAGES = (".jpg", ".jpeg", ".png")
-SHARED_NAMES = (*PLAIN_IMAGES, ".tif", ".tiff", ".btf", ".zarr")
+SHARED_NAMES = (*PLAIN_IMAGES, ".tif", ".tiff", ".btf")
 MIN_PLAIN_PIXELS = 16_000_000  # a smaller JPEG or PNG needs no pyramid
 
 LayerData = tuple[list[Any], dict[str, Any], str]
@@ -23,14 +23,14 @@ Reader = Callable[[str | Sequence[str]], list[LayerData]]
 def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Return the reader of a slide, or None to leave the path to others (npe2's contract).
 
-    Left to others are lists of several paths, small JPEG and PNG images, and TIFF and Zarr that are no RGB image of
-    8 bits. A damaged file with a name that only slides have is taken, so that the reader can say what is wrong.
+    Left to others are lists of several paths, small JPEG and PNG images, TIFF that is no RGB image of 8 bits, and
+    folders that are no OME-Zarr image of that kind. A damaged file with a name that only slides have is taken, so that the reader can say what is wrong.
     """
     single = _single(path)
     if single is None:
         return None
     suffix = single.suffix.lower()
-    if suffix in SHARED_NAMES and not _is_slide(single, suffix):
+    if (suffix in SHARED_NAMES or single.is_dir()) and not _is_slide(single, suffix):
         return None
     return read_slide
 

@@ -35,7 +35,8 @@ class SlideSection(Section):
         self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.open_button = QPushButton("Open…")
         self.open_button.setToolTip(
-            "Open an H&E image: SVS, NDPI, MRXS, SCN, BIF, TIFF (pyramids, OME), JPEG or PNG; drop OME-Zarr on the viewer"
+            "Open an H&E image: SVS, NDPI, MRXS, SCN, BIF, TIFF (pyramids, OME), JPEG or PNG. "
+            "Drop an OME-Zarr folder on the viewer."
         )
         row = QHBoxLayout()
         row.addWidget(self.layer_box, 1)
