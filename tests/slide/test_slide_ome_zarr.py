@@ -25,7 +25,11 @@ def picture() -> np.ndarray:
 def write(folder, picture, version="0.5", axes="cyx", step=0.5, unit="micrometer", omero=None, whole=None):
     """A multiscale image of two levels; `step` is a number or one per axis."""
     steps = dict(zip(axes, step, strict=True)) if isinstance(step, tuple) else {"y": step, "x": step}
-    levels = [picture, np.array(Image.fromarray(picture).reduce(2))] if picture.dtype == np.uint8 and picture.shape[2] == 3 else [picture]
+    levels = (
+        [picture, np.array(Image.fromarray(picture).reduce(2))]
+        if picture.dtype == np.uint8 and picture.shape[2] == 3
+        else [picture]
+    )
     datasets = []
     for number, level in enumerate(levels):
         data = level.transpose(["yxc".index(axis) for axis in axes if axis in "yxc"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_tcgn.errors import SlideError
 from napari_tcgn.slide.canvas import not_rgb
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, from_dpi, from_metadata, from_objective, positive
 
@@ -57,7 +58,7 @@ def rgb_levels(tif: tifffile.TiffFile, name: str) -> list[tifffile.TiffPage]:
     Raises
     ------
     SlideError
-        If no series is RGB of 8 bits.
+        If there is no image, or none is RGB of 8 bits.
     """
     refused = []
     usable = []
@@ -67,8 +68,10 @@ def rgb_levels(tif: tifffile.TiffFile, name: str) -> list[tifffile.TiffPage]:
             refused.append(problem)
         else:
             usable.append(series)
+    if not refused and not usable:
+        raise SlideError(f"{name} is not a readable TIFF: it holds no image.", "Copy or download the file again.")
     if not usable:
-        raise not_rgb(name, refused[0] if refused else "no image at all")
+        raise not_rgb(name, refused[0])
     largest = max(usable, key=lambda series: series.keyframe.imagewidth * series.keyframe.imagelength)
     pages = [level.pages[0] for level in largest.levels]
     levels = [page.aspage() for page in pages if page is not None]

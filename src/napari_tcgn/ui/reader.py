@@ -24,7 +24,8 @@ def get_reader(path: str | Sequence[str]) -> Reader | None:
     """Return the reader of a slide, or None to leave the path to others (npe2's contract).
 
     Left to others are lists of several paths, small JPEG and PNG images, TIFF that is no RGB image of 8 bits, and
-    folders that are no OME-Zarr image of that kind. A damaged file with a name that only slides have is taken, so that the reader can say what is wrong.
+    folders that are no OME-Zarr image of that kind. A damaged file with a name that only slides have is taken, so
+    that the reader can say what is wrong.
     """
     single = _single(path)
     if single is None:
