@@ -208,3 +208,20 @@ def test_an_image_without_pixels_is_a_slide_error(tmp_path):
         tif.pages[0].tags[256].overwrite(0)
     with pytest.raises(SlideError):
         open_slide(tmp_path / "a.tif").read_region(0, 0, 8, 8)
+
+
+def test_preview_of_a_jpeg_is_the_whole_picture_made_small(tmp_path, picture):
+    Image.fromarray(picture[:, :301]).save(tmp_path / "a.jpg", quality=95)
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    assert open_slide(tmp_path / "a.png").preview(4) is None
+    slide = open_slide(tmp_path / "a.jpg")
+    small = slide.preview(4)
+    assert small.shape == (128, 76, 3)
+    expected = np.array(Image.fromarray(picture[:, :301]).reduce(4))
+    assert np.abs(small.astype(int) - expected).mean() < 3
+    slide.read_region(0, 0, 8, 8)
+    assert slide.preview(4) is None  # decoded already
+    whole = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "a.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(SlideError, match="damaged or cut short"):
+        open_slide(tmp_path / "a.jpg").preview(4)

@@ -17,6 +17,8 @@ from napari_tcgn.slide.mpp import PixelSize, checked_mpp, from_dpi, settled
 # Such an image is decoded whole: 3 bytes a pixel stay in memory, so this is 6 GB.
 MAX_PIXELS = 2_000_000_000
 
+_DECODING = (OSError, ValueError, SyntaxError, MemoryError)  # what Pillow raises for damaged files
+
 # Pillow's limit against decompression bombs is one value for the whole process and lower than real sections.
 _pillow_limit = threading.Lock()
 
@@ -75,6 +77,34 @@ class ImageSlide:
         pixels = self._decoded()
         return read_on_white(lambda x0, y0, x1, y1: pixels[y0:y1, x0:x1].copy(), (x, y, width, height), size)
 
+    def preview(self, shrink: int) -> NDArray[np.uint8] | None:
+        """Decode a JPEG at a half, a quarter or an eighth of its size, in a fraction of the time of the whole.
+
+        Parameters
+        ----------
+        shrink : {2, 4, 8}
+
+        Returns
+        -------
+        uint8 [ceil(height / shrink), ceil(width / shrink), 3] or None
+            For pictures; None if the file is no JPEG or can be read as quickly as it is.
+
+        Raises
+        ------
+        SlideError
+            If the file is truncated or corrupt.
+        """
+        if self._pixels is not None or self._tiles is not None:
+            return None
+        try:
+            with _open(self._file) as image:
+                if image.format != "JPEG":
+                    return None
+                image.draft("RGB", (image.width // shrink, image.height // shrink))
+                return np.asarray(image)
+        except _DECODING as error:
+            raise self._damaged(error) from error
+
     def read_from(self, tiles: Slide) -> None:
         """Read from a tiled copy of the same pixels from now on and free the decoded ones.
 
@@ -101,12 +131,14 @@ class ImageSlide:
                         if image.mode == "P":
                             image = image.convert("RGBA" if "transparency" in image.info else "RGB")
                         self._pixels = without_alpha(np.asarray(image))
-                except (OSError, ValueError, SyntaxError, MemoryError) as error:
-                    raise SlideError(
-                        f"{self._file.name} is damaged or cut short and cannot be decoded: {error}.",
-                        "Copy or download it again.",
-                    ) from error
+                except _DECODING as error:
+                    raise self._damaged(error) from error
             return self._pixels
+
+    def _damaged(self, error: Exception) -> SlideError:
+        return SlideError(
+            f"{self._file.name} is damaged or cut short and cannot be decoded: {error}.", "Copy or download it again."
+        )
 
 
 def _open(path: Path) -> Image.Image:

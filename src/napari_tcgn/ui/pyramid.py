@@ -108,7 +108,6 @@ def levels_for_napari(slide: Slide) -> list[Any]:
             return levels + _kept_levels(slide, kept)
     levels += _levels_in_memory(slide)
     if wants_pyramid(slide):
-        # Only now: the pixels that were decoded for the levels above are still there to be read.
         threading.Thread(target=_fill_cache, args=(slide,), name="napari-tcgn-pyramid", daemon=True).start()
     return levels
 
@@ -130,7 +129,8 @@ def _levels_in_memory(slide: Slide) -> list[NDArray[np.uint8]]:
     side = max(slide.level_dimensions[-1]) / FACTOR
     while side * FACTOR > COARSEST_SIDE:
         if not levels:
-            levels.append(thumbnail(slide, round(side))[0])
+            quick = slide.preview(FACTOR) if isinstance(slide, ImageSlide) else None
+            levels.append(quick if quick is not None else thumbnail(slide, round(side))[0])
         else:
             # Every source px of the first made level counts; the further ones may skip.
             levels.append(np.ascontiguousarray(levels[-1][::FACTOR, ::FACTOR]))

@@ -14,7 +14,7 @@ from napari_tcgn.ui.pyramid import levels_for_napari
 # Of these names most files are no slides: what is no slide is left to napari's own readers and those of others.
 PLAIN_IMAGES = (".jpg", ".jpeg", ".png")
 SHARED_NAMES = (*PLAIN_IMAGES, ".tif", ".tiff", ".btf")
-MIN_PLAIN_PIXELS = 16_000_000  # a smaller JPEG or PNG needs no pyramid
+MIN_PLAIN_PIXELS = 3_000_000  # Visium's tissue_hires_image is a slide, icons and most figures are not
 
 LayerData = tuple[list[Any], dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]

@@ -99,6 +99,8 @@ class Session:
         if layer is not None:
             slide = layers.slide_of(layer)
             state.slide, state.mpp = slide, slide.mpp
+            if slide.mpp is not None:
+                layers.show_scale_bar(self.viewer)
 
     def set_mpp(self, mpp: float) -> None:
         """Say how many µm a px of the slide covers; the layer is rescaled."""
