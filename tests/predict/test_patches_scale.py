@@ -58,6 +58,15 @@ def test_patches_of_training_resolution_are_prepared_as_without_a_domain():
     )
 
 
+def test_bundled_models_are_untouched():
+    """Their training patches had at least the px of the input: no detail is taken from any slide."""
+    from napari_tcgn.model import list_models
+
+    cards = list_models()
+    assert cards
+    assert all(model.detail_px == model.input_px for model in cards)
+
+
 def test_a_finer_slide_is_as_blurred_as_those_of_training():
     """A pattern that pixels of training could not show is grey, not noise in the enlarged input."""
     stripes = np.zeros((2, 308, 308, 3), np.uint8)

@@ -95,6 +95,19 @@ def test_the_largest_image_of_an_ome_tiff_is_the_slide_with_its_own_pixel_size(t
     assert (slide.mpp, slide.mpp_source) == (0.5, "OME PhysicalSizeX")
 
 
+def test_an_ome_tiff_whose_pixels_lie_in_another_file_is_refused(tmp_path, picture):
+    tifffile.imwrite(tmp_path / "pixels.tif", picture, photometric="rgb", metadata=None)
+    text = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:a"><Image '
+        'ID="Image:0"><Pixels ID="Pixels:0" DimensionOrder="XYCZT" Type="uint8" SizeX="512" SizeY="512" SizeC="3" '
+        'SizeZ="1" SizeT="1"><Channel ID="Channel:0:0" SamplesPerPixel="3"/><TiffData IFD="0" PlaneCount="1">'
+        '<UUID FileName="pixels.tif">urn:uuid:b</UUID></TiffData></Pixels></Image></OME>'
+    )
+    tifffile.imwrite(tmp_path / "index.ome.tif", 255 - picture, photometric="rgb", description=text, metadata=None)
+    with pytest.raises(SlideError, match="lie in other files"):
+        open_slide(tmp_path / "index.ome.tif")
+
+
 def test_ome_pixels_that_are_not_square_are_refused_even_with_a_given_size(tmp_path, picture):
     metadata = {"axes": "YXS", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.6}
     tifffile.imwrite(tmp_path / "a.ome.tif", picture, photometric="rgb", metadata=metadata)

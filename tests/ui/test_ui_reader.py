@@ -92,7 +92,7 @@ def test_the_manifest_names_the_reader():
     found = [c for c in PluginManager.instance().iter_compatible_readers("x.NDPI") if c.plugin_name == "napari-tcgn"]
     assert len(found) == 1
     title = PluginManager.instance().get_manifest("napari-tcgn").contributions.commands
-    assert any(command.id == "napari-tcgn.get_reader" and "slide" in command.title for command in title)
+    assert any(command.id == "napari-tcgn.read_slide" and "slide" in command.title for command in title)
 
 
 def test_what_is_no_slide_is_left_to_others(tmp_path, kit):

@@ -39,9 +39,9 @@ def cache_folder() -> Path:
 
 
 def wants_pyramid(slide: Slide) -> bool:
-    """Tell whether a slide is a large file of one level."""
+    """Tell whether a slide is a large file of one level; a folder does not show whether what is in it has changed."""
     width, height = slide.level_dimensions[0]
-    return slide.path is not None and len(slide.level_dimensions) == 1 and width * height >= MIN_PIXELS
+    return slide.path is not None and slide.path.is_file() and len(slide.level_dimensions) == 1 and width * height >= MIN_PIXELS
 
 
 def find_pyramid(slide: Slide) -> list[TiffSlide] | None:
@@ -111,7 +111,6 @@ def _entry(slide: Slide) -> Path | None:
         return None
     try:
         found = slide.path.stat()
-        # Of an OME-Zarr folder this is the folder's own time; such slides have levels of their own anyway.
         key = f"{slide.path.resolve()}\0{found.st_mtime_ns}\0{found.st_size}"
     except OSError:
         return None

@@ -75,6 +75,11 @@ def rgb_levels(tif: tifffile.TiffFile, name: str) -> list[tifffile.TiffPage]:
     largest = max(usable, key=lambda series: series.keyframe.imagewidth * series.keyframe.imagelength)
     pages = [level.pages[0] for level in largest.levels]
     levels = [page.aspage() for page in pages if page is not None]
+    if not levels or any(page.parent is not tif for page in levels):
+        raise SlideError(
+            f"The pixels of {name} lie in other files: it is one part of an OME-TIFF of several.",
+            "Save the slide as one OME-TIFF (for instance with bfconvert or QuPath).",
+        )
     return [page for page in levels if page.imagewidth and page.imagelength and _same_proportions(page, levels[0])]
 
 
