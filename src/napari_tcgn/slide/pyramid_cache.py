@@ -41,7 +41,12 @@ def cache_folder() -> Path:
 def wants_pyramid(slide: Slide) -> bool:
     """Tell whether a slide is a large file of one level; a folder does not show whether what is in it has changed."""
     width, height = slide.level_dimensions[0]
-    return slide.path is not None and slide.path.is_file() and len(slide.level_dimensions) == 1 and width * height >= MIN_PIXELS
+    return (
+        slide.path is not None
+        and slide.path.is_file()
+        and len(slide.level_dimensions) == 1
+        and width * height >= MIN_PIXELS
+    )
 
 
 def find_pyramid(slide: Slide) -> list[TiffSlide] | None:
