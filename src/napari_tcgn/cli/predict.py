@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    slide: Annotated[Path, typer.Argument(help="H&E image: JPEG, PNG or TIFF.")],
+    slide: Annotated[Path, typer.Argument(help="H&E slide: SVS, NDPI, MRXS, SCN, BIF, TIFF, OME-Zarr, JPEG or PNG.")],
     out: options.OutH5ad,
     mpp: Annotated[
         float | None, typer.Option(help="µm per pixel of the image, where its file does not say it.")

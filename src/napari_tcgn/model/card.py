@@ -106,6 +106,16 @@ class ModelCard:
                 "Give one per gene.",
             )
 
+    @property
+    def detail_px(self) -> int:
+        """Side in px at which a patch has all the detail that the network saw in training.
+
+        Never more than `input_px`; less where the training slides were coarser than that (`domain["mpp"]`): a finer
+        slide is then brought to their resolution first, so that the network sees the blur it knows.
+        """
+        trained = self.domain.get("mpp") or []
+        return min([self.input_px, *(max(1, round(self.patch_um / mpp)) for mpp in trained[:1] if mpp)])
+
     def gene_metric(self, key: str) -> NDArray[np.float64]:
         """Return a per-gene metric (float64 [genes]), NaN where the card has none."""
         values = self.metrics.get(key)

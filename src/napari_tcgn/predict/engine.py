@@ -79,7 +79,7 @@ def run(
             "There is no spot to predict.", "Lay spots on tissue: lower the tissue threshold or widen the region."
         )
     spots = check_on_slide(spots, slide)
-    level = choose_level(slide, side, card.input_px)
+    level = choose_level(slide, side, card.detail_px)
     level_side = level_side_px(slide, side, level)
     batch_size = settings.batch_size if settings.batch_size is not None else default_batch_size(predictor.device)
     batch_size = max(1, min(batch_size, MAX_BATCH_BYTES // (3 * level_side**2)))

@@ -41,16 +41,17 @@ def patch_side_px(card: ModelCard, mpp: float) -> int:
     return side
 
 
-def choose_level(slide: Slide, side: int, input_px: int) -> int:
-    """Return the coarsest level at which a patch still has at least as many px as the network's input.
+def choose_level(slide: Slide, side: int, wanted_px: int) -> int:
+    """Return the coarsest level at which a patch still has all the px that are wanted.
 
     Parameters
     ----------
     slide : Slide
     side : int
         Side of the patch in full-resolution px.
-    input_px : int
-        Side of the network's input; a patch that is smaller than this at level 0 is read from level 0.
+    wanted_px : int
+        Side of the patch that the network needs (`ModelCard.detail_px`; `input_px` for one that is being trained); a
+        patch that is smaller than this at level 0 is read from level 0.
 
     Raises
     ------
@@ -59,7 +60,7 @@ def choose_level(slide: Slide, side: int, input_px: int) -> int:
     """
     level = 0
     for candidate, downsample in enumerate(level_downsamples(slide)):
-        if side / downsample >= input_px:
+        if side / downsample >= wanted_px:
             level = candidate
     found = level_side_px(slide, side, level)
     if found > MAX_PATCH_PX:

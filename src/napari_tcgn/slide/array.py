@@ -46,7 +46,7 @@ class ArraySlide:
         for level in self._levels:
             shape, dtype = tuple(getattr(level, "shape", ())), getattr(level, "dtype", None)
             if len(shape) != 3 or shape[2] not in (3, 4) or dtype != np.uint8 or 0 in shape:
-                raise not_rgb(name, f"an array of shape {shape} and type {dtype}")
+                raise not_rgb(name, f"an array of shape {shape} and type {dtype}", _mend(shape, dtype))
         self.level_dimensions = tuple((int(level.shape[1]), int(level.shape[0])) for level in self._levels)
         widths = [width for width, _ in self.level_dimensions]
         if widths != sorted(widths, reverse=True):
@@ -62,3 +62,14 @@ class ArraySlide:
 
     def close(self) -> None:
         """Do nothing: the array belongs to whoever made it."""
+
+
+def _mend(shape: tuple[int, ...], dtype: Any) -> str:
+    """Say how to make RGB of 8 bits of an array; "" where it is no colour image in another form."""
+    if len(shape) == 3 and shape[0] in (3, 4) and shape[2] not in (3, 4):
+        return "Put the colours last: np.moveaxis(array, 0, -1)."
+    if len(shape) != 3 or shape[2] not in (3, 4) or 0 in shape:
+        return ""
+    if np.issubdtype(dtype, np.floating):
+        return "If its values run from 0 to 1, give (255 * array).round().astype(np.uint8)."
+    return "Bring its values to the range 0 to 255 and its type to uint8; nothing is guessed of what they mean."

@@ -27,6 +27,11 @@ class Slide(Protocol):
         Where `mpp` comes from, in words, for the run record ("given", "TIFF resolution tag", …).
     level_dimensions : tuple of (width, height)
         Size in px of every level, finest first.
+
+    Notes
+    -----
+    Readers of files have a `mpp_hint` too (str): a sentence that may help to know an unknown µm per pixel, such as
+    what the objective's power suggests.
     """
 
     name: str
@@ -65,6 +70,12 @@ def level_downsamples(slide: Slide) -> tuple[float, ...]:
     return tuple(full / width for width, _ in slide.level_dimensions)
 
 
+def mpp_hint(slide: Slide) -> str:
+    """Return what may help to know the µm per pixel, as a sentence and a space; "" for slides that know of nothing."""
+    hint: str = getattr(slide, "mpp_hint", "")
+    return f"{hint} " if hint else ""
+
+
 def require_mpp(slide: Slide) -> float:
     """Return the slide's µm per pixel.
 
@@ -76,6 +87,7 @@ def require_mpp(slide: Slide) -> float:
     if slide.mpp is None:
         raise PixelSizeUnknownError(
             f"The µm per pixel of slide {slide.name!r} is unknown: its file does not say it.",
-            "Give it with --mpp (or in the dock's Slide section); her2st images of patients B to H have 0.688.",
+            f"{mpp_hint(slide)}Give it with --mpp (or in the dock's Slide section); "
+            "her2st images of patients B to H have 0.688.",
         )
     return slide.mpp

@@ -1,22 +1,45 @@
-"""µm per pixel: what a file says of it, and when to believe the file."""
+"""µm per pixel: when to believe what a file says of it."""
 
 from __future__ import annotations
 
 import math
-import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
-from napari_tcgn.errors import SettingsError
-
-if TYPE_CHECKING:
-    import tifffile
+from napari_tcgn.errors import SettingsError, SlideError
 
 # A resolution tag outside this range (µm/px) is a printing default (72, 96, 300 dpi), not a microscope's.
 PLAUSIBLE_UM = (0.1, 5.0)
+# Metadata that names µm itself may lie further out (100x oil, an overview scan), but not anywhere.
+POSSIBLE_UM = (0.02, 20.0)
+SQUARE = 0.01  # sides of a pixel may differ by this share: scanners calibrate both axes
 UM_PER_INCH = 25_400.0
+UM_PER_UNIT = {
+    **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "micrometre"), 1.0),
+    **dict.fromkeys(("nm", "nanometer", "nanometre"), 1e-3),
+    **dict.fromkeys(("mm", "millimeter", "millimetre"), 1e3),
+    **dict.fromkeys(("cm", "centimeter", "centimetre"), 1e4),
+    **dict.fromkeys(("m", "meter", "metre"), 1e6),
+}
 UNKNOWN = "unknown"
 
-_UM_PER_UNIT = {"µm": 1.0, "μm": 1.0, "um": 1.0, "micron": 1.0, "nm": 1e-3, "mm": 1e3, "cm": 1e4, "m": 1e6}
+
+@dataclass(frozen=True, slots=True)
+class PixelSize:
+    """What is known of a slide's pixel size.
+
+    Attributes
+    ----------
+    mpp : float or None
+        µm per pixel of level 0.
+    source : str
+        Where that is written, "given" or "unknown".
+    hint : str
+        A sentence for whoever is asked for an unknown one; "" if nothing helps.
+    """
+
+    mpp: float | None = None
+    source: str = UNKNOWN
+    hint: str = ""
 
 
 def checked_mpp(mpp: float | None) -> float | None:
@@ -37,63 +60,72 @@ def checked_mpp(mpp: float | None) -> float | None:
     return float(mpp)
 
 
-def mpp_from_dpi(x_dpi: float, y_dpi: float) -> float | None:
-    """Return the µm per pixel of a resolution, or None where it cannot be a microscope's."""
-    if not (x_dpi > 0 and y_dpi > 0 and abs(x_dpi / y_dpi - 1) < 0.01):
-        return None
+def settled(given: float | None, found: PixelSize) -> PixelSize:
+    """Return what was given by hand (already checked), else what was found."""
+    return found if given is None else PixelSize(given, "given")
+
+
+def from_metadata(x: float | None, y: float | None, source: str, name: str) -> PixelSize:
+    """Judge a pixel size in µm that metadata state outright.
+
+    Parameters
+    ----------
+    x, y : float or None
+        Width and height of a pixel in µm.
+    source : str
+        Where they are written.
+    name : str
+        Of the slide, for the error.
+
+    Returns
+    -------
+    PixelSize
+        Unknown, with a hint, where the size cannot be a microscope's.
+
+    Raises
+    ------
+    SlideError
+        If the pixels are not square.
+    """
+    across, down = x if x is not None else y, y if y is not None else x
+    if across is None or down is None:
+        return PixelSize()
+    if not all(math.isfinite(side) and side > 0 for side in (across, down)):
+        return PixelSize()
+    if abs(across / down - 1) > SQUARE:
+        raise SlideError(
+            f"The pixels of {name} are not square: {across:g} x {down:g} µm ({source}).",
+            "Resample the image to square pixels, or correct its metadata if they are wrong.",
+        )
+    mpp = (across + down) / 2
+    if not POSSIBLE_UM[0] <= mpp <= POSSIBLE_UM[1]:
+        return PixelSize(hint=f"The file says {mpp:g} µm per pixel ({source}), which is no light microscope's.")
+    return PixelSize(mpp, source)
+
+
+def from_dpi(x_dpi: float, y_dpi: float, source: str) -> PixelSize:
+    """Judge a resolution in dots per inch, which is a printing default more often than a microscope's."""
+    if not (x_dpi > 0 and y_dpi > 0 and math.isfinite(x_dpi) and math.isfinite(y_dpi)):
+        return PixelSize()
+    if abs(x_dpi / y_dpi - 1) > SQUARE:
+        return PixelSize(hint=f"Its {source} differs in x and y ({x_dpi:g} and {y_dpi:g} dpi).")
     mpp = UM_PER_INCH / x_dpi
-    return mpp if PLAUSIBLE_UM[0] <= mpp <= PLAUSIBLE_UM[1] else None
+    if not PLAUSIBLE_UM[0] <= mpp <= PLAUSIBLE_UM[1]:
+        return PixelSize(hint=f"Its {source} of {x_dpi:g} dpi is not a microscope's.")
+    return PixelSize(mpp, source)
 
 
-def tiff_mpp(tif: tifffile.TiffFile, page: tifffile.TiffPage) -> tuple[float | None, str]:
-    """Return µm per pixel of level 0 of a TIFF and where it is written, most specific first."""
-    candidates = (
-        (_ome_mpp(tif), "OME PhysicalSizeX"),
-        (_aperio_mpp(page.description) if tif.is_svs else None, "Aperio MPP"),
-        (_imagej_mpp(tif, page), "ImageJ unit"),
-        (_resolution_mpp(page), "TIFF resolution tag"),
-    )
-    return next(((mpp, source) for mpp, source in candidates if mpp is not None), (None, UNKNOWN))
+def from_objective(power: float | None, label: str = "objective power") -> str:
+    """Return the hint that an objective's power is: scanners at 20x have about 0.5 µm per pixel, at 40x 0.25."""
+    if power is None or not 1 <= power <= 150:
+        return ""
+    return f"{label} {power:g} suggests about {10 / power:.2g} µm per pixel."
 
 
-def _positive(text: str | None) -> float | None:
+def positive(text: str | None) -> float | None:
+    """Return the positive number in a text, None if it holds none."""
     try:
         value = float(text) if text is not None else math.nan
     except ValueError:
         return None
     return value if math.isfinite(value) and value > 0 else None
-
-
-def _ome_mpp(tif: tifffile.TiffFile) -> float | None:
-    from xml.etree import ElementTree
-
-    if not tif.is_ome or tif.ome_metadata is None:
-        return None
-    try:
-        root = ElementTree.fromstring(tif.ome_metadata)
-    except ElementTree.ParseError:
-        return None
-    # The first Pixels element belongs to the first image, the slide itself.
-    pixels = next((element for element in root.iter() if element.tag.rpartition("}")[2] == "Pixels"), None)
-    size = _positive(pixels.get("PhysicalSizeX")) if pixels is not None else None
-    unit = _UM_PER_UNIT.get(pixels.get("PhysicalSizeXUnit", "µm")) if pixels is not None else None
-    return size * unit if size is not None and unit is not None else None
-
-
-def _aperio_mpp(description: str) -> float | None:
-    found = re.search(r"\bMPP\s*=\s*([0-9.eE+-]+)", description)
-    return _positive(found.group(1)) if found else None
-
-
-def _imagej_mpp(tif: tifffile.TiffFile, page: tifffile.TiffPage) -> float | None:
-    unit = (tif.imagej_metadata or {}).get("unit")
-    um = _UM_PER_UNIT.get(str(unit).replace("\\u00B5", "µ"))
-    per_unit = page.get_resolution()[0]  # px per ImageJ unit
-    return um / per_unit if um is not None and per_unit > 0 and 282 in page.tags else None
-
-
-def _resolution_mpp(page: tifffile.TiffPage) -> float | None:
-    # Unit 2 is the inch, 3 the centimetre; 1 means "no unit" and says nothing about size.
-    if page.tags.valueof(296, default=2) not in (2, 3) or 282 not in page.tags or 283 not in page.tags:
-        return None
-    return mpp_from_dpi(*page.get_resolution("INCH"))

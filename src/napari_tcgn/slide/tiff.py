@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.slide.canvas import WHITE, check_level, not_rgb, read_on_white, without_alpha
-from napari_tcgn.slide.mpp import checked_mpp, tiff_mpp
+from napari_tcgn.slide.canvas import WHITE, check_level, read_on_white, without_alpha
+from napari_tcgn.slide.mpp import checked_mpp, settled
+from napari_tcgn.slide.tiff_metadata import is_aperio_ycbcr, rgb_levels, tiff_pixel_size
 
 if TYPE_CHECKING:
     import tifffile
@@ -49,16 +50,15 @@ class TiffSlide:
         except (OSError, ValueError, struct.error) as error:
             raise _unreadable(path, error) from error
         try:
-            self._pages = _rgb_levels(self._tif, path.name)
-            found, source = tiff_mpp(self._tif, self._pages[0])
+            self._pages = rgb_levels(self._tif, path.name)
+            size = settled(given, tiff_pixel_size(self._tif, self._pages[0], path.name))
         except SlideError:
             self._tif.close()
             raise
         except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
             self._tif.close()
             raise _unreadable(path, error) from error
-        self.mpp = given if given is not None else found
-        self.mpp_source = "given" if given is not None else source
+        self.mpp, self.mpp_source, self.mpp_hint = size.mpp, size.source, size.hint
         self.level_dimensions: tuple[tuple[int, int], ...] = tuple((p.imagewidth, p.imagelength) for p in self._pages)
         self._lock = threading.Lock()
         self._closed = False
@@ -144,21 +144,15 @@ def _segment_shape(page: tifffile.TiffPage) -> tuple[int, int]:
     return min(page.rowsperstrip, page.imagelength), page.imagewidth
 
 
-def _rgb_levels(tif: tifffile.TiffFile, name: str) -> list[tifffile.TiffPage]:
-    """Return the pages of the slide's levels, finest first.
+def has_aperio_ycbcr(path: Path) -> bool:
+    """Tell whether a TIFF's tiles are Aperio's JPEG 2000 in YCbCr; False for what is no readable TIFF."""
+    import tifffile
 
-    The first series is the slide; labels, thumbnails and macro images are series of their own.
-    """
-    series = tif.series[0]
-    page = series.keyframe
-    if series.axes not in ("YXS", "SYX") or page.samplesperpixel not in (3, 4):
-        raise not_rgb(name, f"axes {series.axes} of size {'x'.join(map(str, series.shape))}, {page.bitspersample} bits")
-    # Photometric 2 is RGB; 6 is YCbCr, which only the JPEG codecs (7; Aperio's JPEG 2000) turn into RGB.
-    colour = page.photometric == 2 or (page.photometric == 6 and page.compression in (7, 33003))
-    if series.dtype != np.uint8 or not colour:
-        raise not_rgb(name, f"{page.bitspersample} bits, photometric {getattr(page.photometric, 'name', '?')}")
-    first = (level.pages[0] for level in series.levels)
-    return [page.aspage() for page in first if page is not None]
+    try:
+        with tifffile.TiffFile(path) as tif:
+            return is_aperio_ycbcr(tif)
+    except (OSError, ValueError, IndexError, struct.error):
+        return False
 
 
 def _unreadable(path: Path, error: Exception) -> SlideError:

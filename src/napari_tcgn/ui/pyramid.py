@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import threading
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.errors import TcgnError
 from napari_tcgn.slide import Slide, thumbnail
+from napari_tcgn.slide.image import ImageSlide
+from napari_tcgn.slide.pyramid_cache import find_pyramid, keep_pyramid, wants_pyramid
 
 COARSEST_SIDE = 1024  # px; napari reads the coarsest level whole, for its thumbnail and the overview
 FACTOR = 4  # between the levels made here
+
+log = logging.getLogger(__name__)
 
 
 class LevelArray:
@@ -81,8 +89,10 @@ def _inside(key: Any, start: int, length: int) -> Any:
 
 
 def levels_for_napari(slide: Slide) -> list[Any]:
-    """Return the slide's levels, finest first, with coarse ones added in memory where it lacks them.
+    """Return the slide's levels, finest first, with coarse ones added where it lacks them.
 
+    Those of a large image without levels come from the cache on disk; where it has none yet, they are made in memory,
+    and the cache is filled in the background for the next time (`slide/pyramid_cache.py`).
     The slide is closed when the levels are no longer in use, by any layer.
     Slow for a slide that must be decoded whole: call it off the main thread.
 
@@ -92,15 +102,47 @@ def levels_for_napari(slide: Slide) -> list[Any]:
     """
     levels: list[Any] = [LevelArray(slide, level) for level in range(len(slide.level_dimensions))]
     weakref.finalize(levels[0], slide.close)
-    width, height = slide.level_dimensions[-1]
-    side = max(width, height) / FACTOR
-    finest_made = None
+    if wants_pyramid(slide):
+        kept = find_pyramid(slide)
+        if kept is not None:
+            return levels + _kept_levels(slide, kept)
+    levels += _levels_in_memory(slide)
+    if wants_pyramid(slide):
+        threading.Thread(target=_fill_cache, args=(slide,), name="napari-tcgn-pyramid", daemon=True).start()
+    return levels
+
+
+def _kept_levels(slide: Slide, kept: Sequence[Slide]) -> list[LevelArray]:
+    """Return the coarse levels of a kept pyramid; the finest one serves the slide itself if it is not tiled."""
+    coarse = [LevelArray(level, 0) for level in kept[1:]]
+    for array in coarse:
+        weakref.finalize(array, array.slide.close)
+    if isinstance(slide, ImageSlide):
+        slide.read_from(kept[0])
+    else:
+        kept[0].close()
+    return coarse
+
+
+def _levels_in_memory(slide: Slide) -> list[NDArray[np.uint8]]:
+    levels: list[NDArray[np.uint8]] = []
+    side = max(slide.level_dimensions[-1]) / FACTOR
     while side * FACTOR > COARSEST_SIDE:
-        if finest_made is None:
-            finest_made, _ = thumbnail(slide, round(side))
-            levels.append(finest_made)
+        if not levels:
+            quick = slide.preview(FACTOR) if isinstance(slide, ImageSlide) else None
+            levels.append(quick if quick is not None else thumbnail(slide, round(side))[0])
         else:
             # Every source px of the first made level counts; the further ones may skip.
             levels.append(np.ascontiguousarray(levels[-1][::FACTOR, ::FACTOR]))
         side /= FACTOR
     return levels
+
+
+def _fill_cache(slide: Slide) -> None:
+    try:
+        if keep_pyramid(slide) and isinstance(slide, ImageSlide) and (kept := find_pyramid(slide)) is not None:
+            for level in kept[1:]:
+                level.close()
+            slide.read_from(kept[0])
+    except TcgnError as error:  # closed or vanished meanwhile: whoever reads it next is told
+        log.info("No pyramid of %s is kept: %s", slide.name, error)

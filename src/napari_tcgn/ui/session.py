@@ -145,6 +145,8 @@ class Session:
     def _take_up(self, work: SlideWork) -> None:
         state = self.state
         state.slide, state.mpp = work.slide, work.mpp
+        if work.mpp is not None:
+            layers.show_scale_bar(self.viewer)
         self.spots_layer, state.spots = work.spots_layer, work.spots
         owner = self.slides.owner_of(state.result)
         if owner is not work:

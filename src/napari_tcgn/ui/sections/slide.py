@@ -9,13 +9,17 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
+from napari_tcgn.slide.base import mpp_hint
 from napari_tcgn.ui import layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session
 
-IMAGES = "Slides (*.tif *.tiff *.svs *.jpg *.jpeg *.png);;All files (*)"
 FOLDER = "slide folder"  # in the dock's memory
+IMAGES = (
+    "Slides (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff *.btf *.jpg *.jpeg *.png);;"
+    "All files (*)"
+)
 QUESTION = (
     "How many µm does one pixel cover? The file does not say. It changes every prediction and is never assumed: "
     "type it above, or find it below. The her2st images of patients B to H have 0.688."
@@ -33,7 +37,10 @@ class SlideSection(Section):
         self.layer_box.setMinimumContentsLength(12)
         self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.open_button = QPushButton("Open…")
-        self.open_button.setToolTip("Open an H&E image: TIFF (pyramids, OME, SVS), JPEG or PNG")
+        self.open_button.setToolTip(
+            "Open an H&E image: SVS, NDPI, MRXS, SCN, BIF, TIFF (pyramids, OME), JPEG or PNG. "
+            "Drop an OME-Zarr folder on the viewer."
+        )
         row = QHBoxLayout()
         row.addWidget(self.layer_box, 1)
         row.addWidget(self.open_button)
@@ -134,7 +141,7 @@ class SlideSection(Section):
         levels = len(slide.level_dimensions)
         size = f"{width} x {height} px, {levels} level{'s' if levels > 1 else ''}"
         if mpp is None:
-            return f"{size}. {QUESTION}"
+            return f"{size}. {mpp_hint(slide)}{QUESTION}"
         return f"{size}, {width * mpp / 1000:.2f} x {height * mpp / 1000:.2f} mm; µm per pixel: {slide.mpp_source}"
 
     def _enable(self) -> None:

@@ -1,0 +1,171 @@
+"""OME-Zarr folders (versions 0.4 and 0.5): only the chunks that are asked for are decoded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SlideError
+from napari_tcgn.slide.canvas import check_level, not_rgb, read_on_white, without_alpha
+from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, checked_mpp, from_metadata, settled
+
+METADATA = ("zarr.json", ".zattrs", ".zgroup")  # of version 3 and version 2
+_RED, _GREEN, _BLUE = {"r", "red", "0"}, {"g", "green", "1"}, {"b", "blue", "2"}
+
+
+class OmeZarrSlide:
+    """A slide behind the multiscale image of an OME-Zarr folder.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The image's folder, or one in the layout of bioformats2raw (its first image is the slide).
+    mpp : float or None
+        µm per pixel of level 0; None takes what the axes' units and scales say.
+
+    Raises
+    ------
+    SlideError
+        If the folder is no such image or not RGB of 8 bits: one channel axis of 3 or 4, named red, green and blue
+        or not named at all; all other axes but y and x of length 1.
+    SettingsError
+        If `mpp` is not a positive number.
+    """
+
+    def __init__(self, path: Path, mpp: float | None = None) -> None:
+        self.path: Path | None = path
+        self.name = path.name.removesuffix(".zarr").removesuffix(".ome")
+        given = checked_mpp(mpp)
+        folder, attributes = _image_of(path)
+        try:
+            multiscale = attributes["multiscales"][0]
+            axes = [axis["name"] if isinstance(axis, dict) else str(axis) for axis in multiscale["axes"]]
+            datasets = multiscale["datasets"]
+            self._folders = [folder / dataset["path"] for dataset in datasets]
+            self._levels = [_open_array(part) for part in self._folders]
+            _check_rgb(self.name, axes, self._levels, attributes)
+            size = settled(given, _pixel_size(multiscale, axes, path.name))
+        except (KeyError, IndexError, TypeError, ValueError, OSError, AttributeError) as error:
+            raise SlideError(
+                f"{path.name} is not a readable OME-Zarr image: {type(error).__name__}: {error}.",
+                "Give the folder that holds a multiscale image, complete.",
+            ) from error
+        self._axes = axes
+        self.mpp, self.mpp_source, self.mpp_hint = size.mpp, size.source, size.hint
+        self.level_dimensions: tuple[tuple[int, int], ...] = tuple(
+            (int(level.shape[axes.index("x")]), int(level.shape[axes.index("y")])) for level in self._levels
+        )
+        self._closed = False
+
+    def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
+        """Read a rectangle of one level; see `Slide.read_region`.
+
+        Raises
+        ------
+        SlideError
+            If the slide is closed, its folder has gone, or a chunk is corrupt.
+        """
+        size = check_level(level, self.level_dimensions)
+        return read_on_white(
+            lambda x0, y0, x1, y1: self._read_inside(level, x0, y0, x1, y1), (x, y, width, height), size
+        )
+
+    def close(self) -> None:
+        """Refuse further reads; nothing is held open."""
+        self._closed = True
+
+    def _read_inside(self, level: int, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
+        if self._closed:
+            raise SlideError(f"Slide {self.name} is closed.", "Open it again.")
+        # zarr takes a chunk that is not there for an empty one: a vanished folder would read as black tissue.
+        folder = self._folders[level]
+        if not ((folder / "zarr.json").exists() or (folder / ".zarray").exists()):
+            raise SlideError(f"The folder {folder} has gone.", "Put it back, or open the slide anew.")
+        where = {"y": slice(y0, y1), "x": slice(x0, x1), "c": slice(None)}
+        key = tuple(where.get(axis, 0) for axis in self._axes)
+        kept = [axis for axis in self._axes if axis in where]
+        try:
+            block = np.asarray(self._levels[level][key])
+        # Codecs raise errors of their own, which all derive from these.
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise SlideError(
+                f"{self.name} is damaged: a chunk of level {level} cannot be decoded ({error}).",
+                "Copy or download it again.",
+            ) from error
+        return without_alpha(block.transpose([kept.index(axis) for axis in "yxc"]))
+
+
+def is_zarr(path: Path) -> bool:
+    """Tell whether a folder is a Zarr group or array."""
+    return any((path / name).is_file() for name in METADATA)
+
+
+def _image_of(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of the image and its OME attributes."""
+    attributes = _attributes(path)
+    if "multiscales" not in attributes and (path / "0").is_dir():  # bioformats2raw: images are numbered
+        path, attributes = path / "0", _attributes(path / "0")
+    if "multiscales" not in attributes:
+        raise SlideError(
+            f"{path.name} is a Zarr folder without an OME multiscale image.",
+            "Give the folder of the image itself; of a SpatialData folder that is images/NAME.",
+        )
+    return path, attributes
+
+
+def _attributes(folder: Path) -> dict[str, Any]:
+    try:
+        for name in ("zarr.json", ".zattrs"):
+            if (folder / name).is_file():
+                found = json.loads((folder / name).read_text(encoding="utf-8"))
+                attributes = found.get("attributes", {}) if name == "zarr.json" else found
+                return dict(attributes.get("ome", attributes))
+    except (OSError, ValueError, AttributeError) as error:
+        raise SlideError(f"The metadata of {folder} cannot be read: {error}.", "Copy it again.") from error
+    return {}
+
+
+def _open_array(folder: Path) -> Any:
+    import zarr
+
+    return zarr.open_array(str(folder), mode="r")
+
+
+def _check_rgb(name: str, axes: list[str], levels: list[Any], attributes: dict[str, Any]) -> None:
+    full = levels[0]
+    found = f"axes {''.join(axes)} of size {'x'.join(map(str, full.shape))} and type {full.dtype}"
+    if not {"y", "x", "c"} <= set(axes):
+        raise not_rgb(name, found)
+    for level in levels:
+        lengths = dict(zip(axes, level.shape, strict=True))
+        others = [length for axis, length in lengths.items() if axis not in "yxc"]
+        if level.dtype != np.uint8 or lengths["c"] not in (3, 4) or any(length != 1 for length in others):
+            raise not_rgb(name, found)
+        if 0 in level.shape:
+            raise not_rgb(name, found)
+    channels = attributes.get("omero", {}).get("channels", [])
+    labels = [str(channel.get("label", "")).lower() for channel in channels[:3]]
+    # Three stains of a fluorescence image have this shape too; their names give them away.
+    if any(labels) and not all(
+        label in names for label, names in zip(labels, (_RED, _GREEN, _BLUE), strict=False) if label
+    ):
+        raise not_rgb(name, f"channels named {', '.join(labels)}")
+
+
+def _pixel_size(multiscale: dict[str, Any], axes: list[str], name: str) -> PixelSize:
+    """Multiply the scales of level 0 and of the whole image; without a unit they say nothing of µm."""
+    steps = np.ones(len(axes))
+    for owner in (multiscale["datasets"][0], multiscale):
+        for transformation in owner.get("coordinateTransformations") or []:
+            if transformation.get("type") == "scale":
+                steps = steps * np.asarray(transformation["scale"], float)
+    sides: list[float | None] = []
+    for axis in ("x", "y"):
+        entry = multiscale["axes"][axes.index(axis)]
+        um = UM_PER_UNIT.get(str(entry.get("unit")).lower()) if isinstance(entry, dict) else None
+        sides.append(None if um is None else float(steps[axes.index(axis)]) * um)
+    return from_metadata(sides[0], sides[1], "OME-Zarr scale", name)
