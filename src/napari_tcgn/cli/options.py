@@ -25,4 +25,3 @@ BatchSize = Annotated[int | None, typer.Option(help="Patches per model call; by 
 ReadThreads = Annotated[int, typer.Option(help="Threads that read patches ahead of the model.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist already.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-OutH5ad = Annotated[Path, typer.Option("--out", "-o", help="Result file, ending in .h5ad.")]

@@ -44,7 +44,10 @@ def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None
         )
     stain = stain if stain is not None else slide_stain(slide)
     if stain is None:
-        return [*found, f"No tissue was found on {slide.name}, so its stain is not compared with the training sections."]
+        return [
+            *found,
+            f"No tissue was found on {slide.name}, so its stain is not compared with the training sections.",
+        ]
     sections = card.domain.get("stain", {}).get("sections", {})
     for name in STAIN_NAMES if sections else ():
         found.extend(_stain_warning(name, getattr(stain, f"{name}_mean"), list(sections.values()), card.name))

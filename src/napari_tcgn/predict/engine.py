@@ -113,6 +113,7 @@ def run(
         prediction.values = np.full((len(spots), len(card.genes)), np.nan, dtype=np.float32)
     else:
         identity = run_identity(slide, spots, card, settings, predictor.device, record["patch"])
+        record["slide"]["sha256"] = identity["slide"]
         prediction.values, prediction.done = work.begin(identity, order, len(card.genes), batch_size)
     batches = _open_batches(order, batch_size, prediction.done)
     record["spots_resumed"] = int(prediction.done.sum())

@@ -141,6 +141,7 @@ class WorkFolder:
         self.batch_size: int | None = None
         self._lock: FolderLock | None = None
         self._group: Any = None
+        self._done = np.zeros(0, bool)  # in reading order
         self._failed = False
 
     def __enter__(self) -> WorkFolder:
@@ -165,13 +166,13 @@ class WorkFolder:
             return  # killed before its first spot
         try:
             self._group = zarr.open_group(path, mode="r+")
-            done, total = int(self._group["done"][:].sum()), len(self._group["done"])
+            self._done = np.array(self._group["done"][:])
             self.batch_size = int(self._group.attrs["batch_size"])
         except (ValueError, KeyError, OSError, TypeError) as error:
             raise OutputError(f"{path} is no work folder of a run: {error}.", "Move it away.") from error
         if not self.resume:
             raise OutputError(
-                f"{path} holds {done} of {total} spots of an interrupted run.",
+                f"{path} holds {self._done.sum()} of {len(self._done)} spots of an interrupted run.",
                 "Add --resume to go on with it, or delete the folder to begin again.",
             )
 
@@ -180,7 +181,7 @@ class WorkFolder:
     ) -> None:
         if self._lock is not None:
             self._lock.release()
-        if self._group is None:  # no run was begun: nothing to keep
+        if self._group is None or not self._done.any():  # nothing to keep
             self.remove()
 
     def begin(
@@ -212,7 +213,7 @@ class WorkFolder:
         if self._group is not None:
             require_same(dict(self._group.attrs["identity"]), identity, self.path)
             self._rows = DiskRows(self._group["values"], position)
-            self._done = self._finished()
+            self._forget_damaged()
         else:
             _require_room(self.path, 2 * 4 * len(order) * genes)  # here, and in the result
             self._done = np.zeros(len(order), bool)
@@ -239,9 +240,9 @@ class WorkFolder:
         self._group, self.batch_size = group, batch_size
         return values
 
-    def _finished(self) -> NDArray[np.bool_]:
-        """Return which rows are there: marked as done, readable, and filled."""
-        done: NDArray[np.bool_] = np.array(self._group["done"][:])
+    def _forget_damaged(self) -> None:
+        """Count only those rows as done that are readable and filled."""
+        done = self._done
         values = self._group["values"]
         rows = int(values.chunks[0])
         for start in range(0, len(done), rows):
@@ -252,7 +253,6 @@ class WorkFolder:
                 except (OSError, ValueError):  # a file that a crash of the machine has cut short
                     done[part] = False
                     values[part] = np.nan
-        return done
 
     def add(self, spots: NDArray[np.intp], values: NDArray[np.float32]) -> None:
         """Keep the values (float32 [B, genes]) of finished spots; on disk after a second at most.
