@@ -108,28 +108,35 @@ def _runner(where: Where) -> Iterator[Any]:
             yield cluster.cluster_runner(client, cluster.threads_per_worker(where.workers))
 
 
-class CohortReport(ProgressReport):
+class CohortReport:
     """Tells on stderr what happens to every slide; the spots of a slide are counted where one runs at a time."""
 
     def __init__(self, jobs: Sequence[Job], several_at_once: bool) -> None:
-        super().__init__()
         self._jobs, self._several = jobs, several_at_once
         self._begun: set[int] = set()
+        self._report = ProgressReport()
 
-    def __call__(self, event: Event) -> None:  # type: ignore[override]
+    def __enter__(self) -> CohortReport:
+        self._report.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._report.__exit__(*error)
+
+    def __call__(self, event: Event) -> None:
         """Show one event."""
         name = f"[{event.index + 1}/{len(self._jobs)}] {self._jobs[event.index].slide.name}"
         if event.state == "running":
             if event.index not in self._begun:
                 self._begun.add(event.index)
-                self.stage = ""
-                self.say(f"{name} …")
+                self._report.stage = ""
+                self._report.say(f"{name} …")
             elif event.step is not None and not self._several:
-                super().__call__(event.step)
+                self._report(event.step)
         elif event.result is not None:
-            self.say(f"{name}: {event.result['spots']} spots in {duration(event.result['seconds'])}")
+            self._report.say(f"{name}: {event.result['spots']} spots in {duration(event.result['seconds'])}")
         else:
-            self.say(f"{name}: {event.error or 'finished before'}")
+            self._report.say(f"{name}: {event.error or 'finished before'}")
 
 
 def _as_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:

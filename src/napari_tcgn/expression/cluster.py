@@ -14,7 +14,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from queue import Empty, Queue
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 from napari_tcgn.errors import ClusterError, MissingDependencyError, SettingsError
@@ -24,8 +24,8 @@ from napari_tcgn.model.card import Predictor
 from napari_tcgn.predict import Progress
 from napari_tcgn.settings import PredictSettings
 
-if TYPE_CHECKING:
-    from distributed import Client, Future
+Client = Any  # distributed.Client and Future: that package is optional, and its methods are not typed
+Future = Any
 
 CONNECT_SECONDS = 10.0
 LOST_SECONDS = 60.0  # without a connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Sequence
@@ -120,11 +121,12 @@ class Manifest:
         with write_whole(self.folder / f"{NAME}.json", overwrite=True) as path:
             slides = [asdict(entry) for entry in entries]
             path.write_text(json.dumps({"slides": slides}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        table = io.StringIO(newline="")
+        writer = csv.writer(table)
+        writer.writerow(COLUMNS)
+        writer.writerows([getattr(entry, column) for column in COLUMNS] for entry in entries)
         with write_whole(self.folder / f"{NAME}.csv", overwrite=True) as path:
-            with path.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(COLUMNS)
-                writer.writerows([getattr(entry, column) for column in COLUMNS] for entry in entries)
+            path.write_text(table.getvalue(), encoding="utf-8", newline="")
 
     def enter(self, slides: Sequence[Path]) -> list[Entry]:
         """Return the entries of slides; new ones get names that no other slide of the folder has."""

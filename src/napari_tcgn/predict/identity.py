@@ -94,6 +94,6 @@ def require_same(found: dict[str, Any], wanted: dict[str, Any], folder: Path) ->
     differing = [key for key in wanted if found.get(key) != wanted[key]]
     if differing:
         raise OutputError(
-            f"{folder} belongs to another run: {', '.join(differing)} {'differs' if len(differing) == 1 else 'differ'}.",
+            f"{folder} belongs to another run, with a difference in: {', '.join(differing)}.",
             "Give the slide, spots, model and settings of that run, choose another --out, or delete the folder.",
         )

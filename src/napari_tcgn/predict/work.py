@@ -10,7 +10,7 @@ import shutil
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import OutputError
 from napari_tcgn.predict.identity import require_same
 from napari_tcgn.predict.lock import FolderLock
-
-if TYPE_CHECKING:
-    import dask.array
 
 CHUNK_ROWS = 256  # about; a multiple of the batch size
 DONE_ROWS = 65536  # of one chunk of the mask
@@ -96,12 +93,13 @@ class DiskRows:
             self._values[start : start + len(self._buffer)] = self._buffer
             self._changed = False
 
-    def as_dask(self, spots: NDArray[np.intp]) -> dask.array.Array:
-        """Return the rows of `spots` (int [n]) as a lazy array, read some thousand rows at a time."""
+    def as_dask(self, spots: NDArray[np.intp]) -> Any:
+        """Return the rows of `spots` (int [n]) as a dask array, read some thousand rows at a time."""
         import dask.array as da
 
         shape = (len(spots), self.shape[1])
-        return da.from_array(_Selected(self, spots), chunks=(min(READ_ROWS, shape[0]), shape[1]), name=False, lock=True)
+        chunks = (min(READ_ROWS, shape[0]), shape[1])
+        return da.from_array(_Selected(self, spots), chunks=chunks, name=False, lock=True)  # type: ignore[no-untyped-call]
 
 
 class _Selected:
