@@ -22,7 +22,7 @@ from napari_tcgn.predict.lock import FolderLock
 CHUNK_ROWS = 256  # about; a multiple of the batch size
 DONE_ROWS = 65536  # of one chunk of the mask
 FLUSH_SECONDS = 1.0  # so much work at most is lost to kill -9
-READ_ROWS = 4096  # held in memory at a time while the result is written
+READ_ROWS = 1024  # held in memory at a time while the result is written
 SUFFIX = ".partial.zarr"
 
 _KEPT = "Free some space, then give the same command with --resume: what is predicted so far is kept."
