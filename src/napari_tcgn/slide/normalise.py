@@ -68,8 +68,9 @@ def fit_stain(pixels: NDArray[np.uint8], method: StainName, name: str = "slide")
     )
     try:
         found = fit_stain_reference(data, "slide", method=method)
-    except ValueError as error:  # of which squidpy's own error of a failed fit is a kind
-        raise SlideError(f"The stain of {name} cannot be estimated: {error}", mend) from error
+    except (ValueError, RuntimeError) as error:  # of which squidpy's own error of a failed fit is a kind
+        reason = str(error).removeprefix("[slide] ")
+        raise SlideError(f"The stain of {name} cannot be estimated: {reason}", mend) from error
     names = ("mu", "sigma") if method == "reinhard" else ("stain_matrix", "max_concentrations")
     return {key: np.round(getattr(found, key), 6).tolist() for key in names}
 
