@@ -1,8 +1,8 @@
 """Measure the peak memory of `napari-tcgn predict` over spots and slides, each run in a process of its own.
 
-    python scripts/make_big_slide.py big.tif                 # 60,000 x 60,000 px
-    python scripts/make_big_slide.py small.tif --side 15000
-    python benchmarks/scale.py big.tif small.tif --out benchmarks/results/scale.json
+python scripts/make_big_slide.py big.tif                 # 60,000 x 60,000 px
+python scripts/make_big_slide.py small.tif --side 15000
+python benchmarks/scale.py big.tif small.tif --out benchmarks/results/scale.json
 """
 
 from __future__ import annotations

@@ -107,7 +107,10 @@ def test_a_finished_run_predicts_nothing_again(slide, spots, new_predictor, fold
 def test_a_folder_that_is_left_over_is_named_and_kept(slide, spots, predictor, folder: Path) -> None:
     with WorkFolder(folder) as work:
         stop_after(run(slide, spots, predictor, SMALL, work), 12)
-    with pytest.raises(OutputError, match=r"result.h5ad.partial.zarr holds 12 of 37 spots.*--resume"), WorkFolder(folder):
+    with (
+        pytest.raises(OutputError, match=r"result.h5ad.partial.zarr holds 12 of 37 spots.*--resume"),
+        WorkFolder(folder),
+    ):
         pass
     with WorkFolder(folder, resume=True) as work:
         assert work.batch_size == 4
@@ -187,7 +190,7 @@ def test_a_full_disk_keeps_what_is_done(
 
 def test_a_disk_without_room_is_told_before_the_run(slide, spots, predictor, folder: Path, monkeypatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
-    with pytest.raises(OutputError, match=r"GB free.*fewer spots"), WorkFolder(folder) as work:
+    with pytest.raises(OutputError, match=r"0 MB free.*fewer spots"), WorkFolder(folder) as work:
         run_to_end(run(slide, spots, predictor, SMALL, work))
     assert predictor.batches == []
     assert not folder.exists()

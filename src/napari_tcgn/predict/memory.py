@@ -21,6 +21,11 @@ def available_memory() -> int | None:
         return None
 
 
+def in_bytes(count: float) -> str:
+    """Say a number of bytes for people."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+
+
 def require_memory(spots: int, genes: int) -> None:
     """Refuse a result that does not fit into memory.
 
@@ -32,7 +37,7 @@ def require_memory(spots: int, genes: int) -> None:
     free = available_memory()
     if free is not None and needed > free:
         raise SpotsError(
-            f"The values of {spots} spots and {genes} genes take {needed / 1e9:.1f} GB, but {free / 1e9:.1f} GB of "
-            "memory are free.",
+            f"The values of {spots} spots and {genes} genes take {in_bytes(needed)}, but {in_bytes(free)} of memory are "
+            "free.",
             "Lay fewer spots, or use `napari-tcgn predict`, which keeps them on disk.",
         )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import OutputError
 from napari_tcgn.predict.identity import require_same
 from napari_tcgn.predict.lock import FolderLock
+from napari_tcgn.predict.memory import in_bytes
 
 CHUNK_ROWS = 256  # about; a multiple of the batch size
 DONE_ROWS = 65536  # of one chunk of the mask
@@ -294,7 +295,7 @@ def _require_room(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path).free
     if free < needed:
         raise OutputError(
-            f"The result and its work folder take {needed / 1e9:.1f} GB, but the disk of {path.parent} has "
-            f"{free / 1e9:.1f} GB free.",
+            f"The result and its work folder take {in_bytes(needed)}, but the disk of {path.parent} has "
+            f"{in_bytes(free)} free.",
             "Free some space, choose another disk for --out, or lay fewer spots.",
         )
