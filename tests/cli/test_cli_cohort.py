@@ -116,7 +116,7 @@ def test_a_result_of_other_pixels_or_settings_is_not_skipped(cohort, slides, tmp
 def test_a_foreign_file_of_that_name_is_kept(cohort, slides, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "T2.h5ad").write_text("precious")
-    code, _, err, found = cohort(slides)
+    code, _, _, found = cohort(slides)
     assert code == 1
     assert states(found) == ["done", "done", "failed"]
     assert (tmp_path / "out" / "T2.h5ad").read_text() == "precious"

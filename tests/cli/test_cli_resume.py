@@ -113,3 +113,26 @@ def test_a_read_only_folder(run, section, colour_model, tmp_path: Path) -> None:
     code, _, err = run(*command, "--out", folder / "result.h5ad")
     assert code == 1
     assert "cannot be written" in err
+
+
+def test_a_slide_without_tissue(run, colour_model, tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.full((600, 600, 3), 245, np.uint8)).save(tmp_path / "glass.png")
+    command = ["predict", tmp_path / "glass.png", "--mpp", 1, "--grid", "st", "--model", "colours"]
+    code, _, err = run(*command, "--out", tmp_path / "glass.h5ad")
+    assert code == 1
+    assert "is tissue to at least 0.5" in err
+    assert [path.name for path in tmp_path.iterdir()] == ["glass.png"]
+
+
+def test_what_sets_a_slide_apart_is_said_and_kept(run, sections: Path, tmp_path: Path) -> None:
+    image, table = sections / "ST-imgs/C/C2/HE.png", sections / "ST-spotfiles/C2_selection.tsv"
+    out = tmp_path / "result.h5ad"
+    code, said, err = run("predict", image, "--mpp", 2, "--spots", table, "--model", MODEL, "--out", out)
+    assert code == 0, err
+    assert "Note: The slide has 2 µm per px, the training sections 0.688" in said
+    record = json.loads(anndata.read_h5ad(out).uns["napari_tcgn"]["run_record"])
+    assert any("shows less detail" in sentence for sentence in record["warnings"])
+    assert record["settings"]["stain"] == "none"
+    assert len(record["slide"]["sha256"]) == 64

@@ -12,7 +12,7 @@ from napari_tcgn.errors import SlideError
 from napari_tcgn.sample import sample_section
 from napari_tcgn.slide import ArraySlide, open_slide, tissue_mask
 from napari_tcgn.slide.normalise import NormalisedSlide, colour_change, fit_stain
-from napari_tcgn.slide.stain import slide_stain, stain_statistics, tissue_pixels
+from napari_tcgn.slide.stain import slide_stain, stain_of_patches, stain_statistics, tissue_pixels
 
 METHODS = ["reinhard", "macenko"]
 
@@ -74,6 +74,23 @@ def test_resolution_of_the_slide_does_not_matter() -> None:
     assert half.haematoxylin_mean == pytest.approx(fine.haematoxylin_mean, rel=0.02)
     assert half.haematoxylin_sd == pytest.approx(fine.haematoxylin_sd, rel=0.05)
     with_levels.close()
+
+
+def test_patches_have_the_stain_of_their_slide() -> None:
+    slide = open_slide(sample_section().image)
+    width, height = slide.level_dimensions[0]
+    whole = slide_stain(slide)
+    tissue = tissue_mask(slide)
+    x, y = (a.ravel().astype(float) for a in np.meshgrid(np.arange(150, width, 150), np.arange(150, height, 150)))
+    inside = tissue.fraction(x, y, 150) > 0.95
+    patches = np.stack(
+        [slide.read_region(int(a) - 56, int(b) - 56, 112, 112) for a, b in zip(x[inside], y[inside], strict=True)]
+    )
+    slide.close()
+    found = stain_of_patches(patches, 112 * 0.688)
+    assert found.haematoxylin_mean == pytest.approx(whole.haematoxylin_mean, rel=0.15)
+    assert found.eosin_mean == pytest.approx(whole.eosin_mean, abs=0.05)
+    assert found.haematoxylin_sd == pytest.approx(whole.haematoxylin_sd, rel=0.15)
 
 
 def test_no_tissue_no_stain() -> None:

@@ -37,7 +37,7 @@ def require_memory(spots: int, genes: int) -> None:
     free = available_memory()
     if free is not None and needed > free:
         raise SpotsError(
-            f"The values of {spots} spots and {genes} genes take {in_bytes(needed)}, but {in_bytes(free)} of memory are "
-            "free.",
+            f"The values of {spots} spots and {genes} genes take {in_bytes(needed)}, but only {in_bytes(free)} of "
+            "memory are free.",
             "Lay fewer spots, or use `napari-tcgn predict`, which keeps them on disk.",
         )

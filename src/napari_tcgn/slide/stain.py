@@ -95,3 +95,22 @@ def slide_stain(slide: Slide, tissue: TissueMask | None = None) -> StainStatisti
     """
     pixels = tissue_pixels(slide, tissue)
     return stain_statistics(pixels) if len(pixels) else None
+
+
+def stain_of_patches(patches: NDArray[np.uint8], um: float) -> StainStatistics:
+    """Measure the stain of the tissue in patches, at the same scale as `slide_stain` does.
+
+    Parameters
+    ----------
+    patches : uint8 [n, side, side, 3]
+    um : float
+        Side of a patch in µm.
+    """
+    side = patches.shape[1]
+    block = min(side, max(1, round(STAIN_UM * side / um)))
+    whole = side // block * block
+    shrunk = [
+        part[:, :whole, :whole].reshape(len(part), side // block, block, side // block, block, 3).mean(axis=(2, 4))
+        for part in np.array_split(patches, -(-len(patches) // 64))  # not all of them as floating point at once
+    ]
+    return stain_statistics(np.rint(np.concatenate(shrunk)).astype(np.uint8).reshape(-1, 3))
