@@ -12,6 +12,7 @@ import pytest
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model.registry import BUNDLED, read_card
 from napari_tcgn.predict import domain_warnings, run, run_to_end
+from napari_tcgn.predict.command import predict_command
 from napari_tcgn.settings import PredictSettings
 from napari_tcgn.slide import ArraySlide, open_slide
 from napari_tcgn.slide.normalise import fit_stain
@@ -108,6 +109,8 @@ def test_normalised_predictions_come_nearer(tissue, new_spots, method) -> None:
     mended = run_to_end(run(other, spots, predictor, settings))
     assert np.abs(mended.values - wanted).mean() < 0.35 * np.abs(plain - wanted).mean()
     assert mended.record["settings"]["stain"] == method
+    command = predict_command(mended.record, "out.h5ad", Path("a.tif"), Path("spots.tsv"))
+    assert command[-4:] == ["--stain", method, "--out", "out.h5ad"]
     same = run_to_end(run(slide, spots, predictor, settings)).values
     assert np.abs(same - wanted).max() < 0.02
 
