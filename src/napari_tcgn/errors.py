@@ -59,5 +59,13 @@ class OutputError(TcgnError):
     """A result cannot be written where it was asked for."""
 
 
+class ClusterError(TcgnError):
+    """A dask scheduler cannot be reached, or its workers are gone."""
+
+
+class CohortError(TcgnError):
+    """Some slides of a cohort have failed; the others are done."""
+
+
 class MissingDependencyError(TcgnError, ImportError):
     """An optional package that this feature needs is not installed."""

@@ -24,6 +24,7 @@ NullName = Literal["auto", "all-shifts", "random-shifts"]
 OrientationName = Literal[
     "upright", "mirrored-x", "mirrored-y", "rotated-180", "transposed", "rotated-90", "rotated-270", "antitransposed"
 ]
+StainName = Literal["none", "reinhard", "macenko"]
 
 # Recipes of training that come with the package, by name.
 RECIPES: dict[str, Path] = {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.toml"))}
@@ -106,6 +107,8 @@ class PredictSettings:
         Patches per model call; None chooses by device.
     read_threads : int
         Threads that read and cut patches ahead of the model.
+    stain : {"none", "reinhard", "macenko"}
+        Bring the slide's stain to that of the model's training sections first (docs/large-slides.md).
     """
 
     model: str = "tcgn-tiny-her2st"
@@ -113,12 +116,14 @@ class PredictSettings:
     precision: PrecisionChoice = "auto"
     batch_size: int | None = None
     read_threads: int = 2
+    stain: StainName = "none"
 
     def __post_init__(self) -> None:
         _require(self.device in get_args(DeviceName), "device", f"one of {get_args(DeviceName)}", self.device)
         _require(self.precision in get_args(PrecisionChoice), "precision", "auto, float32 or bf16", self.precision)
         _require(self.batch_size is None or self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
         _require(self.read_threads >= 1, "read_threads", "at least 1", self.read_threads)
+        _require(self.stain in get_args(StainName), "stain", f"one of {get_args(StainName)}", self.stain)
 
 
 @dataclass(frozen=True, slots=True)

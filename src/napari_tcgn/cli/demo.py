@@ -91,7 +91,7 @@ def _write(adata: AnnData, genes: list[str], out: Path, overwrite: bool) -> None
 
 def in_words(adata: AnnData, genes: list[str], out: Path) -> str:
     """Say what was made and what to do next."""
-    from napari_tcgn.cli.predict import summary
+    from napari_tcgn.expression.job import summary
 
     made = summary(adata, out / RESULT)
     return f"""\

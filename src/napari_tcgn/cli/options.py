@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,4 +24,3 @@ BatchSize = Annotated[int | None, typer.Option(help="Patches per model call; by 
 ReadThreads = Annotated[int, typer.Option(help="Threads that read patches ahead of the model.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist already.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-OutH5ad = Annotated[Path, typer.Option("--out", "-o", help="Result file, ending in .h5ad.")]

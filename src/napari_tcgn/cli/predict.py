@@ -1,34 +1,45 @@
-"""`napari-tcgn predict`: a slide and spots in, an .h5ad out."""
+"""`napari-tcgn predict`: slides and spots in, an .h5ad for each out."""
 
 from __future__ import annotations
 
 import json as json_text
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_tcgn.cli import options
+from napari_tcgn.cli.cohort import Where, is_cohort, run_many
 from napari_tcgn.cli.options import GRID, PREDICT
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import DataError, SettingsError
-from napari_tcgn.settings import GridSettings, LayoutName, PredictSettings
+from napari_tcgn.settings import GridSettings, LayoutName, PredictSettings, StainName
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
+    from napari_tcgn.expression.job import Job
+
 
 def predict(
-    slide: Annotated[Path, typer.Argument(help="H&E slide: SVS, NDPI, MRXS, SCN, BIF, TIFF, OME-Zarr, JPEG or PNG.")],
-    out: options.OutH5ad,
+    slides: Annotated[
+        list[Path], typer.Argument(help="H&E slides: SVS, NDPI, MRXS, SCN, BIF, TIFF, OME-Zarr, JPEG or PNG.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", help="Result file, ending in .h5ad; for several slides the folder of the results."),
+    ],
     mpp: Annotated[
         float | None, typer.Option(help="µm per pixel of the image, where its file does not say it.")
     ] = None,
     spots: Annotated[
-        Path | None, typer.Option(help="Spots of a measured section: an ST selection table (.tsv).")
+        Path | None,
+        typer.Option(
+            help="Spots of a measured section: an ST selection table (.tsv). For several slides {stem} in it "
+            "stands for the name of the slide's file without its ending, {folder} for the name of its folder.",
+        ),
     ] = None,
     counts: Annotated[
         Path | None,
@@ -61,15 +72,34 @@ def predict(
     precision: options.Precision = PREDICT.precision,
     batch_size: options.BatchSize = PREDICT.batch_size,
     read_threads: options.ReadThreads = PREDICT.read_threads,
+    stain: Annotated[
+        StainName, typer.Option(help="Bring the slide's stain to that of the model's training sections first.")
+    ] = PREDICT.stain,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with what an interrupted run has left beside --out.")
+    ] = False,
+    stop_on_error: Annotated[
+        bool, typer.Option("--stop-on-error", help="Several slides: end after the first one that fails.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Several slides: on so many processes of this machine (needs dask.distributed).")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Several slides: on the workers of this dask scheduler, tcp://HOST:8786.")
+    ] = None,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Predict the expression of every spot of a slide.
+    """Predict the expression of every spot of one or many slides.
+
+    Results are kept on disk as they come: after an interruption the same command with --resume goes on. With a folder
+    as --out, finished slides are skipped, a slide that fails does not stop the others, and manifest.csv tells of each.
 
     \b
     Examples:
       napari-tcgn predict C2.jpg --mpp 0.688 --spots C2_selection.tsv --out C2.h5ad
       napari-tcgn predict slide.tif --grid visium --out slide.h5ad
+      napari-tcgn predict cohort/*.svs --grid visium --out predictions
     """
     grid_settings = _grid_settings(
         spots,
@@ -84,10 +114,22 @@ def predict(
         min_tissue_fraction=min_tissue_fraction,
     )
     settings = PredictSettings(
-        model=model, device=device, precision=precision, batch_size=batch_size, read_threads=read_threads
+        model=model, device=device, precision=precision, batch_size=batch_size, read_threads=read_threads, stain=stain
     )
-    with when_stopped(f"Stopped; nothing was written to {out}."):
-        result = _run(slide, mpp, out, settings, grid_settings, spots, counts, overwrite)
+    from napari_tcgn.expression.job import Job
+    from napari_tcgn.predict import work_folder_of
+
+    jobs = [Job(slide, out, settings, mpp, grid_settings, spots, overwrite, resume) for slide in slides]
+    if is_cohort(slides, out, counts):
+        run_many(jobs, out, Where(workers, scheduler), stop_on_error, json)
+        return
+    if stop_on_error or workers is not None or scheduler is not None:
+        raise SettingsError(
+            "--stop-on-error, --workers and --scheduler are for several slides.", "Leave them out, or give a folder."
+        )
+    work = work_folder_of(out).name
+    with when_stopped(f"Stopped; what is predicted so far is kept in {work}: the same command with --resume goes on."):
+        result = _run(jobs[0], counts)
     typer.echo(json_text.dumps(result, ensure_ascii=False) if json else in_words(result))
 
 
@@ -109,53 +151,16 @@ def _grid_settings(
     return None
 
 
-def _run(
-    image: Path,
-    mpp: float | None,
-    out: Path,
-    settings: PredictSettings,
-    grid: GridSettings | None,
-    table: Path | None,
-    counts: Path | None,
-    overwrite: bool,
-) -> dict[str, Any]:
-    """Open, predict with progress on stderr, write; return what was made."""
-    from napari_tcgn.expression import predict as predict_slide
-    from napari_tcgn.expression import run_to_end, write_h5ad
-    from napari_tcgn.expression.build import check_h5ad_target
-    from napari_tcgn.slide import open_slide, require_mpp
-    from napari_tcgn.spots import make_grid, read_st_counts, read_st_spots
+def _run(job: Job, counts: Path | None) -> dict[str, Any]:
+    """Predict with progress on stderr, and compare with counts; return what was made."""
+    from napari_tcgn.expression import read_prediction, run_to_end
+    from napari_tcgn.expression.job import run_job
+    from napari_tcgn.spots import read_st_counts
 
-    check_h5ad_target(out, overwrite)  # before minutes of work
     measured = read_st_counts(counts) if counts is not None else None
-    with closing(open_slide(image, mpp=mpp)) as slide, ProgressReport() as report:
-        require_mpp(slide)
-        if grid is not None:
-            spots = make_grid(slide, grid)
-        else:
-            assert table is not None  # one of the two is given
-            spots = read_st_spots(table, counts=measured)
-        adata = run_to_end(predict_slide(slide, spots, settings=settings), report)
-    write_h5ad(adata, out, overwrite)
-    return summary(adata, out) | (compare(adata, measured) if measured is not None else {})
-
-
-def summary(adata: AnnData, out: Path) -> dict[str, Any]:
-    """Return what a run has made, for people and machines."""
-    from napari_tcgn.expression.build import UNS_KEY
-
-    record = json_text.loads(adata.uns[UNS_KEY]["run_record"])
-    return {
-        "out": str(out),
-        "spots": adata.n_obs,
-        "genes": adata.n_vars,
-        "model": json_text.loads(adata.uns[UNS_KEY]["model_card"])["name"],
-        "output_scale": adata.uns[UNS_KEY]["output_scale"],
-        "library_id": next(iter(adata.uns["spatial"])),
-        "mpp": record["mpp"],
-        "device": record["device"],
-        "seconds": record["seconds"],
-    }
+    with ProgressReport() as report:
+        result = run_to_end(run_job(job, counts=measured), report)
+    return result | (compare(read_prediction(job.out), measured) if measured is not None else {})
 
 
 def compare(adata: AnnData, counts: pd.DataFrame) -> dict[str, Any]:
@@ -201,6 +206,7 @@ def in_words(result: dict[str, Any]) -> str:
         f"Wrote {result['out']}: {result['genes']} genes at {result['spots']} spots of {result['library_id']}, "
         f"predicted by {result['model']} on {result['device']} in {duration(result['seconds'])}.",
         f"Values: {result['output_scale']}.",
+        *(f"Note: {warning}" for warning in result["warnings"]),
     ]
     if "median_pcc" in result:
         lines.extend(_comparison_in_words(result))

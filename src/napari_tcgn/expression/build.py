@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,8 @@ def to_anndata(prediction: Prediction) -> AnnData:
     Parameters
     ----------
     prediction : Prediction
-        Complete or partial; of a partial one only the predicted spots are kept.
+        Complete or partial; of a partial one only the predicted spots are kept. Values in a work folder stay there
+        (X is a dask array that `write_h5ad` copies piece by piece).
 
     Returns
     -------
@@ -51,7 +53,7 @@ def to_anndata(prediction: Prediction) -> AnnData:
     spots = prediction.spots.select(prediction.done)
     card = prediction.card
     return AnnData(
-        X=prediction.values[prediction.done].astype(np.float32),
+        X=_values(prediction),
         obs=_spot_table(prediction),
         var=_gene_table(prediction),
         obsm={"spatial": np.column_stack([spots.x, spots.y])},  # [n, 2]: x to the right, y down
@@ -97,6 +99,13 @@ def section_anndata(
         obsm={"spatial": np.column_stack([spots.x, spots.y])},
         uns={"spatial": {library_key(library_id): entry}, UNS_KEY: {"output_scale": unit, "kind": kind}},
     )
+
+
+def _values(prediction: Prediction) -> Any:
+    """Return the values of the predicted spots, float32 [n, genes]; lazily where they are on disk."""
+    if isinstance(prediction.values, np.ndarray):
+        return prediction.values[prediction.done].astype(np.float32)
+    return prediction.values.as_dask(np.flatnonzero(prediction.done))
 
 
 def _spot_table(prediction: Prediction) -> pd.DataFrame:
@@ -169,9 +178,19 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
     """
     path = Path(path)
     check_h5ad_target(path, overwrite)
-    with write_whole(path, overwrite) as temporary:
+    with write_whole(path, overwrite) as temporary, _one_piece_at_a_time(adata.X):
         # Without the conversion that would change the caller's object and the types that are read back.
         adata.write_h5ad(temporary, convert_strings_to_categoricals=False)
+
+
+def _one_piece_at_a_time(values: Any) -> AbstractContextManager[Any]:
+    """Return a context in which dask holds one piece of lazy values in memory, not one per processor."""
+    if isinstance(values, np.ndarray):
+        return nullcontext()
+    import dask
+
+    scheduler: AbstractContextManager[Any] = dask.config.set(scheduler="synchronous")
+    return scheduler
 
 
 def check_h5ad_target(path: Path, overwrite: bool = False) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_tcgn.expression.build import to_anndata
 from napari_tcgn.model.card import Predictor
-from napari_tcgn.predict import Progress, choose_device, choose_precision, run
+from napari_tcgn.predict import Progress, WorkFolder, choose_device, choose_precision, run
 from napari_tcgn.settings import PredictSettings
 from napari_tcgn.slide.base import Slide, require_mpp
 from napari_tcgn.spots.table import Spots
@@ -23,6 +23,7 @@ def predict(
     spots: Spots,
     model: str | PathLike[str] | Predictor | None = None,
     settings: PredictSettings | None = None,
+    work: WorkFolder | None = None,
 ) -> Generator[Progress, None, AnnData]:
     """Predict the expression of every spot of a slide.
 
@@ -35,6 +36,8 @@ def predict(
         Name of a registered model, path of a model folder or checkpoint, or a loaded model;
         None takes `settings.model`.
     settings : PredictSettings, optional
+    work : WorkFolder, optional
+        Where values are kept as they come; X of the result is read from it then, so write it before removing that.
 
     Yields
     ------
@@ -70,5 +73,5 @@ def predict(
         predictor = model
         settings = replace(settings, model=predictor.card.name)
     yield Progress("load model", 1, 1)
-    prediction = yield from run(slide, spots, predictor, settings)
+    prediction = yield from run(slide, spots, predictor, settings, work)
     return to_anndata(prediction)

@@ -44,7 +44,8 @@ class ModelCard:
     training : dict
         data, licence, citation, recipe, date, device.
     domain : dict
-        Training statistics for the out-of-domain warning, e.g. {"mpp": [0.688, 0.688], "rgb_mean": […]}.
+        Training statistics for the out-of-domain warning, e.g. {"mpp": [0.688, 0.688], "rgb_mean": […]}; "stain" has
+        those of every section, and what stain normalisation aims at (`slide.normalise.fit_stain`).
     metrics : dict
         {"protocol": str, "n_spots": int, "pcc": [float | None per gene], "pcc_low": […], "pcc_high": […],
         "depth_pcc": […], "better_simple": [str | None per gene], "median_pcc": float, …}: held-out figures, None where

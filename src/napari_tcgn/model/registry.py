@@ -82,9 +82,33 @@ def load_model(name_or_path: str | Path, device: str = "cpu", precision: Precisi
         return load_folder(path, device, precision)
     if path.is_file():
         return _load_checkpoint(path, device, precision)
-    raise ModelError(
+    raise _no_such_model(name, [*folders, *packages])
+
+
+def read_card(name_or_path: str | Path) -> ModelCard:
+    """Return the card of a model without loading its weights; names and paths as for `load_model`.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or its card is missing or broken.
+    """
+    folders, packages = _folders(), _from_packages()
+    name, path = str(name_or_path), Path(name_or_path)
+    if name in folders:
+        return folders[name][1]
+    if name in packages:
+        card: ModelCard = packages[name].load().card
+        return card
+    if path.exists():
+        return ModelCard.read((path if path.is_dir() else path.parent) / "card.json")
+    raise _no_such_model(name, [*folders, *packages])
+
+
+def _no_such_model(name: str, known: list[str]) -> ModelError:
+    return ModelError(
         f"There is no model {name!r}.",
-        f"Give the folder of a model, or one of: {', '.join([*folders, *packages]) or 'none is installed'}.",
+        f"Give the folder of a model, or one of: {', '.join(known) or 'none is installed'}.",
     )
 
 

@@ -50,6 +50,8 @@ def predict_command(
     arguments += ["--precision", str(settings["precision"])]
     if settings["batch_size"] is not None:
         arguments += ["--batch-size", str(settings["batch_size"])]
+    if settings.get("stain", "none") != "none":
+        arguments += ["--stain", str(settings["stain"])]
     return [*arguments, "--out", out]
 
 

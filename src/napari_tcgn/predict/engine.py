@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from threading import Event
@@ -16,12 +16,17 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import DeviceError, ModelError, SpotsError
 from napari_tcgn.model.card import ModelCard, Predictor, StartingPredictor
 from napari_tcgn.predict.device import default_batch_size, free_memory, is_out_of_memory
+from napari_tcgn.predict.domain import domain_warnings, stained_like
+from napari_tcgn.predict.identity import run_identity
+from napari_tcgn.predict.memory import require_memory
 from napari_tcgn.predict.patches import choose_level, cut_batch, level_side_px, patch_side_px
 from napari_tcgn.predict.progress import Prediction, Progress
 from napari_tcgn.predict.record import start_record
+from napari_tcgn.predict.work import WorkFolder
 from napari_tcgn.settings import PredictSettings
 from napari_tcgn.slide import thumbnail
 from napari_tcgn.slide.base import Slide, require_mpp
+from napari_tcgn.slide.stain import slide_stain
 from napari_tcgn.spots import check_on_slide
 from napari_tcgn.spots.table import Spots
 
@@ -36,7 +41,11 @@ Patches = NDArray[np.uint8]
 
 
 def run(
-    slide: Slide, spots: Spots, predictor: Predictor, settings: PredictSettings | None = None
+    slide: Slide,
+    spots: Spots,
+    predictor: Predictor,
+    settings: PredictSettings | None = None,
+    work: WorkFolder | None = None,
 ) -> Generator[Progress, None, Prediction]:
     """Predict the expression of every spot.
 
@@ -51,7 +60,10 @@ def run(
         At least one; their order is the order of the result.
     predictor : Predictor
     settings : PredictSettings, optional
-        `batch_size` and `read_threads` are used; model and device are those of `predictor`.
+        `batch_size`, `read_threads` and `stain` are used; model and device are those of `predictor`.
+    work : WorkFolder, optional
+        Entered: values go there as they come instead of into memory, and spots that an interrupted run has finished
+        are not predicted again. `Prediction.values` then reads from it and needs it to stay.
 
     Yields
     ------
@@ -65,7 +77,9 @@ def run(
     Raises
     ------
     PixelSizeUnknownError, SlideError, SpotsError
-        Before any work, if slide and spots cannot be used.
+        Before any work, if slide and spots cannot be used, or the values of so many spots do not fit into memory.
+    OutputError
+        If `work` belongs to another run, or its disk is full.
     DeviceError
         If not even a single patch fits into memory.
     ModelError
@@ -81,24 +95,47 @@ def run(
     spots = check_on_slide(spots, slide)
     level = choose_level(slide, side, card.detail_px)
     level_side = level_side_px(slide, side, level)
-    batch_size = settings.batch_size if settings.batch_size is not None else default_batch_size(predictor.device)
+    batch_size = settings.batch_size or (work and work.batch_size) or default_batch_size(predictor.device)
     batch_size = max(1, min(batch_size, MAX_BATCH_BYTES // (3 * level_side**2)))
+    if work is None:
+        require_memory(len(spots), len(card.genes))
 
     yield Progress("read slide", 0, 1)
-    prediction = _empty_prediction(slide, spots, predictor)
-    prediction.record = start_record(slide, spots, card, settings, predictor.device, batch_size)
-    prediction.record["patch"] = {"um": card.patch_um, "side_px": side, "level": level, "level_side_px": level_side}
+    record = start_record(slide, spots, card, settings, predictor.device, batch_size)
+    record["patch"] = {"um": card.patch_um, "side_px": side, "level": level, "level_side_px": level_side}
+    stain = slide_stain(slide)
+    record["stain"] = stain.to_record() if stain is not None else None
+    record["warnings"] = domain_warnings(card, slide, stain)
+    stained = stained_like(slide, card, settings.stain)
+    order = _reading_order(spots, side)
+    prediction = _empty_prediction(slide, spots, predictor, record)
+    if work is None:
+        prediction.values = np.full((len(spots), len(card.genes)), np.nan, dtype=np.float32)
+    else:
+        identity = run_identity(slide, spots, card, settings, predictor.device, record["patch"])
+        record["slide"]["sha256"] = identity["slide"]
+        prediction.values, prediction.done = work.begin(identity, order, len(card.genes), batch_size)
+    batches = _open_batches(order, batch_size, prediction.done)
+    record["spots_resumed"] = int(prediction.done.sum())
     yield Progress("read slide", 1, 1, prediction=prediction)
 
-    clock = _Clock(len(spots))
-    with closing(_read_ahead(slide, spots, side, level, batch_size, settings.read_threads)) as batches:
-        for new, values in _predict_batches(predictor, batches, batch_size, prediction.record):
-            _check_values(values, spots, new, card)
-            prediction.values[new] = values
-            prediction.done[new] = True
-            clock.count(len(new))
-            clock.note(prediction.record)
-            yield Progress("predict", clock.done, clock.total, clock.rate, clock.eta, prediction, new)
+    clock = _Clock(len(spots), record["spots_resumed"])
+    clock.note(record)
+    try:
+        with closing(_read_ahead(stained, spots, side, level, batches, settings.read_threads)) as patches:
+            for new, values in _predict_batches(predictor, patches, batch_size, record):
+                _check_values(values, spots, new, card)
+                if work is None:
+                    prediction.values[new] = values
+                else:
+                    work.add(new, values)
+                prediction.done[new] = True
+                clock.count(len(new))
+                clock.note(record)
+                yield Progress("predict", clock.done, clock.total, clock.rate, clock.eta, prediction, new)
+    finally:
+        if work is not None:
+            work.flush()
     return prediction
 
 
@@ -123,10 +160,11 @@ def run_to_end(steps: Generator[Step, None, Result], on_progress: Callable[[Step
                 on_progress(step)
 
 
-def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor) -> Prediction:
+def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor, record: dict[str, Any]) -> Prediction:
+    """Return a prediction of no spot at all, without room for values."""
     picture, scale = thumbnail(slide, THUMBNAIL_SIDE)
     return Prediction(
-        values=np.full((len(spots), len(predictor.card.genes)), np.nan, dtype=np.float32),
+        values=np.empty((0, len(predictor.card.genes)), dtype=np.float32),
         done=np.zeros(len(spots), dtype=bool),
         spots=spots,
         card=predictor.card,
@@ -134,19 +172,32 @@ def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor) -> Predi
         mpp=require_mpp(slide),
         thumbnail=picture,
         thumbnail_scale=scale,
+        record=record,
     )
 
 
+def _open_batches(order: Indices, batch_size: int, done: NDArray[np.bool_]) -> Iterator[Indices]:
+    """Yield the batches that are to be predicted; forgets in `done` what a batch of an interrupted run lacked.
+
+    Batches are always cut at the same places, so that a resumed run computes the same batches as one that ran
+    through: the last bits of a value may depend on how many patches share a batch.
+    """
+    starts = range(0, len(order), batch_size)
+    for start in starts:
+        batch = order[start : start + batch_size]
+        if not done[batch].all():
+            done[batch] = False
+    return (batch for start in starts if not done[batch := order[start : start + batch_size]][0])
+
+
 def _read_ahead(
-    slide: Slide, spots: Spots, side: int, level: int, batch_size: int, threads: int
+    slide: Slide, spots: Spots, side: int, level: int, todo: Iterator[Indices], threads: int
 ) -> Generator[tuple[NDArray[np.intp], NDArray[np.uint8]], None, None]:
     """Yield (spot indices [B], patches uint8 [B, n, n, 3]), read by threads a few batches ahead.
 
     At most `threads + 1` batches are held, however many spots there are. Closing the iterator waits for no
     more than the one patch that each thread is reading.
     """
-    order = _reading_order(spots, side)
-    todo = iter(np.split(order, range(batch_size, len(order), batch_size)))
     stop = Event()
     waiting: deque[tuple[NDArray[np.intp], Future[NDArray[np.uint8]]]] = deque()
     readers = ThreadPoolExecutor(threads, thread_name_prefix="napari-tcgn-read")
@@ -250,10 +301,10 @@ def _check_values(values: NDArray[np.float32], spots: Spots, new: NDArray[np.int
 class _Clock:
     """Counts finished spots and estimates rate and remaining time from the latest steps."""
 
-    def __init__(self, total: int) -> None:
-        self.total, self.done = total, 0
+    def __init__(self, total: int, done: int = 0) -> None:
+        self.total, self.done, self._before = total, done, done
         self._start = time.perf_counter()
-        self._latest = deque([(self._start, 0)])  # (time, spots done) of the latest steps
+        self._latest = deque([(self._start, done)])  # (time, spots done) of the latest steps
 
     def count(self, new: int) -> None:
         self.done += new
@@ -277,6 +328,6 @@ class _Clock:
         """Bring the counts of a run record up to date, so that a cancelled run has them too."""
         seconds = time.perf_counter() - self._start
         record["seconds"] = round(seconds, 3)
-        record["spots_per_second"] = round(self.done / max(seconds, 1e-9), 2)
+        record["spots_per_second"] = round((self.done - self._before) / max(seconds, 1e-9), 2)
         record["spots_done"] = self.done
         record["partial"] = self.done < self.total

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.model.card import ModelCard
+from napari_tcgn.predict.work import DiskRows
 from napari_tcgn.spots.table import Spots
 
 
@@ -19,7 +20,8 @@ class Prediction:
     Attributes
     ----------
     values : float32 [spots, genes]
-        On the card's output scale; NaN where not yet predicted.
+        On the card's output scale; NaN where not yet predicted. An array in memory, or `DiskRows` that are read from
+        a work folder.
     done : bool [spots]
         Which spots are predicted.
     spots : Spots
@@ -36,7 +38,7 @@ class Prediction:
         Run record: settings, model name and hash, device, versions, times, counts. JSON-able.
     """
 
-    values: NDArray[np.float32]
+    values: NDArray[np.float32] | DiskRows
     done: NDArray[np.bool_]
     spots: Spots
     card: ModelCard

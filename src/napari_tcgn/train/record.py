@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import TrainSettings, to_record
+from napari_tcgn.slide.stain import STAIN_UM, stain_of_patches
 from napari_tcgn.train.folds import fold_name
 from napari_tcgn.train.section import SectionData, Study
 
@@ -195,6 +196,10 @@ def finished_card(
             "mpp": [min(mpps), max(mpps)],
             "rgb_mean": [round(float(v), 3) for v in means.mean(axis=0)],
             "rgb_std": [round(float(v), 3) for v in means.std(axis=0)],
+            "stain": {
+                "um_per_px": STAIN_UM,
+                "sections": {s.section.name: stain_of_patches(s.patches, card.patch_um).to_record() for s in training},
+            },
         },
         metrics=metrics,
         caveats=caveats,

@@ -1,0 +1,166 @@
+"""One slide from file to .h5ad: opened, predicted into a work folder, written, tidied up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_tcgn.errors import OutputError
+from napari_tcgn.expression.build import UNS_KEY, check_h5ad_target, write_h5ad
+from napari_tcgn.expression.run import predict
+from napari_tcgn.files import sha256_of
+from napari_tcgn.model.card import Predictor
+from napari_tcgn.predict import Progress, WorkFolder, choose_precision, work_folder_of
+from napari_tcgn.predict.identity import digest, model_identity
+from napari_tcgn.settings import GridSettings, PredictSettings, to_record
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be predicted and where the result goes; small, so that it can be sent to another machine.
+
+    Attributes
+    ----------
+    slide, out : pathlib.Path
+        Slide file; result file ending in .h5ad.
+    settings : PredictSettings
+    mpp : float or None
+        µm per px of the slide; None takes what its file says.
+    grid : GridSettings or None
+        Spots laid over the slide; None: those of the file `spots`.
+    spots : pathlib.Path or None
+        Spots of a measured section.
+    overwrite : bool
+        Whether a result that exists may be replaced.
+    resume : bool
+        Whether to go on with what an interrupted run has left beside `out`.
+    """
+
+    slide: Path
+    out: Path
+    settings: PredictSettings
+    mpp: float | None = None
+    grid: GridSettings | None = None
+    spots: Path | None = None
+    overwrite: bool = False
+    resume: bool = False
+
+
+def run_job(
+    job: Job, predictor: Predictor | None = None, counts: pd.DataFrame | None = None
+) -> Generator[Progress, None, dict[str, Any]]:
+    """Predict a slide and write the result; what an interrupted run has done stays in a folder beside it.
+
+    Parameters
+    ----------
+    job : Job
+    predictor : Predictor, optional
+        The model of the job's settings where it is loaded already.
+    counts : pandas.DataFrame, optional
+        Raw counts of measured spots: spots without any are left out.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    dict
+        What was made, see `summary`.
+
+    Raises
+    ------
+    TcgnError
+        As `open_slide`, `make_grid`, `read_st_spots`, `predict` and `write_h5ad` do; OutputError also if an
+        interrupted run has left its work folder and `job.resume` is not set.
+    """
+    from napari_tcgn.slide import open_slide, require_mpp
+    from napari_tcgn.spots import make_grid, read_st_spots
+
+    check_h5ad_target(job.out, job.overwrite)  # before minutes of work
+    with WorkFolder(work_folder_of(job.out), job.resume) as work, closing(open_slide(job.slide, mpp=job.mpp)) as slide:
+        require_mpp(slide)
+        if job.grid is not None:
+            yield Progress("find tissue", 0, 1)
+            spots = make_grid(slide, job.grid)
+        else:
+            assert job.spots is not None  # one of the two is given
+            spots = read_st_spots(job.spots, counts=counts)
+        settings = job.settings
+        if predictor is not None:  # for the record: what is computed, not what was asked
+            settings = replace(settings, precision=choose_precision(settings.precision, predictor.device))
+        adata = yield from predict(slide, spots, predictor, settings, work)
+        adata.uns[UNS_KEY]["job_sha256"] = job_digest(job)
+        yield Progress("write result", 0, 1)
+        try:
+            write_h5ad(adata, job.out, job.overwrite)
+        except OutputError as error:
+            raise OutputError(
+                error.problem,
+                f"{error.mend.rstrip('.')}; the same command with --resume then writes what is kept in "
+                f"{work.path.name}.",
+            ) from error
+        made = summary(adata, job.out)
+        work.remove()
+    return made
+
+
+def job_digest(job: Job) -> str:
+    """Return the SHA-256 of everything but the slide that decides the numbers of a job's result.
+
+    Raises
+    ------
+    ModelError
+        If the model does not exist.
+    """
+    from napari_tcgn.model.registry import read_card
+
+    return digest(
+        {
+            "model": model_identity(read_card(job.settings.model)),
+            "precision": job.settings.precision,
+            "stain": job.settings.stain,
+            "mpp": job.mpp,
+            "grid": to_record(job.grid) if job.grid is not None else None,
+            "spots": sha256_of(job.spots) if job.spots is not None and job.spots.is_file() else str(job.spots),
+        }
+    )
+
+
+def made_from(out: Path) -> tuple[str, dict[str, Any]] | None:
+    """Return the `job_digest` and the run record of a result file, None if it is not the result of a job."""
+    import h5py  # type: ignore[import-untyped]
+
+    try:
+        with h5py.File(out, "r") as file:
+            kept = file["uns"][UNS_KEY]
+            return kept["job_sha256"][()].decode(), json.loads(kept["run_record"][()].decode())
+    except (OSError, KeyError, AttributeError, ValueError, TypeError):
+        return None
+
+
+def summary(adata: AnnData, out: Path) -> dict[str, Any]:
+    """Return what a run has made, for people and machines."""
+    record = json.loads(adata.uns[UNS_KEY]["run_record"])
+    return {
+        "out": str(out),
+        "spots": adata.n_obs,
+        "genes": adata.n_vars,
+        "model": json.loads(adata.uns[UNS_KEY]["model_card"])["name"],
+        "output_scale": adata.uns[UNS_KEY]["output_scale"],
+        "library_id": next(iter(adata.uns["spatial"])),
+        "mpp": record["mpp"],
+        "device": record["device"],
+        "seconds": record["seconds"],
+        "spots_resumed": record["spots_resumed"],
+        "slide_sha256": record["slide"].get("sha256"),
+        "warnings": record["warnings"],
+    }

@@ -1,0 +1,90 @@
+"""Whether a slide resembles what a model was trained on, and a slide brought to look like it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from napari_tcgn.errors import ModelError
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.settings import StainName
+from napari_tcgn.slide.base import Slide
+from napari_tcgn.slide.stain import StainStatistics, slide_stain, tissue_pixels
+
+COARSER = 1.25  # times the coarsest training slide: finer ones are shrunk to the same, detail that is not there is not
+FURTHER = 0.5  # standard deviations: the four bundled training sections lie within 0.4 of each other
+STAIN_NAMES = ("haematoxylin", "eosin")
+
+
+def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None = None) -> list[str]:
+    """Return sentences about what sets a slide apart from the model's training sections; empty: nothing known to.
+
+    Compared are the µm per px, and the mean haematoxylin and eosin of the tissue: these are told of where they lie
+    further from every training section than half of how much the tissue of one section spreads (standard deviation).
+
+    Parameters
+    ----------
+    card : ModelCard
+        Its `domain` says what the training sections were like; what it does not say is not compared.
+    slide : Slide
+    stain : StainStatistics, optional
+        The slide's, where it is known already (`slide_stain`); by default it is measured here, which reads a small
+        picture of the slide.
+
+    Raises
+    ------
+    SlideError
+        If the slide cannot be read.
+    """
+    found = []
+    mpps = card.domain.get("mpp")
+    if mpps and slide.mpp is not None and slide.mpp > COARSER * max(mpps):
+        found.append(
+            f"The slide has {slide.mpp:g} µm per px, the training sections {max(mpps):g}: it shows less detail than "
+            f"{card.name} was trained on."
+        )
+    stain = stain if stain is not None else slide_stain(slide)
+    if stain is None:
+        return [
+            *found,
+            f"No tissue was found on {slide.name}, so its stain is not compared with the training sections.",
+        ]
+    sections = card.domain.get("stain", {}).get("sections", {})
+    for name in STAIN_NAMES if sections else ():
+        found.extend(_stain_warning(name, getattr(stain, f"{name}_mean"), list(sections.values()), card.name))
+    return found
+
+
+def _stain_warning(name: str, mean: float, sections: list[dict[str, Any]], model: str) -> list[str]:
+    means = [section[f"{name}_mean"] for section in sections]
+    spread = FURTHER * max(section[f"{name}_sd"] for section in sections)
+    if min(means) - spread <= mean <= max(means) + spread:
+        return []
+    how = "weaker" if mean < min(means) else "stronger"
+    return [
+        f"The slide's {name} is {how} than in the training sections (optical density {mean:.2f}; there "
+        f"{min(means):.2f} to {max(means):.2f}): expect less of {model} here."
+    ]
+
+
+def stained_like(slide: Slide, card: ModelCard, method: StainName) -> Slide:
+    """Return the slide with the stain of the model's training sections; the slide itself for "none".
+
+    Raises
+    ------
+    ModelError
+        If the card does not say what that stain is.
+    SlideError
+        If the slide's own stain cannot be estimated.
+    """
+    if method == "none":
+        return slide
+    target = card.domain.get("stain", {}).get(method)
+    if not target:
+        raise ModelError(
+            f"Model {card.name!r} does not say how its training sections were stained ({method}).",
+            "Predict without stain normalisation (--stain none), or choose another model.",
+        )
+    from napari_tcgn.slide.normalise import NormalisedSlide, colour_change, fit_stain
+
+    source = fit_stain(tissue_pixels(slide), method, slide.name)
+    return NormalisedSlide(slide, colour_change(method, source, target))

@@ -1,0 +1,301 @@
+"""The work folder of a run: predicted values on disk as they come, so that a killed run can go on.
+
+A zarr group: `values` (float32 [spots, genes]) and `done` (bool [spots]), both in the order in which the engine reads
+the slide, so that what comes together lies together; its attributes say which run it belongs to.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import OutputError
+from napari_tcgn.predict.identity import require_same
+from napari_tcgn.predict.lock import FolderLock
+from napari_tcgn.predict.memory import in_bytes
+
+CHUNK_ROWS = 256  # about; a multiple of the batch size
+DONE_ROWS = 65536  # of one chunk of the mask
+FLUSH_SECONDS = 1.0  # so much work at most is lost to kill -9
+READ_ROWS = 1024  # held in memory at a time while the result is written
+SUFFIX = ".partial.zarr"
+
+_KEPT = "Free some space, then give the same command with --resume: what is predicted so far is kept."
+
+
+def work_folder_of(out: Path) -> Path:
+    """Return the work folder beside a result file."""
+    return out.with_name(out.name + SUFFIX)
+
+
+class DiskRows:
+    """Values of spots on disk that are read and written like an array [spots, genes].
+
+    Parameters
+    ----------
+    values : zarr array float32 [spots, genes]
+        In reading order.
+    position : int [spots]
+        Row of every spot in it.
+    """
+
+    dtype = np.dtype(np.float32)
+    ndim = 2
+
+    def __init__(self, values: Any, position: NDArray[np.intp]) -> None:
+        self.shape: tuple[int, int] = values.shape
+        self._values, self._position = values, position
+        self._rows = int(values.chunks[0])
+        self._chunk = -1  # number of the chunk in hand
+        self._buffer = np.empty((0, self.shape[1]), np.float32)
+        self._changed = False
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> NDArray[np.float32]:
+        """Read: `rows[spots]` or `rows[spots, genes]`, each an index, slice, mask or array of indices."""
+        spots, genes = key if isinstance(key, tuple) else (key, slice(None))
+        self.flush()
+        position = self._position[spots]
+        if position.ndim == 0:
+            one: NDArray[np.float32] = self._values[int(position)][genes]
+            return one
+        # Sorted, zarr reads every chunk once.
+        order = np.argsort(position, kind="stable")
+        found = np.empty((len(position), self.shape[1]), np.float32)
+        if len(position):
+            found[order] = self._values.oindex[position[order], slice(None)]
+        return found[:, genes]
+
+    def __setitem__(self, spots: NDArray[np.intp], values: NDArray[np.float32]) -> None:
+        """Write rows; they reach the disk with `flush`, or when another chunk is begun."""
+        position = self._position[spots]
+        for chunk in np.unique(position // self._rows):
+            inside = position // self._rows == chunk
+            if chunk != self._chunk:
+                self.flush()
+                self._chunk = int(chunk)
+                start = self._chunk * self._rows
+                self._buffer = np.asarray(self._values[start : start + self._rows])
+            self._buffer[position[inside] - self._chunk * self._rows] = values[inside]
+            self._changed = True
+
+    def flush(self) -> None:
+        """Write the chunk in hand; the old one is replaced whole or not at all."""
+        if self._changed:
+            start = self._chunk * self._rows
+            self._values[start : start + len(self._buffer)] = self._buffer
+            self._changed = False
+
+    def as_dask(self, spots: NDArray[np.intp]) -> Any:
+        """Return the rows of `spots` (int [n]) as a dask array, read some thousand rows at a time."""
+        import dask.array as da
+
+        shape = (len(spots), self.shape[1])
+        chunks = (min(READ_ROWS, shape[0]), shape[1])
+        return da.from_array(_Selected(self, spots), chunks=chunks, name=False, lock=True)  # type: ignore[no-untyped-call]
+
+
+class _Selected:
+    """Some rows of `DiskRows`, sliced as dask slices."""
+
+    def __init__(self, rows: DiskRows, spots: NDArray[np.intp]) -> None:
+        self._rows, self._spots = rows, spots
+        self.shape, self.dtype, self.ndim = (len(spots), rows.shape[1]), rows.dtype, 2
+
+    def __getitem__(self, key: tuple[slice, slice]) -> NDArray[np.float32]:
+        return self._rows[self._spots[key[0]]][:, key[1]]
+
+
+class WorkFolder:
+    """A run's partial result on disk; use as a context manager around the run and the writing of its result.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Beside the result (see `work_folder_of`).
+    resume : bool
+        Go on with what an interrupted run has left there; without it, such a folder is refused.
+
+    Attributes
+    ----------
+    batch_size : int or None
+        Of the interrupted run; batches of the same size give the same bits.
+
+    Raises
+    ------
+    OutputError
+        On entering, if the folder exists and may not be used, is none, or another process is using it.
+    """
+
+    def __init__(self, path: Path, resume: bool = False) -> None:
+        self.path, self.resume = Path(path), resume
+        self.batch_size: int | None = None
+        self._lock: FolderLock | None = None
+        self._group: Any = None
+        self._done = np.zeros(0, bool)  # in reading order
+        self._failed = False
+
+    def __enter__(self) -> WorkFolder:
+        try:
+            self.path.mkdir(parents=False, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be made: {error}.", "Choose another folder for --out.") from error
+        self._lock = FolderLock(self.path / "lock", f"{self.path.name.removesuffix(SUFFIX)}")
+        try:
+            self._look()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _look(self) -> None:
+        """Open what is there already, if it holds anything."""
+        import zarr
+
+        path = self.path
+        if not (path / "zarr.json").exists():
+            return  # killed before its first spot
+        try:
+            self._group = zarr.open_group(path, mode="r+")
+            self._done = np.array(self._group["done"][:])
+            self.batch_size = int(self._group.attrs["batch_size"])
+        except (ValueError, KeyError, OSError, TypeError) as error:
+            raise OutputError(f"{path} is no work folder of a run: {error}.", "Move it away.") from error
+        if not self.resume:
+            raise OutputError(
+                f"{path} holds {self._done.sum()} of {len(self._done)} spots of an interrupted run.",
+                "Add --resume to go on with it, or delete the folder to begin again.",
+            )
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._lock is not None:
+            self._lock.release()
+        if self._group is None or not self._done.any():  # nothing to keep
+            self.remove()
+
+    def begin(
+        self, identity: dict[str, Any], order: NDArray[np.intp], genes: int, batch_size: int
+    ) -> tuple[DiskRows, NDArray[np.bool_]]:
+        """Make the arrays, or open those of the interrupted run.
+
+        Parameters
+        ----------
+        identity : dict
+            Of the run (see `run_identity`).
+        order : int [spots]
+            Spots in the order in which they will be predicted.
+        genes, batch_size : int
+
+        Returns
+        -------
+        rows : DiskRows [spots, genes]
+        done : bool [spots]
+
+        Raises
+        ------
+        OutputError
+            If the folder belongs to another run, or the disk has no room for the result.
+        """
+        position = np.empty(len(order), np.intp)
+        position[order] = np.arange(len(order))
+        self._position = position
+        if self._group is not None:
+            require_same(dict(self._group.attrs["identity"]), identity, self.path)
+            self._rows = DiskRows(self._group["values"], position)
+            self._forget_damaged()
+        else:
+            _require_room(self.path, 2 * 4 * len(order) * genes)  # here, and in the result
+            self._done = np.zeros(len(order), bool)
+            self._rows = DiskRows(self._create(identity, len(order), genes, batch_size), position)
+        self._last_flush = time.monotonic()
+        return self._rows, self._done[position]
+
+    def _create(self, identity: dict[str, Any], spots: int, genes: int, batch_size: int) -> Any:
+        import zarr
+
+        rows = batch_size * max(1, CHUNK_ROWS // batch_size)
+        try:
+            # Its own store, because opening a group for writing would empty the folder, lock and all.
+            group = zarr.create_group(zarr.storage.LocalStore(self.path))
+            more: dict[str, Any] = {"compressors": None}
+            group.create_array("done", shape=(spots,), dtype=bool, chunks=(min(spots, DONE_ROWS),), **more)
+            values = group.create_array(
+                "values", shape=(spots, genes), dtype="float32", chunks=(min(spots, rows), genes), fill_value=np.nan,
+                **more,
+            )  # fmt: skip
+            group.attrs.update({"identity": identity, "batch_size": batch_size})
+        except OSError as error:
+            raise OutputError(f"{self.path} cannot be written: {error}.", "Choose another folder for --out.") from error
+        self._group, self.batch_size = group, batch_size
+        return values
+
+    def _forget_damaged(self) -> None:
+        """Count only those rows as done that are readable and filled."""
+        done = self._done
+        values = self._group["values"]
+        rows = int(values.chunks[0])
+        for start in range(0, len(done), rows):
+            part = slice(start, start + rows)
+            if done[part].any():
+                try:
+                    done[part] &= np.isfinite(values[part, 0])
+                except (OSError, ValueError):  # a file that a crash of the machine has cut short
+                    done[part] = False
+                    values[part] = np.nan
+
+    def add(self, spots: NDArray[np.intp], values: NDArray[np.float32]) -> None:
+        """Keep the values (float32 [B, genes]) of finished spots; on disk after a second at most.
+
+        Raises
+        ------
+        OutputError
+            If the disk is full or gone; what was written before stays.
+        """
+        try:
+            self._rows[spots] = values
+        except OSError as error:
+            raise self._full(error) from error
+        self._done[self._position[spots]] = True
+        if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is in hand: values first, then the mask that vouches for them."""
+        if self._failed:
+            return
+        try:
+            self._rows.flush()
+            self._group["done"][:] = self._done
+        except OSError as error:
+            raise self._full(error) from error
+        self._last_flush = time.monotonic()
+
+    def _full(self, error: OSError) -> OutputError:
+        self._failed = True
+        return OutputError(f"{self.path} cannot be written: {error}.", _KEPT)
+
+    def remove(self) -> None:
+        """Delete the folder: its result is written, or it holds none."""
+        if self._lock is not None:
+            self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _require_room(path: Path, needed: int) -> None:
+    free = shutil.disk_usage(path).free
+    if free < needed:
+        raise OutputError(
+            f"The result and its work folder take {in_bytes(needed)}, but the disk of {path.parent} has "
+            f"{in_bytes(free)} free.",
+            "Free some space, choose another disk for --out, or lay fewer spots.",
+        )

@@ -1,0 +1,208 @@
+"""Stain statistics and normalisation on slides whose stain is known, and against squidpy's own result."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_tcgn.errors import SlideError
+from napari_tcgn.sample import sample_section
+from napari_tcgn.slide import ArraySlide, open_slide, tissue_mask
+from napari_tcgn.slide.normalise import NormalisedSlide, colour_change, fit_stain
+from napari_tcgn.slide.stain import slide_stain, stain_of_patches, stain_statistics, tissue_pixels
+
+METHODS = ["reinhard", "macenko"]
+
+
+@pytest.fixture(scope="module")
+def picture() -> np.ndarray:
+    """The drawn section at a quarter of its size, uint8 [h, w, 3]."""
+    slide = open_slide(sample_section().image)
+    width, height = slide.level_dimensions[2]
+    pixels = slide.read_region(0, 0, width, height, 2)
+    slide.close()
+    return pixels
+
+
+def restained(picture: np.ndarray, haematoxylin: float, eosin: float) -> np.ndarray:
+    """Multiply the amounts of the two stains in a picture (Beer and Lambert; Ruifrok and Johnston's vectors)."""
+    from skimage.color import hed_from_rgb, rgb_from_hed
+
+    density = -np.log(np.maximum(picture.astype(np.float64), 1) / 255)
+    stains = density @ hed_from_rgb * [haematoxylin, eosin, 1]
+    return np.clip(np.rint(255 * np.exp(-stains @ rgb_from_hed)), 0, 255).astype(np.uint8)
+
+
+def slide_of(picture: np.ndarray) -> ArraySlide:
+    return ArraySlide(picture, "drawn", 4 * 0.688)
+
+
+def test_statistics_follow_the_amount_of_stain(picture) -> None:
+    plain = slide_stain(slide_of(picture))
+    strong = slide_stain(slide_of(restained(picture, 1.3, 1.0)))
+    assert strong.haematoxylin_mean == pytest.approx(1.3 * plain.haematoxylin_mean, rel=0.05)
+    assert strong.eosin_mean == pytest.approx(plain.eosin_mean, abs=0.02)
+    pink = slide_stain(slide_of(restained(picture, 1.0, 1.5)))
+    assert pink.eosin_mean == pytest.approx(1.5 * plain.eosin_mean, rel=0.1)
+
+
+def test_statistics_of_one_colour_are_that_colour() -> None:
+    from skimage.color import rgb_from_hed
+
+    pixels = np.tile(np.rint(255 * np.exp(-(0.8 * rgb_from_hed[0] + 0.4 * rgb_from_hed[1]))).astype(np.uint8), (50, 1))
+    found = stain_statistics(pixels)
+    assert found.haematoxylin_mean == pytest.approx(0.8, abs=0.01)
+    assert found.eosin_mean == pytest.approx(0.4, abs=0.02)
+    assert found.haematoxylin_sd == pytest.approx(0, abs=1e-6)
+
+
+def test_only_tissue_counts(picture) -> None:
+    wide = np.full((picture.shape[0], picture.shape[1] * 2, 3), picture[0, 0], np.uint8)  # as much again of glass
+    wide[:, : picture.shape[1]] = picture
+    alone, beside = slide_stain(slide_of(picture)), slide_stain(slide_of(wide))
+    assert beside.haematoxylin_mean == pytest.approx(alone.haematoxylin_mean, rel=0.03)
+
+
+def test_resolution_of_the_slide_does_not_matter() -> None:
+    with_levels = open_slide(sample_section().image)
+    width, height = with_levels.level_dimensions[1]
+    coarse = ArraySlide(with_levels.read_region(0, 0, width, height, 1), "half", 2 * 0.688)
+    fine, half = slide_stain(with_levels), slide_stain(coarse)
+    assert half.haematoxylin_mean == pytest.approx(fine.haematoxylin_mean, rel=0.02)
+    assert half.haematoxylin_sd == pytest.approx(fine.haematoxylin_sd, rel=0.05)
+    with_levels.close()
+
+
+def test_patches_have_the_stain_of_their_slide() -> None:
+    slide = open_slide(sample_section().image)
+    width, height = slide.level_dimensions[0]
+    whole = slide_stain(slide)
+    tissue = tissue_mask(slide)
+    x, y = (a.ravel().astype(float) for a in np.meshgrid(np.arange(150, width, 150), np.arange(150, height, 150)))
+    inside = tissue.fraction(x, y, 150) > 0.95
+    patches = np.stack(
+        [slide.read_region(int(a) - 56, int(b) - 56, 112, 112) for a, b in zip(x[inside], y[inside], strict=True)]
+    )
+    slide.close()
+    found = stain_of_patches(patches, 112 * 0.688)
+    assert found.haematoxylin_mean == pytest.approx(whole.haematoxylin_mean, rel=0.15)
+    assert found.eosin_mean == pytest.approx(whole.eosin_mean, abs=0.05)
+    assert found.haematoxylin_sd == pytest.approx(whole.haematoxylin_sd, rel=0.15)
+
+
+def test_no_tissue_no_stain() -> None:
+    slide = ArraySlide(np.full((500, 500, 3), 250, np.uint8), "glass", 1.0)
+    assert slide_stain(slide) is None
+    assert tissue_pixels(slide).shape == (0, 3)
+
+
+def test_a_slide_of_unknown_scale_is_measured_all_the_same(picture) -> None:
+    assert slide_stain(ArraySlide(picture, "drawn")).haematoxylin_mean > 0.3
+
+
+def test_huge_slides_are_sampled(picture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("napari_tcgn.slide.stain.MAX_PIXELS", 500)
+    slide = slide_of(picture)
+    few = tissue_pixels(slide)
+    assert 250 < len(few) <= 500
+    assert tissue_mask(slide).mask.any()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_stain_becomes_the_other(picture, method) -> None:
+    slide, other = slide_of(picture), slide_of(restained(picture, 0.7, 1.2))
+    target, source = (fit_stain(tissue_pixels(s), method) for s in (slide, other))
+    changed = colour_change(method, source, target)(tissue_pixels(other)).astype(float)
+    wanted, before = tissue_pixels(slide), tissue_pixels(other)
+    n = min(len(wanted), len(before))
+    # In the middle, where the two masks agree: the colours are those of the first slide again.
+    assert abs(changed.mean(0) - wanted.mean(0)).max() < 0.35 * abs(before.mean(0) - wanted.mean(0)).max()
+    assert n > 1000
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_slide_with_the_right_stain_stays_as_it_is(picture, method) -> None:
+    reference = fit_stain(tissue_pixels(slide_of(picture)), method)
+    changed = colour_change(method, reference, reference)(picture)
+    assert np.abs(changed.astype(int) - picture).max() <= 1
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_change_is_that_of_squidpy(picture, method) -> None:
+    import spatialdata as sd
+    from spatialdata.models import Image2DModel, Labels2DModel
+    from squidpy.experimental.im import StainReference, normalize_stains
+
+    tissue = picture[40:-40, 40:-40]
+    tissue = tissue[: tissue.shape[0] // 2 * 2]
+    pixels = tissue.reshape(-1, 3)
+    target = fit_stain(restained(tissue, 0.8, 1.3).reshape(-1, 3), method)
+    source = fit_stain(pixels, method)
+    if method == "macenko":  # squidpy changes the colours of the stains, not their amounts
+        source["max_concentrations"] = target["max_concentrations"]
+        more = {"stain_matrix": target["stain_matrix"], "white_point": [255.0] * 3}
+    else:
+        more = {"mu": target["mu"], "sigma": target["sigma"]}
+    data = sd.SpatialData(
+        images={"x": Image2DModel.parse(np.moveaxis(tissue, -1, 0), dims=("c", "y", "x"), c_coords=["r", "g", "b"])},
+        labels={"x_tissue": Labels2DModel.parse(np.ones(tissue.shape[:2], np.int32), dims=("y", "x"))},
+    )
+    expected = normalize_stains(data, "x", StainReference(method, **more), inplace=False)
+    found = colour_change(method, source, target)(tissue)
+    difference = np.abs(found.astype(int) - np.moveaxis(expected.values, 0, -1).astype(int))
+    assert difference.max() <= 1
+
+
+def test_padding_stays_white_and_regions_agree(picture) -> None:
+    slide = slide_of(picture)
+    reference = fit_stain(tissue_pixels(slide), "reinhard")
+    target = {"mu": [value - 0.3 for value in reference["mu"]], "sigma": reference["sigma"]}
+    seen = NormalisedSlide(slide, colour_change("reinhard", reference, target))
+    corner = seen.read_region(-20, -10, 60, 50)
+    assert (corner[:10] == 255).all()
+    assert (corner[:, :20] == 255).all()
+    np.testing.assert_array_equal(corner[10:, 20:], seen.read_region(0, 0, 40, 40))
+    assert seen.read_region(100, 100, 50, 50).mean() < slide.read_region(100, 100, 50, 50).mean()
+    assert (seen.name, seen.mpp, seen.level_dimensions) == (slide.name, slide.mpp, slide.level_dimensions)
+    with pytest.raises(SlideError, match="Level 3"):
+        seen.read_region(0, 0, 5, 5, 3)
+
+
+def test_regions_are_changed_in_several_threads(picture) -> None:
+    slide = slide_of(picture)
+    reference = fit_stain(tissue_pixels(slide), "macenko")
+    change = colour_change("macenko", reference, {**reference, "max_concentrations": [60.0, 60.0]})
+    seen = NormalisedSlide(slide, change)
+    expected = seen.read_region(0, 0, 200, 200)
+    found: list[np.ndarray] = []
+    threads = [threading.Thread(target=lambda: found.append(seen.read_region(0, 0, 200, 200))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert all((one == expected).all() for one in found)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_slide_without_tissue_has_no_stain_to_change(method) -> None:
+    with pytest.raises(SlideError, match="cannot be estimated: 10 px of tissue"):
+        fit_stain(np.zeros((10, 3), np.uint8), method, "glass")
+
+
+def test_colours_that_are_not_of_haematoxylin_and_eosin() -> None:
+    green = np.random.default_rng(0).integers(0, 40, (5000, 3)).astype(np.uint8)
+    green[:, 1] += 150
+    with pytest.raises(SlideError, match=r"cannot be estimated.*--stain none"):
+        fit_stain(green, "macenko", "green")
+
+
+def test_real_slide_at_the_scale_of_the_statistics(real_data: Path) -> None:
+    with_eosin = open_slide(real_data / "wsi_svs" / "CMU-1-Small-Region.svs")
+    found = slide_stain(with_eosin)
+    with_eosin.close()
+    assert 0.3 < found.haematoxylin_mean < 0.8
+    assert 0.1 < found.eosin_mean < 0.4
