@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import TrainSettings, to_record
 from napari_tcgn.train.folds import fold_name
+from napari_tcgn.train.panel import Panel
 from napari_tcgn.train.section import SectionData, Study
 
 TCGN_CITATION = (
@@ -166,6 +167,7 @@ def finished_card(
     settings: TrainSettings,
     training: Sequence[SectionData],
     study: Study,
+    panel: Panel,
     device: str,
     best_epoch: int,
     metrics: dict[str, Any],
@@ -187,6 +189,7 @@ def finished_card(
             "licence": study.licence,
             "citation": study.citation,
             "recipe": to_record(settings),
+            "panel": panel.source,
             "epoch": best_epoch,
             "date": datetime.now(UTC).date().isoformat(),
             "device": device,
