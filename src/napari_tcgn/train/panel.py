@@ -89,7 +89,7 @@ def variability(section: Section) -> pd.DataFrame:
     -------
     pandas.DataFrame [genes, ("dispersion", "seen")]
         dispersion: variance over mean, standardised among genes of a similar mean (scanpy's `highly_variable_genes`,
-        flavour "seurat", after Satija et al. 2015), of counts scaled to 10,000 per spot and log(1 + x); NaN for a gene
+        flavour "seurat", after Satija et al. 2015), of counts scaled to 10,000 per spot and log(1 + x); 0 for a gene
         without counts. seen: share of spots that have a count of the gene. Both NaN where fewer than two spots have
         counts.
     """
@@ -108,8 +108,8 @@ def variability(section: Section) -> pd.DataFrame:
     scanpy.pp.log1p(adata)
     found = scanpy.pp.highly_variable_genes(adata, flavor="seurat", inplace=False)
     result = pd.DataFrame({"dispersion": found["dispersions_norm"].to_numpy(), "seen": seen}, index=adata.var_names)
-    result.loc[result["seen"] == 0, "dispersion"] = np.nan
-    return result
+    # A gene that does not vary at all has none: it is taken for as variable as its like, not for unknown.
+    return result.fillna({"dispersion": 0.0})
 
 
 def choose_panel(tables: Mapping[str, pd.DataFrame], top_genes: int, candidates: Sequence[str] | None = None) -> Panel:

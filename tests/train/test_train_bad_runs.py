@@ -1,0 +1,118 @@
+"""What can go wrong with a run: each ends in a sentence, and nothing good is lost."""
+
+import pytest
+import torch
+from runs import finish, last_state, small_net, start, stop_after_an_epoch
+from torch import nn
+
+from napari_tcgn.errors import DataError, DeviceError, OutputError, TcgnError
+from napari_tcgn.settings import TrainSettings
+from napari_tcgn.train.record import EpochReport
+
+
+def test_out_folder_in_use(dataset, tmp_path_factory, tmp_path, genes):
+    used = tmp_path_factory.mktemp("used") / "run"
+    stop_after_an_epoch(start(dataset, used, genes))
+    with pytest.raises(OutputError, match="--resume"):
+        finish(start(dataset, used, genes))
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(OutputError, match="no training run"):
+        finish(start(dataset, tmp_path, genes))
+    with pytest.raises(OutputError, match="is a file"):
+        finish(start(dataset, tmp_path / "notes.txt", genes))
+    with pytest.raises(OutputError, match="no training run to resume"):
+        finish(start(dataset, tmp_path / "new", genes, resume=True))
+    with pytest.raises(OutputError, match="cannot be made"):
+        finish(start(dataset, tmp_path / "notes.txt" / "run", genes))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_nothing_is_written_when_the_data_is_refused(dataset, tmp_path, genes):
+    out = tmp_path / "run"
+    with pytest.raises(DataError, match="5 \\(B1\\), 6 \\(B2\\), 11 \\(C1\\)"):
+        finish(start(dataset, out, genes, fold=0))
+    with pytest.raises(DataError, match="one batch of 96"):
+        finish(start(dataset, out, genes, TrainSettings(batch_size=96)))
+    with pytest.raises(DataError):
+        finish(start(tmp_path, out, genes))
+    if not torch.cuda.is_available():
+        with pytest.raises(DeviceError):
+            finish(start(dataset, out, genes, TrainSettings(device="cuda")))
+    assert not out.exists()
+
+
+class BreaksInEpoch(nn.Module):
+    """Turns to NaN after some training steps."""
+
+    def __init__(self, num_genes, good_steps):
+        super().__init__()
+        self.net, self.good_steps = small_net(num_genes), good_steps
+
+    def forward(self, x):
+        self.good_steps -= self.training
+        return self.net(x) * (float("nan") if self.good_steps < 0 else 1.0)
+
+
+def test_nan_stops_and_keeps_the_last_good_checkpoint(dataset, tmp_path, genes):
+    out = tmp_path / "run"
+    steps = 72 // 16
+    run = start(dataset, out, genes, build_net=lambda n: BreaksInEpoch(n, good_steps=steps + 1))
+    with pytest.raises(TcgnError, match=r"nan in epoch 2.*checkpoint of epoch 1 is kept"):
+        finish(run)
+    state = last_state(out)
+    assert len(state["history"]) == 1
+    assert all(torch.isfinite(v).all() for v in state["net"].values())
+    assert not (out / "model").exists()
+
+
+def test_nan_in_the_first_epoch(dataset, tmp_path, genes):
+    run = start(dataset, tmp_path / "run", genes, build_net=lambda n: BreaksInEpoch(n, good_steps=0))
+    with pytest.raises(TcgnError, match="No epoch was finished"):
+        finish(run)
+    assert not (tmp_path / "run" / "checkpoint.pt").exists()
+
+
+def test_full_disk_keeps_the_last_checkpoint(dataset, tmp_path, genes):
+    resource = pytest.importorskip("resource", reason="file size limits are a thing of Unix")
+
+    class Large(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.net, self.ballast = small_net(n), nn.Parameter(torch.zeros(60_000))
+
+        def forward(self, x):
+            return self.net(x) + self.ballast.sum()
+
+    out = tmp_path / "run"
+    run = start(dataset, out, genes, build_net=Large)
+    while not isinstance(next(run), EpochReport):
+        pass
+    before = (out / "checkpoint.pt").read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+    try:
+        with pytest.raises(OutputError, match="cannot be written"):
+            finish(run)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (out / "checkpoint.pt").read_bytes() == before
+    assert not list(out.glob(".*"))
+    finish(start(dataset, out, genes, resume=True, build_net=Large))
+
+
+def test_out_of_memory_is_told(dataset, tmp_path, genes):
+    class Hungry(nn.Module):
+        def __init__(self, n):
+            super().__init__()
+            self.net = small_net(n)
+
+        def forward(self, x):
+            return self.net(x) + torch.zeros(2**50)[0]  # a petabyte: what torch itself says of it
+
+    with pytest.raises(DeviceError, match=r"batch of 16.*--batch-size"):
+        finish(start(dataset, tmp_path / "run", genes, build_net=Hungry))
+
+
+def test_other_errors_of_a_step_are_not_called_out_of_memory(dataset, tmp_path, genes):
+    with pytest.raises(RuntimeError, match="shape"):
+        finish(start(dataset, tmp_path / "run", genes, build_net=lambda n: nn.Sequential(nn.Linear(7, n))))
