@@ -1,12 +1,19 @@
 """What can go wrong with a run: each ends in a sentence, and nothing good is lost."""
 
+import json
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
-from runs import finish, last_state, small_net, start, stop_after_an_epoch
+from runs import FAST, finish, last_state, small_net, start, stop_after_an_epoch
 from torch import nn
 
 from napari_tcgn.errors import DataError, DeviceError, OutputError, TcgnError
 from napari_tcgn.settings import TrainSettings
+from napari_tcgn.spots import read_st_counts
+from napari_tcgn.train.crossval import cross_validate
+from napari_tcgn.train.her2st import find_sections
 from napari_tcgn.train.record import EpochReport
 
 
@@ -116,3 +123,39 @@ def test_out_of_memory_is_told(dataset, tmp_path, genes):
 def test_other_errors_of_a_step_are_not_called_out_of_memory(dataset, tmp_path, genes):
     with pytest.raises(RuntimeError, match="shape"):
         finish(start(dataset, tmp_path / "run", genes, build_net=lambda n: nn.Sequential(nn.Linear(7, n))))
+
+
+def one_spot(section):
+    """Leave one spot of a drawn section."""
+    table = read_st_counts(section.counts).iloc[:1]
+    table.to_csv(section.counts, sep="\t")
+    head, *rows = section.spots.read_text().splitlines()
+    kept = [row for row in rows if row.split("\t")[2:4] == table.index[0].split("x")]
+    section.spots.write_text("\n".join([head, *kept]) + "\n")
+
+
+@pytest.mark.parametrize("loss", ["mse", "correlation", "negative-binomial"])
+def test_a_section_of_one_spot_trains_along(own_dataset, tmp_path, genes, loss):
+    one_spot(find_sections(own_dataset)[1])
+    settings = replace(FAST, batch_size=8, epochs=1, loss=loss, start_from_mean=True)
+    _, result = finish(start(own_dataset, tmp_path / "run", genes, settings))
+    assert np.isfinite(result.history[0].train_loss)
+    assert np.isfinite(result.test_loss)
+
+
+def test_a_section_of_one_spot_held_out_has_a_loss_and_no_correlation(own_dataset, tmp_path, genes):
+    one_spot(find_sections(own_dataset)[0])
+    _, result = finish(start(own_dataset, tmp_path / "run", genes, replace(FAST, epochs=1)))
+    assert np.isfinite(result.test_loss)
+    assert np.isnan(result.test_pcc).all()
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["result"]["test_median_pcc"] is None
+    card = json.loads((tmp_path / "run" / "model" / "card.json").read_text())
+    assert set(card["metrics"]["pcc"]) == {None}
+
+
+def test_a_section_of_one_spot_is_refused_in_words_where_it_must_be_scored(own_dataset, tmp_path, genes):
+    one_spot(find_sections(own_dataset)[2])
+    with pytest.raises(DataError, match="C1 has 1 spot"):
+        finish(cross_validate(own_dataset, tmp_path / "cv", FAST, genes=genes, mpp=2.0))
+    assert not (tmp_path / "cv").exists()

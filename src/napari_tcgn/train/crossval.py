@@ -27,8 +27,9 @@ from napari_tcgn.train.loop import read_sections, train
 from napari_tcgn.train.panel import Panel, fold_panel, variability
 from napari_tcgn.train.patch_cache import PatchCache
 from napari_tcgn.train.record import EpochReport, draft_card, held_out_kind
-from napari_tcgn.train.section import Study
+from napari_tcgn.train.section import SectionData, Study
 
+MIN_SPOTS = 3
 By = Literal["section", "patient"]
 
 
@@ -101,7 +102,7 @@ def cross_validate(
     Raises
     ------
     DataError
-        If fewer than two sections are at hand.
+        If fewer than two sections are at hand, or one has fewer than three spots.
     OutputError
         If `out` holds runs of another recipe.
     """
@@ -117,6 +118,7 @@ def cross_validate(
     study = study_of(data, list(found.values()))
     folds = _folds(by, list(found), study)
     _, names = resolve_fold("none", found, study.patients)
+    baselines = default_baselines(encoder, encoder_weights)
     variabilities: dict[str, pd.DataFrame] = {}
     for name in names if settings.top_genes else []:
         yield Progress("choose genes", len(variabilities), len(names))
@@ -129,8 +131,8 @@ def cross_validate(
     card = draft_card(settings, [], needed, study)
     patches = None if cache is None else PatchCache(cache)
     loaded = yield from read_sections([found[name] for name in names], card, mpp, patches)
+    _require_scorable(loaded)
     sections = dict(zip(names, loaded, strict=True))
-    baselines = default_baselines(encoder, encoder_weights)
     features, device = {}, choose_device(settings.device)
     for number, baseline in enumerate(baselines):
         yield Progress(f"features of {baseline.name}", number, len(baselines))
@@ -190,6 +192,17 @@ def _write(result: Evaluation, record: dict[str, Any]) -> None:
     tables = {name: json.loads(frames[name].to_json(orient="records")) for name in ("summary", "differences")}
     with write_whole(result.out / "evaluation.json", overwrite=True) as temporary:
         temporary.write_text(json.dumps({**record, **tables}, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _require_scorable(sections: Sequence[SectionData]) -> None:
+    """Refuse sections too small for a correlation, before a fold is trained for hours."""
+    for section in sections:
+        if len(section) < MIN_SPOTS:
+            spots = "1 spot" if len(section) == 1 else f"{len(section)} spots"
+            raise DataError(
+                f"Section {section.section.name} has {spots} with counts; correlations need {MIN_SPOTS}.",
+                "Leave it out of the data folder.",
+            )
 
 
 def _folds(by: Sequence[By], names: Sequence[str], study: Study) -> list[tuple[str, str]]:
