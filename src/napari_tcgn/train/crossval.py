@@ -13,10 +13,11 @@ import pandas as pd
 
 from napari_tcgn.errors import DataError, SettingsError
 from napari_tcgn.files import write_whole
+from napari_tcgn.model.card import ModelCard
 from napari_tcgn.predict import Progress, choose_device
 from napari_tcgn.predict.record import package_versions
 from napari_tcgn.settings import TrainSettings, to_record
-from napari_tcgn.train.baselines import default_baselines
+from napari_tcgn.train.baselines import Baseline, default_baselines
 from napari_tcgn.train.comparison import Comparison
 from napari_tcgn.train.evaluate import TCGN_METHOD, Scored, difference_table, gene_table, summary_table
 from napari_tcgn.train.final import final_models
@@ -27,7 +28,7 @@ from napari_tcgn.train.loop import read_sections, train
 from napari_tcgn.train.panel import Panel, fold_panel, variability
 from napari_tcgn.train.patch_cache import PatchCache
 from napari_tcgn.train.record import EpochReport, draft_card, held_out_kind
-from napari_tcgn.train.section import SectionData, Study
+from napari_tcgn.train.section import Section, SectionData, Study
 
 MIN_SPOTS = 3
 By = Literal["section", "patient"]
@@ -129,15 +130,8 @@ def cross_validate(
         panels[name] = yield from fold_panel(training, settings.top_genes, genes, variabilities)
     needed = list(dict.fromkeys(gene for panel in panels.values() for gene in panel.genes))
     card = draft_card(settings, [], needed, study)
-    patches = None if cache is None else PatchCache(cache)
-    loaded = yield from read_sections([found[name] for name in names], card, mpp, patches)
-    _require_scorable(loaded)
-    sections = dict(zip(names, loaded, strict=True))
-    features, device = {}, choose_device(settings.device)
-    for number, baseline in enumerate(baselines):
-        yield Progress(f"features of {baseline.name}", number, len(baselines))
-        features[baseline.name] = dict(zip(names, baseline.extract(loaded, card, device), strict=True))
-    comparison = Comparison(settings, study, card, sections, baselines, features)
+    comparison = yield from _read(settings, study, card, [found[name] for name in names], baselines, mpp, cache)
+    sections = comparison.sections
 
     def run_fold(name: str, label: str) -> Generator[Progress | EpochReport, None, Path]:
         run = out / "runs" / f"fold-{label}"
@@ -181,6 +175,26 @@ def cross_validate(
     }
     _write(result, record)
     return result
+
+
+def _read(
+    settings: TrainSettings,
+    study: Study,
+    card: ModelCard,
+    found: Sequence[Section],
+    baselines: Sequence[Baseline],
+    mpp: float | None,
+    cache: Path | None,
+) -> Generator[Progress, None, Comparison]:
+    """Load every section once, and what the simple models see of it."""
+    loaded = yield from read_sections(found, card, mpp, None if cache is None else PatchCache(cache))
+    _require_scorable(loaded)
+    names, device = [section.name for section in found], choose_device(settings.device)
+    features = {}
+    for number, baseline in enumerate(baselines):
+        yield Progress(f"features of {baseline.name}", number, len(baselines))
+        features[baseline.name] = dict(zip(names, baseline.extract(loaded, card, device), strict=True))
+    return Comparison(settings, study, card, dict(zip(names, loaded, strict=True)), baselines, features)
 
 
 def _write(result: Evaluation, record: dict[str, Any]) -> None:
