@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
 # Two threads at most: test machines are small and shared.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+# Patches that commands keep on disk do not go to the user's own cache.
+os.environ["NAPARI_TCGN_CACHE"] = tempfile.mkdtemp(prefix="napari-tcgn-cache-")
+atexit.register(shutil.rmtree, os.environ["NAPARI_TCGN_CACHE"], ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parents[1]
 

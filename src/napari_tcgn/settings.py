@@ -15,7 +15,7 @@ LayoutName = Literal["st", "visium", "square", "hex"]
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
 PrecisionName = Literal["float32", "bf16"]
 PrecisionChoice = Literal["auto", "float32", "bf16"]
-LossName = Literal["mse", "correlation"]
+LossName = Literal["mse", "correlation", "negative-binomial"]
 BesideName = Literal["none", "colour-texture"]
 BulkScale = Literal["linear", "log"]
 MatchName = Literal["auto", "ids", "array", "nearest"]
@@ -168,6 +168,8 @@ class TrainSettings:
         Named size of TCGN.
     patch_um : float
         Side of a patch; 77 µm are the published 112 px at 0.688 µm per px.
+    top_genes : int
+        Predict so many genes, the most variable ones of the training sections (`train/panel.py`); 0: the whole panel.
     epochs : int
         79 for parity with the published training loop.
     batch_size : int
@@ -180,8 +182,9 @@ class TrainSettings:
         Largest norm of the gradient; None: not clipped.
     ema : float
         Decay per step of a running mean of the weights, which is what is scored and kept; 0: the weights themselves.
-    loss : {"mse", "correlation"}
-        "correlation" adds 1 - PCC within sections, in which every gene counts alike.
+    loss : {"mse", "correlation", "negative-binomial"}
+        "correlation" adds 1 - PCC within sections, in which every gene counts alike; "negative-binomial" is the
+        likelihood of the raw counts (`train/likelihood.py`).
     smooth_targets : float
         Weight of the neighbours' mean in what a training spot is taught, from 0 to 1.
     components : int
@@ -215,6 +218,7 @@ class TrainSettings:
 
     size: Literal["tiny", "xs", "small"] = "tiny"
     patch_um: float = 77.0
+    top_genes: int = 0
     epochs: int = 79
     batch_size: int = 32
     optimiser: Literal["adam", "adamw"] = "adam"
@@ -248,6 +252,7 @@ class TrainSettings:
         _require(
             math.isfinite(self.patch_um) and self.patch_um > 0, "patch_um", "a positive number of µm", self.patch_um
         )
+        _require(self.top_genes >= 0, "top_genes", "zero or positive", self.top_genes)
         _require(self.epochs >= 1, "epochs", "at least 1", self.epochs)
         _require(self.batch_size >= 1, "batch_size", "at least 1", self.batch_size)
         _require(self.learning_rate > 0, "learning_rate", "positive", self.learning_rate)
@@ -267,6 +272,11 @@ class TrainSettings:
             not self.patience or self.val_fraction > 0 or self.select_on_test,
             "patience", "0 where no epoch is chosen (val_fraction 0)", self.patience,
         )  # fmt: skip
+        for name in ("smooth_targets", "centre_sections"):
+            _require(
+                self.loss != "negative-binomial" or not getattr(self, name),
+                name, "off with the negative-binomial loss, which needs counts as they are", getattr(self, name),
+            )  # fmt: skip
         _require(self.device in get_args(DeviceName), "device", f"one of {get_args(DeviceName)}", self.device)
 
 
@@ -365,6 +375,14 @@ def read_train_settings(path: Path) -> dict[str, Any]:
     if unknown:
         raise SettingsError(f"{path} names unknown settings: {', '.join(unknown)}.", f"Known: {', '.join(known)}.")
     return dict(found)
+
+
+def with_defaults(recorded: dict[str, Any]) -> dict[str, Any]:
+    """Return recorded training settings completed by the defaults of those that came later.
+
+    The default of a new setting is what was done before it, so that older runs and cards stay comparable.
+    """
+    return {**to_record(TrainSettings()), **recorded}
 
 
 def to_record(settings: Any) -> dict[str, Any]:

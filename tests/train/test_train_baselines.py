@@ -15,7 +15,7 @@ from napari_tcgn.model.weights import read_checkpoint, save_model
 from napari_tcgn.predict import run_to_end
 from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train import baselines
-from napari_tcgn.train.baselines import Baseline, default_baselines, fit_line
+from napari_tcgn.train.baselines import Baseline, default_baselines, fit_line, load_encoder
 from napari_tcgn.train.her2st import find_sections, load_section
 from napari_tcgn.train.loop import train
 from napari_tcgn.train.record import draft_card
@@ -137,7 +137,7 @@ def test_encoder_baseline_is_labelled_and_saved_with_its_weights(tmp_path, secti
     assert np.corrcoef(predicted.ravel(), expected.ravel())[0, 1] > 0.999
     torch.save({"layer": torch.zeros(2)}, tmp_path / "wrong.pt")
     with pytest.raises(CheckpointError, match="do not fit the encoder"):
-        Baseline("x", "encoder", "resnet18", tmp_path / "wrong.pt")
+        load_encoder("resnet18", tmp_path / "wrong.pt")
     with pytest.raises(ModelError, match="timm has no model"):
         build_encoder("resnet-of-dreams", None)
 

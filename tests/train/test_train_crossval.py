@@ -5,16 +5,22 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from napari_tcgn.errors import DataError, OutputError, SettingsError
 from napari_tcgn.expression import pearson_per_gene
-from napari_tcgn.model import ModelCard, load_model
+from napari_tcgn.files import sha256_of
+from napari_tcgn.model import ModelCard, load_model, prepare_patches
+from napari_tcgn.model.timm_import import import_timm
 from napari_tcgn.predict import run_to_end
 from napari_tcgn.settings import TrainSettings
+from napari_tcgn.train.baselines import default_baselines
 from napari_tcgn.train.crossval import cross_validate
 from napari_tcgn.train.evaluate import difference_table, pool, score_section
 from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.record import EpochReport
+from napari_tcgn.train.record import EpochReport, draft_card
+from napari_tcgn.train.section import HER2ST
 
 SETTINGS = TrainSettings(epochs=1, batch_size=4, learning_rate=1e-3, val_fraction=0.0, device="cpu")
 GENES = [f"GENE{i}" for i in range(10)]
@@ -44,6 +50,14 @@ def test_every_method_is_scored_on_every_section(evaluated):
         }  # fmt: skip
     # C1 is held out once: the fold by section and by patient are the same run; and one run on everything
     assert len([step for step in told if isinstance(step, EpochReport)]) == 3 + 1 + 1
+
+
+def test_a_fold_under_two_names_is_scored_once(evaluated):
+    _, result, _ = evaluated
+    # C1 is the only section of its patient: the same predictions, the same figures, kept under both kinds of fold.
+    both = [[s for s in result.scored if s.by == by and s.section == "C1"] for by in ("section", "patient")]
+    assert [s.method for s in both[0]] == [s.method for s in both[1]]
+    assert all(one.genes is other.genes for one, other in zip(*both, strict=True))
 
 
 def test_figures_are_those_of_the_predictions(evaluated, tiny_dataset):
@@ -136,3 +150,48 @@ def test_what_cannot_be_cross_validated(tmp_path, own_dataset):
             path.unlink()
     with pytest.raises(DataError, match="no patient can be held out"):
         evaluate(own_dataset, tmp_path / "x", by=("patient",))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_encoder_from_a_local_file_is_named_by_its_hash_and_fitted_on_components(tmp_path, tiny_dataset, suffix):
+    """A timm checkpoint as published, classifier included."""
+    timm = import_timm()
+    torch.manual_seed(7)
+    state = timm.create_model("test_resnet", pretrained=False).state_dict()
+    file = tmp_path / f"weights{suffix}"
+    save_file(state, file) if suffix == ".safetensors" else torch.save({"state_dict": state}, file)
+    found = default_baselines("test_resnet", file)[-1]
+    digest = sha256_of(file)
+    assert found.name == f"test_resnet-pca-ridge ({file.name}, sha256 {digest[:12]})"
+    assert found.origin == {"name": "test_resnet", "weights": f"{file.name}, sha256 {digest[:12]}", "sha256": digest}
+    assert found.caveats == []
+    section = load_section(find_sections(tiny_dataset)[0], GENES, mpp=2.0)
+    card = found.card(draft_card(SETTINGS, [], GENES, HER2ST))
+    net = timm.create_model("test_resnet", pretrained=False, num_classes=0)
+    net.load_state_dict({k: state[k] for k in net.state_dict()})
+    with torch.inference_mode():
+        expected = net.eval()(prepare_patches(torch.from_numpy(section.patches), card)).numpy()
+    np.testing.assert_allclose(found.extract([section], card)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_hub_out_of_reach_means_random_weights_that_say_so(monkeypatch):
+    timm = import_timm()
+    create, asked = timm.create_model, []
+
+    def without_network(name, pretrained=False, **options):
+        asked.append(pretrained)
+        if pretrained:
+            raise OSError("no route to host")
+        return create(name, pretrained=False, **options)
+
+    monkeypatch.setattr(timm, "create_model", without_network)
+    found = default_baselines("test_resnet", "hub")[-1]
+    assert found.name == "test_resnet-pca-ridge (random weights, for the hub is out of reach)"
+    assert "random" in found.caveats[0]
+    assert True in asked
+    asked.clear()
+    assert default_baselines("test_resnet")[-1].name == "test_resnet-pca-ridge (random weights)"
+    assert asked == [False], "nothing is fetched unless it was asked for"
+    monkeypatch.setattr(timm, "create_model", lambda name, pretrained=False, **options: create(name, **options))
+    assert default_baselines("test_resnet", "hub")[-1].name.startswith("test_resnet-pca-ridge (hub weights test_resnet")

@@ -1,3 +1,5 @@
+"""What a run tells, writes and learns."""
+
 import csv
 import json
 from dataclasses import replace
@@ -6,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from runs import FAST, finish, last_state, mean_colour, reports, small_net, start
 from safetensors.torch import load_file
 from torch import nn
 
-from napari_tcgn.errors import CheckpointError, DataError, DeviceError, OutputError, TcgnError
 from napari_tcgn.expression import median_pcc, pearson_per_gene
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.predict import Progress
@@ -17,49 +19,7 @@ from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train.her2st import find_sections, load_section
 from napari_tcgn.train.loop import train
 from napari_tcgn.train.loss import masked_mse
-from napari_tcgn.train.record import EpochReport, TrainResult
-
-FAST = TrainSettings(epochs=3, batch_size=16, learning_rate=3e-3, val_fraction=0.25, device="cpu")
-
-
-def small_net(num_genes):
-    """A small network with everything that a resumed run must get right: BatchNorm statistics and dropout."""
-    return nn.Sequential(
-        nn.AvgPool2d(8),
-        nn.Conv2d(3, 8, 3, stride=2),
-        nn.BatchNorm2d(8),
-        nn.GELU(),
-        nn.Dropout(0.1),
-        nn.AdaptiveAvgPool2d(1),
-        nn.Flatten(),
-        nn.Linear(8, num_genes),
-    )
-
-
-def start(dataset, out, genes, settings=FAST, fold="B1", **options):
-    options.setdefault("build_net", small_net)
-    return train(dataset, fold, out, settings, genes=genes, mpp=2.0, **options)
-
-
-def finish(run) -> tuple[list[Progress | EpochReport], TrainResult]:
-    told = []
-    while True:
-        try:
-            told.append(next(run))
-        except StopIteration as stop:
-            return told, stop.value
-
-
-def reports(told):
-    return [step for step in told if isinstance(step, EpochReport)]
-
-
-def last_state(out):
-    return torch.load(out / "checkpoint.pt", weights_only=True)
-
-
-def figures(history):
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in history]
+from napari_tcgn.train.record import EpochReport
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +42,6 @@ def test_run_tells_sections_epochs_and_progress(finished):
 
 
 def test_training_learns(dataset, tmp_path, genes):
-    def mean_colour(num_genes):  # all that expression follows in these sections
-        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_genes))
-
     settings = TrainSettings(epochs=40, batch_size=8, learning_rate=0.1, val_fraction=0.25, device="cpu")
     told, result = finish(start(dataset, tmp_path / "run", genes, settings, build_net=mean_colour))
     assert reports(told)[-1].train_loss < 0.25 * reports(told)[0].train_loss
@@ -144,108 +101,6 @@ def test_best_epoch_has_the_highest_validation_pcc(finished):
     assert [path.name for path in out.glob("best-*")] == [f"best-{result.best_epoch:04d}.safetensors"]
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        FAST,
-        TrainSettings(
-            epochs=3,
-            batch_size=16,
-            optimiser="adamw",
-            schedule="cosine",
-            weight_decay=0.01,
-            warmup_epochs=1,
-            device="cpu",
-        ),
-    ],
-)
-@pytest.mark.parametrize("stop_after", [0, 1, 2])
-def test_killed_and_resumed_equals_uninterrupted(dataset, tmp_path, genes, same, settings, stop_after):
-    finish(start(dataset, tmp_path / "whole", genes, settings))
-    run = start(dataset, tmp_path / "parts", genes, settings)
-    seen = 0
-    while seen < stop_after or not (tmp_path / "parts").exists():
-        seen += isinstance(next(run), EpochReport)
-    next(run)  # into the epoch after
-    run.close()
-    torch.rand(5)  # whatever the process draws in between must not matter
-    _, result = finish(start(dataset, tmp_path / "parts", genes, settings, resume=True))
-    assert result.best_epoch >= 1
-    whole, parts = last_state(tmp_path / "whole"), last_state(tmp_path / "parts")
-    whole["history"], parts["history"] = figures(whole["history"]), figures(parts["history"])
-    assert same(whole, parts)
-    models = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("whole", "parts")]
-    assert models[0] == models[1]
-
-
-def test_two_runs_are_equal_and_another_seed_is_not(finished, dataset, tmp_path, genes, same):
-    out, _, _ = finished
-    finish(start(dataset, tmp_path / "again", genes))
-    assert same(last_state(out)["net"], last_state(tmp_path / "again")["net"])
-    finish(start(dataset, tmp_path / "other", genes, replace(FAST, seed=1)))
-    assert not same(last_state(out)["net"], last_state(tmp_path / "other")["net"])
-
-
-def test_resuming_a_finished_run_gives_its_result(finished, dataset, genes):
-    out, _, result = finished
-    told, again = finish(start(dataset, out, genes, resume=True))
-    assert reports(told) == []
-    assert again.best_epoch == result.best_epoch
-    np.testing.assert_array_equal(again.test_pcc, result.test_pcc)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        (
-            {"settings": TrainSettings(epochs=3, batch_size=16, learning_rate=1e-4, val_fraction=0.25)},
-            "learning_rate was 0.003",
-        ),
-        ({"fold": "C1"}, "held_out was ['B1'], now ['C1']"),
-        ({"genes": ["GENE1", "GENE0"]}, "panel.genes was 10, now 2"),
-        ({"genes": [f"GENE{9 - i}" for i in range(10)]}, "panel.sha256"),
-        ({"settings": replace(FAST, patch_um=100.0)}, "patch_um was 77.0, now 100.0"),
-    ],
-)
-def test_resume_with_other_choices_is_refused(finished, dataset, genes, change, named):
-    out, _, _ = finished
-    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
-    options = {"genes": genes, **change}
-    with pytest.raises(OutputError) as raised:
-        finish(start(dataset, out, resume=True, **options))
-    assert named in str(raised.value)
-    assert before == {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
-
-
-def test_out_folder_in_use(finished, dataset, tmp_path, genes):
-    with pytest.raises(OutputError, match="--resume"):
-        finish(start(dataset, finished[0], genes))
-    (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(OutputError, match="no training run"):
-        finish(start(dataset, tmp_path, genes))
-    with pytest.raises(OutputError, match="is a file"):
-        finish(start(dataset, tmp_path / "notes.txt", genes))
-    with pytest.raises(OutputError, match="no training run to resume"):
-        finish(start(dataset, tmp_path / "new", genes, resume=True))
-    with pytest.raises(OutputError, match="cannot be made"):
-        finish(start(dataset, tmp_path / "notes.txt" / "run", genes))
-    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
-
-
-def test_nothing_is_written_when_the_data_is_refused(dataset, tmp_path, genes):
-    out = tmp_path / "run"
-    with pytest.raises(DataError, match="5 \\(B1\\), 6 \\(B2\\), 11 \\(C1\\)"):
-        finish(start(dataset, out, genes, fold=0))
-    with pytest.raises(DataError, match="one batch of 96"):
-        finish(start(dataset, out, genes, TrainSettings(batch_size=96)))
-    with pytest.raises(DataError):
-        finish(start(tmp_path, out, genes))
-    if not torch.cuda.is_available():
-        with pytest.raises(DeviceError):
-            finish(start(dataset, out, genes, TrainSettings(device="cuda")))
-    assert not out.exists()
-
-
 def test_select_on_test_is_labelled_optimistic(dataset, tmp_path, genes):
     settings = TrainSettings(epochs=2, batch_size=16, learning_rate=3e-3, select_on_test=True, device="cpu")
     told, result = finish(start(dataset, tmp_path / "run", genes, settings))
@@ -258,37 +113,6 @@ def test_select_on_test_is_labelled_optimistic(dataset, tmp_path, genes):
     card = ModelCard.read(tmp_path / "run" / "model" / "card.json")
     assert "OPTIMISTIC" in card.metrics["protocol"]
     assert any("optimistic" in caveat for caveat in card.caveats)
-
-
-class BreaksInEpoch(nn.Module):
-    """Turns to NaN after some training steps."""
-
-    def __init__(self, num_genes, good_steps):
-        super().__init__()
-        self.net, self.good_steps = small_net(num_genes), good_steps
-
-    def forward(self, x):
-        self.good_steps -= self.training
-        return self.net(x) * (float("nan") if self.good_steps < 0 else 1.0)
-
-
-def test_nan_stops_and_keeps_the_last_good_checkpoint(dataset, tmp_path, genes):
-    out = tmp_path / "run"
-    steps = 72 // 16
-    run = start(dataset, out, genes, build_net=lambda n: BreaksInEpoch(n, good_steps=steps + 1))
-    with pytest.raises(TcgnError, match=r"nan in epoch 2.*checkpoint of epoch 1 is kept"):
-        finish(run)
-    state = last_state(out)
-    assert len(state["history"]) == 1
-    assert all(torch.isfinite(v).all() for v in state["net"].values())
-    assert not (out / "model").exists()
-
-
-def test_nan_in_the_first_epoch(dataset, tmp_path, genes):
-    run = start(dataset, tmp_path / "run", genes, build_net=lambda n: BreaksInEpoch(n, good_steps=0))
-    with pytest.raises(TcgnError, match="No epoch was finished"):
-        finish(run)
-    assert not (tmp_path / "run" / "checkpoint.pt").exists()
 
 
 def test_last_incomplete_batch_is_dropped_and_genes_that_are_not_measured_do_not_count(dataset, tmp_path, genes):
@@ -331,49 +155,6 @@ def test_masked_mse_is_the_mean_over_measured_entries():
     assert masked_mse(predicted, torch.zeros(2, 2), everything).item() == pytest.approx(expected.item())
 
 
-@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
-def test_corrupt_checkpoint(dataset, tmp_path, genes, content):
-    out = tmp_path / "run"
-    run = start(dataset, out, genes)
-    while not isinstance(next(run), EpochReport):
-        pass
-    run.close()
-    path = out / "checkpoint.pt"
-    path.write_bytes(path.read_bytes()[:5000] if content is None else content)
-    with pytest.raises(CheckpointError, match=r"checkpoint\.pt"):
-        finish(start(dataset, out, genes, resume=True))
-
-
-def test_checkpoint_that_would_run_code_is_refused(dataset, tmp_path, genes):
-    out = tmp_path / "run"
-    run = start(dataset, out, genes)
-    while not isinstance(next(run), EpochReport):
-        pass
-    run.close()
-    mark = tmp_path / "ran"
-
-    class Evil:
-        def __reduce__(self):
-            return (mark.write_text, ("code ran",))
-
-    torch.save({"format": Evil()}, out / "checkpoint.pt")
-    with pytest.raises(CheckpointError):
-        finish(start(dataset, out, genes, resume=True))
-    assert not mark.exists()
-
-
-def test_temporary_files_of_a_killed_run_are_removed(dataset, tmp_path, genes):
-    out = tmp_path / "run"
-    run = start(dataset, out, genes)
-    while not isinstance(next(run), EpochReport):
-        pass
-    run.close()
-    (out / ".checkpoint.pt.abc123.pt").write_bytes(b"half")
-    (out / ".mine").write_text("stays")
-    finish(start(dataset, out, genes, resume=True))
-    assert [path.name for path in out.glob(".*")] == [".mine"]
-
-
 def test_cosine_warms_up_and_falls_to_zero(dataset, tmp_path, genes):
     settings = TrainSettings(epochs=4, batch_size=16, learning_rate=1e-2, schedule="cosine", warmup_epochs=1)
     told, _ = finish(start(dataset, tmp_path / "run", genes, settings))
@@ -392,82 +173,6 @@ def test_start_from_mean(dataset, tmp_path, genes):
     for gene in range(10):
         target = np.concatenate([s.target[:, gene] for s in training if s.measured[gene]])
         assert learnt[gene] == pytest.approx(target.mean(), abs=0.15)
-
-
-def test_bf16_keeps_weights_in_float32_and_resumes_exactly(dataset, tmp_path, genes, same):
-    settings = replace(FAST, epochs=2, precision="bf16")
-    finish(start(dataset, tmp_path / "whole", genes, settings))
-    run = start(dataset, tmp_path / "parts", genes, settings)
-    while not isinstance(next(run), EpochReport):
-        pass
-    run.close()
-    finish(start(dataset, tmp_path / "parts", genes, settings, resume=True))
-    whole, parts = (last_state(tmp_path / name)["net"] for name in ("whole", "parts"))
-    assert same(whole, parts)
-    assert all(v.dtype == torch.float32 for k, v in parts.items() if "num_batches" not in k)
-    finish(start(dataset, tmp_path / "float32", genes, replace(FAST, epochs=2)))
-    assert not same(whole, last_state(tmp_path / "float32")["net"])
-
-
-def test_full_disk_keeps_the_last_checkpoint(dataset, tmp_path, genes):
-    resource = pytest.importorskip("resource", reason="file size limits are a thing of Unix")
-
-    class Large(nn.Module):
-        def __init__(self, n):
-            super().__init__()
-            self.net, self.ballast = small_net(n), nn.Parameter(torch.zeros(60_000))
-
-        def forward(self, x):
-            return self.net(x) + self.ballast.sum()
-
-    out = tmp_path / "run"
-    run = start(dataset, out, genes, build_net=Large)
-    while not isinstance(next(run), EpochReport):
-        pass
-    before = (out / "checkpoint.pt").read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
-    try:
-        with pytest.raises(OutputError, match="cannot be written"):
-            finish(run)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert (out / "checkpoint.pt").read_bytes() == before
-    assert not list(out.glob(".*"))
-    finish(start(dataset, out, genes, resume=True, build_net=Large))
-
-
-def test_out_of_memory_is_told(dataset, tmp_path, genes):
-    class Hungry(nn.Module):
-        def __init__(self, n):
-            super().__init__()
-            self.net = small_net(n)
-
-        def forward(self, x):
-            return self.net(x) + torch.zeros(2**50)[0]  # a petabyte: what torch itself says of it
-
-    with pytest.raises(DeviceError, match=r"batch of 16.*--batch-size"):
-        finish(start(dataset, tmp_path / "run", genes, build_net=Hungry))
-
-
-def test_other_errors_of_a_step_are_not_called_out_of_memory(dataset, tmp_path, genes):
-    with pytest.raises(RuntimeError, match="shape"):
-        finish(start(dataset, tmp_path / "run", genes, build_net=lambda n: nn.Sequential(nn.Linear(7, n))))
-
-
-def test_checkpoint_of_another_network(dataset, tmp_path, genes):
-    out = tmp_path / "run"
-    run = start(dataset, out, genes)
-    while not isinstance(next(run), EpochReport):
-        pass
-    run.close()
-    with pytest.raises(CheckpointError, match="does not fit"):
-        finish(start(dataset, out, genes, resume=True, build_net=lambda n: nn.Sequential(small_net(n))))
-    state = last_state(out)
-    del state["optimiser"]
-    torch.save(state, out / "checkpoint.pt")
-    with pytest.raises(CheckpointError, match="incomplete"):
-        finish(start(dataset, out, genes, resume=True))
 
 
 def test_sample_dataset_trains_fold_0(tmp_path):

@@ -10,8 +10,8 @@ import typer
 from napari_tcgn.cli import options
 from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.cli.train import PANEL, Genes, Recipe, TrainingData, chosen_settings, follow
-from napari_tcgn.cli.train_data import training_folder
+from napari_tcgn.cli.train import Cache, Genes, Recipe, TopGenes, TrainingData, UseCache, chosen_settings, follow
+from napari_tcgn.cli.train_data import patch_folder, training_folder
 
 if TYPE_CHECKING:
     from napari_tcgn.train import Evaluation
@@ -31,12 +31,19 @@ def cross_validate(
     mpp: Annotated[
         float | None, typer.Option(help="µm per pixel of all images; by default what their files say.")
     ] = None,
-    genes: Genes = PANEL,
+    genes: Genes = None,
+    top_genes: TopGenes = TRAIN.top_genes,
+    cache: Cache = None,
+    use_cache: UseCache = True,
     encoder: Annotated[
         str | None, typer.Option(help="Also a ridge on the frozen features of this timm model, such as resnet50.")
     ] = None,
     encoder_weights: Annotated[
-        Path | None, typer.Option(help="File with its weights; without it they are random, and labelled so.")
+        str | None,
+        typer.Option(
+            help="Its weights: a file (.safetensors, or a torch file of tensors), or `hub` for those of timm's hub; "
+            "without, or where the hub is out of reach, they are random and labelled so."
+        ),
     ] = None,
     final: Annotated[
         bool, typer.Option("--final", help="Then train on every section, with the held-out figures on the cards.")
@@ -66,10 +73,11 @@ def cross_validate(
             out,
             settings,
             by=("section", "patient") if by == "both" else (by,),
-            genes=read_panel(genes),
+            genes=None if genes is None else read_panel(genes),
             encoder=encoder,
             encoder_weights=encoder_weights,
             mpp=mpp,
+            cache=patch_folder(cache) if use_cache else None,
             final=final,
         )
         result = follow(steps)

@@ -1,4 +1,4 @@
-"""`napari-tcgn data`: get public data to train on."""
+"""`napari-tcgn data`: get public data to train on, and look after the patches that training keeps on disk."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import typer
 
 from napari_tcgn.cli.report import ProgressReport
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.cli.train_data import user_data_folder
+from napari_tcgn.cli.train_data import patch_folder, user_data_folder
 
-data_app = typer.Typer(no_args_is_help=True, help="Get public data to train on.")
+data_app = typer.Typer(no_args_is_help=True, help="Get public data to train on; look after the patch cache.")
 
 
 @data_app.command("fetch")
@@ -43,7 +43,21 @@ def fetch(
     typer.echo(f"{len(files)} files are whole in {folder}.\nTrain on them: napari-tcgn train --fold 0 --data {folder}")
 
 
-# A group of one command would lose the command's name without this.
-@data_app.callback()
-def _data() -> None:
-    """Get public data to train on."""
+@data_app.command("cache")
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all patches that are kept.")] = False,
+    folder: Annotated[Path | None, typer.Option(help="Folder; by default the one that `train` uses.")] = None,
+) -> None:
+    """Say how much room the patches kept by training take, or remove them.
+
+    \b
+    Examples:
+      napari-tcgn data cache
+      napari-tcgn data cache --clear
+    """
+    from napari_tcgn.train.patch_cache import PatchCache
+
+    patches = PatchCache(patch_folder(folder))
+    found = patches.clear() if clear else patches.size()
+    what = f"patches of {found.entries} sections, {found.bytes / 1e6:.1f} MB"
+    typer.echo(f"Removed {what}, from {patches.folder}." if clear else f"{patches.folder}: {what}.")

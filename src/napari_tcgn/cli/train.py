@@ -13,7 +13,7 @@ from napari_tcgn.cli import options
 from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.cli.train_data import ENVIRONMENT, training_folder
+from napari_tcgn.cli.train_data import ENVIRONMENT, patch_folder, training_folder
 from napari_tcgn.settings import RECIPES, BesideName, LossName, PrecisionName, TrainSettings, read_train_settings
 
 if TYPE_CHECKING:
@@ -34,12 +34,25 @@ Recipe = Annotated[
 TrainingData = Annotated[
     str | None,
     typer.Option(
-        help="Folder in her2st layout, or with a sections.csv of your own, or `sample`; "
+        help="Folder in her2st layout, with the files of GSE144240 or a sections.csv of your own, or `sample`; "
         f"by default ${ENVIRONMENT}, ./her2st or the user's data folder."
     ),
 ]
-Genes = Annotated[str, typer.Option(help="Panel to predict: a text file with one gene symbol a line, or her2st_785.")]
-PANEL = "her2st_785"
+Genes = Annotated[
+    str | None,
+    typer.Option(
+        help="Panel to predict: a text file with one gene symbol a line, or her2st_785 (the default). "
+        "With --top-genes: what to choose from, by default all genes."
+    ),
+]
+TopGenes = Annotated[
+    int, typer.Option(help="Predict the so many most variable genes of the training sections; 0: the whole panel.")
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(help="Folder where cut patches are kept for later runs; by default the user's cache folder."),
+]
+UseCache = Annotated[bool, typer.Option("--use-cache/--no-cache", help="Keep cut patches on disk for later runs.")]
 
 
 def train(
@@ -65,7 +78,10 @@ def train(
     ] = None,
     config: Recipe = None,
     patch_um: Annotated[float, typer.Option(help="Side of a patch in µm (published: 77).")] = TRAIN.patch_um,
-    genes: Genes = PANEL,
+    genes: Genes = None,
+    top_genes: TopGenes = TRAIN.top_genes,
+    cache: Cache = None,
+    use_cache: UseCache = True,
     init: Annotated[
         Path | None,
         typer.Option(help="Model folder or checkpoint to start from: a TCGN, or CMT weights of the same size."),
@@ -83,7 +99,12 @@ def train(
     ema: Annotated[
         float, typer.Option(help="Keep a running mean of the weights with this decay per step; 0: the last weights.")
     ] = TRAIN.ema,
-    loss: Annotated[LossName, typer.Option(help="correlation adds 1 - PCC within sections to the MSE.")] = TRAIN.loss,
+    loss: Annotated[
+        LossName,
+        typer.Option(
+            help="correlation adds 1 - PCC within sections to the MSE; negative-binomial: likelihood of the counts."
+        ),
+    ] = TRAIN.loss,
     smooth_targets: Annotated[
         float, typer.Option(help="Weight of the neighbours' mean in what a spot is taught.")
     ] = TRAIN.smooth_targets,
@@ -143,9 +164,10 @@ def train(
             out,
             settings,
             resume=resume,
-            genes=read_panel(genes),
+            genes=None if genes is None else read_panel(genes),
             init=init,
             mpp=mpp,
+            cache=patch_folder(cache) if use_cache else None,
             held_out_runs=held_out_run or [],
         )
         result = follow(steps)

@@ -8,6 +8,7 @@ from pathlib import Path
 from napari_tcgn.errors import DataError
 
 ENVIRONMENT = "NAPARI_TCGN_HER2ST"
+CACHE_ENVIRONMENT = "NAPARI_TCGN_CACHE"
 HOW_TO_GET = (
     "Get it with `napari-tcgn data fetch her2st`, or give its folder with --data or "
     f"{ENVIRONMENT}; to try training without it, use --data sample."
@@ -19,6 +20,16 @@ def user_data_folder() -> Path:
     from platformdirs import user_data_path
 
     return user_data_path("napari-tcgn", appauthor=False)
+
+
+def patch_folder(given: Path | None = None) -> Path:
+    """Return the folder of the patch cache: the one given, else $NAPARI_TCGN_CACHE, else in the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    if given is not None:
+        return given
+    named = os.environ.get(CACHE_ENVIRONMENT)
+    return Path(named) if named else user_cache_path("napari-tcgn", appauthor=False) / "patches"
 
 
 def places() -> list[Path]:

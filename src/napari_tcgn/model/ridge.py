@@ -108,7 +108,7 @@ def build_encoder(name: str, state: dict[str, Tensor] | None) -> nn.Module:
     ModelError
         If timm has no such model.
     CheckpointError
-        If the weights are not those of the model.
+        If the weights are not those of the model, or not finite.
     """
     timm = import_timm()
     try:
@@ -121,13 +121,56 @@ def build_encoder(name: str, state: dict[str, Tensor] | None) -> nn.Module:
         return encoder
     own = encoder.state_dict()
     missing = sorted(set(own) - set(state))
-    if missing or any(own[key].shape != state[key].shape for key in own):
+    other = sorted(key for key in own if key in state and own[key].shape != state[key].shape)
+    if missing or other:
         raise CheckpointError(
-            f"The weights do not fit the encoder {name!r}: {len(missing)} entries are missing (first {missing[:1]}).",
+            f"The weights do not fit the encoder {name!r}: {len(missing)} entries are missing (first {missing[:1]}), "
+            f"{len(other)} have another shape (first {other[:1]}).",
             "Give the weights of this timm model.",
+        )
+    if not all(torch.isfinite(state[key]).all() for key in own if state[key].is_floating_point()):
+        raise CheckpointError(
+            f"The weights for the encoder {name!r} hold values that are not finite.", "Use another checkpoint."
         )
     encoder.load_state_dict({key: state[key] for key in own})
     return encoder
+
+
+def hub_encoder(name: str) -> tuple[nn.Module, str] | None:
+    """Return a timm model with its published weights and their name; None where the hub cannot be reached.
+
+    Raises
+    ------
+    ModelError
+        If timm has no such model, or the hub no weights of it.
+    """
+    timm = import_timm()
+    build_encoder(name, None)  # a wrong name is no matter of the hub
+    try:
+        encoder: nn.Module = timm.create_model(name, pretrained=True, num_classes=0)
+    except OSError:  # what the hub's client raises without a connection, and sockets do
+        return None
+    except RuntimeError as error:
+        raise ModelError(
+            f"The hub has no weights of {name!r}: {error}.", "Give a file (--encoder-weights FILE)."
+        ) from error
+    settings: dict[str, Any] = getattr(encoder, "pretrained_cfg", {})
+    return encoder, ".".join(str(settings[key]) for key in ("architecture", "tag") if settings.get(key)) or name
+
+
+def encoder_card(like: ModelCard, name: str, encoder: nn.Module) -> ModelCard:
+    """Return the card of a line through an encoder's features: patches are prepared as the encoder was trained."""
+    import_timm()
+    from timm.data.config import resolve_model_data_config
+
+    wants = resolve_model_data_config(encoder)
+    return replace(
+        like,
+        architecture={"family": "ridge", "features": "encoder", "encoder": name},
+        input_px=int(wants["input_size"][-1]),
+        mean=[float(v) for v in wants["mean"]],
+        std=[float(v) for v in wants["std"]],
+    )
 
 
 def from_state(card: ModelCard, state: dict[str, Tensor], device: str) -> RidgePredictor:

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import pearson_per_gene
 from napari_tcgn.expression.statistics import median_counting_constants
+from napari_tcgn.files import sha256_of
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.ridge import FeatureExtractor, Line, build_encoder, feature_card, ridge_state
+from napari_tcgn.model.ridge import (
+    FeatureExtractor,
+    Line,
+    build_encoder,
+    encoder_card,
+    feature_card,
+    hub_encoder,
+    ridge_state,
+)
 from napari_tcgn.model.weights import read_checkpoint, save_model
 from napari_tcgn.train.section import SectionData
 from napari_tcgn.train.split import validation_blocks
-
-if TYPE_CHECKING:
-    from torch import nn
 
 # Strength of the ridge (features of unit variance) and rank of the line: chosen among the training sections.
 ALPHAS = tuple(10.0 ** np.arange(0, 6))
@@ -29,6 +36,7 @@ RANKS = (1, 2, 3, 4, 8, None)
 COMPONENTS = 256  # principal components of an encoder's features (the HEST recipe)
 BATCH = 32
 LINE_METHOD = "colour-texture-line"
+HUB = "hub"
 
 
 class Baseline:
@@ -39,33 +47,38 @@ class Baseline:
     name : str
         As in tables and on cards.
     features : {"haematoxylin", "colour-texture", "encoder"}
-    encoder : str, optional
-        Name of a timm model.
-    encoder_weights : pathlib.Path, optional
-        Its state_dict; random weights without it, and the name says so.
+    encoder : Encoder, optional
+        For "encoder".
+
+    Attributes
+    ----------
+    origin : dict or None
+        Name of the encoder, and what its weights are, for records.
+    caveats : list of str
+        For the card.
     """
 
-    def __init__(
-        self, name: str, features: str, encoder: str | None = None, encoder_weights: Path | None = None
-    ) -> None:
-        self.name, self.features, self.encoder = name, features, encoder
-        self._net: nn.Module | None = None
-        if encoder is not None:
-            state = None if encoder_weights is None else read_checkpoint(encoder_weights)
-            self._net = build_encoder(encoder, state)
+    def __init__(self, name: str, features: str, encoder: Encoder | None = None) -> None:
+        self.name, self.features, self._encoder = name, features, encoder
+        self.origin = None if encoder is None else encoder.origin
+        self.caveats: list[str] = []
+        if encoder is not None and encoder.random:
+            self.caveats.append("The encoder's weights are random: it was never trained.")
 
     def card(self, like: ModelCard) -> ModelCard:
         """Return the card of this kind of model for the genes, tissue and patch size of another card."""
-        if self.encoder is None:
+        if self._encoder is None:
             return replace(feature_card(like, self.features), name=self.name)
-        architecture = {"family": "ridge", "features": self.features, "encoder": self.encoder}
-        return replace(like, name=self.name, architecture=architecture)
+        return replace(encoder_card(like, self._encoder.name, self._encoder.net), name=self.name)
 
-    def extract(self, sections: Sequence[SectionData], like: ModelCard) -> list[NDArray[np.float64]]:
+    def extract(
+        self, sections: Sequence[SectionData], like: ModelCard, device: str = "cpu"
+    ) -> list[NDArray[np.float64]]:
         """Return the features of every section's spots, float64 [n, features] each."""
-        extract = FeatureExtractor(self.card(like), "cpu", self._net)
+        net = None if self._encoder is None else self._encoder.net
+        extract = FeatureExtractor(self.card(like), device, net)
         return [
-            torch.cat([extract(s.patches[i : i + BATCH]) for i in range(0, len(s), BATCH)]).double().numpy()
+            torch.cat([extract(s.patches[i : i + BATCH]).cpu() for i in range(0, len(s), BATCH)]).double().numpy()
             for s in sections
         ]
 
@@ -75,15 +88,73 @@ class Baseline:
 
     def save(self, folder: Path, line: Line, card: ModelCard) -> ModelCard:
         """Write the model as a folder that `load_model` reads."""
-        return save_model(folder, ridge_state(line, self._net), card)
+        return save_model(folder, ridge_state(line, None if self._encoder is None else self._encoder.net), card)
 
 
-def default_baselines(encoder: str | None = None, encoder_weights: Path | None = None) -> list[Baseline]:
-    """Return the baselines of every comparison, with an encoder if one is named."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Encoder:
+    """A frozen timm model and where its weights come from.
+
+    Attributes
+    ----------
+    name : str
+        As in timm.
+    net : nn.Module
+    weights : str
+        In words, for the labels of tables: the file and its hash, the hub's name, or that they are random.
+    sha256 : str
+        Of the file; "" for weights that are not from a file.
+    random : bool
+    """
+
+    name: str
+    net: nn.Module
+    weights: str
+    sha256: str = ""
+    random: bool = False
+
+    @property
+    def origin(self) -> dict[str, str]:
+        """Return name, weights and hash for records."""
+        return {"name": self.name, "weights": self.weights, "sha256": self.sha256}
+
+
+def load_encoder(name: str, weights: Path | str | None = None) -> Encoder:
+    """Build an encoder.
+
+    Parameters
+    ----------
+    name : str
+        Of a timm model.
+    weights : pathlib.Path, "hub" or None
+        File with its state_dict (.safetensors, or a torch file of tensors); "hub": the published ones, or random ones
+        where the hub cannot be reached; None: random ones. What it has become stands in the result.
+
+    Raises
+    ------
+    ModelError, CheckpointError
+        If there is no such model, or the weights are not its own.
+    """
+    if weights is None:
+        return Encoder(name, build_encoder(name, None), "random weights", random=True)
+    if weights == HUB:
+        found = hub_encoder(name)
+        if found is None:
+            return Encoder(name, build_encoder(name, None), "random weights, for the hub is out of reach", random=True)
+        return Encoder(name, found[0], f"hub weights {found[1]}")
+    file = Path(weights)
+    net, digest = build_encoder(name, read_checkpoint(file)), sha256_of(file)
+    return Encoder(name, net, f"{file.name}, sha256 {digest[:12]}", digest)
+
+
+def default_baselines(encoder: str | None = None, encoder_weights: Path | str | None = None) -> list[Baseline]:
+    """Return the baselines of every comparison, with an encoder if one is named (see `load_encoder`)."""
     found = [Baseline("haematoxylin", "haematoxylin"), Baseline(LINE_METHOD, "colour-texture")]
     if encoder is not None:
-        weights = "random weights" if encoder_weights is None else encoder_weights.name
-        found.append(Baseline(f"{encoder}-pca-ridge ({weights})", "encoder", encoder, encoder_weights))
+        loaded = load_encoder(encoder, encoder_weights)
+        # Part of a folder's name in the end.
+        plain = re.sub(r"[^\w.-]+", "-", encoder)
+        found.append(Baseline(f"{plain}-pca-ridge ({loaded.weights})", "encoder", loaded))
     return found
 
 

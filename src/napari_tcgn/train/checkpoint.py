@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 
 from napari_tcgn.errors import CheckpointError, OutputError
 from napari_tcgn.files import write_whole
+from napari_tcgn.settings import with_defaults
 from napari_tcgn.train.record import EpochReport
 
 RUN_FORMAT = "napari-tcgn training run 1"
@@ -37,6 +38,8 @@ class Checkpoint:
         The weights that were scored; written out beside the checkpoint where the last epoch is the best.
     best_epoch : int
         Its weights lie beside the checkpoint.
+    likelihood : dict or None
+        What the loss itself has learnt (the dispersions of the negative binomial), where it learns anything.
     history : list of EpochReport
         One per finished epoch.
     """
@@ -47,6 +50,7 @@ class Checkpoint:
     optimiser: dict[str, Any]
     best_epoch: int
     history: list[EpochReport]
+    likelihood: dict[str, Any] | None = None
 
 
 class RunFolder:
@@ -106,7 +110,10 @@ class RunFolder:
             If the folder cannot be written, or the run in it differs (every difference is named).
         """
         if self.record:
-            differences = _differences(self.record.get("identity", {}), identity)
+            before = dict(self.record.get("identity", {}))
+            settings = before.get("settings", {})
+            before["settings"] = {k: v for k, v in with_defaults(settings).items() if k != "device"}
+            differences = _differences(before, identity)
             if differences:
                 raise OutputError(
                     f"The run in {self.path} cannot be resumed with other choices: {'; '.join(differences)}.",
@@ -144,6 +151,7 @@ class RunFolder:
             "average": checkpoint.average,
             "optimiser": checkpoint.optimiser,
             "best_epoch": checkpoint.best_epoch,
+            "likelihood": checkpoint.likelihood,
             "history": [asdict(report) for report in checkpoint.history],
         }
         try:
@@ -188,6 +196,7 @@ class RunFolder:
                 scored={},
                 optimiser=content["optimiser"],
                 best_epoch=content["best_epoch"],
+                likelihood=content.get("likelihood"),
                 history=history,
             )
         except (KeyError, TypeError) as error:

@@ -4,47 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError, SettingsError
 from napari_tcgn.files import write_whole
-from napari_tcgn.model import load_model
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.panels import read_panel
-from napari_tcgn.model.weights import CARD_NAME, WEIGHTS_NAME, read_checkpoint, save_model
-from napari_tcgn.predict import Progress, choose_device, default_batch_size
+from napari_tcgn.predict import Progress, choose_device
 from napari_tcgn.predict.record import package_versions
 from napari_tcgn.settings import TrainSettings, to_record
-from napari_tcgn.train.baselines import LINE_METHOD, Baseline, default_baselines
-from napari_tcgn.train.beside import mean_of
-from napari_tcgn.train.evaluate import (
-    BOTH,
-    DEPTH_ALONE,
-    TCGN_METHOD,
-    TRAINING_MEAN,
-    Scored,
-    depth_of,
-    difference_table,
-    gene_table,
-    score_section,
-    summary_table,
-)
+from napari_tcgn.train.baselines import Baseline, default_baselines
+from napari_tcgn.train.comparison import Comparison
+from napari_tcgn.train.evaluate import TCGN_METHOD, Scored, difference_table, gene_table, summary_table
+from napari_tcgn.train.final import final_models
 from napari_tcgn.train.folds import fold_name, patient_of, resolve_fold
 from napari_tcgn.train.group import started_processes
-from napari_tcgn.train.her2st import find_sections, load_section, study_of
-from napari_tcgn.train.loop import train
+from napari_tcgn.train.her2st import find_sections, study_of
+from napari_tcgn.train.loop import read_sections, train
+from napari_tcgn.train.panel import Panel, fold_panel, variability
+from napari_tcgn.train.patch_cache import PatchCache
 from napari_tcgn.train.record import EpochReport, draft_card, held_out_kind
-from napari_tcgn.train.section import SectionData, Study
-from napari_tcgn.train.trust import trust
+from napari_tcgn.train.section import Section, SectionData, Study
 
+MIN_SPOTS = 3
 By = Literal["section", "patient"]
 
 
@@ -78,9 +64,10 @@ def cross_validate(
     *,
     by: Sequence[By] = ("section",),
     encoder: str | None = None,
-    encoder_weights: Path | None = None,
+    encoder_weights: Path | str | None = None,
     genes: Sequence[str] | None = None,
     mpp: float | None = None,
+    cache: Path | None = None,
     final: bool = False,
 ) -> Generator[Progress | EpochReport, None, Evaluation]:
     """Train and score every fold; folds that are finished already are taken as they are.
@@ -97,10 +84,11 @@ def cross_validate(
         What is held out together; with both, the gap between the two shows what a patient's own sections are worth.
     encoder : str, optional
         A timm model whose frozen features get a ridge on 256 principal components.
-    encoder_weights : pathlib.Path, optional
-        Its weights; random ones, labelled so, without.
-    genes, mpp
-        See `train`; the simple models see the same patches.
+    encoder_weights : pathlib.Path or "hub", optional
+        Its weights: a file, or "hub" for those of timm's hub where it can be reached; random ones, labelled so, else.
+    genes, mpp, cache
+        See `train`; the simple models see the same patches. With `settings.top_genes` every fold chooses its own genes
+        on its own training sections; a gene's pooled figure is the mean over the folds that chose it.
     final : bool
         Also train TCGN and the simple models on every section, with the held-out figures on their cards, into models/.
 
@@ -115,7 +103,7 @@ def cross_validate(
     Raises
     ------
     DataError
-        If fewer than two sections are at hand.
+        If fewer than two sections are at hand, or one has fewer than three spots.
     OutputError
         If `out` holds runs of another recipe.
     """
@@ -127,82 +115,108 @@ def cross_validate(
             "Cross-validation runs in one process.",
             "Train its folds with several first (train --fold NAME --out OUT/runs/fold-NAME), then call it without.",
         )
-    panel = list(genes) if genes is not None else read_panel("her2st_785")
     found = {section.name: section for section in find_sections(Path(data))}
     study = study_of(data, list(found.values()))
     folds = _folds(by, list(found), study)
-    card = draft_card(settings, [], panel, study)
     _, names = resolve_fold("none", found, study.patients)
-    sections: dict[str, SectionData] = {}
-    for name in names:
-        yield Progress("read sections", len(sections), len(names))
-        sections[name] = load_section(found[name], panel, card, mpp)
     baselines = default_baselines(encoder, encoder_weights)
-    features = {}
-    for number, baseline in enumerate(baselines):
-        yield Progress(f"features of {baseline.name}", number, len(baselines))
-        features[baseline.name] = dict(zip(names, baseline.extract(list(sections.values()), card), strict=True))
+    variabilities: dict[str, pd.DataFrame] = {}
+    for name in names if settings.top_genes else []:
+        yield Progress("choose genes", len(variabilities), len(names))
+        variabilities[name] = variability(found[name])
+    panels: dict[str, Panel] = {}
+    for _, name in [*folds, *([("all", "none")] if final else [])]:
+        training = [found[n] for n in resolve_fold(name, found, study.patients)[1]]
+        panels[name] = yield from fold_panel(training, settings.top_genes, genes, variabilities)
+    needed = list(dict.fromkeys(gene for panel in panels.values() for gene in panel.genes))
+    card = draft_card(settings, [], needed, study)
+    comparison = yield from _read(settings, study, card, [found[name] for name in names], baselines, mpp, cache)
+    sections = comparison.sections
+
+    def run_fold(name: str, label: str) -> Generator[Progress | EpochReport, None, Path]:
+        run = out / "runs" / f"fold-{label}"
+        resume = (run / "run.json").is_file()
+        yield from train(
+            data, name, run, settings,
+            resume=resume, genes=genes, mpp=mpp, cache=cache, variabilities=variabilities,
+        )  # fmt: skip
+        return run
 
     scored: list[Scored] = []
-    runs: dict[str, Path] = {}
+    done: dict[str, list[Scored]] = {}
     kinds: dict[str, str] = {}
     for kind, name in folds:
-        held_out, training = resolve_fold(name, found, study.patients)
+        held_out, training_names = resolve_fold(name, found, study.patients)
         label = fold_name(held_out, study.patients)
-        if label not in runs:
-            run = out / "runs" / f"fold-{label}"
-            resume = (run / "run.json").is_file()
-            yield from train(data, name, run, settings, resume=resume, genes=panel, mpp=mpp)
-            runs[label] = run
-        train_sections, test_sections = ([sections[n] for n in part] for part in (training, held_out))
-        kinds[name] = held_out_kind(train_sections, test_sections)
-        predictions = {TCGN_METHOD: _predict(runs[label] / "model", test_sections, settings)}
-        for baseline in baselines:
-            table = features[baseline.name]
-            line = baseline.fit([table[n] for n in training], train_sections)
-            predictions[baseline.name] = [line(torch.from_numpy(table[n]).float()).numpy() for n in held_out]
-        if settings.beside == "none":
-            predictions[BOTH] = [
-                np.mean([net, line], axis=0, dtype=np.float32)
-                for net, line in zip(predictions[TCGN_METHOD], predictions[LINE_METHOD], strict=True)
-            ]
-        predictions[TRAINING_MEAN] = [_training_mean(train_sections, len(s)) for s in test_sections]
-        predictions[DEPTH_ALONE] = [np.repeat(depth_of(s)[:, None], len(panel), axis=1) for s in test_sections]
-        yield Progress(f"score {label}", 0, 1)
-        for method, values in predictions.items():
-            scored += [
-                score_section(v, s, panel, kind, label, method) for v, s in zip(values, test_sections, strict=True)
-            ]
-    summary, differences, table_of_genes = (
-        summary_table(scored),
-        difference_table(scored, TCGN_METHOD),
-        gene_table(scored),
-    )
+        kinds[name] = held_out_kind([sections[n] for n in training_names], [sections[n] for n in held_out])
+        if label not in done:  # a patient's only section is the same fold under two names
+            run = yield from run_fold(name, label)
+            yield Progress(f"score {label}", 0, 1)
+            done[label] = comparison.score_fold(run / "model", training_names, held_out, panels[name], kind, label)
+        scored += [replace(s, by=kind) for s in done[label]]
     models: dict[str, Path] = {}
     if final:
-        yield from train(
-            data, "none", out / "runs" / "fold-none", settings, genes=panel, mpp=mpp,
-            resume=(out / "runs" / "fold-none" / "run.json").is_file(),
-        )  # fmt: skip
-        models = _final_models(out, scored, baselines, features, sections, card, settings, study)
+        run = yield from run_fold("none", "none")
+        models = final_models(out / "models", run, comparison, panels["none"], scored)
+    result = Evaluation(
+        out, scored, summary_table(scored), difference_table(scored, TCGN_METHOD), gene_table(scored), models
+    )
     record = {
         "format": "napari-tcgn evaluation 1",
         "settings": to_record(settings),
         "patch_um": settings.patch_um,
         "sections": {name: {"spots": len(s), "mpp": s.mpp} for name, s in sections.items()},
         "folds": [{"by": kind, "held_out": name, "kind": kinds[name]} for kind, name in folds],
-        "genes": len(panel),
+        "genes": len(needed),
+        "panels": {name: asdict(panel) for name, panel in panels.items()} if settings.top_genes else None,
+        "encoder": next((b.origin for b in baselines if b.origin is not None), None),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": package_versions(),
-        "summary": json.loads(summary.to_json(orient="records")),
-        "differences": json.loads(differences.to_json(orient="records")),
     }
-    for name, frame in (("summary", summary), ("differences", differences), ("genes", table_of_genes)):
-        with write_whole(out / f"{name}.csv", overwrite=True) as temporary:
+    _write(result, record)
+    return result
+
+
+def _read(
+    settings: TrainSettings,
+    study: Study,
+    card: ModelCard,
+    found: Sequence[Section],
+    baselines: Sequence[Baseline],
+    mpp: float | None,
+    cache: Path | None,
+) -> Generator[Progress, None, Comparison]:
+    """Load every section once, and what the simple models see of it."""
+    loaded = yield from read_sections(found, card, mpp, None if cache is None else PatchCache(cache))
+    _require_scorable(loaded)
+    names, device = [section.name for section in found], choose_device(settings.device)
+    features = {}
+    for number, baseline in enumerate(baselines):
+        yield Progress(f"features of {baseline.name}", number, len(baselines))
+        features[baseline.name] = dict(zip(names, baseline.extract(loaded, card, device), strict=True))
+    return Comparison(settings, study, card, dict(zip(names, loaded, strict=True)), baselines, features)
+
+
+def _write(result: Evaluation, record: dict[str, Any]) -> None:
+    """Write the tables, and the record with the short ones in it."""
+    frames = {"summary": result.summary, "differences": result.differences, "genes": result.genes}
+    for name, frame in frames.items():
+        with write_whole(result.out / f"{name}.csv", overwrite=True) as temporary:
             frame.to_csv(temporary, index=False, float_format="%.5f")
-    with write_whole(out / "evaluation.json", overwrite=True) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
-    return Evaluation(out, scored, summary, differences, table_of_genes, models)
+    tables = {name: json.loads(frames[name].to_json(orient="records")) for name in ("summary", "differences")}
+    with write_whole(result.out / "evaluation.json", overwrite=True) as temporary:
+        temporary.write_text(json.dumps({**record, **tables}, indent=1, ensure_ascii=False), encoding="utf-8")
+
+
+def _require_scorable(sections: Sequence[SectionData]) -> None:
+    """Refuse sections too small for a correlation, before a fold is trained for hours."""
+    for section in sections:
+        if len(section) < MIN_SPOTS:
+            spots = "1 spot" if len(section) == 1 else f"{len(section)} spots"
+            raise DataError(
+                f"Section {section.section.name} has {spots} with counts; correlations need {MIN_SPOTS}.",
+                "Leave it out of the data folder.",
+            )
 
 
 def _folds(by: Sequence[By], names: Sequence[str], study: Study) -> list[tuple[str, str]]:
@@ -226,60 +240,3 @@ def _folds(by: Sequence[By], names: Sequence[str], study: Study) -> list[tuple[s
             )
         folds += [(kind, patient) for patient in patients]
     return folds
-
-
-def _predict(model: Path, sections: Sequence[SectionData], settings: TrainSettings) -> list[NDArray[np.float32]]:
-    """Predict every spot of the sections with a trained model, as a user would."""
-    device = choose_device(settings.device)
-    predictor = load_model(model, device)
-    size = default_batch_size(device)
-    return [
-        np.concatenate([predictor.predict(s.patches[i : i + size]) for i in range(0, len(s), size)]) for s in sections
-    ]
-
-
-def _training_mean(training: Sequence[SectionData], spots: int) -> NDArray[np.float32]:
-    known = np.stack([s.measured for s in training])
-    means = np.stack([s.target.mean(axis=0) for s in training])
-    mean = np.where(known, means, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
-    return np.repeat(mean[None].astype(np.float32), spots, axis=0)
-
-
-def _final_models(
-    out: Path,
-    scored: Sequence[Scored],
-    baselines: Sequence[Baseline],
-    features: dict[str, dict[str, NDArray[np.float64]]],
-    sections: dict[str, SectionData],
-    card: ModelCard,
-    settings: TrainSettings,
-    study: Study,
-) -> dict[str, Path]:
-    """Write the models trained on every section, with their held-out figures on their cards."""
-    source = out / "runs" / "fold-none" / "model"
-    trained = ModelCard.read(source / CARD_NAME)
-    weights = read_checkpoint(source / WEIGHTS_NAME)
-    models = {TCGN_METHOD: out / "models" / trained.name}
-    save_model(models[TCGN_METHOD], weights, trained)
-    for baseline in baselines:
-        line = baseline.fit([features[baseline.name][n] for n in sections], list(sections.values()))
-        own = replace(
-            baseline.card(card),
-            name=f"{baseline.name.split(' ')[0]}-{study.name}",
-            training={**trained.training, "recipe": {"line through": baseline.features}, "epoch": None},
-            domain=trained.domain,
-            caveats=trained.caveats,
-        )
-        models[baseline.name] = out / "models" / own.name
-        baseline.save(models[baseline.name], line, own)
-        if baseline.name == LINE_METHOD and settings.beside == "none":
-            architecture = {**trained.architecture, "beside": baseline.features}
-            both = replace(trained, name=trained.name.replace("tcgn", "tcgn-line"), architecture=architecture)
-            models[BOTH] = out / "models" / both.name
-            save_model(models[BOTH], mean_of(weights, line), both)
-    for method, folder in models.items():
-        written = ModelCard.read(folder / CARD_NAME)
-        finished = replace(written, metrics=trust(scored, method, written.genes))
-        with write_whole(folder / CARD_NAME, overwrite=True) as temporary:
-            temporary.write_text(finished.to_json() + "\n", encoding="utf-8")
-    return models

@@ -13,6 +13,7 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.settings import TrainSettings
 from napari_tcgn.train.section import SectionData
 from napari_tcgn.train.split import validation_blocks
+from napari_tcgn.train.spot_patches import SpotPatches
 from napari_tcgn.train.target import centred, smoothed
 
 
@@ -24,7 +25,10 @@ class Dataset:
     ----------
     names : tuple of str
         The S sections, those held out last.
-    patches : uint8 [N, side, side, 3]
+    patches : SpotPatches
+        Of all N spots.
+    counts : float32 [N, genes]
+        Raw counts of the training spots where the loss is their likelihood; else empty. 0 at all other spots.
     target : float32 [N, genes]
         As measured; what is scored.
     taught : float32 [N, genes]
@@ -39,7 +43,8 @@ class Dataset:
     """
 
     names: tuple[str, ...]
-    patches: torch.Tensor
+    patches: SpotPatches
+    counts: torch.Tensor
     target: torch.Tensor
     taught: torch.Tensor
     base: torch.Tensor
@@ -58,7 +63,6 @@ def build_dataset(sections: Sequence[SectionData], settings: TrainSettings, devi
     DataError
         If fewer spots are left to train on than one batch takes.
     """
-    side = max(section.patches.shape[1] for section in sections)
     sizes = [len(section) for section in sections]
     section_of = np.repeat(np.arange(len(sections)), sizes)  # [N]
     test = section_of >= len(sections) - held_out  # [N]
@@ -81,7 +85,8 @@ def build_dataset(sections: Sequence[SectionData], settings: TrainSettings, devi
 
     return Dataset(
         names=tuple(section.section.name for section in sections),
-        patches=place(np.concatenate([_resized(section.patches, side) for section in sections])),
+        patches=SpotPatches([section.patches for section in sections], device),
+        counts=place(_counts(sections, train) if settings.loss == "negative-binomial" else np.empty((0, 0))),
         target=place(np.concatenate([section.target for section in sections])),
         taught=place(_taught(sections, section_of, train, settings)),
         base=place(np.zeros((len(section_of), sections[0].target.shape[1]), dtype=np.float32)),
@@ -109,6 +114,11 @@ def _taught(
     return taught
 
 
+def _counts(sections: Sequence[SectionData], train: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the raw counts (float32 [N, genes]) of the training spots, 0 at all others."""
+    return np.where(train[:, None], np.concatenate([section.counts for section in sections]), np.float32(0))
+
+
 def _chooses_epoch(section: SectionData, settings: TrainSettings) -> NDArray[np.bool_]:
     """Mark the validation spots of a training section; none where no spot is set aside for choosing the epoch."""
     if settings.select_on_test or settings.val_fraction == 0:
@@ -116,13 +126,3 @@ def _chooses_epoch(section: SectionData, settings: TrainSettings) -> NDArray[np.
     return validation_blocks(
         section.spots.array_row, section.spots.array_col, settings.val_fraction, settings.seed, section.section.name
     )
-
-
-def _resized(patches: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Bring the patches of a coarser scan to the side of the finest one, so that all sections share one array."""
-    if patches.shape[1] == side:
-        return patches
-    from PIL import Image
-
-    resized = [Image.fromarray(p).resize((side, side), Image.Resampling.BILINEAR) for p in patches]
-    return np.stack([np.asarray(image) for image in resized])

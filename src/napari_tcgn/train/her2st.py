@@ -1,8 +1,7 @@
-"""Sections with measured counts: the layout of the HER2+ study (github almaan/her2st), or a table of one's own."""
+"""Sections with measured counts: in the layout of the HER2+ study (github almaan/her2st), or in one of the others."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.errors import DataError, PixelSizeUnknownError
+from napari_tcgn.errors import DataError
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.slide.base import Slide
 from napari_tcgn.spots.table import Spots
+from napari_tcgn.train import cscc
 from napari_tcgn.train.folds import patient_of
 from napari_tcgn.train.own import MANIFEST, read_manifest, read_measured
 from napari_tcgn.train.section import HER2ST, Section, SectionData, Study
@@ -22,14 +21,13 @@ from napari_tcgn.train.section import HER2ST, Section, SectionData, Study
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_tcgn.train.patch_cache import PatchCache
+
 COUNTS, SPOTS, IMAGES = "ST-cnts", "ST-spotfiles", "ST-imgs"
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 
 # Fewer matching spots than this share of a selection table: the counts are those of another section.
 MIN_MATCHED = 0.5
-
-# The printed grid is not quite regular and its x and y scale differ by 1 %; a wrong scale is off by far more.
-SCALE_TOLERANCE = 0.15
 
 # µm per pixel of the published images, which their files do not say: 200 µm of pitch are about 290 px in
 # patients B to H; patient A was scanned at another scale.
@@ -37,12 +35,13 @@ HER2ST_MPP = {"A": 0.92, "B": 0.688, "C": 0.688, "D": 0.688, "E": 0.688, "F": 0.
 
 
 def find_sections(folder: Path) -> list[Section]:
-    """List the sections of a folder in her2st layout, sorted by name, or those of its sections.csv (`train/own.py`).
+    """List the sections of a folder, whichever layout it has.
 
     Parameters
     ----------
     folder : pathlib.Path
-        The folder with ST-cnts, ST-spotfiles and ST-imgs, or the one that holds it as "data".
+        With a sections.csv (`train/own.py`), with the files of GSE144240 (`train/cscc.py`), or in her2st layout: with
+        ST-cnts, ST-spotfiles and ST-imgs, or the one that holds these as "data"; those are sorted by name.
 
     Raises
     ------
@@ -52,6 +51,8 @@ def find_sections(folder: Path) -> list[Section]:
     folder = Path(folder)
     if (folder / MANIFEST).is_file():
         return read_manifest(folder)
+    if cscc.is_cscc(folder):
+        return cscc.read_cscc(folder)
     root = _data_root(folder)
     tables: dict[str, Path] = {}
     for path in sorted((root / COUNTS).iterdir()):
@@ -74,7 +75,8 @@ def find_sections(folder: Path) -> list[Section]:
             found = "no image" if not images else f"{len(images)} images"
             problems.append(f"{name} has {found} in {IMAGES}/{patient}/{name}")
         if spots.is_file() and len(images) == 1:
-            sections.append(Section(name, patient, images[0], counts, spots))
+            known = HER2ST_MPP.get(patient)
+            sections.append(Section(name, patient, images[0], counts, spots, published_mpp=known))
     if problems:
         raise DataError(
             f"{len(problems)} files of the sections in {root} are missing or ambiguous: {'; '.join(problems)}.",
@@ -84,16 +86,20 @@ def find_sections(folder: Path) -> list[Section]:
 
 
 def study_of(folder: Path, sections: Sequence[Section]) -> Study:
-    """Return what a card says of the data in a folder: the HER2+ study, or sections of one's own."""
+    """Return what a card says of the data in a folder: a published study, or sections of one's own."""
     if not (Path(folder) / MANIFEST).is_file():
-        return HER2ST
+        return cscc.study(list(sections)) if cscc.is_cscc(Path(folder)) else HER2ST
     name = Path(folder).resolve().name
     patients = {section.name: section.patient for section in sections}
     return Study(name, f"sections of one's own ({name})", "", "", "", patients)
 
 
 def load_section(
-    section: Section, genes: Sequence[str], card: ModelCard | None = None, mpp: float | None = None
+    section: Section,
+    genes: Sequence[str],
+    card: ModelCard | None = None,
+    mpp: float | None = None,
+    cache: PatchCache | None = None,
 ) -> SectionData:
     """Read one section's counts, spots and patches.
 
@@ -107,6 +113,8 @@ def load_section(
     mpp : float, optional
         µm per pixel of the image. Default: what the image file says, else the known scale of the published
         images (0.688 for patients B to H, 0.92 for A).
+    cache : PatchCache, optional
+        Where patches are kept on disk.
 
     Raises
     ------
@@ -119,9 +127,7 @@ def load_section(
         If the image or a table cannot be read, or a spot lies outside the image.
     """
     from napari_tcgn.expression import scale_counts
-    from napari_tcgn.predict import choose_level, cut_patch, leaves_image, patch_side_px
-    from napari_tcgn.slide import open_slide
-    from napari_tcgn.spots import check_on_slide
+    from napari_tcgn.train.cut import cut_section
 
     table, spots = read_measured(section)
     spots, rows, only_counts, only_spots = _join(section, table, spots)
@@ -135,28 +141,17 @@ def load_section(
     counts = table.iloc[rows].reindex(columns=list(genes), fill_value=0).to_numpy(dtype=np.float32)
 
     card = card or ModelCard(name="patch", version="0", architecture={}, genes=list(genes), patch_um=77.0)
-    slide = open_slide(section.image, mpp=mpp if mpp is not None else section.mpp)
-    try:
-        check_on_slide(spots, slide)
-        mpp, mpp_source = _pixel_size(section, slide)
-        _check_scale(section, spots, mpp)
-        side = patch_side_px(card, mpp)
-        level = choose_level(slide, side, card.input_px)
-        patches = np.stack([cut_patch(slide, x, y, side, level) for x, y in zip(spots.x, spots.y, strict=True)])
-        width, height = slide.level_dimensions[0]
-        padded = int(leaves_image(spots.x, spots.y, side, width, height).sum())
-    finally:
-        slide.close()
+    cut = cut_section(section, spots, card, mpp, cache)
     return SectionData(
         section=section,
-        spots=spots,
-        patches=patches,
+        spots=cut.spots,
+        patches=cut.patches,
         counts=counts,
         target=np.asarray(scale_counts(counts), dtype=np.float32),
         measured=measured,
-        mpp=mpp,
-        mpp_source=mpp_source,
-        padded=padded,
+        mpp=cut.mpp,
+        mpp_source=cut.mpp_source,
+        padded=cut.padded,
         only_counts=only_counts,
         only_spots=only_spots,
     )
@@ -164,7 +159,10 @@ def load_section(
 
 def _data_root(folder: Path) -> Path:
     """Return the folder that holds ST-cnts, ST-spotfiles and ST-imgs."""
-    mend = f"Choose a folder in her2st layout ({COUNTS}, {SPOTS} and {IMAGES}), or one with a {MANIFEST}."
+    mend = (
+        f"Choose a folder in her2st layout ({COUNTS}, {SPOTS} and {IMAGES}), one with the files of GSE144240, or one "
+        f"with a {MANIFEST}."
+    )
     if not folder.is_dir():
         raise DataError(f"The data folder {folder} does not exist.", mend)
     for root in (folder, folder / "data"):
@@ -201,33 +199,3 @@ def _join(
     only_counts = tuple(name for name in count_ids if name not in row_of_spot)
     only_spots = tuple(sorted(set(row_of_spot) - set(count_ids)))
     return kept, np.array(rows, dtype=np.intp), only_counts, only_spots
-
-
-def _pixel_size(section: Section, slide: Slide) -> tuple[float, str]:
-    """Return the µm per pixel of a section's image and where it comes from."""
-    if slide.mpp is not None:
-        return slide.mpp, slide.mpp_source
-    if section.patient not in HER2ST_MPP:
-        raise PixelSizeUnknownError(
-            f"The µm per pixel of section {section.name} is unknown: its image does not say it.", "Give it with --mpp."
-        )
-    return HER2ST_MPP[section.patient], "known scale of the published her2st images"
-
-
-def _check_scale(section: Section, spots: Spots, mpp: float) -> None:
-    """Refuse a µm per pixel that the known distance between the spots contradicts."""
-    grid = np.stack([spots.array_col, spots.array_row, np.ones(len(spots))], axis=1).astype(float)  # [n, 3]
-    affine, _, rank, _ = np.linalg.lstsq(grid, np.stack([spots.x, spots.y], axis=1), rcond=None)  # [3, (x, y)]
-    if rank < 3:
-        return  # spots in one line: nothing to measure
-    step = math.sqrt(abs(np.linalg.det(affine[:2])))  # px from spot to spot, whatever the rotation
-    # A hexagonal array numbers half steps along a row, and its rows are nearer than its spots.
-    across = math.sqrt(0.5 * math.sqrt(0.75)) if spots.layout == "visium" else 1.0
-    step /= across
-    found = spots.pitch_um / max(step, 1e-9)
-    if abs(found / mpp - 1) > SCALE_TOLERANCE:
-        raise DataError(
-            f"Section {section.name}: its spots are {step:.1f} px apart; at {spots.pitch_um:g} µm that is {found:.3g} "
-            f"µm per pixel, not {mpp:g}.",
-            f"Give the scale of the images (--mpp {found:.3g}), or check that image and spot table belong together.",
-        )

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.panels import read_panel
 from napari_tcgn.model.weights import WEIGHTS_NAME, load_into, read_checkpoint, save_model
 from napari_tcgn.predict import Progress, choose_device
 from napari_tcgn.predict.record import package_versions
@@ -24,6 +24,8 @@ from napari_tcgn.train.dataset import build_dataset
 from napari_tcgn.train.folds import fold_name, resolve_fold
 from napari_tcgn.train.group import join_group
 from napari_tcgn.train.her2st import find_sections, load_section, study_of
+from napari_tcgn.train.panel import Panel, fold_panel
+from napari_tcgn.train.patch_cache import PatchCache
 from napari_tcgn.train.pool import pooled_metrics, read_held_out_cards
 from napari_tcgn.train.record import (
     EpochReport,
@@ -37,8 +39,11 @@ from napari_tcgn.train.record import (
     selection_note,
 )
 from napari_tcgn.train.score import score_spots
-from napari_tcgn.train.section import SectionData, Study
+from napari_tcgn.train.section import Section, SectionData, Study
 from napari_tcgn.train.trainer import BuildNet, Trainer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def train(
@@ -51,6 +56,8 @@ def train(
     genes: Sequence[str] | None = None,
     mpp: float | None = None,
     init: Path | None = None,
+    cache: Path | None = None,
+    variabilities: Mapping[str, pd.DataFrame] | None = None,
     held_out_runs: Sequence[Path] = (),
     build_net: BuildNet | None = None,
 ) -> Generator[Progress | EpochReport, None, TrainResult]:
@@ -70,11 +77,16 @@ def train(
     resume : bool
         Go on with the run in `out`; on the CPU the result equals that of a run never stopped.
     genes : sequence of str, optional
-        The panel; default: the 785 genes of the HER2+ study.
+        The panel; default: the 785 genes of the HER2+ study. With `settings.top_genes`: the genes to choose from on
+        the training sections; default: all.
     mpp : float, optional
         µm per pixel of all images; default: see `load_section`.
     init : pathlib.Path, optional
         Model folder or checkpoint to start from (see `warm_start`).
+    cache : pathlib.Path, optional
+        Folder for patches that later runs take instead of cutting them again; default: none.
+    variabilities : mapping of str to pandas.DataFrame, optional
+        With `settings.top_genes`: `variability` of sections, by name, where it is known already.
     held_out_runs : sequence of pathlib.Path
         With fold "none": finished leave-one-section-out runs of the same settings, whose figures go onto the card.
     build_net : callable, optional
@@ -104,7 +116,6 @@ def train(
     scratch = None if group.writes else TemporaryDirectory()
     run = RunFolder(Path(out) if scratch is None else Path(scratch.name))
     run.check(resume and group.writes)
-    panel = list(genes) if genes is not None else read_panel("her2st_785")
     found = {section.name: section for section in find_sections(Path(data))}
     study = study_of(data, list(found.values()))
     held_out, training = resolve_fold(fold, found, study.patients)
@@ -114,13 +125,11 @@ def train(
         raise SettingsError(
             f"Fold {fold} is scored on {', '.join(held_out)}.", "Leave out --held-out-run, or take fold none."
         )
-    others = read_held_out_cards(held_out_runs, settings, panel)
-    card = draft_card(settings, held_out, panel, study)
-    sections: list[SectionData] = []
-    names = [*training, *held_out]
-    for name in names:
-        yield Progress("read sections", len(sections), len(names))
-        sections.append(load_section(found[name], panel, card, mpp))
+    panel = yield from fold_panel([found[name] for name in training], settings.top_genes, genes, variabilities)
+    others = read_held_out_cards(held_out_runs, settings, panel.genes)
+    card = draft_card(settings, held_out, panel.genes, study)
+    patches = None if cache is None else PatchCache(cache)
+    sections = yield from read_sections([found[name] for name in (*training, *held_out)], card, mpp, patches)
     dataset = build_dataset(sections, settings, device, held_out=len(held_out))
     beside = None
     if settings.beside != "none":
@@ -131,11 +140,13 @@ def train(
     )
     facts = {
         "selection": selection_note(settings),
-        "data": data_record(sections, panel),
+        "panel": asdict(panel),
+        "data": data_record(sections, panel.genes),
         "spots": {
             **{part: len(getattr(dataset, part)) for part in ("train", "validation", "test")},
             "left out for few counts": few_counts,
         },
+        "patch_cache": patches and {"read": patches.read, "written": patches.written, "notes": patches.notes},
         "processes": group.size,
         "device": device if not device.startswith("cuda") else torch.cuda.get_device_name(),
         "versions": package_versions(),
@@ -160,7 +171,24 @@ def train(
     if held_out:
         yield Progress(f"score {fold_name(held_out, study.patients)}", 0, 1)
     kept = group.from_first(run.best_weights(trainer.best_epoch) if group.writes else None)
-    return _finish(run, trainer, kept, sections[: len(training)], sections[len(training) :], study, others, beside)
+    return _finish(
+        run, trainer, kept, sections[: len(training)], sections[len(training) :], study, panel, others, beside
+    )
+
+
+def read_sections(
+    found: Sequence[Section], card: ModelCard, mpp: float | None, cache: PatchCache | None
+) -> Generator[Progress, None, list[SectionData]]:
+    """Load sections for the genes and patches of a card; what the patch cache has to say is told as a stage."""
+    sections: list[SectionData] = []
+    told = 0
+    for section in found:
+        yield Progress("read sections", len(sections), len(found))
+        sections.append(load_section(section, card.genes, card, mpp, cache))
+        for note in [] if cache is None else cache.notes[told:]:
+            yield Progress(f"patch cache: {note}", 0, 1)
+            told += 1
+    return sections
 
 
 def _finish(
@@ -170,6 +198,7 @@ def _finish(
     training: Sequence[SectionData],
     test: Sequence[SectionData],
     study: Study,
+    panel: Panel,
     others: Sequence[ModelCard],
     beside: Beside | None,
 ) -> TrainResult:
@@ -183,12 +212,12 @@ def _finish(
     load_into(trainer.scored, own, str(run.model_path))
     dataset = trainer.dataset if beside is None else beside.read_back(weights).added_to(trainer.dataset)
     loss, pcc, median = np.nan, np.full(len(trainer.card.genes), np.nan), np.nan
-    metrics = pooled_metrics(others)
+    metrics = pooled_metrics(others, trainer.card.genes)
     if test:
         score = score_spots(trainer.scored, dataset, dataset.test, trainer.card)
         loss, pcc, median = score.loss, score.pcc, score.median_pcc
         metrics = held_out_metrics(trainer.settings, training, test, pcc, median)
-    card = finished_card(trainer.card, trainer.settings, training, study, run.record["device"], best, metrics)
+    card = finished_card(trainer.card, trainer.settings, training, study, panel, run.record["device"], best, metrics)
     save_model(run.model_path, weights, card)
     held_out = [section.section.name for section in test]
     run.update_record(

@@ -68,8 +68,10 @@ def read_manifest(folder: Path) -> list[Section]:
         for file in files.values():
             if file is not None and not file.exists():
                 raise DataError(f"{path}: {file} of section {name} does not exist.", "Correct the path.")
-        numbers = {key: _number(row.get(key, ""), f"{path}: {key} of section {name}") for key in OPTIONAL[1:]}
-        sections.append(Section(name, str(row["patient"]), image, counts, files["spots"], **numbers))
+        mpp, diameter, pitch = (
+            _number(row.get(key, ""), f"{path}: {key} of section {name}") for key in ("mpp", "diameter_um", "pitch_um")
+        )
+        sections.append(Section(name, str(row["patient"]), image, counts, files["spots"], mpp, diameter, pitch))
     return sections
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import median_pcc
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import TrainSettings, to_record
+from napari_tcgn.settings import TrainSettings, to_record, with_defaults
 from napari_tcgn.train.record import number_or_none
 
 
@@ -37,17 +38,19 @@ def read_held_out_cards(runs: Sequence[Path], settings: TrainSettings, genes: Se
         if not path.is_file():
             raise DataError(f"{run} holds no finished run.", "Finish it (train --resume), or leave it out.")
         card = ModelCard.read(path)
-        theirs, ours = dict(card.training.get("recipe", {})), to_record(settings)
+        theirs, ours = with_defaults(card.training.get("recipe", {})), to_record(settings)
         differing = sorted(k for k in {*theirs, *ours} - {"device"} if theirs.get(k) != ours.get(k))
-        if differing or card.genes != list(genes):
+        # Genes chosen on the training sections differ from fold to fold, and are to.
+        other_panel = not settings.top_genes and card.genes != list(genes)
+        if differing or other_panel:
             what = ", ".join(differing) if differing else "its gene panel"
             raise DataError(f"{run} is of another recipe: {what} differs.", "Give runs of the same settings.")
         cards.append(card)
     return cards
 
 
-def pooled_metrics(cards: Sequence[ModelCard]) -> dict[str, Any]:
-    """Average the held-out figures over leave-one-section-out runs; empty without any.
+def pooled_metrics(cards: Sequence[ModelCard], genes: Sequence[str]) -> dict[str, Any]:
+    """Average the held-out figures of genes over the leave-one-section-out runs that have them; empty without any.
 
     Returns
     -------
@@ -57,7 +60,7 @@ def pooled_metrics(cards: Sequence[ModelCard]) -> dict[str, Any]:
     """
     if not cards:
         return {}
-    pcc = np.stack([card.gene_metric("pcc") for card in cards])  # [runs, genes]
+    pcc = np.stack([_of_genes(card, genes) for card in cards])  # [runs, genes]
     known = ~np.isnan(pcc)
     count = known.sum(0)
     mean = np.where(count > 0, np.where(known, pcc, 0).sum(0) / np.maximum(count, 1), np.nan)
@@ -71,3 +74,9 @@ def pooled_metrics(cards: Sequence[ModelCard]) -> dict[str, Any]:
         "median_pcc": number_or_none(median_pcc(mean)),
         "folds": [{k: card.metrics[k] for k in ("protocol", "n_spots", "median_pcc")} for card in cards],
     }
+
+
+def _of_genes(card: ModelCard, genes: Sequence[str]) -> NDArray[np.float64]:
+    """Return a card's PCC of the given genes, NaN for those that it does not predict."""
+    known = dict(zip(card.genes, card.gene_metric("pcc"), strict=True))
+    return np.array([known.get(gene, np.nan) for gene in genes])

@@ -16,6 +16,7 @@ from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import TrainSettings, to_record
 from napari_tcgn.slide.stain import STAIN_UM, stain_of_patches
 from napari_tcgn.train.folds import fold_name
+from napari_tcgn.train.panel import Panel
 from napari_tcgn.train.section import SectionData, Study
 
 TCGN_CITATION = (
@@ -167,6 +168,7 @@ def finished_card(
     settings: TrainSettings,
     training: Sequence[SectionData],
     study: Study,
+    panel: Panel,
     device: str,
     best_epoch: int,
     metrics: dict[str, Any],
@@ -188,6 +190,7 @@ def finished_card(
             "licence": study.licence,
             "citation": study.citation,
             "recipe": to_record(settings),
+            "panel": panel.source,
             "epoch": best_epoch,
             "date": datetime.now(UTC).date().isoformat(),
             "device": device,

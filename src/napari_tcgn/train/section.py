@@ -59,6 +59,11 @@ class Section:
         Spot selection table of legacy ST.
     mpp, diameter_um, pitch_um : float or None
         Where the section's own table says them.
+    published_mpp : float or None
+        µm per pixel of the images of a published study whose files do not say it.
+    pitches_um : tuple of float
+        Distances between spots that are possible, where the study's arrays are not all alike or not known; the one
+        that agrees with the µm per pixel is taken. Empty: the layout's own.
     """
 
     name: str
@@ -69,6 +74,8 @@ class Section:
     mpp: float | None = None
     diameter_um: float | None = None
     pitch_um: float | None = None
+    published_mpp: float | None = None
+    pitches_um: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -22,9 +22,11 @@ from napari_tcgn.train.augment import augment, jitter_stain
 from napari_tcgn.train.checkpoint import Checkpoint
 from napari_tcgn.train.dataset import Dataset
 from napari_tcgn.train.group import Group
-from napari_tcgn.train.loss import correlation_loss, masked_mse
+from napari_tcgn.train.likelihood import NegativeBinomial
+from napari_tcgn.train.objective import Objective
 from napari_tcgn.train.record import EpochReport, number_or_none
 from napari_tcgn.train.score import score_spots
+from napari_tcgn.train.start import last_layer, start_from_mean, start_from_nothing
 from napari_tcgn.train.subspace import Subspace, leading_directions
 from napari_tcgn.train.warm_start import warm_start
 
@@ -73,13 +75,14 @@ class Trainer:
         group.share_statistics(self.net)
         self.warm = None if init is None else warm_start(self.net, init, card.genes)
         if settings.beside != "none":
-            self._start_from_nothing()
+            start_from_nothing(self.net)
         elif settings.start_from_mean:
-            self._start_from_mean()
+            start_from_mean(self.net, dataset, settings.loss)
         self.subspace: Subspace | None = None
         if settings.components > 0:
             self.subspace = leading_directions(dataset, settings.components, settings.beside != "none")
-            self.subspace.confine(self._last_layer()[1])
+            self.subspace.confine(last_layer(self.net)[1])
+        self.objective = Objective(dataset, settings, self.subspace)
         optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser]
         self.optimiser = optimiser(
             self.net.parameters(),
@@ -87,6 +90,9 @@ class Trainer:
             weight_decay=settings.weight_decay,
             fused=device.startswith("cuda"),
         )
+        if self.likelihood is not None:
+            # Every process computes its gradient from the whole batch, so that it is not added up over them.
+            self.optimiser.add_param_group({"params": list(self.likelihood.parameters()), "weight_decay": 0.0})
         self.average: AveragedModel | None = None
         if settings.ema > 0:
             # Buffers as well: the statistics of BatchNorm belong to the weights.
@@ -101,22 +107,10 @@ class Trainer:
 
         return TCGN(num_genes, size=self.settings.size)
 
-    def _last_layer(self) -> tuple[str, nn.Linear]:
-        return [(name, module) for name, module in self.net.named_modules() if isinstance(module, nn.Linear)][-1]
-
-    def _start_from_nothing(self) -> None:
-        """Set the last layer to zero: the first prediction is that of the line beside the network."""
-        _, last = self._last_layer()
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-
-    def _start_from_mean(self) -> None:
-        """Set the output bias to the mean target of the training spots, over the sections that have the gene."""
-        data = self.dataset
-        measured = data.measured[data.section_of[data.train]]  # [n, genes]
-        total = torch.where(measured, data.taught[data.train], 0).sum(0)
-        with torch.no_grad():
-            self._last_layer()[1].bias.copy_(total / measured.sum(0).clamp(min=1))
+    @property
+    def likelihood(self) -> NegativeBinomial | None:
+        """The part of the loss that learns along, where there is one."""
+        return self.objective.likelihood
 
     @property
     def best_epoch(self) -> int:
@@ -144,13 +138,14 @@ class Trainer:
             optimiser=self.optimiser.state_dict(),
             best_epoch=self.best_epoch,
             history=list(self.history),
+            likelihood=None if self.likelihood is None else self.likelihood.state_dict(),
         )
 
     def _kept_weights(self) -> dict[str, torch.Tensor]:
         """Return the weights of the network that is kept, with the subspace as part of its last layer."""
         state: dict[str, torch.Tensor] = dict(self.scored.state_dict())
         if self.subspace is not None:
-            name, _ = self._last_layer()
+            name, _ = last_layer(self.net)
             weight, bias = f"{name}.weight", f"{name}.bias"
             state[weight], state[bias] = self.subspace.folded(state[weight], state[bias])
         return state
@@ -168,6 +163,8 @@ class Trainer:
             self.optimiser.load_state_dict(checkpoint.optimiser)
             if self.average is not None:
                 self.average.load_state_dict(checkpoint.average or {})
+            if self.likelihood is not None:
+                self.likelihood.load_state_dict(checkpoint.likelihood or {})
         except (RuntimeError, ValueError, KeyError) as error:
             raise CheckpointError(
                 f"The checkpoint does not fit the network: {error}.", "Start a new run in another folder (--out)."
@@ -256,19 +253,8 @@ class Trainer:
             parameters["lr"] = rate
         with torch.autocast(images.device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
             predicted = self.net(images)
-        section_of = data.section_of[batch]
         predicted = self.group.whole(predicted.float()) + data.base[batch]
-        taught, measured = data.taught[batch], data.measured[section_of]
-        loss = masked_mse(predicted, taught, measured)
-        if settings.loss == "correlation":
-            if self.subspace is not None:
-                # A gene that the section does not have adds nothing to a direction.
-                predicted, taught = (
-                    self.subspace.scores(torch.where(measured, values, self.subspace.centre))
-                    for values in (predicted, taught)
-                )
-                measured = torch.ones_like(predicted, dtype=torch.bool)
-            loss = loss + correlation_loss(predicted, taught, measured, section_of)
+        loss = self.objective(predicted, batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.group.add_gradients(self.net)

@@ -1,0 +1,71 @@
+"""The models of a cross-validation: trained on every section, with the held-out figures of the folds on their cards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from napari_tcgn.files import write_whole
+from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model.weights import CARD_NAME, WEIGHTS_NAME, read_checkpoint, save_model
+from napari_tcgn.train.baselines import LINE_METHOD
+from napari_tcgn.train.beside import mean_of
+from napari_tcgn.train.comparison import Comparison
+from napari_tcgn.train.evaluate import BOTH, TCGN_METHOD, Scored
+from napari_tcgn.train.panel import Panel
+from napari_tcgn.train.trust import trust
+
+
+def final_models(
+    folder: Path, run: Path, comparison: Comparison, panel: Panel, scored: Sequence[Scored]
+) -> dict[str, Path]:
+    """Write TCGN, every simple model, and the mean of TCGN and the line.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Gets one folder per model.
+    run : pathlib.Path
+        The finished run on every section.
+    comparison : Comparison
+    panel : Panel
+        Of that run.
+    scored : sequence of Scored
+        Every method on every held-out section.
+
+    Returns
+    -------
+    dict of str to pathlib.Path
+        The folders by method.
+    """
+    settings, names = comparison.settings, list(comparison.sections)
+    trained = ModelCard.read(run / "model" / CARD_NAME)
+    weights = read_checkpoint(run / "model" / WEIGHTS_NAME)
+    models = {TCGN_METHOD: folder / trained.name}
+    save_model(models[TCGN_METHOD], weights, trained)
+    like = replace(comparison.card, genes=panel.genes)
+    for baseline in comparison.baselines:
+        features = comparison.features[baseline.name]
+        line = baseline.fit([features[name] for name in names], comparison.of(names, panel))
+        own = replace(
+            baseline.card(like),
+            name=f"{baseline.name.split(' ')[0]}-{comparison.study.name}",
+            training={**trained.training, "recipe": {"line through": baseline.features}, "epoch": None}
+            | ({} if baseline.origin is None else {"encoder": baseline.origin}),
+            domain=trained.domain,
+            caveats=[*trained.caveats, *baseline.caveats],
+        )
+        models[baseline.name] = folder / own.name
+        baseline.save(models[baseline.name], line, own)
+        if baseline.name == LINE_METHOD and settings.beside == "none":
+            architecture = {**trained.architecture, "beside": baseline.features}
+            both = replace(trained, name=trained.name.replace("tcgn", "tcgn-line"), architecture=architecture)
+            models[BOTH] = folder / both.name
+            save_model(models[BOTH], mean_of(weights, line), both)
+    for method, place in models.items():
+        written = ModelCard.read(place / CARD_NAME)
+        finished = replace(written, metrics=trust(scored, method, written.genes))
+        with write_whole(place / CARD_NAME, overwrite=True) as temporary:
+            temporary.write_text(finished.to_json() + "\n", encoding="utf-8")
+    return models

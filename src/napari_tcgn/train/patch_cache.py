@@ -1,0 +1,180 @@
+"""Patches on disk, cut once: mapped into memory by later runs instead of decoding the slide again.
+
+An entry is a pair KEY.npy and KEY.json. The key is a hash of everything that the patches come from: the content of the
+slide file, the spots, the size of a patch, and the versions of what reads slides. So an entry never has to be renewed;
+one that is damaged is not used and made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import OutputError
+from napari_tcgn.files import sha256_of, write_whole
+from napari_tcgn.spots.table import Spots
+
+FORMAT = "napari-tcgn patches 1"
+READERS = ("pillow", "tifffile", "imagecodecs", "openslide-python", "openslide-bin")
+# Slides of several files: the content of the one that is named does not say what the patches look like.
+SEVERAL_FILES = frozenset({".mrxs", ".vms", ".vmu", ".dcm"})
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSize:
+    """What a cache holds.
+
+    Attributes
+    ----------
+    entries : int
+        Sections, once per size of patch.
+    bytes : int
+    """
+
+    entries: int
+    bytes: int
+
+
+class PatchCache:
+    """A folder of patches.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made when the first entry is written.
+
+    Attributes
+    ----------
+    read, written : int
+        Entries found and made by this object.
+    notes : list of str
+        What went wrong, in words; training goes on from memory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self.read, self.written = 0, 0
+        self.notes: list[str] = []
+
+    def find(self, key: str, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+        """Return the patches of a key, mapped from disk (changes to them are not written); None if they are not there.
+
+        An entry whose shape, type or hash is not what it should be is removed.
+        """
+        array, entry = self._paths(key)
+        if not entry.is_file():
+            return None
+        try:
+            said = json.loads(entry.read_text(encoding="utf-8"))
+            patches = np.load(array, mmap_mode="c", allow_pickle=False)
+            whole = (
+                said["format"] == FORMAT
+                and patches.dtype == np.uint8
+                and patches.shape == shape
+                and sha256_of(array) == said["sha256"]
+            )
+        except (OSError, ValueError, KeyError, TypeError, EOFError):
+            whole = False
+        if whole:
+            self.read += 1
+            found: NDArray[np.uint8] = patches
+            return found
+        self.notes.append(f"the entry {array.name} is damaged; its patches are cut again")
+        return None
+
+    def keep(self, key: str, patches: NDArray[np.uint8], about: dict[str, Any]) -> NDArray[np.uint8]:
+        """Write patches and return them mapped from disk; where they cannot be written, return them as they are."""
+        array, entry = self._paths(key)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with write_whole(array, overwrite=True) as temporary:
+                np.save(temporary, patches, allow_pickle=False)
+            content = {"format": FORMAT, "sha256": sha256_of(array), "shape": patches.shape, **about}
+            # The entry counts from here on: a run killed before leaves an array that nobody reads.
+            with write_whole(entry, overwrite=True) as temporary:
+                temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+            mapped: NDArray[np.uint8] = np.load(array, mmap_mode="c", allow_pickle=False)
+        except (OSError, OutputError) as error:
+            reason = error.problem if isinstance(error, OutputError) else str(error)
+            self.notes.append(f"patches are kept in memory, for they cannot be written to the cache: {reason}")
+            return patches
+        self.written += 1
+        return mapped
+
+    def size(self) -> CacheSize:
+        """Measure the cache, files of unfinished writes included."""
+        files = self._files()
+        return CacheSize(
+            entries=sum(path.suffix == ".json" and not path.name.startswith(".") for path in files),
+            bytes=sum(path.stat().st_size for path in files),
+        )
+
+    def clear(self) -> CacheSize:
+        """Remove every entry, and nothing else; return what was removed.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be removed.
+        """
+        removed = self.size()
+        for path in self._files():
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise OutputError(f"{path} cannot be removed: {error}.", "Check the permissions.") from error
+        return removed
+
+    def _paths(self, key: str) -> tuple[Path, Path]:
+        return self.folder / f"{key}.npy", self.folder / f"{key}.json"
+
+    def _files(self) -> list[Path]:
+        if not self.folder.is_dir():
+            return []
+        # KEY.npy, KEY.json, and .KEY.npy.RANDOM.npy of a write that was killed
+        return [
+            path
+            for path in sorted(self.folder.iterdir())
+            if path.suffix in (".npy", ".json") and _is_key(path.name.lstrip(".").split(".")[0]) and path.is_file()
+        ]
+
+
+def patch_key(image: Path, spots: Spots, side: int, level: int, mpp: float | None) -> str | None:
+    """Return the key of a section's patches; None for slides of several files, which are not cached.
+
+    Parameters
+    ----------
+    image : pathlib.Path
+    spots : Spots
+    side, level : int
+        As in `predict.cut_patch`.
+    mpp : float or None
+        µm per pixel that the slide itself has: whether the spots belong to it was judged with that.
+    """
+    if image.is_dir() or image.suffix.lower() in SEVERAL_FILES:
+        return None
+    digest = hashlib.sha256()
+    told = {key: spots.source.get(key) for key in ("kind", "image_size")}
+    readers = {name: _version(name) for name in READERS}
+    digest.update(json.dumps([FORMAT, sha256_of(image), side, level, mpp, told, readers], sort_keys=True).encode())
+    for place in (spots.x, spots.y):
+        digest.update(np.ascontiguousarray(place, dtype="<f8").tobytes())
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+def _is_key(text: str) -> bool:
+    return len(text) == 64 and set(text) <= set("0123456789abcdef")
