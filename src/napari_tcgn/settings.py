@@ -89,7 +89,10 @@ class GridSettings:
         if self.layout == "visium-hd":
             _require(self.pitch in BIN_SIDES, "pitch_um", "2, 8 or 16 for the bins of visium-hd", self.pitch_um)
             _require(
-                self.diameter_um in (None, self.pitch), "diameter_um", "the side of the bin, or left out", self.diameter_um
+                self.diameter_um in (None, self.pitch),
+                "diameter_um",
+                "the side of the bin, or left out",
+                self.diameter_um,
             )
 
     @property

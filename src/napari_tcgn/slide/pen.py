@@ -46,8 +46,9 @@ def pen_marks(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
     spread = np.ptp(density, axis=-1) / np.maximum(mean, 0.05)
     coloured = _grown((red - green, INK_EXCESS), (red / np.maximum(green, 0.05), INK_RATIO))
     black = _grown((mean, BLACK_DENSITY), (spread, BLACK_SPREAD))
-    ink = opening(coloured | black, disk(THINNEST))
-    return np.asarray(dilation(_without_specks(ink), disk(RIM)), dtype=bool)
+    ink = opening(coloured | black, disk(THINNEST))  # type: ignore[no-untyped-call]
+    grown: NDArray[np.bool_] = dilation(_without_specks(ink), disk(RIM))  # type: ignore[no-untyped-call]
+    return grown
 
 
 def _grown(*measures: tuple[NDArray[np.float32], tuple[float, float]]) -> NDArray[np.bool_]:

@@ -77,8 +77,12 @@ def implied_mpp(spots: Spots) -> float | None:
     Returns
     -------
     float or None
-        None where the spots follow no lattice.
+        None where the spots follow no lattice, or are numbered like a chessboard (ST arrays of 2,000 spots) although
+        their layout is square: their pitch is another one.
     """
+    chessboard = bool(((spots.array_row + spots.array_col) % 2 == 0).all())
+    if chessboard != (spots.layout in HEXAGONAL):
+        return None
     try:
         lattice = fit_lattice(spots)
     except SpotsError:
