@@ -53,6 +53,40 @@ def make_grid(
     SpotsError
         If no spot is left.
     """
+    row, col, x, y, fraction, source = _lay(slide, settings, tissue, region)
+    return Spots(
+        ids=np.array([f"{c}x{r}" for c, r in zip(col.tolist(), row.tolist(), strict=True)]),
+        x=x,
+        y=y,
+        array_row=row,
+        array_col=col,
+        diameter_um=settings.diameter,
+        pitch_um=settings.pitch,
+        layout=settings.layout,
+        tissue_fraction=fraction,
+        source=source,
+    )
+
+
+def count_spots(
+    slide: Slide, settings: GridSettings, tissue: TissueMask | None = None, region: Region | None = None
+) -> int:
+    """Return how many spots `make_grid` would lay, without naming each; raises what it would raise."""
+    return len(_lay(slide, settings, tissue, region)[0])
+
+
+_Laid = tuple[
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    dict[str, Any],
+]
+
+
+def _lay(slide: Slide, settings: GridSettings, tissue: TissueMask | None, region: Region | None) -> _Laid:
+    """Return row, col, x and y (px), tissue fraction and source of a grid's spots."""
     mpp = require_mpp(slide)
     if settings.pitch < mpp:
         raise SettingsError(
@@ -87,18 +121,7 @@ def make_grid(
         fraction = _on_tissue(slide, settings, tissue, x, y, mpp)
         keep = fraction >= settings.min_tissue_fraction
         row, col, x, y, fraction = row[keep], col[keep], x[keep], y[keep], fraction[keep]
-    return Spots(
-        ids=np.array([f"{c}x{r}" for c, r in zip(col.tolist(), row.tolist(), strict=True)]),
-        x=x,
-        y=y,
-        array_row=row,
-        array_col=col,
-        diameter_um=settings.diameter,
-        pitch_um=settings.pitch,
-        layout=settings.layout,
-        tissue_fraction=fraction,
-        source=source,
-    )
+    return row, col, x, y, fraction, source
 
 
 def grid_origin(settings: GridSettings) -> tuple[float, float]:

@@ -151,7 +151,9 @@ def _read_positions(path: Path) -> pd.DataFrame:
         ) from error
     if numbers.isna().to_numpy().any():
         raise SpotsError(f"{path} has gaps in its positions.", "Copy it again from Space Ranger's output.")
-    return numbers.assign(barcode=table["barcode"])
+    numbers.insert(0, "barcode", table["barcode"])
+    checked: pd.DataFrame = numbers
+    return checked
 
 
 def _image_size(folder: Path, factors: dict[str, float]) -> dict[str, Any]:

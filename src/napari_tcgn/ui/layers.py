@@ -134,7 +134,7 @@ def _placement(image: Any) -> dict[str, Any]:
 
 def _disc_style(spots: Spots, mpp: float) -> dict[str, Any]:
     # Sizes are in px like the positions, so that the drawn diameter is the spot's diameter in µm.
-    return {"size": spots.diameter_um / mpp, "border_width": 0, "symbol": "disc"}
+    return {"size": spots.diameter_um / mpp, "border_width": 0, "symbol": spots.shape}
 
 
 def add_spots(viewer: Any, image: Any, spots: Spots, mpp: float) -> Any:
@@ -147,6 +147,18 @@ def add_spots(viewer: Any, image: Any, spots: Spots, mpp: float) -> Any:
         **_disc_style(spots, mpp),
         **_placement(image),
     )
+
+
+def show_other_spots(layer: Any, image: Any, spots: Spots, mpp: float) -> None:
+    """Let a layer of spots show others on the same image, in one redraw."""
+    with layer.events.blocker_all():
+        layer.data = points_of(spots)
+        layer.features = {"spot": spots.ids.astype(object)}
+        layer.size = spots.diameter_um / mpp
+        layer.symbol = spots.shape
+        layer.face_color = np.array(NOT_PREDICTED)
+    layer.affine = image.affine.affine_matrix  # it may have been moved by hand
+    layer.refresh()
 
 
 def set_spot_size(layer: Any, image: Any, spots: Spots, mpp: float) -> None:
