@@ -98,21 +98,12 @@ def _lay(slide: Slide, settings: GridSettings, tissue: TissueMask | None, region
     width, height = slide.level_dimensions[0]
     keep = (x >= 0) & (y >= 0) & (x < width * mpp) & (y < height * mpp)
     x, y = x / mpp, y / mpp
-    if not keep.any():
-        raise SpotsError(
-            f"No spot of a pitch of {settings.pitch:g} µm has its centre on the slide "
-            f"({width * mpp:.0f} x {height * mpp:.0f} µm).",
-            "Use a smaller pitch, move the origin, or check the µm per pixel.",
-        )
     source: dict[str, Any] = {"kind": "grid", "settings": to_record(settings)}
     if region is not None:
         keep &= region.contains(x, y)
         source["region"] = region.to_record()
-        if not keep.any():
-            raise SpotsError(
-                f"No spot of a pitch of {settings.pitch:g} µm has its centre inside the region.",
-                "Draw a larger region, use a smaller pitch, or move the origin.",
-            )
+    if not keep.any():
+        raise _no_spot(settings, region, f"{width * mpp:.0f} x {height * mpp:.0f} µm")
     row, col, x, y = row[keep], col[keep], x[keep], y[keep]
     fraction = np.full(len(x), np.nan)
     if settings.tissue_only:
@@ -122,6 +113,17 @@ def _lay(slide: Slide, settings: GridSettings, tissue: TissueMask | None, region
         keep = fraction >= settings.min_tissue_fraction
         row, col, x, y, fraction = row[keep], col[keep], x[keep], y[keep], fraction[keep]
     return row, col, x, y, fraction, source
+
+
+def _no_spot(settings: GridSettings, region: Region | None, size: str) -> SpotsError:
+    nowhere = f"No spot of a pitch of {settings.pitch:g} µm has its centre"
+    if region is not None:
+        return SpotsError(
+            f"{nowhere} inside the region.", "Draw a larger region, use a smaller pitch, or move the origin."
+        )
+    return SpotsError(
+        f"{nowhere} on the slide ({size}).", "Use a smaller pitch, move the origin, or check the µm per pixel."
+    )
 
 
 def grid_origin(settings: GridSettings) -> tuple[float, float]:

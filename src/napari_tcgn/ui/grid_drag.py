@@ -11,6 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_tcgn.settings import GridSettings
 from napari_tcgn.spots.grid import grid_origin
+from napari_tcgn.ui.layers import move
 from napari_tcgn.ui.placement import moved_affine, shift, turn
 from napari_tcgn.ui.session import Session
 
@@ -133,7 +134,7 @@ class GridDrag:
         return (motion @ (middle - [0.5, 0.5, 0.0]))[:2]
 
     def _show(self, layer: Any) -> None:
-        layer.affine = moved_affine(self._session.state.image, self._motion)
+        move(layer, moved_affine(self._session.state.image, self._motion))
 
     def _commit(self) -> None:
         """Tell the origin and rotation that the grid has now."""

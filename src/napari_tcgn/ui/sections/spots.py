@@ -59,7 +59,7 @@ class SpotsSection(Section):
         self.drag = GridDrag(session, self._on_dragged)
         self.view = TissueView(session.viewer, session.background, session.tissue, self.message.fail)
         self._count = Latest(session.background, self._take_count, self._no_count)
-        self._expected = ""  # what would be laid, in words
+        self._expected: int | str = ""  # how many spots would be laid, or why none; "": not known
         self._lay_again = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -186,17 +186,23 @@ class SpotsSection(Section):
             mask = density.mask(settings.tissue_threshold)
             return count_spots(slide, settings, mask, region), density.threshold
 
+        self._expected = "counting spots …"
+        self._show_count()
         self._count.ask(count)
 
     def _take_count(self, counted: tuple[int, float | None]) -> None:
         count, threshold = counted
         self.tissue.show_automatic(threshold)
-        self._expected = f"{count:,} spots would be laid{self._time(count)}."
+        self._expected = count
         self._show_count()
 
     def _no_count(self, failure: Failure) -> None:
         self._expected = f"No spots would be laid: {failure.sentence}"
         self._show_count()
+
+    def _expectation(self) -> str:
+        expected = self._expected
+        return f"{expected:,} spots would be laid{self._time(expected)}." if isinstance(expected, int) else expected
 
     def _time(self, count: int) -> str:
         rate = self.session.state.rate
@@ -206,7 +212,7 @@ class SpotsSection(Section):
         state = self.session.state
         spots = state.spots
         if spots is None:
-            self.count.setText(state.busy or state.missing_for_spots() or self._expected or "No spots yet.")
+            self.count.setText(state.busy or state.missing_for_spots() or self._expectation() or "No spots yet.")
             return
         text = f"{len(spots)} spots of {spots.diameter_um:g} µm, {spots.pitch_um:g} µm apart"
         if spots.source.get("file"):
@@ -215,8 +221,8 @@ class SpotsSection(Section):
         implied = spots.source.get("implied_mpp")
         if implied and state.mpp and abs(implied / state.mpp - 1) > SAME_MPP:
             text += f"\n⚠ Their array implies {implied:.3f} µm per pixel; the slide is set to {state.mpp:g}."
-        if self._expected and not self._is_table():
-            text += f"\nWith the choices above: {self._expected}"
+        if self._expected not in ("", len(spots)) and not self._is_table():
+            text += f"\nWith the choices above: {self._expectation()}"
         self.count.setText(text)
 
     # -- laying and reading ------------------------------------------------------------------------------------------
@@ -232,6 +238,7 @@ class SpotsSection(Section):
         wish = self._wish()
         if wish is not None:
             self._timer.stop()
+            self._count.leave()
             self._expected = ""
             self.session.lay_grid(wish[0], self._on_not_laid, wish[1])
 

@@ -34,15 +34,16 @@ class GridControls(QWidget):
         self.rotation_box.setWrapping(True)
         self.adjust_button = QPushButton("Adjust by hand", checkable=True)
         self.adjust_button.setToolTip(HELP)
-        self.sizes = _row(QLabel("pitch"), self.pitch_box, QLabel("spot"), self.diameter_box)
-        self.bins = _row(QLabel("bin"), self.bin_box)
-        self.rotation_box.setMaximumWidth(110)
+        self.x_box.setPrefix("x ")
+        self.y_box.setPrefix("y ")
+        self.sizes = _row(self.pitch_box, QLabel("spot"), self.diameter_box)
+        self.rotation_box.setMaximumWidth(80)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(4)
-        form.addRow("size, µm", self.sizes)
-        form.addRow("size, µm", self.bins)
-        form.addRow("origin, µm", _row(QLabel("x"), self.x_box, QLabel("y"), self.y_box))
+        form.addRow("pitch, µm", self.sizes)
+        form.addRow("bins of", self.bin_box)
+        form.addRow("origin, µm", _row(self.x_box, self.y_box))
         form.addRow("rotation, °", _row(self.rotation_box, self.adjust_button))
         self._form = form
         for box in (self.pitch_box, self.diameter_box):
@@ -57,7 +58,7 @@ class GridControls(QWidget):
         self._layout = layout
         bins = layout == "visium-hd"
         self._form.setRowVisible(self.sizes, not bins)
-        self._form.setRowVisible(self.bins, bins)
+        self._form.setRowVisible(self.bin_box, bins)
         if layout in LAYOUTS:
             pitch, diameter = LAYOUTS[layout]
             _set_quietly(self.bin_box, BIN_SIDES.index(pitch)) if bins else None
@@ -117,7 +118,9 @@ class GridControls(QWidget):
 
 def _box(tip: str, low: float, high: float, decimals: int) -> QDoubleSpinBox:
     box = QDoubleSpinBox(minimum=low, maximum=high, decimals=decimals)
-    box.setMinimumWidth(70)
+    # Two in a row fit the narrowest dock without their buttons; arrow keys and the wheel still count up and down.
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+    box.setMinimumWidth(50)
     box.setToolTip(tip)
     return box
 
