@@ -74,11 +74,10 @@ def _read(file: h5py.File, name: str, mpp: float | None) -> Spots:
     library = _library(file, name)
     source: dict[str, Any] = {"kind": H5AD, "file": name} | _image_size(library, positions, name)
     record = _own_record(file)
-    keep = np.ones(len(obs), bool)
+    on_tissue = np.ones(len(obs), bool)
     if "in_tissue" in obs:
-        keep = obs["in_tissue"].to_numpy().astype(np.float64) == 1
-        source["not_in_tissue"] = int((~keep).sum())
-    if not keep.any():
+        on_tissue = obs["in_tissue"].to_numpy().astype(np.float64) == 1
+    if not on_tissue.any():
         raise SpotsError(f"No spot of {name} lies on tissue (obs['in_tissue'] = 1).", "Give a section with tissue.")
     rows, cols, has_array = _array_positions(obs)
     fraction = obs["tissue_fraction"].to_numpy(np.float64) if "tissue_fraction" in obs else None
@@ -91,14 +90,16 @@ def _read(file: h5py.File, name: str, mpp: float | None) -> Spots:
         diameter_um=LAYOUTS["visium"][1],
         pitch_um=LAYOUTS["visium"][0],
         layout="visium",
+        in_tissue=on_tissue,
         tissue_fraction=fraction,
         source=source,
-    ).select(keep)
-    if record is not None:
-        source["image_size"] = [float(record["slide"]["width_px"]), float(record["slide"]["height_px"])]
-        source["image_size_tolerance"] = 0.0
-        source["recorded"] = record["spots"]["source"]
+    )
+    if record is not None:  # predicted here: every spot, whatever it lies on
+        size = [float(record["slide"][side]) for side in ("width_px", "height_px")]
+        source |= {"image_size": size, "image_size_tolerance": 0.0, "recorded": record["spots"]["source"]}
         return _of_size(spots, *(record["spots"][key] for key in ("layout", "pitch_um", "diameter_um")))
+    source["not_in_tissue"] = int((~on_tissue).sum())
+    spots = spots.select(on_tissue)
     if has_array and ((rows + cols) % 2 == 0).all() and (implied := implied_mpp(spots)) is not None:
         source["implied_mpp"] = round(implied, 5)
         return spots
