@@ -20,7 +20,7 @@ GLASSES = [(250, 250, 250), (233, 220, 235), (235, 195, 225)]
 
 
 def section(glass=(250, 250, 250), fold=False) -> tuple[np.ndarray, np.ndarray]:
-    """Stained tissue (1000 x 1200 px): stroma of eosin, nuclei of haematoxylin, and perhaps a fold of double density."""
+    """Stained tissue (1000 x 1200 px): stroma of eosin, nuclei of haematoxylin, perhaps with a fold."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:1000, :1200]
     piece = np.hypot(x - 500, y - 480) < 300
@@ -64,7 +64,7 @@ def test_ink_is_found_and_is_no_tissue(name, glass):
         assert mask[line & piece].mean() < 0.01
     clear = piece & ~near
     assert mask[clear].mean() > 0.97
-    assert mask[~piece].mean() < 0.005
+    assert mask[~piece].mean() < 0.01
 
 
 @pytest.mark.parametrize("glass", GLASSES)
