@@ -28,8 +28,10 @@ def predict(
         float | None, typer.Option(help="µm per pixel of the image, where its file does not say it.")
     ] = None,
     spots: Annotated[
-        Path | None, typer.Option(help="Spots of a measured section: an ST selection table (.tsv).")
+        Path | None,
+        typer.Option(help="Spots of a measured section: ST selection table, Visium folder, .h5ad; or saved spots."),
     ] = None,
+    roi: Annotated[Path | None, typer.Option(help="Only spots inside these polygons: GeoJSON, as of QuPath.")] = None,
     counts: Annotated[
         Path | None,
         typer.Option(help="Measured counts of the --spots (.tsv, .tsv.gz): leave out spots without any, and compare."),
@@ -56,6 +58,9 @@ def predict(
     min_tissue_fraction: Annotated[
         float, typer.Option(help="Grid: share of a spot that must be tissue.")
     ] = GRID.min_tissue_fraction,
+    tissue_threshold: Annotated[
+        float | None, typer.Option(help="Grid: optical density above which a pixel is tissue; by default chosen.")
+    ] = GRID.tissue_threshold,
     model: options.Model = PREDICT.model,
     device: options.Device = PREDICT.device,
     precision: options.Precision = PREDICT.precision,
@@ -82,12 +87,13 @@ def predict(
         rotation_deg=rotation_deg,
         tissue_only=tissue_only,
         min_tissue_fraction=min_tissue_fraction,
+        tissue_threshold=tissue_threshold,
     )
     settings = PredictSettings(
         model=model, device=device, precision=precision, batch_size=batch_size, read_threads=read_threads
     )
     with when_stopped(f"Stopped; nothing was written to {out}."):
-        result = _run(slide, mpp, out, settings, grid_settings, spots, counts, overwrite)
+        result = _run(slide, mpp, out, settings, grid_settings, spots, roi, counts, overwrite)
     typer.echo(json_text.dumps(result, ensure_ascii=False) if json else in_words(result))
 
 
@@ -116,6 +122,7 @@ def _run(
     settings: PredictSettings,
     grid: GridSettings | None,
     table: Path | None,
+    roi: Path | None,
     counts: Path | None,
     overwrite: bool,
 ) -> dict[str, Any]:
@@ -124,17 +131,13 @@ def _run(
     from napari_tcgn.expression import run_to_end, write_h5ad
     from napari_tcgn.expression.build import check_h5ad_target
     from napari_tcgn.slide import open_slide, require_mpp
-    from napari_tcgn.spots import make_grid, read_st_counts, read_st_spots
+    from napari_tcgn.spots import choose_spots, read_st_counts
 
     check_h5ad_target(out, overwrite)  # before minutes of work
     measured = read_st_counts(counts) if counts is not None else None
     with closing(open_slide(image, mpp=mpp)) as slide, ProgressReport() as report:
         require_mpp(slide)
-        if grid is not None:
-            spots = make_grid(slide, grid)
-        else:
-            assert table is not None  # one of the two is given
-            spots = read_st_spots(table, counts=measured)
+        spots = choose_spots(slide, grid, table, roi, measured)
         adata = run_to_end(predict_slide(slide, spots, settings=settings), report)
     write_h5ad(adata, out, overwrite)
     return summary(adata, out) | (compare(adata, measured) if measured is not None else {})

@@ -1,6 +1,7 @@
 """Where to look on a slide: measured spots, grids, regions, and whether they fit the slide."""
 
 from napari_tcgn.spots.check import check_on_slide
+from napari_tcgn.spots.choose import choose_spots
 from napari_tcgn.spots.grid import make_grid
 from napari_tcgn.spots.h5ad import read_h5ad_spots
 from napari_tcgn.spots.lattice import fit_lattice, implied_mpp
@@ -15,6 +16,7 @@ __all__ = [
     "Region",
     "Spots",
     "check_on_slide",
+    "choose_spots",
     "fit_lattice",
     "implied_mpp",
     "keep_inside",
