@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,7 @@ from napari_tcgn.spots import (
     read_st_spots,
     write_spots,
 )
+from napari_tcgn.spots.saved import read_saved_spots
 
 GLASS = ArraySlide(np.full((1500, 2000, 3), 250, np.uint8), mpp=2.0)
 COLUMNS = ["barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres"]
@@ -54,7 +56,9 @@ def assert_same(got: Spots, expected: Spots) -> None:
 def test_saved_spots_come_back_to_the_last_digit(tmp_path, name):
     spots = odd_spots()
     write_spots(spots, tmp_path / name)
-    assert_same(read_spots(tmp_path / name), spots)
+    assert_same(read_saved_spots(tmp_path / name), spots)
+    source = {"kind": "saved spots", "file": name, "recorded": spots.source}
+    assert_same(read_spots(tmp_path / name), replace(spots, source=source))
     with pytest.raises(OutputError, match="exists already"):
         write_spots(spots, tmp_path / name)
     write_spots(spots.select(np.arange(3)), tmp_path / name, overwrite=True)

@@ -336,6 +336,8 @@ def test_spots_are_saved_and_read_again(turned, qtbot, kit, tmp_path, monkeypatc
     qtbot.waitUntil(lambda: state.spots is not saved and not state.busy, timeout=kit.TIMEOUT)
     np.testing.assert_array_equal(state.spots.ids, saved.ids)
     np.testing.assert_array_equal(state.spots.y, saved.y)
+    assert "(mine.csv)" in section.count.text()
+    assert dock.session.spots_file == tmp_path / "mine.csv"
 
 
 def visium_folder(folder, width, height, pitch_px):

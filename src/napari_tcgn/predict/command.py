@@ -59,7 +59,7 @@ def _spots_arguments(source: dict[str, Any], spots_file: Path | None) -> list[st
     if more:
         raise DataError(
             f"No command makes these spots: they were also shaped by {', '.join(more)}.",
-            "Run on spots of a file or grid.",
+            "Save the spots (section Spots, Save…) and run on that file.",
         )
     if source.get("without_counts"):
         raise DataError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 from napari_tcgn.errors import SpotsError
@@ -15,6 +16,7 @@ from napari_tcgn.spots.visium import COLUMNS, read_visium
 
 _HDF5, _PARQUET, _GZIP = b"\x89HDF", b"PAR1", b"\x1f\x8b"
 _LONGEST = 4096  # bytes of a first line that are looked at
+SAVED = "saved spots"  # Spots.source["kind"] of such spots; "recorded" holds what it was when they were saved
 KINDS = (
     "an ST selection table (.tsv), a Visium folder or its positions table, an .h5ad with obsm['spatial'], "
     "or spots saved here (.csv)"
@@ -47,7 +49,9 @@ def read_spots(path: str | Path, mpp: float | None = None) -> Spots:
         return read_visium(path)
     text = line.decode("utf-8", errors="replace")
     if text.startswith(MARK):
-        return read_saved_spots(path)
+        spots = read_saved_spots(path)
+        size = {name: value for name, value in spots.source.items() if name.startswith("image_size")}
+        return replace(spots, source={"kind": SAVED, "file": path.name, "recorded": spots.source} | size)
     if set(NEEDED) & set(text.split("\t")):
         return read_st_spots(path)
     # Space Ranger 1 writes no header: a barcode and five numbers.
