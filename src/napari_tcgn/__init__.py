@@ -31,10 +31,13 @@ _HOMES = {
     "make_grid": "napari_tcgn.spots",
     "open_slide": "napari_tcgn.slide",
     "read_measured": "napari_tcgn.expression",
+    "read_region": "napari_tcgn.spots",
+    "read_spots": "napari_tcgn.spots",
     "read_st_counts": "napari_tcgn.spots",
     "read_st_spots": "napari_tcgn.spots",
     "to_anndata": "napari_tcgn.expression",
     "write_h5ad": "napari_tcgn.expression",
+    "write_spots": "napari_tcgn.spots",
 }
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ if TYPE_CHECKING:
     from napari_tcgn.model import TCGN, ModelCard, Predictor, list_models, load_model
     from napari_tcgn.settings import CompareSettings, GridSettings, PredictSettings, TrainSettings
     from napari_tcgn.slide import Slide, open_slide
-    from napari_tcgn.spots import Spots, make_grid, read_st_counts, read_st_spots
+    from napari_tcgn.spots import Spots, make_grid, read_region, read_spots, read_st_counts, read_st_spots, write_spots
 
 __all__ = [
     "TCGN",
@@ -64,10 +67,13 @@ __all__ = [
     "make_grid",
     "open_slide",
     "read_measured",
+    "read_region",
+    "read_spots",
     "read_st_counts",
     "read_st_spots",
     "to_anndata",
     "write_h5ad",
+    "write_spots",
 ]
 
 

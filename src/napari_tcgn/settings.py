@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from napari_tcgn.errors import SettingsError
 
-LayoutName = Literal["st", "visium", "square", "hex"]
+LayoutName = Literal["st", "visium", "visium-hd", "square", "hex"]
 DeviceName = Literal["auto", "cuda", "mps", "cpu"]
 PrecisionName = Literal["float32", "bf16"]
 PrecisionChoice = Literal["auto", "float32", "bf16"]
@@ -30,7 +30,10 @@ StainName = Literal["none", "reinhard", "macenko"]
 RECIPES: dict[str, Path] = {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.toml"))}
 
 # Centre-to-centre distance and spot diameter in µm of the named layouts (10x Genomics; Ståhl et al. 2016).
-LAYOUTS: dict[str, tuple[float, float]] = {"st": (200.0, 100.0), "visium": (100.0, 55.0)}
+# Visium HD: adjoining square bins, of 8 µm unless said otherwise; a bin's "diameter" is its side.
+LAYOUTS: dict[str, tuple[float, float]] = {"st": (200.0, 100.0), "visium": (100.0, 55.0), "visium-hd": (8.0, 8.0)}
+BIN_SIDES = (2.0, 8.0, 16.0)  # µm, the bins that Space Ranger writes
+HEXAGONAL = ("visium", "hex")
 
 
 def _require(condition: bool, name: str, expected: str, found: object) -> None:
@@ -44,11 +47,11 @@ class GridSettings:
 
     Attributes
     ----------
-    layout : {"st", "visium", "square", "hex"}
+    layout : {"st", "visium", "visium-hd", "square", "hex"}
         Named array or a custom lattice.
     pitch_um, diameter_um : float or None
         Centre-to-centre distance and spot diameter in µm; None takes the layout's own.
-        The custom lattices need both.
+        The custom lattices need both. Visium HD has square bins: the pitch is their side (2, 8 or 16 µm).
     origin_x_um, origin_y_um : float or None
         Centre of spot (0, 0) from the slide's top left corner; None: half a pitch.
     rotation_deg : float
@@ -57,6 +60,8 @@ class GridSettings:
         Keep only spots whose disc is tissue to at least `min_tissue_fraction`.
     min_tissue_fraction : float
         Between 0 and 1.
+    tissue_threshold : float or None
+        Optical density above which a pixel is tissue; None: chosen for the slide (`slide.tissue_mask`).
     """
 
     layout: LayoutName = "st"
@@ -67,6 +72,7 @@ class GridSettings:
     rotation_deg: float = 0.0
     tissue_only: bool = True
     min_tissue_fraction: float = 0.5
+    tissue_threshold: float | None = None
 
     def __post_init__(self) -> None:
         _require(self.layout in get_args(LayoutName), "layout", f"one of {get_args(LayoutName)}", self.layout)
@@ -78,6 +84,17 @@ class GridSettings:
             value = getattr(self, name)
             _require(value is None or math.isfinite(value), name, "a finite number", value)
         _require(0 <= self.min_tissue_fraction <= 1, "min_tissue_fraction", "from 0 to 1", self.min_tissue_fraction)
+        threshold = self.tissue_threshold
+        positive = threshold is None or (math.isfinite(threshold) and threshold > 0)
+        _require(positive, "tissue_threshold", "a positive optical density", threshold)
+        if self.layout == "visium-hd":
+            _require(self.pitch in BIN_SIDES, "pitch_um", "2, 8 or 16 for the bins of visium-hd", self.pitch_um)
+            _require(
+                self.diameter_um in (None, self.pitch),
+                "diameter_um",
+                "the side of the bin, or left out",
+                self.diameter_um,
+            )
 
     @property
     def pitch(self) -> float:
@@ -86,7 +103,9 @@ class GridSettings:
 
     @property
     def diameter(self) -> float:
-        """Spot diameter in µm."""
+        """Spot diameter in µm; the side of a bin of Visium HD."""
+        if self.layout == "visium-hd":
+            return self.pitch
         return self.diameter_um if self.diameter_um is not None else LAYOUTS[self.layout][1]
 
 

@@ -55,7 +55,7 @@ def test_every_setting_of_a_grid_is_an_option_that_gives_it_back() -> None:
     ("change", "message"),
     [
         ({"slide": {"name": "layer", "file": None}}, "without a file"),
-        ({"spots": {"source": {"kind": "grid", "settings": {}, "region": [[0, 0]]}}}, "shaped by region"),
+        ({"spots": {"source": {"kind": "grid", "settings": {}, "region": {"layer": "drawn"}}}}, "shaped by region"),
         ({"spots": {"source": {"kind": "drawn"}}}, "of no file"),
         ({"spots": {"source": {"kind": "ST selection table", "file": "a", "without_counts": 2}}}, "count table"),
     ],

@@ -93,8 +93,12 @@ def test_tissue_is_found_when_it_is_not_given():
 
 
 def test_nothing_left_is_an_error_with_its_mend():
-    with pytest.raises(SpotsError, match=r"None of the 300 spots.*--whole-slide"):
+    with pytest.raises(SpotsError, match=r"No tissue was found on slide slide.*--tissue-threshold.*--whole-slide"):
         make_grid(GLASS, GridSettings(layout="st"))
+    crumb = np.zeros((150, 200), bool)
+    crumb[:3, :3] = True
+    with pytest.raises(SpotsError, match=r"None of the 300 spots.*--whole-slide"):
+        make_grid(GLASS, GridSettings(layout="st", min_tissue_fraction=1.0), TissueMask(crumb, 0.1, 0.3))
     with pytest.raises(SpotsError, match="smaller pitch"):
         make_grid(GLASS, everywhere(layout="square", pitch_um=9000, diameter_um=10))
 

@@ -37,10 +37,12 @@ def predict(
     spots: Annotated[
         Path | None,
         typer.Option(
-            help="Spots of a measured section: an ST selection table (.tsv). For several slides {stem} in it "
-            "stands for the name of the slide's file without its ending, {folder} for the name of its folder.",
+            help="Spots of a measured section: ST selection table, Visium folder, .h5ad; or saved spots. For several "
+            "slides {stem} in it stands for the name of the slide's file without its ending, {folder} for the name of "
+            "its folder.",
         ),
     ] = None,
+    roi: Annotated[Path | None, typer.Option(help="Only spots inside these polygons: GeoJSON, as of QuPath.")] = None,
     counts: Annotated[
         Path | None,
         typer.Option(help="Measured counts of the --spots (.tsv, .tsv.gz): leave out spots without any, and compare."),
@@ -67,6 +69,9 @@ def predict(
     min_tissue_fraction: Annotated[
         float, typer.Option(help="Grid: share of a spot that must be tissue.")
     ] = GRID.min_tissue_fraction,
+    tissue_threshold: Annotated[
+        float | None, typer.Option(help="Grid: optical density above which a pixel is tissue; by default chosen.")
+    ] = GRID.tissue_threshold,
     model: options.Model = PREDICT.model,
     device: options.Device = PREDICT.device,
     precision: options.Precision = PREDICT.precision,
@@ -112,6 +117,7 @@ def predict(
         rotation_deg=rotation_deg,
         tissue_only=tissue_only,
         min_tissue_fraction=min_tissue_fraction,
+        tissue_threshold=tissue_threshold,
     )
     settings = PredictSettings(
         model=model, device=device, precision=precision, batch_size=batch_size, read_threads=read_threads, stain=stain
@@ -119,7 +125,7 @@ def predict(
     from napari_tcgn.expression.job import Job
     from napari_tcgn.predict import work_folder_of
 
-    jobs = [Job(slide, out, settings, mpp, grid_settings, spots, overwrite, resume) for slide in slides]
+    jobs = [Job(slide, out, settings, mpp, grid_settings, spots, overwrite, resume, roi) for slide in slides]
     if is_cohort(slides, out, counts):
         run_many(jobs, out, Where(workers, scheduler), stop_on_error, json)
         return

@@ -37,11 +37,13 @@ class Job:
     grid : GridSettings or None
         Spots laid over the slide; None: those of the file `spots`.
     spots : pathlib.Path or None
-        Spots of a measured section.
+        Spots of a measured section, or saved ones.
     overwrite : bool
         Whether a result that exists may be replaced.
     resume : bool
         Whether to go on with what an interrupted run has left beside `out`.
+    roi : pathlib.Path or None
+        GeoJSON: only spots inside its polygons.
     """
 
     slide: Path
@@ -52,6 +54,7 @@ class Job:
     spots: Path | None = None
     overwrite: bool = False
     resume: bool = False
+    roi: Path | None = None
 
 
 def run_job(
@@ -79,21 +82,18 @@ def run_job(
     Raises
     ------
     TcgnError
-        As `open_slide`, `make_grid`, `read_st_spots`, `predict` and `write_h5ad` do; OutputError also if an
+        As `open_slide`, `choose_spots`, `predict` and `write_h5ad` do; OutputError also if an
         interrupted run has left its work folder and `job.resume` is not set.
     """
     from napari_tcgn.slide import open_slide, require_mpp
-    from napari_tcgn.spots import make_grid, read_st_spots
+    from napari_tcgn.spots import choose_spots
 
     check_h5ad_target(job.out, job.overwrite)  # before minutes of work
     with WorkFolder(work_folder_of(job.out), job.resume) as work, closing(open_slide(job.slide, mpp=job.mpp)) as slide:
         require_mpp(slide)
         if job.grid is not None:
             yield Progress("find tissue", 0, 1)
-            spots = make_grid(slide, job.grid)
-        else:
-            assert job.spots is not None  # one of the two is given
-            spots = read_st_spots(job.spots, counts=counts)
+        spots = choose_spots(slide, job.grid, job.spots, job.roi, counts)
         settings = job.settings
         if predictor is not None:  # for the record: what is computed, not what was asked
             settings = replace(settings, precision=choose_precision(settings.precision, predictor.device))
@@ -131,6 +131,7 @@ def job_digest(job: Job) -> str:
             "mpp": job.mpp,
             "grid": to_record(job.grid) if job.grid is not None else None,
             "spots": sha256_of(job.spots) if job.spots is not None and job.spots.is_file() else str(job.spots),
+            "roi": sha256_of(job.roi) if job.roi is not None else None,
         }
     )
 

@@ -56,22 +56,24 @@ def predict_command(
 
 
 def _spots_arguments(source: dict[str, Any], spots_file: Path | None) -> list[str]:
-    more = sorted(set(source) - _HARMLESS)
+    roi = source.get("region", {}).get("file")
+    more = sorted(set(source) - _HARMLESS - ({"region"} if roi else set()))
     if more:
         raise DataError(
             f"No command makes these spots: they were also shaped by {', '.join(more)}.",
-            "Run on spots of a file or grid.",
+            "Save the spots (section Spots, Save…) and run on that file.",
         )
     if source.get("without_counts"):
         raise DataError(
             "The spots without counts were left out, and the record does not name the count table.",
             "Add --counts to the command of the run by hand.",
         )
+    inside = ["--roi", roi] if roi else []
     if source.get("kind") == "grid":
-        return _grid_arguments(source["settings"])
+        return _grid_arguments(source["settings"]) + inside
     if spots_file is None and not source.get("file"):
         raise DataError("The spots are of no file and no grid.", "Run on spots of a file or a grid.")
-    return ["--spots", str(spots_file or source["file"])]
+    return ["--spots", str(spots_file or source["file"]), *inside]
 
 
 def _grid_arguments(settings: dict[str, Any]) -> list[str]:

@@ -4,15 +4,17 @@ from napari_tcgn.slide.array import ArraySlide
 from napari_tcgn.slide.base import Slide, level_downsamples, require_mpp
 from napari_tcgn.slide.open import open_slide
 from napari_tcgn.slide.thumbnail import thumbnail
-from napari_tcgn.slide.tissue import TissueMask, tissue_mask
+from napari_tcgn.slide.tissue import TissueDensity, TissueMask, tissue_density, tissue_mask
 
 __all__ = [
     "ArraySlide",
     "Slide",
+    "TissueDensity",
     "TissueMask",
     "level_downsamples",
     "open_slide",
     "require_mpp",
     "thumbnail",
+    "tissue_density",
     "tissue_mask",
 ]

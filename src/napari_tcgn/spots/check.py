@@ -10,6 +10,7 @@ from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide, TissueMask, tissue_mask
 from napari_tcgn.spots.st import ST_TABLE
 from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots.visium import VISIUM_FOLDER
 
 SAME_PX = 3.0  # the size that a table implies is exact to a fraction of a px
 SAME_SCALE = 0.005
@@ -22,8 +23,8 @@ _OTHER = "Give the image and the spot table of the same section."
 def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None) -> Spots:
     """Refuse spots that do not belong to a slide, before anything is predicted for them.
 
-    Every table: no spot may lie outside the image. ST selection tables also: the image must have the size that the
-    table was made for, where the table tells it, and the spots must mostly lie on tissue.
+    The image must have the size that the spots were made for, where they tell it, and no spot may lie outside it.
+    Those of ST selection tables and Visium folders must mostly lie on tissue too.
 
     Parameters
     ----------
@@ -35,7 +36,7 @@ def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None)
     Returns
     -------
     Spots
-        The same spots; those of an ST selection table on a slide of known µm per pixel with their tissue_fraction.
+        The same spots; those of such a table or folder on a slide of known µm per pixel with their tissue_fraction.
 
     Raises
     ------
@@ -44,14 +45,17 @@ def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None)
     SlideError
         If the slide cannot be read.
     """
+    kind = spots.source.get("kind")
+    if kind != ST_TABLE and "image_size" in spots.source:
+        _check_exact_size(spots, slide)
     _check_inside(spots, slide)
-    if spots.source.get("kind") != ST_TABLE:
+    if kind not in (ST_TABLE, VISIUM_FOLDER):
         return spots
-    if "image_size" in spots.source:
+    if kind == ST_TABLE and "image_size" in spots.source:
         _check_size(spots, slide)
     mpp = slide.mpp
     diameter_px = 1.0 if mpp is None else spots.diameter_um / mpp
-    fraction = (tissue or tissue_mask(slide)).fraction(spots.x, spots.y, diameter_px)
+    fraction = (tissue or tissue_mask(slide)).fraction(spots.x, spots.y, diameter_px, spots.shape == "square")
     on_tissue = int((fraction >= 0.5).sum())
     if on_tissue < MIN_ON_TISSUE * len(spots):
         raise SpotsError(
@@ -79,6 +83,22 @@ def _check_inside(spots: Spots, slide: Slide) -> None:
     else:
         mend = _OTHER
     raise SpotsError(found, mend)
+
+
+def _check_exact_size(spots: Spots, slide: Slide) -> None:
+    """Compare the slide's size with the one that a file records."""
+    size, made_for = np.array(slide.level_dimensions[0], np.float64), np.array(spots.source["image_size"], np.float64)
+    if (np.abs(size - made_for) <= SAME_PX + spots.source.get("image_size_tolerance", 0.0)).all():
+        return
+    ratio = made_for / size
+    rescaled = abs(ratio[0] / ratio[1] - 1) <= SAME_SCALE
+    raise SpotsError(
+        f"The positions of {spots.source.get('file', 'these spots')} refer to an image of {made_for[0]:.0f} x "
+        f"{made_for[1]:.0f} px, but slide {slide.name} has {size[0]:.0f} x {size[1]:.0f} px"
+        + (f": it is the same image {max(ratio[0], 1 / ratio[0]):.3g} times {'smaller' if ratio[0] > 1 else 'larger'}."
+           if rescaled else "."),
+        "Give the full-resolution image of this section." if rescaled else _OTHER,
+    )  # fmt: skip
 
 
 def _check_size(spots: Spots, slide: Slide) -> None:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SettingsError, SpotsError
-from napari_tcgn.settings import GridSettings, to_record
+from napari_tcgn.settings import HEXAGONAL, GridSettings, to_record
 from napari_tcgn.slide import Slide, TissueMask, require_mpp, tissue_mask
+from napari_tcgn.spots.region import Region
 from napari_tcgn.spots.table import Spots
 
-HEXAGONAL = ("visium", "hex")
-MAX_POSITIONS = 5_000_000
+MAX_SPOTS = 2_000_000
+_ROUNDING = 1e-9  # steps; a spot on the very border is decided once, by `_place`
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom in µm
 
 
-def make_grid(slide: Slide, settings: GridSettings, tissue: TissueMask | None = None) -> Spots:
+def make_grid(
+    slide: Slide, settings: GridSettings, tissue: TissueMask | None = None, region: Region | None = None
+) -> Spots:
     """Lay a lattice of spots over a slide.
 
-    Square lattices (st, square) count rows down and columns to the right from the origin. Hexagonal ones (visium,
-    hex) follow Space Ranger: rows lie pitch * sqrt(3) / 2 apart, a step to the right is two array columns, and odd
-    rows hold the odd columns. What lies left of or above the origin has negative positions.
+    Square lattices (st, visium-hd, square) count rows down and columns to the right from the origin. Hexagonal ones
+    (visium, hex) follow Space Ranger: rows lie pitch * sqrt(3) / 2 apart, a step to the right is two array columns,
+    and odd rows hold the odd columns. What lies left of or above the origin has negative positions.
 
     Parameters
     ----------
@@ -29,44 +35,25 @@ def make_grid(slide: Slide, settings: GridSettings, tissue: TissueMask | None = 
         With known µm per pixel.
     settings : GridSettings
     tissue : TissueMask, optional
-        The slide's, where it is known already; by default it is found here if it is needed.
+        The slide's at the settings' threshold, where it is known already; by default it is found here if needed.
+    region : Region, optional
+        Only spots whose centre lies in it.
 
     Returns
     -------
     Spots
-        Every spot whose centre is on the slide (and on tissue, if asked for), row by row.
+        Every spot whose centre is on the slide (in the region, and on tissue, if asked for), row by row.
 
     Raises
     ------
     PixelSizeUnknownError
         If the slide has no µm per pixel.
     SettingsError
-        If the pitch is so small that the slide would hold millions of spots.
+        If the pitch is smaller than a pixel, or the slide would hold more than two million spots.
     SpotsError
         If no spot is left.
     """
-    mpp = require_mpp(slide)
-    width, height = slide.level_dimensions[0]
-    row, col = _positions(width * mpp, height * mpp, settings)
-    x, y = _place(row, col, settings)
-    on_slide = (x >= 0) & (y >= 0) & (x < width * mpp) & (y < height * mpp)
-    row, col, x, y = row[on_slide], col[on_slide], x[on_slide] / mpp, y[on_slide] / mpp
-    if len(x) == 0:
-        raise SpotsError(
-            f"No spot of a pitch of {settings.pitch:g} µm has its centre on the slide "
-            f"({width * mpp:.0f} x {height * mpp:.0f} µm).",
-            "Use a smaller pitch, move the origin, or check the µm per pixel.",
-        )
-    fraction = np.full(len(x), np.nan)
-    if settings.tissue_only:
-        fraction = (tissue or tissue_mask(slide)).fraction(x, y, settings.diameter / mpp)
-        keep = fraction >= settings.min_tissue_fraction
-        row, col, x, y, fraction = row[keep], col[keep], x[keep], y[keep], fraction[keep]
-        if len(x) == 0:
-            raise SpotsError(
-                f"None of the {len(keep)} spots is tissue to at least {settings.min_tissue_fraction:g}.",
-                "Lower the needed tissue fraction, or lay spots on the whole slide (--whole-slide).",
-            )
+    row, col, x, y, fraction, source = _lay(slide, settings, tissue, region)
     return Spots(
         ids=np.array([f"{c}x{r}" for c, r in zip(col.tolist(), row.tolist(), strict=True)]),
         x=x,
@@ -77,8 +64,111 @@ def make_grid(slide: Slide, settings: GridSettings, tissue: TissueMask | None = 
         pitch_um=settings.pitch,
         layout=settings.layout,
         tissue_fraction=fraction,
-        source={"kind": "grid", "settings": to_record(settings)},
+        source=source,
     )
+
+
+def count_spots(
+    slide: Slide, settings: GridSettings, tissue: TissueMask | None = None, region: Region | None = None
+) -> int:
+    """Return how many spots `make_grid` would lay, without naming each; raises what it would raise."""
+    return len(_lay(slide, settings, tissue, region)[0])
+
+
+_Laid = tuple[
+    NDArray[np.int64],
+    NDArray[np.int64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    NDArray[np.float64],
+    dict[str, Any],
+]
+
+
+def _lay(slide: Slide, settings: GridSettings, tissue: TissueMask | None, region: Region | None) -> _Laid:
+    """Return row, col, x and y (px), tissue fraction and source of a grid's spots."""
+    mpp = require_mpp(slide)
+    if settings.pitch < mpp:
+        raise SettingsError(
+            f"A pitch of {settings.pitch:g} µm is less than one pixel of the slide ({mpp:g} µm).",
+            "Use a larger pitch, or check the µm per pixel.",
+        )
+    row, col = _positions(_box(slide, mpp, region), settings)
+    x, y = _place(row, col, settings)
+    width, height = slide.level_dimensions[0]
+    keep = (x >= 0) & (y >= 0) & (x < width * mpp) & (y < height * mpp)
+    x, y = x / mpp, y / mpp
+    source: dict[str, Any] = {"kind": "grid", "settings": to_record(settings)}
+    if region is not None:
+        keep &= region.contains(x, y)
+        source["region"] = region.to_record()
+    if not keep.any():
+        raise _no_spot(settings, region, f"{width * mpp:.0f} x {height * mpp:.0f} µm")
+    row, col, x, y = row[keep], col[keep], x[keep], y[keep]
+    fraction = np.full(len(x), np.nan)
+    if settings.tissue_only:
+        tissue = tissue or tissue_mask(slide, settings.tissue_threshold)
+        source["tissue_threshold"] = round(tissue.threshold, 4)
+        fraction = _on_tissue(slide, settings, tissue, x, y, mpp)
+        keep = fraction >= settings.min_tissue_fraction
+        row, col, x, y, fraction = row[keep], col[keep], x[keep], y[keep], fraction[keep]
+    return row, col, x, y, fraction, source
+
+
+def _no_spot(settings: GridSettings, region: Region | None, size: str) -> SpotsError:
+    nowhere = f"No spot of a pitch of {settings.pitch:g} µm has its centre"
+    if region is not None:
+        return SpotsError(
+            f"{nowhere} inside the region.", "Draw a larger region, use a smaller pitch, or move the origin."
+        )
+    return SpotsError(
+        f"{nowhere} on the slide ({size}).", "Use a smaller pitch, move the origin, or check the µm per pixel."
+    )
+
+
+def grid_origin(settings: GridSettings) -> tuple[float, float]:
+    """Return the centre (x, y) of spot (0, 0) in µm; half a pitch where nothing else is asked for."""
+    x, y = settings.origin_x_um, settings.origin_y_um
+    return settings.pitch / 2 if x is None else x, settings.pitch / 2 if y is None else y
+
+
+def _box(slide: Slide, mpp: float, region: Region | None) -> Box:
+    """Where spots may lie: the slide, and of it what the region's frame covers."""
+    width, height = slide.level_dimensions[0]
+    if region is None:
+        return 0.0, 0.0, width * mpp, height * mpp
+    left, top, right, bottom = region.bounds
+    if left >= width or top >= height or right < 0 or bottom < 0:
+        raise SpotsError(
+            f"The region (from ({left:.0f}, {top:.0f}) to ({right:.0f}, {bottom:.0f}) px) lies outside slide "
+            f"{slide.name} ({width} x {height} px).",
+            "Draw it on this slide, in px of its full resolution.",
+        )
+    return max(left, 0) * mpp, max(top, 0) * mpp, min(right, width) * mpp, min(bottom, height) * mpp
+
+
+def _on_tissue(
+    slide: Slide,
+    settings: GridSettings,
+    tissue: TissueMask,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    mpp: float,
+) -> NDArray[np.float64]:
+    """Return each spot's share of tissue; refuse where none would be left."""
+    if not tissue.mask.any():
+        raise SpotsError(
+            f"No tissue was found on slide {slide.name} (optical density above {tissue.threshold:.2f}).",
+            "Lower the tissue threshold (--tissue-threshold), or lay spots on the whole slide (--whole-slide).",
+        )
+    square = settings.layout == "visium-hd"
+    fraction = tissue.fraction(x, y, settings.diameter / mpp, square, settings.rotation_deg)
+    if (fraction < settings.min_tissue_fraction).all():
+        raise SpotsError(
+            f"None of the {len(x)} spots is tissue to at least {settings.min_tissue_fraction:g}.",
+            "Lower the needed tissue fraction, or lay spots on the whole slide (--whole-slide).",
+        )
+    return fraction
 
 
 def _steps(settings: GridSettings) -> tuple[float, float]:
@@ -88,36 +178,44 @@ def _steps(settings: GridSettings) -> tuple[float, float]:
     return settings.pitch, settings.pitch
 
 
-def _origin(settings: GridSettings) -> tuple[float, float]:
-    x, y = settings.origin_x_um, settings.origin_y_um
-    return settings.pitch / 2 if x is None else x, settings.pitch / 2 if y is None else y
+def _positions(box: Box, settings: GridSettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return array rows and columns (int64 [m]) of the positions in a box.
 
-
-def _positions(
-    width_um: float, height_um: float, settings: GridSettings
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return array rows and columns (int64 [m]) of all positions that could lie on the slide."""
+    Each lattice row is a line that enters and leaves the box, so that the spots are counted before any is made.
+    """
     row_step, col_step = _steps(settings)
-    origin_x, origin_y = _origin(settings)
-    angle = math.radians(settings.rotation_deg)
-    # The slide's corners as seen from the lattice: turned back around the origin.
-    dx = np.array([0, width_um, 0, width_um]) - origin_x
-    dy = np.array([0, 0, height_um, height_um]) - origin_y
-    along = (dx * math.cos(angle) + dy * math.sin(angle)) / col_step
-    down = (dy * math.cos(angle) - dx * math.sin(angle)) / row_step
-    first_row, last_row = math.floor(down.min()), math.ceil(down.max())
-    first_col, last_col = math.floor(along.min()), math.ceil(along.max())
-    count = (last_row - first_row + 1) * (last_col - first_col + 1)
-    if count > MAX_POSITIONS:
-        raise SettingsError(
-            f"A pitch of {settings.pitch:g} µm makes about {count} spots.",
-            "Use a larger pitch, or check the µm per pixel.",
-        )
-    row, col = np.mgrid[first_row : last_row + 1, first_col : last_col + 1].reshape(2, -1)
+    origin_x, origin_y = grid_origin(settings)
+    cos, sin = (f(math.radians(settings.rotation_deg)) for f in (math.cos, math.sin))
+    left, top, right, bottom = box
+    # Rows between the box's corners as seen from the lattice: turned back around the origin.
+    down = [((y - origin_y) * cos - (x - origin_x) * sin) / row_step for x in (left, right) for y in (top, bottom)]
+    rows = np.arange(math.floor(min(down)), math.ceil(max(down)) + 1)
+    start_x, start_y = origin_x - rows * row_step * sin, origin_y + rows * row_step * cos
+    enters, leaves = np.full(len(rows), -np.inf), np.full(len(rows), np.inf)  # µm along each row
+    for start, step, low, high in ((start_x, cos, left, right), (start_y, sin, top, bottom)):
+        if abs(step) < 1e-12:  # parallel to this pair of sides: between them, or never
+            leaves = np.where((start < low) | (start > high), -np.inf, leaves)
+        else:
+            ends = np.sort([(low - start) / step, (high - start) / step], axis=0)
+            enters, leaves = np.maximum(enters, ends[0]), np.minimum(leaves, ends[1])
+    crossing = enters <= leaves
+    rows, enters, leaves = rows[crossing], enters[crossing], leaves[crossing]
+    first = np.ceil(enters / col_step - _ROUNDING).astype(np.int64)
+    last = np.floor(leaves / col_step + _ROUNDING).astype(np.int64)
+    stride = 1
     if settings.layout in HEXAGONAL:
-        parity = row % 2 == col % 2
-        row, col = row[parity], col[parity]
-    return row.astype(np.int64), col.astype(np.int64)
+        stride = 2
+        first += (first - rows) % 2  # odd rows hold the odd columns
+    counts = np.maximum((last - first) // stride + 1, 0)
+    total = int(counts.sum())
+    if total > MAX_SPOTS:
+        raise SettingsError(
+            f"A pitch of {settings.pitch:g} µm makes {total:,} spots; {MAX_SPOTS:,} are the most that can be laid.",
+            "Use a larger pitch or bin, or lay spots in a region only.",
+        )
+    before = np.cumsum(counts) - counts
+    along = np.arange(total) - np.repeat(before, counts)
+    return np.repeat(rows, counts).astype(np.int64), np.repeat(first, counts) + stride * along
 
 
 def _place(
@@ -125,7 +223,7 @@ def _place(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the centres (x, y) in µm; y runs down, so a positive angle turns clockwise."""
     row_step, col_step = _steps(settings)
-    origin_x, origin_y = _origin(settings)
+    origin_x, origin_y = grid_origin(settings)
     angle = math.radians(settings.rotation_deg)
     u, v = col * col_step, row * row_step
     x = origin_x + u * math.cos(angle) - v * math.sin(angle)

@@ -129,10 +129,17 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
         source["image_size"] = size
     pitch, diameter = LAYOUTS["st"]
     spots = Spots(ids, pixel_x, pixel_y, row, col, diameter, pitch, "st", source=source)
-    return spots if counts is None else _with_counts(spots, counts, path.name)
+    return spots if counts is None else with_counts(spots, counts, path.name)
 
 
-def _with_counts(spots: Spots, counts: pd.DataFrame, name: str) -> Spots:
+def with_counts(spots: Spots, counts: pd.DataFrame, name: str) -> Spots:
+    """Return the spots that have counts; `source["without_counts"]` tells how many have none.
+
+    Raises
+    ------
+    SpotsError
+        If fewer than half of the spots are in `counts`.
+    """
     counted = np.isin(spots.ids, counts.index.to_numpy(dtype=np.str_))
     if counted.mean() < MIN_MATCHED:
         raise SpotsError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +24,9 @@ class Spots:
     array_row, array_col : int64 [n]
         Position on the array; rows run down, columns to the right (legacy ST: col = x, row = y).
     diameter_um, pitch_um : float
-        Spot diameter and centre-to-centre distance in µm.
+        Spot diameter (side of a bin of Visium HD) and centre-to-centre distance in µm.
     layout : str
-        "st", "visium", "square", "hex" or "custom".
+        "st", "visium", "visium-hd", "square", "hex" or "custom".
     in_tissue : bool [n] or None
         None: all true.
     tissue_fraction : float64 [n] or None
@@ -85,6 +85,11 @@ class Spots:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def shape(self) -> Literal["disc", "square"]:
+        """What a spot looks like: the bins of Visium HD are squares."""
+        return "square" if self.layout == "visium-hd" else "disc"
 
     def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Spots:
         """Return the spots picked by a boolean mask or by indices, in that order."""

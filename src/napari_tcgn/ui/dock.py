@@ -108,5 +108,6 @@ class Dock(QWidget):
     def _let_go(self) -> None:
         if self.session.viewer is not None:
             self.slide.let_go()
+            self.spots.let_go()
             self.session.close()
         self.deleteLater()

@@ -20,7 +20,8 @@ from napari_tcgn.ui import store
 from napari_tcgn.ui.pyramid import LevelArray
 
 MICROMETRE = "um"
-NOT_PREDICTED = (0.55, 0.55, 0.55, 0.35)  # grey, and the tissue shines through
+NOT_PREDICTED = (0.75, 0.75, 0.75, 0.35)  # grey, and the tissue shines through
+RIM, RIM_COLOUR = 0.1, (0.0, 0.0, 0.0, 0.9)  # of a disc's diameter
 BINS = "visium-hd"  # the layout whose spots are adjoining squares
 THUMBNAIL = "napari_tcgn_thumbnail"  # in the metadata of an image that came with a result
 SPOTS_SUFFIX = " · spots (not yet predicted)"
@@ -177,7 +178,14 @@ def place(layer: Any, image: Any) -> None:
 
 def _disc_style(spots: Spots, mpp: float) -> dict[str, Any]:
     # Sizes are in px like the positions, so that the drawn diameter is the spot's diameter in µm.
-    return {"size": spots.diameter_um / mpp, "border_width": 0, "symbol": "disc"}
+    return {"size": spots.diameter_um / mpp, "border_width": 0, "symbol": spots.shape}
+
+
+def _not_predicted(spots: Spots) -> dict[str, Any]:
+    """Look of spots before a run: discs with a rim, seen on pale and on dark tissue; bins adjoin and need none."""
+    if spots.shape == "square":
+        return {"face_color": np.array(NOT_PREDICTED), "border_width": 0.0}
+    return {"face_color": np.array(NOT_PREDICTED), "border_width": RIM, "border_color": np.array(RIM_COLOUR)}
 
 
 def add_spots(viewer: Any, image: Any, spots: Spots, mpp: float) -> Any:
@@ -185,11 +193,30 @@ def add_spots(viewer: Any, image: Any, spots: Spots, mpp: float) -> Any:
     return viewer.add_points(
         points_of(spots),
         name=f"{image.name}{SPOTS_SUFFIX}",
-        face_color=np.array(NOT_PREDICTED),
         features={"spot": spots.ids.astype(object)},
-        **_disc_style(spots, mpp),
+        **(_disc_style(spots, mpp) | _not_predicted(spots)),
         **_placement(image),
     )
+
+
+def show_other_spots(layer: Any, image: Any, spots: Spots, mpp: float) -> None:
+    """Let a layer of spots show others on the same image, in one redraw."""
+    with layer.events.blocker_all():
+        layer.data = points_of(spots)
+        layer.features = {"spot": spots.ids.astype(object)}
+        for name, value in (_disc_style(spots, mpp) | _not_predicted(spots)).items():
+            setattr(layer, name, value)
+    move(layer, image.affine.affine_matrix)  # it may have been moved by hand
+    layer.refresh()
+
+
+def move(layer: Any, affine: NDArray[np.float64]) -> None:
+    """Give a layer another affine without slicing and sending its data again, as setting `layer.affine` would do.
+
+    Costs the same for one spot and for a hundred thousand, so that a grid can follow the mouse.
+    """
+    layer.affine.affine_matrix = affine
+    layer.events.affine()
 
 
 def set_spot_size(layer: Any, image: Any, spots: Spots, mpp: float) -> None:

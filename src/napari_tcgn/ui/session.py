@@ -13,13 +13,15 @@ from napari.layers import Image
 from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.settings import GridSettings
 from napari_tcgn.slide import open_slide
-from napari_tcgn.spots import Spots, check_on_slide, make_grid, read_st_spots
+from napari_tcgn.spots import Region, Spots, check_on_slide, implied_mpp, keep_inside, make_grid, read_spots
+from napari_tcgn.spots.st import ST_TABLE
 from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.background import Background, Failure
 from napari_tcgn.ui.choices import Choices
 from napari_tcgn.ui.pyramid import levels_for_napari
 from napari_tcgn.ui.slides import Slides, SlideWork
 from napari_tcgn.ui.state import DockState
+from napari_tcgn.ui.tissue_view import TissueStore
 
 if TYPE_CHECKING:
     from napari_tcgn.ui.run import Run
@@ -44,6 +46,7 @@ class Session:
         What the state started with, and its memory.
     slides : Slides
         What was done on each slide.
+    tissue : TissueStore
     spots_layer : points layer or None
         Shows `state.spots`.
     run : Run or None
@@ -56,6 +59,7 @@ class Session:
         self.background = Background()
         self.choices = Choices(self.state)
         self.slides = Slides()
+        self.tissue = TissueStore()
         self.spots_layer: Any = None
         self.run: Run | None = None
         self._setting_mpp = False
@@ -222,24 +226,34 @@ class Session:
 
     # -- spots ---------------------------------------------------------------------------------------------------
 
-    def lay_grid(self, settings: GridSettings, failed: Failed) -> None:
+    def lay_grid(self, settings: GridSettings, failed: Failed, region: Region | None = None) -> None:
         """Lay a grid of spots over the slide in the background."""
         slide = self.state.slide
-        self._in_background("Laying spots …", lambda: make_grid(slide, settings), self._take_spots, failed)
 
-    def read_table(self, path: Path, failed: Failed) -> None:
-        """Read the spots of an ST selection table in the background."""
+        def lay() -> Spots:
+            tissue = self.tissue.mask(slide, settings.tissue_threshold) if settings.tissue_only else None
+            return make_grid(slide, settings, tissue, region)
+
+        self._in_background("Laying spots …", lay, self._take_spots, failed)
+
+    def read_table(self, path: Path, failed: Failed, region: Region | None = None) -> None:
+        """Read the spots of a file or folder of any kind in the background."""
         slide = self.state.slide
 
         def read() -> Spots:
-            return check_on_slide(read_st_spots(path), slide)
+            spots = check_on_slide(read_spots(path, slide.mpp), slide, self.tissue.mask(slide, None))
+            if spots.source.get("kind") == ST_TABLE and (implied := implied_mpp(spots)) is not None:
+                spots.source["implied_mpp"] = round(implied, 5)
+            return spots if region is None else keep_inside(spots, region)
 
         self._in_background(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
 
     def _take_spots(self, spots: Spots, file: Path | None = None) -> None:
-        self._drop_spots()
         state = self.state
-        self.spots_layer = layers.add_spots(self.viewer, state.image, spots, state.mpp)
+        if self.spots_layer is not None and self.spots_layer in self.viewer.layers:
+            layers.show_other_spots(self.spots_layer, state.image, spots, state.mpp)
+        else:
+            self.spots_layer = layers.add_spots(self.viewer, state.image, spots, state.mpp)
         self.spots_layer.metadata[SPOTS_FILE] = file
         state.spots = spots
 

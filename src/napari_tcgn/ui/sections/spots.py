@@ -4,24 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.settings import LAYOUTS, GridSettings
+from napari_tcgn.settings import GridSettings
+from napari_tcgn.spots import Region
+from napari_tcgn.spots.grid import count_spots
 from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.grid_drag import GridDrag
+from napari_tcgn.ui.latest import Latest
 from napari_tcgn.ui.run import in_words
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.spots_files import SpotFiles
+from napari_tcgn.ui.sections.spots_grid import GridControls
+from napari_tcgn.ui.sections.spots_region import RegionControls
+from napari_tcgn.ui.sections.spots_tissue import TissueControls
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tissue_view import TissueView
 
 TABLE = "table"
 # Shown, layout of `GridSettings`; the spots of a file are none of them.
 SOURCES = (
     ("ST grid (200 µm square, 100 µm spots)", "st"),
     ("Visium grid (100 µm hexagonal, 55 µm spots)", "visium"),
+    ("Visium HD grid (square bins)", "visium-hd"),
     ("custom square grid", "square"),
     ("custom hexagonal grid", "hex"),
-    ("measured spots: ST table…", TABLE),
+    ("measured or saved spots…", TABLE),
 )
+PAUSE = 150  # ms after a change until the spots are counted
+SAME_MPP = 0.05  # share by which the array's µm per px may differ from the slide's
 
 
 class SpotsSection(Section):
@@ -29,42 +42,64 @@ class SpotsSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "2 · Spots")
-        defaults = GridSettings()
         self.source_box = QComboBox()
         for text, layout in SOURCES:
             self.source_box.addItem(text, layout)
         self.source_box.setToolTip("A grid of spots over the slide, or the spots of a section that was measured")
         self.source_box.setMinimumContentsLength(12)
         self.source_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.pitch_box = _micrometres("Distance from centre to centre of neighbouring spots")
-        self.diameter_box = _micrometres("Diameter of a spot")
-        self.tissue_box = QCheckBox("only on tissue, at least", checked=defaults.tissue_only)
-        self.tissue_box.setToolTip("Leave out spots on bare glass")
-        self.fraction_box = QDoubleSpinBox(minimum=0, maximum=1, singleStep=0.1, decimals=2)
-        self.fraction_box.setValue(defaults.min_tissue_fraction)
-        self.fraction_box.setToolTip("Share of a spot that must be tissue, from 0 to 1")
+        self.grid, self.tissue = GridControls(), TissueControls()
+        self.region, self.files = RegionControls(session), SpotFiles(session)
+        self.pitch_box, self.diameter_box = self.grid.pitch_box, self.grid.diameter_box
+        self.tissue_box, self.fraction_box = self.tissue.tissue_box, self.tissue.fraction_box
         self.lay_button = QPushButton("Lay spots")
+        self.reset_button = QPushButton("Reset")
+        self.reset_button.setToolTip("Set everything in this section back; spots that are laid stay")
         self.count = text_label()
+        self.drag = GridDrag(session, self._on_dragged)
+        self.view = TissueView(session.viewer, session.background, session.tissue, self.message.fail)
+        self._count = Latest(session.background, self._take_count, self._no_count)
+        self._expected: int | str = ""  # how many spots would be laid, or why none; "": not known
+        self._lay_again = False
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(PAUSE)
+        self._timer.timeout.connect(self._on_pause)
 
-        tissue = QHBoxLayout()
-        tissue.addWidget(self.tissue_box)
-        tissue.addWidget(self.fraction_box, 1)
-        self.form.addRow(self.source_box)
-        self.form.addRow("pitch, µm", self.pitch_box)
-        self.form.addRow("diameter, µm", self.diameter_box)
-        self.form.addRow(tissue)
-        self.form.addRow(self.lay_button)
-        self.form.addRow(self.count)
-
-        self.source_box.currentIndexChanged.connect(self._show_source)
-        self.tissue_box.toggled.connect(self._enable)
-        self.lay_button.clicked.connect(self._lay)
-        events = session.state.events
-        for event in (events.spots, events.rate):
-            event.connect(self._show_count)
-        for event in (events.image, events.slide, events.mpp, events.running, events.busy):
-            event.connect(self._enable)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.lay_button, 1)
+        buttons.addWidget(self.reset_button)
+        for row in (self.source_box, self.grid, self.tissue, self.region, buttons, self.files, self.count):
+            self.form.addRow(row)
+        self._connect()
         self._show_source()
+
+    def _connect(self) -> None:
+        self.source_box.currentIndexChanged.connect(self._show_source)
+        self.grid.changed.connect(self._on_change)
+        self.tissue.changed.connect(self._on_tissue)
+        self.region.changed.connect(self._on_change)
+        self.grid.adjust_button.toggled.connect(self._on_adjust)
+        self.lay_button.clicked.connect(self._lay)
+        self.reset_button.clicked.connect(self.reset)
+        self.files.chosen.connect(self._read)
+        self.files.said.connect(self._said)
+        self.files.failed.connect(self.message.fail)
+        events = self.session.state.events
+        for event in (events.image, events.slide, events.mpp):
+            event.connect(self._on_slide)
+        events.spots.connect(self._on_spots)
+        events.rate.connect(self._show_count)
+        for event in (events.running, events.busy):
+            event.connect(self._enable)
+        events.busy.connect(self._lay_what_waits)
+
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock, and take the overlay away."""
+        self._timer.stop()
+        self.drag.detach()
+        self.view.hide()
+        self.region.let_go()
 
     def settings(self) -> GridSettings:
         """Return what the controls say.
@@ -74,72 +109,206 @@ class SpotsSection(Section):
         SettingsError
             If a number is outside what is allowed.
         """
-        layout = self.source_box.currentData()
-        custom = layout not in LAYOUTS
-        return GridSettings(
-            layout=layout,
-            pitch_um=self.pitch_box.value() if custom else None,
-            diameter_um=self.diameter_box.value() if custom else None,
-            tissue_only=self.tissue_box.isChecked(),
-            min_tissue_fraction=self.fraction_box.value(),
-        )
+        return GridSettings(**self.grid.settings(), **self.tissue.settings())
+
+    def reset(self) -> None:
+        """Set every control back; the spots stay."""
+        self.grid.adjust_button.setChecked(False)
+        self.grid.place(None, None, GridSettings().rotation_deg)
+        self.tissue.reset()
+        self.region.inside_box.setChecked(False)
+        self.source_box.setCurrentIndex(0)
+        self.message.say("")
+        self._show_source()
+
+    # -- what the controls say ---------------------------------------------------------------------------------------
+
+    def _is_table(self) -> bool:
+        return self.source_box.currentData() == TABLE
 
     def _show_source(self) -> None:
-        layout = self.source_box.currentData()
-        is_table = layout == TABLE
-        if layout in LAYOUTS:
-            pitch, diameter = LAYOUTS[layout]
-            self.pitch_box.setValue(pitch)
-            self.diameter_box.setValue(diameter)
-        self.lay_button.setText("Read spots…" if is_table else "Lay spots")
-        self.lay_button.setToolTip(
-            "Choose an ST selection table (columns x, y, pixel_x, pixel_y) of this slide" if is_table
-            else "Lay the grid over the slide"
-        )  # fmt: skip
-        self._enable()
+        self.grid.adjust_button.setChecked(False)
+        if not self._is_table():
+            self.grid.take_layout(self.source_box.currentData())
+        self.lay_button.setText("Read spots…" if self._is_table() else "Lay spots")
+        self.lay_button.setToolTip(self.files.file_button.toolTip() if self._is_table() else "Lay the grid")
+        self._on_change()
 
-    def _lay(self) -> None:
-        self.message.say("")
-        if self.source_box.currentData() == TABLE:
-            path, _ = QFileDialog.getOpenFileName(self, "Read spots", "", "ST selection tables (*.tsv *.txt *.gz)")
-            if path:
-                self.session.read_table(Path(path), self.message.fail)
-            return
+    def _on_change(self) -> None:
+        """Count anew, and in the hand's mode lay anew, as soon as the controls are left alone for a moment."""
+        self._expected = ""
+        self._enable()
+        self._timer.start()
+
+    def _on_tissue(self) -> None:
+        state = self.session.state
+        if self.tissue.show_box.isChecked() and state.slide is not None:
+            self.view.show(state.image, state.slide, self.tissue.threshold())
+        else:
+            self.view.hide()
+        self._on_change()
+
+    def _on_slide(self) -> None:
+        self.grid.adjust_button.setChecked(False)
+        self.tissue.show_automatic(None)
+        self._on_tissue()
+
+    def _on_pause(self) -> None:
+        if self.grid.adjust_button.isChecked():
+            self._lay()
+        else:
+            self._count_spots()
+
+    def _wish(self) -> tuple[GridSettings, Region | None] | None:
+        """Return what is to be laid; None, with the reason in the message, if the controls contradict themselves."""
         try:
-            settings = self.settings()
+            return self.settings(), self.region.region()
         except TcgnError as error:
             self.message.fail(Failure.of(error))
+            return None
+
+    # -- how many it would be ----------------------------------------------------------------------------------------
+
+    def _count_spots(self) -> None:
+        state = self.session.state
+        if self._is_table() or state.missing_for_spots() or state.running:
             return
-        self.session.lay_grid(settings, self.message.fail)
+        self.message.say("")
+        wish = self._wish()
+        if wish is None:
+            return
+        (settings, region), slide, store = wish, state.slide, self.session.tissue
+
+        def count() -> tuple[int, float | None]:
+            if not settings.tissue_only:
+                return count_spots(slide, settings, region=region), None
+            density = store.density(slide)
+            mask = density.mask(settings.tissue_threshold)
+            return count_spots(slide, settings, mask, region), density.threshold
+
+        self._expected = "counting spots …"
+        self._show_count()
+        self._count.ask(count)
+
+    def _take_count(self, counted: tuple[int, float | None]) -> None:
+        count, threshold = counted
+        self.tissue.show_automatic(threshold)
+        self._expected = count
+        self._show_count()
+
+    def _no_count(self, failure: Failure) -> None:
+        self._expected = f"No spots would be laid: {failure.sentence}"
+        self._show_count()
+
+    def _expectation(self) -> str:
+        expected = self._expected
+        return f"{expected:,} spots would be laid{self._time(expected)}." if isinstance(expected, int) else expected
+
+    def _time(self, count: int) -> str:
+        rate = self.session.state.rate
+        return f"; about {in_words(count / rate)} to predict" if rate else ""
 
     def _show_count(self) -> None:
         state = self.session.state
         spots = state.spots
         if spots is None:
-            self.count.setText(state.busy or state.missing_for_spots() or "No spots yet.")
+            self.count.setText(state.busy or state.missing_for_spots() or self._expectation() or "No spots yet.")
             return
         text = f"{len(spots)} spots of {spots.diameter_um:g} µm, {spots.pitch_um:g} µm apart"
         if spots.source.get("file"):
             text += f" ({spots.source['file']})"
-        if state.rate:
-            text += f"; about {in_words(len(spots) / state.rate)} to predict"
+        text += self._time(len(spots))
+        implied = spots.source.get("implied_mpp")
+        if implied and state.mpp and abs(implied / state.mpp - 1) > SAME_MPP:
+            text += f"\n⚠ Their array implies {implied:.3f} µm per pixel; the slide is set to {state.mpp:g}."
+        if self._expected not in ("", len(spots)) and not self._is_table():
+            text += f"\nWith the choices above: {self._expectation()}"
         self.count.setText(text)
+
+    # -- laying and reading ------------------------------------------------------------------------------------------
+
+    def _lay(self) -> None:
+        self.message.say("")
+        if self._is_table():
+            self.files.ask_for_file()
+            return
+        if self.session.state.busy:
+            self._lay_again = True
+            return
+        wish = self._wish()
+        if wish is not None:
+            self._timer.stop()
+            self._count.leave()
+            self._expected = ""
+            self.session.lay_grid(wish[0], self._on_not_laid, wish[1])
+
+    def _lay_what_waits(self) -> None:
+        if self._lay_again and not self.session.state.busy:
+            self._lay_again = False
+            self._timer.start()
+
+    def _on_not_laid(self, failure: Failure) -> None:
+        self.message.fail(failure)
+        self._put_back()
+
+    def _read(self, path: Path) -> None:
+        self.message.say("")
+        try:
+            region = self.region.region()
+        except TcgnError as error:
+            self.message.fail(Failure.of(error))
+            return
+        self.session.read_table(path, self.message.fail, region)
+
+    def _said(self, sentence: str) -> None:
+        self.message.say(sentence)
+        self._enable()
+
+    # -- by hand -----------------------------------------------------------------------------------------------------
+
+    def _on_spots(self) -> None:
+        if self._adjustable() and self.grid.adjust_button.isChecked():
+            self.drag.attach()
+        else:
+            self.grid.adjust_button.setChecked(False)
+        self._enable()
+
+    def _adjustable(self) -> bool:
+        state = self.session.state
+        laid = state.spots is not None and state.spots.source.get("kind") == "grid"
+        return laid and not self._is_table() and not state.running and state.mpp is not None
+
+    def _on_adjust(self, by_hand: bool) -> None:
+        if by_hand and self._adjustable():
+            self._put_back()
+            self.drag.attach()
+        else:
+            self.drag.detach()
+
+    def _put_back(self) -> None:
+        """Show the grid, and in the controls its origin and rotation, as it was laid last."""
+        self.drag.put_back()
+        spots = self.session.state.spots
+        if spots is not None and spots.source.get("kind") == "grid" and self.grid.adjust_button.isChecked():
+            laid = GridSettings(**spots.source["settings"])
+            self.grid.place(laid.origin_x_um, laid.origin_y_um, laid.rotation_deg)
+
+    def _on_dragged(self, x_um: float, y_um: float, rotation_deg: float) -> None:
+        self.grid.place(x_um, y_um, rotation_deg)
+        self._lay()
 
     def _enable(self) -> None:
         state = self.session.state
         free = not state.running and not state.busy
-        layout = self.source_box.currentData()
-        grid = free and layout != TABLE
-        for box in (self.pitch_box, self.diameter_box):
-            box.setEnabled(grid and layout not in LAYOUTS)
-        self.tissue_box.setEnabled(grid)
-        self.fraction_box.setEnabled(grid and self.tissue_box.isChecked())
+        if state.running:
+            self.grid.adjust_button.setChecked(False)
+        # Not while something is busy: a box would lose the focus in the middle of typing.
+        grid = not state.running and not self._is_table()
+        self.grid.enable(grid, self._adjustable())
+        self.tissue.enable(grid)
+        self.region.enable(not state.running)
         self.source_box.setEnabled(free)
+        self.reset_button.setEnabled(free)
+        self.files.enable(free)
         self.lay_button.setEnabled(free and not state.missing_for_spots())
         self._show_count()
-
-
-def _micrometres(tip: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox(minimum=1, maximum=10_000, decimals=1)
-    box.setToolTip(tip)
-    return box

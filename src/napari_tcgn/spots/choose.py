@@ -1,0 +1,54 @@
+"""The spots of a run, from what was asked for: a grid or a file, in a region, with counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_tcgn.settings import GridSettings
+from napari_tcgn.slide import Slide
+from napari_tcgn.spots.grid import make_grid
+from napari_tcgn.spots.read import read_spots
+from napari_tcgn.spots.region import keep_inside, read_region
+from napari_tcgn.spots.st import with_counts
+from napari_tcgn.spots.table import Spots
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def choose_spots(
+    slide: Slide,
+    grid: GridSettings | None = None,
+    file: Path | None = None,
+    roi: Path | None = None,
+    counts: pd.DataFrame | None = None,
+) -> Spots:
+    """Return the spots to predict on a slide.
+
+    Parameters
+    ----------
+    slide : Slide
+        With known µm per pixel where a grid is laid.
+    grid : GridSettings, optional
+        Lay a grid; else the spots are those of `file`.
+    file : pathlib.Path, optional
+        As for `read_spots`.
+    roi : pathlib.Path, optional
+        GeoJSON: only spots inside its polygons.
+    counts : pandas.DataFrame [spots, genes], optional
+        Only spots of the file that have counts.
+
+    Raises
+    ------
+    SpotsError, SettingsError
+        If they cannot be read or laid, or none is left.
+    """
+    region = None if roi is None else read_region(roi)
+    if grid is not None:
+        return make_grid(slide, grid, region=region)
+    assert file is not None  # one of the two is given
+    spots = read_spots(file, slide.mpp)
+    if counts is not None:
+        spots = with_counts(spots, counts, file.name)
+    return spots if region is None else keep_inside(spots, region)

@@ -1,0 +1,186 @@
+"""Spots of an .h5ad file: one that this package wrote, or one in the layout of squidpy and scanpy."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SpotsError
+from napari_tcgn.settings import LAYOUTS
+from napari_tcgn.spots.lattice import implied_mpp
+from napari_tcgn.spots.table import Spots
+
+if TYPE_CHECKING:
+    import h5py  # type: ignore[import-untyped]
+    import pandas as pd
+
+H5AD = "h5ad"  # Spots.source["kind"] of such spots
+_WRITTEN_HERE = "napari_tcgn"
+_MEND = "Give an .h5ad with positions in obsm['spatial'], in px of the full-resolution image."
+
+
+def read_h5ad_spots(path: str | Path, mpp: float | None = None) -> Spots:
+    """Read the spots of an .h5ad; expression and images stay on the disk.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+    mpp : float or None
+        µm per px of the slide: needed only where the file does not tell how large a spot is in µm.
+
+    Returns
+    -------
+    Spots
+        Positions are those of obsm["spatial"], which by the custom of squidpy and scanpy are px of the
+        full-resolution image. Layout, pitch and diameter come from the run record of a file written here; from the
+        Visium array where array_row and array_col are those of one; else ("custom") the diameter is
+        spot_diameter_fullres and the pitch the median distance to the nearest spot.
+
+    Raises
+    ------
+    SpotsError
+        If the file is missing or unreadable, has no positions, holds several sections, or its positions reach beyond
+        the image that its scale factors describe.
+    """
+    import h5py
+
+    path = Path(path)
+    if not path.is_file():
+        raise SpotsError(f"There is no file {path}.", "Check its name and folder.")
+    try:
+        with h5py.File(path, "r") as file:
+            return _read(file, path.name, mpp)
+    except SpotsError:
+        raise
+    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
+        raise SpotsError(f"{path.name} cannot be read as .h5ad: {error}.", "Copy or write it again.") from error
+
+
+def _read(file: h5py.File, name: str, mpp: float | None) -> Spots:
+    from anndata.io import read_elem
+
+    if "obs" not in file or "obsm" not in file or "spatial" not in file["obsm"]:
+        found = sorted(file["obsm"]) if "obsm" in file else []
+        raise SpotsError(f"{name} holds no positions of spots (obsm has {found or 'nothing'}).", _MEND)
+    positions = np.asarray(read_elem(file["obsm"]["spatial"]), dtype=np.float64)
+    if positions.ndim != 2 or positions.shape[1] < 2 or len(positions) == 0:
+        raise SpotsError(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", _MEND)
+    obs: pd.DataFrame = read_elem(file["obs"])
+    library = _library(file, name)
+    source: dict[str, Any] = {"kind": H5AD, "file": name} | _image_size(library, positions, name)
+    record = _own_record(file)
+    on_tissue = np.ones(len(obs), bool)
+    if "in_tissue" in obs:
+        on_tissue = obs["in_tissue"].to_numpy().astype(np.float64) == 1
+    if not on_tissue.any():
+        raise SpotsError(f"No spot of {name} lies on tissue (obs['in_tissue'] = 1).", "Give a section with tissue.")
+    rows, cols, has_array = _array_positions(obs)
+    fraction = obs["tissue_fraction"].to_numpy(np.float64) if "tissue_fraction" in obs else None
+    spots = Spots(
+        ids=obs.index.to_numpy(dtype=np.str_),
+        x=positions[:, 0],
+        y=positions[:, 1],
+        array_row=rows,
+        array_col=cols,
+        diameter_um=LAYOUTS["visium"][1],
+        pitch_um=LAYOUTS["visium"][0],
+        layout="visium",
+        in_tissue=on_tissue,
+        tissue_fraction=fraction,
+        source=source,
+    )
+    if record is not None:  # predicted here: every spot, whatever it lies on
+        size = [float(record["slide"][side]) for side in ("width_px", "height_px")]
+        source |= {"image_size": size, "image_size_tolerance": 0.0, "recorded": record["spots"]["source"]}
+        return _of_size(spots, *(record["spots"][key] for key in ("layout", "pitch_um", "diameter_um")))
+    source["not_in_tissue"] = int((~on_tissue).sum())
+    spots = spots.select(on_tissue)
+    if has_array and ((rows + cols) % 2 == 0).all() and (implied := implied_mpp(spots)) is not None:
+        source["implied_mpp"] = round(implied, 5)
+        return spots
+    return _custom(spots, library, name, mpp)
+
+
+def _of_size(spots: Spots, layout: str, pitch_um: float, diameter_um: float) -> Spots:
+    return replace(spots, layout=layout, pitch_um=float(pitch_um), diameter_um=float(diameter_um))
+
+
+def _custom(spots: Spots, library: Any, name: str, mpp: float | None) -> Spots:
+    """Take the spots' size from the scale factors, and their pitch from themselves."""
+    from scipy.spatial import cKDTree
+
+    diameter_px = _number(library, "scalefactors", "spot_diameter_fullres")
+    mpp = _number(library, "metadata", "mpp") or mpp
+    if diameter_px is None or mpp is None:
+        missing = "spot_diameter_fullres" if diameter_px is None else "the µm per pixel"
+        raise SpotsError(
+            f"{name} does not tell how large its spots are: {missing} is missing.",
+            "Give the µm per pixel of the slide first (--mpp)."
+            if diameter_px is not None
+            else "Write uns['spatial'][library]['scalefactors']['spot_diameter_fullres'].",
+        )
+    pitch = diameter_px
+    if len(spots) > 1:
+        points = np.column_stack([spots.x, spots.y])
+        pitch = float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))
+    return _of_size(spots, "custom", pitch * mpp, diameter_px * mpp)
+
+
+def _library(file: h5py.File, name: str) -> Any:
+    """Return the group of the one section of the file, or None where it does not tell of any."""
+    libraries = file.get("uns/spatial")
+    keys = [key for key in libraries if hasattr(libraries[key], "keys")] if hasattr(libraries, "keys") else []
+    if len(keys) > 1:
+        raise SpotsError(
+            f"{name} holds the spots of {len(keys)} sections ({', '.join(sorted(keys)[:5])}).",
+            "Write one .h5ad per section.",
+        )
+    return libraries[keys[0]] if keys else None
+
+
+def _number(library: Any, *path: str) -> float | None:
+    entry = None if library is None else library.get("/".join(path))
+    if entry is None or getattr(entry, "shape", None) not in ((), (1,)):
+        return None
+    value = float(np.asarray(entry[()]).reshape(()))
+    return value if np.isfinite(value) and value > 0 else None
+
+
+def _image_size(library: Any, positions: NDArray[np.float64], name: str) -> dict[str, Any]:
+    """Return the size of the full-resolution image; refuse positions that lie far beyond it."""
+    for image in ("hires", "lowres"):
+        scale = _number(library, "scalefactors", f"tissue_{image}_scalef")
+        picture = None if library is None else library.get(f"images/{image}")
+        if scale is None or picture is None or len(getattr(picture, "shape", ())) < 2:
+            continue
+        size = np.array([picture.shape[1], picture.shape[0]]) / scale
+        if (positions[:, :2].max(axis=0) > 1.05 * size).any():
+            raise SpotsError(
+                f"The positions of {name} reach to ({positions[:, 0].max():.0f}, {positions[:, 1].max():.0f}), but its "
+                f"scale factors describe an image of {size[0]:.0f} x {size[1]:.0f} px: they are px of another image.",
+                "Write positions in px of the full-resolution image, or mend the scale factors.",
+            )
+        return {"image_size": [round(float(v), 1) for v in size], "image_size_tolerance": round(1 / scale, 1)}
+    return {}
+
+
+def _array_positions(obs: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
+    """Return array rows and columns and whether the file has them; otherwise spots are numbered in one column."""
+    try:
+        rows, cols = (obs[column].to_numpy().astype(np.int64) for column in ("array_row", "array_col"))
+    except (KeyError, ValueError, TypeError):
+        return np.arange(len(obs)), np.zeros(len(obs), np.int64), False
+    return rows, cols, True
+
+
+def _own_record(file: h5py.File) -> dict[str, Any] | None:
+    text = file.get(f"uns/{_WRITTEN_HERE}/run_record")
+    if text is None:
+        return None
+    record: dict[str, Any] = json.loads(text.asstr()[()])
+    return record

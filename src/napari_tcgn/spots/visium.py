@@ -1,0 +1,174 @@
+"""Spots of a Space Ranger folder: Visium of both layouts of the positions table, and bins of Visium HD."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_tcgn.errors import SpotsError
+from napari_tcgn.settings import LAYOUTS
+from napari_tcgn.spots.lattice import implied_mpp
+from napari_tcgn.spots.table import Spots
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+VISIUM_FOLDER = "Visium folder"  # Spots.source["kind"] of such spots
+COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
+# Newest first: bins of Visium HD, Space Ranger 2 and later (with a header), Space Ranger 1 (without one).
+POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
+SCALEFACTORS = "scalefactors_json.json"
+_IMAGES = (("tissue_hires_image.png", "tissue_hires_scalef"), ("tissue_lowres_image.png", "tissue_lowres_scalef"))
+
+
+def read_visium(path: str | Path) -> Spots:
+    """Read the spots on tissue of a Space Ranger folder.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+        The folder that holds spatial/ (outs, or binned_outputs/square_008um of Visium HD), spatial/ itself, or the
+        positions table in it.
+
+    Returns
+    -------
+    Spots
+        ids are the barcodes; only spots with in_tissue = 1. `source` tells the size of the full-resolution image that
+        the positions refer to, where one of the small images is there, and the µm per px that the array implies.
+
+    Raises
+    ------
+    SpotsError
+        If positions or scale factors are missing or damaged, or no spot lies on tissue.
+    """
+    positions = _find_positions(Path(path))
+    folder = positions.parent
+    factors = _read_factors(folder / SCALEFACTORS)
+    table = _read_positions(positions)
+    on_tissue = table["in_tissue"].to_numpy() == 1
+    if not on_tissue.any():
+        raise SpotsError(
+            f"None of the {len(table)} spots in {positions.name} lies on tissue (in_tissue = 1).",
+            "Give the folder of a section with tissue.",
+        )
+    source: dict[str, Any] = {
+        "kind": VISIUM_FOLDER,
+        "file": _shown_name(folder),
+        "positions": positions.name,
+        "not_in_tissue": int((~on_tissue).sum()),
+    }
+    source |= _image_size(folder, factors)
+    table = table[on_tissue]
+    layout, (pitch, diameter) = "visium", LAYOUTS["visium"]
+    if "bin_size_um" in factors:
+        layout, pitch, diameter = "visium-hd", factors["bin_size_um"], factors["bin_size_um"]
+    spots = Spots(
+        ids=table["barcode"].to_numpy(dtype=np.str_),
+        x=table["pxl_col_in_fullres"].to_numpy(np.float64),
+        y=table["pxl_row_in_fullres"].to_numpy(np.float64),
+        array_row=table["array_row"].to_numpy(np.int64),
+        array_col=table["array_col"].to_numpy(np.int64),
+        diameter_um=diameter,
+        pitch_um=pitch,
+        layout=layout,
+        source=source,
+    )
+    mpp = factors.get("microns_per_pixel") or implied_mpp(spots)
+    if mpp is not None:
+        source["implied_mpp"] = round(float(mpp), 5)
+    return spots
+
+
+def _shown_name(folder: Path) -> str:
+    folder = folder.resolve()
+    return folder.parent.name if folder.name == "spatial" else folder.name
+
+
+def _find_positions(path: Path) -> Path:
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise SpotsError(f"The folder {path} does not exist.", "Check its name.")
+    for folder in (path / "spatial", path):
+        for name in POSITIONS:
+            if (folder / name).is_file():
+                return folder / name
+    bins = sorted(child.name for child in (path / "binned_outputs").glob("square_*um"))
+    if bins:
+        raise SpotsError(
+            f"{path} holds Visium HD of several bin sizes: {', '.join(bins)}.",
+            f"Choose one of them, for instance {path / 'binned_outputs' / bins[-1]}.",
+        )
+    raise SpotsError(
+        f"{path} is no Visium folder: it has no table of positions ({', '.join(POSITIONS)}), nor has spatial/ in it.",
+        "Give the folder that Space Ranger wrote (outs), with spatial/ inside.",
+    )
+
+
+def _read_factors(path: Path) -> dict[str, float]:
+    """Return the scale factors that are positive numbers."""
+    if not path.is_file():
+        raise SpotsError(
+            f"{path.parent} has no {SCALEFACTORS}: the scale of the positions is unknown.",
+            "Copy it from Space Ranger's spatial folder.",
+        )
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        factors = {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
+    except (OSError, ValueError, AttributeError) as error:
+        raise SpotsError(f"{path} cannot be read: {error}.", "Copy it again.") from error
+    if not factors.get("spot_diameter_fullres", 0) > 0:
+        raise SpotsError(f"{path} does not tell spot_diameter_fullres.", "Copy it again from Space Ranger's output.")
+    return {name: value for name, value in factors.items() if value > 0}
+
+
+def _read_positions(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    try:
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            with path.open(encoding="utf-8", newline="") as file:
+                first = next(csv.reader(file), [])
+            # Space Ranger 1 writes no header; its first line is a spot.
+            headed = first[:1] == ["barcode"]
+            if len(first) != len(COLUMNS):
+                raise ValueError(f"it has {len(first)} columns instead of {len(COLUMNS)}")
+            names = None if headed else list(COLUMNS)
+            table = pd.read_csv(path, dtype={"barcode": str}, header=0 if headed else None, names=names)
+        missing = [name for name in COLUMNS if name not in table.columns]
+        if missing:
+            raise ValueError(f"it has no column {', '.join(missing)}")
+        numbers = table[list(COLUMNS[1:])].apply(pd.to_numeric)
+    except (OSError, ValueError, TypeError, ImportError) as error:  # ValueError: parsers, decoding, pyarrow
+        raise SpotsError(
+            f"The positions {path} cannot be read: {error}.", f"They must have the columns {', '.join(COLUMNS)}."
+        ) from error
+    if numbers.isna().to_numpy().any():
+        raise SpotsError(f"{path} has gaps in its positions.", "Copy it again from Space Ranger's output.")
+    numbers.insert(0, "barcode", table["barcode"])
+    checked: pd.DataFrame = numbers
+    return checked
+
+
+def _image_size(folder: Path, factors: dict[str, float]) -> dict[str, Any]:
+    """Return the size of the full-resolution image, as far as a shrunken copy of it tells."""
+    from PIL import Image, UnidentifiedImageError
+
+    for name, factor in _IMAGES:
+        if factor not in factors or not (folder / name).is_file():
+            continue
+        try:
+            with Image.open(folder / name) as image:
+                size = image.size
+        except (OSError, UnidentifiedImageError):
+            continue
+        # A side of the copy is rounded to a whole px.
+        scale = factors[factor]
+        return {"image_size": [round(side / scale, 1) for side in size], "image_size_tolerance": round(1 / scale, 1)}
+    return {}

@@ -1,0 +1,56 @@
+"""Background work that is asked for faster than it is done: only the newest wish counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from napari_tcgn.ui.background import Background, Failure, Job
+
+
+class Latest:
+    """Runs one piece of work at a time; of those that wait, only the newest is kept.
+
+    Parameters
+    ----------
+    background : Background
+    done, failed : callable
+        As in `Background.call`; a failure of work that has been overtaken is not told.
+    """
+
+    def __init__(
+        self, background: Background, done: Callable[[Any], object], failed: Callable[[Failure], object]
+    ) -> None:
+        self._background, self._done, self._failed = background, done, failed
+        self._job: Job | None = None
+        self._next: Callable[[], Any] | None = None
+
+    def ask(self, work: Callable[[], Any]) -> None:
+        """Do some work now, or after what is being done."""
+        if self._job is not None:
+            self._next = work
+        else:
+            self._start(work)
+
+    def leave(self) -> None:
+        """Forget what is being done and what waits."""
+        if self._job is not None:
+            self._job.leave()
+        self._job = self._next = None
+
+    def _start(self, work: Callable[[], Any]) -> None:
+        self._job = self._background.call(work, self._end_well, self._end_badly)
+
+    def _end_well(self, outcome: Any) -> None:
+        self._go_on()
+        self._done(outcome)
+
+    def _end_badly(self, failure: Failure) -> None:
+        if not self._go_on():
+            self._failed(failure)
+
+    def _go_on(self) -> bool:
+        work, self._job, self._next = self._next, None, None
+        if work is not None:
+            self._start(work)
+        return work is not None

@@ -1,0 +1,73 @@
+"""A region of interest drawn by hand: napari shapes on a slide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from napari.layers import Shapes
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SpotsError
+from napari_tcgn.spots import Region, region_of_polygons
+from napari_tcgn.ui.placement import picture_placement, px_of
+
+SUFFIX = " · region"
+ELLIPSE_CORNERS = 90
+COLOUR = "#ffb000"
+
+
+def shapes_layers(viewer: Any) -> list[Any]:
+    """Return the viewer's shapes layers in two dimensions."""
+    return [layer for layer in viewer.layers if isinstance(layer, Shapes) and layer.ndim == 2]
+
+
+def add_region_layer(viewer: Any, image: Any) -> Any:
+    """Add an empty shapes layer on a slide, ready to draw a polygon."""
+    layer = viewer.add_shapes(
+        name=f"{image.name}{SUFFIX}",
+        ndim=2,
+        face_color=[0, 0, 0, 0],
+        edge_color=COLOUR,
+        **picture_placement(image, 1.0),
+    )
+    finest = image.data[0] if image.multiscale else image.data
+    layer.current_edge_width = max(1.0, max(finest.shape[:2]) / 400)  # px of the image, seen at every zoom
+    layer.mode = "add_polygon"
+    return layer
+
+
+def region_of_shapes(layer: Any, image: Any) -> Region:
+    """Return what the shapes of a layer enclose together on an image.
+
+    Lines and open paths enclose nothing and are left out.
+
+    Raises
+    ------
+    SpotsError
+        If nothing is enclosed, or an outline crosses itself.
+    """
+    outlines = [
+        _outline(np.asarray(corners, float), kind)
+        for corners, kind in zip(layer.data, layer.shape_type, strict=True)
+        if kind in ("polygon", "rectangle", "ellipse")
+    ]
+    if not outlines:
+        raise SpotsError(
+            f"Layer {layer.name!r} encloses nothing: it has {len(layer.data)} shapes, and none is a polygon, rectangle "
+            "or ellipse.",
+            "Draw one around the tissue.",
+        )
+    # (row, column) from the middle of the first px becomes (x, y) from the image's corner.
+    polygons = [px_of(image, layer, outline)[:, ::-1] + 0.5 for outline in outlines]
+    return region_of_polygons(polygons, source={"layer": layer.name})
+
+
+def _outline(corners: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
+    if kind != "ellipse":
+        return corners
+    # napari keeps an ellipse as the rectangle around it.
+    centre = corners.mean(axis=0)
+    first, second = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
+    angle = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, None]
+    return centre + np.cos(angle) * first + np.sin(angle) * second

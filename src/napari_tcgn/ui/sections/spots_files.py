@@ -1,0 +1,97 @@
+"""Buttons that save spots and read them from files and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QWidget
+
+from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.session import Session
+
+READABLE = "Spots (*.tsv *.txt *.csv *.gz *.h5ad *.parquet);;All files (*)"
+SAVED = "Spots (*.csv *.csv.gz)"
+
+
+class SpotFiles(QWidget):
+    """Save…, Read file…, Read folder…; `chosen` tells which path is to be read."""
+
+    chosen = Signal(Path)
+    said = Signal(str)
+    failed = Signal(object)
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._writing = False
+        self.file_button = QPushButton("Read file…")
+        self.file_button.setToolTip(
+            "Spots of an ST selection table (.tsv), a Visium positions table, an .h5ad, or a file saved here (.csv)"
+        )
+        self.folder_button = QPushButton("Read folder…")
+        self.folder_button.setToolTip("Spots of a Visium folder: the one that Space Ranger wrote, with spatial/ inside")
+        self.save_button = QPushButton("Save…")
+        self.save_button.setToolTip("Save the spots as .csv, to lay the same ones again (also with --spots)")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for button in (self.file_button, self.folder_button, self.save_button):
+            row.addWidget(button, 1)
+        self.file_button.clicked.connect(self.ask_for_file)
+        self.folder_button.clicked.connect(self._ask_for_folder)
+        self.save_button.clicked.connect(self._ask_where_to_save)
+
+    def ask_for_file(self) -> None:
+        """Let the user choose a file to read."""
+        path, _ = QFileDialog.getOpenFileName(self, "Read spots", "", READABLE)
+        if path:
+            self.chosen.emit(Path(path))
+
+    def enable(self, free: bool) -> None:
+        """Enable what can be used."""
+        state = self._session.state
+        for button in (self.file_button, self.folder_button):
+            button.setEnabled(free and not state.missing_for_spots())
+        self.save_button.setEnabled(state.spots is not None and not self._writing)
+
+    def _ask_for_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Read a Visium folder")
+        if path:
+            self.chosen.emit(Path(path))
+
+    def _ask_where_to_save(self) -> None:
+        # Asked below and not by the dialog, which does not know of the suffix that may be added.
+        option = QFileDialog.Option.DontConfirmOverwrite
+        name = f"{self._session.state.slide.name}_spots.csv"
+        chosen, _ = QFileDialog.getSaveFileName(self, "Save spots", name, SAVED, options=option)
+        if not chosen:
+            return
+        path = Path(chosen)
+        if path.suffix not in (".csv", ".gz"):
+            path = path.with_name(f"{path.name}.csv")
+        overwrite = path.exists()
+        question = f"{path.name} exists already. Replace it?"
+        if overwrite and QMessageBox.question(self, "Save spots", question) != QMessageBox.StandardButton.Yes:
+            return
+        self._save(path, overwrite)
+
+    def _save(self, path: Path, overwrite: bool) -> None:
+        spots, slide = self._session.state.spots, self._session.state.slide
+
+        def write() -> str:
+            from napari_tcgn.spots import write_spots
+
+            write_spots(spots, path, overwrite, slide)
+            return f"Saved {len(spots)} spots as {path}."
+
+        def end_well(sentence: str) -> None:
+            self._writing = False
+            self.said.emit(sentence)
+
+        def end_badly(failure: Failure) -> None:
+            self._writing = False
+            self.failed.emit(failure)
+
+        self._writing = True
+        self._session.background.call(write, end_well, end_badly)

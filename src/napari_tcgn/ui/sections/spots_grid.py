@@ -1,0 +1,141 @@
+"""Controls of the lattice: pitch, diameter or bin, origin, rotation, and the hand that moves it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from napari_tcgn.settings import BIN_SIDES, LAYOUTS
+from napari_tcgn.ui.grid_drag import HELP
+
+FARTHEST = 1_000_000  # µm
+
+
+class GridControls(QWidget):
+    """What shapes a grid; `changed` tells of every change by hand."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = "st"
+        self._origin_is_automatic = True
+        self.pitch_box = _box("Distance from centre to centre of neighbouring spots, µm", 1, 10_000, 1)
+        self.diameter_box = _box("Diameter of a spot, µm", 1, 10_000, 1)
+        self.bin_box = QComboBox()
+        for side in BIN_SIDES:
+            self.bin_box.addItem(f"{side:g} µm", side)
+        self.bin_box.setToolTip("Side of a square bin of Visium HD")
+        self.x_box = _box("x of the first spot from the slide's left edge, µm", -FARTHEST, FARTHEST, 2)
+        self.y_box = _box("y of the first spot from the slide's upper edge, µm", -FARTHEST, FARTHEST, 2)
+        self.rotation_box = _box("Clockwise rotation of the grid around its first spot, degrees", -180, 180, 2)
+        self.rotation_box.setWrapping(True)
+        self.adjust_button = QPushButton("Adjust by hand", checkable=True)
+        self.adjust_button.setToolTip(HELP)
+        self.x_box.setPrefix("x ")
+        self.y_box.setPrefix("y ")
+        self.sizes = _row(self.pitch_box, QLabel("spot"), self.diameter_box)
+        self.rotation_box.setMaximumWidth(80)
+        form = QFormLayout(self)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setSpacing(4)
+        form.addRow("pitch, µm", self.sizes)
+        form.addRow("bins of", self.bin_box)
+        form.addRow("origin, µm", _row(self.x_box, self.y_box))
+        form.addRow("rotation, °", _row(self.rotation_box, self.adjust_button))
+        self._form = form
+        for box in (self.pitch_box, self.diameter_box):
+            box.valueChanged.connect(self._on_size)
+        self.bin_box.currentIndexChanged.connect(self._on_size)
+        for box in (self.x_box, self.y_box):
+            box.valueChanged.connect(self._on_origin)
+        self.rotation_box.valueChanged.connect(self.changed)
+
+    def take_layout(self, layout: str) -> None:
+        """Show the controls of a layout, with its sizes where they are given; the origin is kept."""
+        self._layout = layout
+        bins = layout == "visium-hd"
+        self._form.setRowVisible(self.sizes, not bins)
+        self._form.setRowVisible(self.bin_box, bins)
+        if layout in LAYOUTS:
+            pitch, diameter = LAYOUTS[layout]
+            _set_quietly(self.bin_box, BIN_SIDES.index(pitch)) if bins else None
+            _set_quietly(self.pitch_box, pitch)
+            _set_quietly(self.diameter_box, diameter)
+        self._follow_pitch()
+
+    def settings(self) -> dict[str, Any]:
+        """Return the entries of `GridSettings` that are set here; None where the layout or the pitch tells them."""
+        custom = self._layout not in LAYOUTS
+        pitch = self.pitch_box.value() if custom else None
+        if self._layout == "visium-hd" and self.bin_box.currentData() != LAYOUTS["visium-hd"][0]:
+            pitch = self.bin_box.currentData()
+        automatic = self._origin_is_automatic
+        return {
+            "layout": self._layout,
+            "pitch_um": pitch,
+            "diameter_um": self.diameter_box.value() if custom else None,
+            "origin_x_um": None if automatic else self.x_box.value(),
+            "origin_y_um": None if automatic else self.y_box.value(),
+            "rotation_deg": self.rotation_box.value(),
+        }
+
+    def place(self, x_um: float | None, y_um: float | None, rotation_deg: float) -> None:
+        """Show an origin (None: half a pitch) and a rotation without telling of it."""
+        self._origin_is_automatic = x_um is None or y_um is None
+        if self._origin_is_automatic:
+            self._follow_pitch()
+        else:
+            _set_quietly(self.x_box, x_um)
+            _set_quietly(self.y_box, y_um)
+        _set_quietly(self.rotation_box, rotation_deg)
+
+    def enable(self, grid: bool, adjustable: bool) -> None:
+        """Enable what can be used: the grid's controls, and the hand."""
+        custom = self._layout not in LAYOUTS
+        for box in (self.pitch_box, self.diameter_box):
+            box.setEnabled(grid and custom)
+        for box in (self.bin_box, self.x_box, self.y_box, self.rotation_box):
+            box.setEnabled(grid)
+        self.adjust_button.setEnabled(adjustable)
+
+    def _on_size(self) -> None:
+        self._follow_pitch()
+        self.changed.emit()
+
+    def _on_origin(self) -> None:
+        self._origin_is_automatic = False
+        self.changed.emit()
+
+    def _follow_pitch(self) -> None:
+        if self._origin_is_automatic:
+            pitch = self.bin_box.currentData() if self._layout == "visium-hd" else self.pitch_box.value()
+            _set_quietly(self.x_box, pitch / 2)
+            _set_quietly(self.y_box, pitch / 2)
+
+
+def _box(tip: str, low: float, high: float, decimals: int) -> QDoubleSpinBox:
+    box = QDoubleSpinBox(minimum=low, maximum=high, decimals=decimals)
+    # Two in a row fit the narrowest dock without their buttons; arrow keys and the wheel still count up and down.
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+    box.setMinimumWidth(50)
+    box.setToolTip(tip)
+    return box
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    for widget in widgets:
+        layout.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
+    return row
+
+
+def _set_quietly(widget: Any, value: Any) -> None:
+    blocked = widget.blockSignals(True)
+    widget.setCurrentIndex(value) if isinstance(widget, QComboBox) else widget.setValue(value)
+    widget.blockSignals(blocked)

@@ -1,0 +1,114 @@
+"""Controls of the region of interest: inside which shapes spots may lie."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
+
+from napari_tcgn.errors import SpotsError
+from napari_tcgn.spots import Region
+from napari_tcgn.ui.region_layer import add_region_layer, region_of_shapes, shapes_layers
+from napari_tcgn.ui.session import Session
+
+
+class RegionControls(QWidget):
+    """Only inside the shapes of a layer; `changed` tells of every change of choice or of the shapes."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self._session = session
+        self._layers: list[Any] = []
+        self._watched: Any = None
+        self.inside_box = QCheckBox("only inside")
+        self.inside_box.setToolTip("Leave out spots outside the polygons, rectangles and ellipses of a shapes layer")
+        self.layer_box = QComboBox()
+        self.layer_box.setToolTip("The shapes layer that holds the region")
+        self.layer_box.setMinimumContentsLength(8)
+        self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.draw_button = QPushButton("Draw…")
+        self.draw_button.setToolTip("Add a shapes layer on the slide; click the corners, double-click the last one")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(self.inside_box)
+        row.addWidget(self.layer_box, 1)
+        row.addWidget(self.draw_button)
+        self.inside_box.toggled.connect(self.changed)
+        self.layer_box.currentIndexChanged.connect(self._on_choice)
+        self.draw_button.clicked.connect(self._draw)
+        for event in self._layer_events():
+            event.connect(self._list_layers)
+        self._list_layers()
+
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+        for event in self._layer_events():
+            event.disconnect(self._list_layers)
+        self._watch(None)
+
+    def layer(self) -> Any:
+        """Return the chosen shapes layer or None."""
+        index = self.layer_box.currentIndex()
+        return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    def region(self) -> Region | None:
+        """Return the region that spots must lie in; None where there is no such wish.
+
+        Raises
+        ------
+        SpotsError
+            If the shapes enclose nothing or cross themselves.
+        """
+        if not self.inside_box.isChecked():
+            return None
+        layer = self.layer()
+        if layer is None:
+            raise SpotsError("There is no shapes layer to lay spots in.", "Draw a region, or untick “only inside”.")
+        return region_of_shapes(layer, self._session.state.image)
+
+    def enable(self, free: bool) -> None:
+        """Enable what can be used."""
+        self.inside_box.setEnabled(free)
+        self.layer_box.setEnabled(free and bool(self._layers))
+        self.draw_button.setEnabled(free and self._session.state.image is not None)
+
+    def _layer_events(self) -> tuple[Any, ...]:
+        events = self._session.viewer.layers.events
+        return events.inserted, events.removed, events.reordered, events.renamed
+
+    def _list_layers(self, event: Any = None) -> None:
+        chosen = self.layer()
+        self._layers = shapes_layers(self._session.viewer)
+        self.layer_box.blockSignals(True)
+        self.layer_box.clear()
+        self.layer_box.addItems([layer.name for layer in self._layers])
+        self.layer_box.setCurrentIndex(self._layers.index(chosen) if chosen in self._layers else len(self._layers) - 1)
+        self.layer_box.blockSignals(False)
+        self.layer_box.setEnabled(bool(self._layers))
+        if self.layer() is not chosen:
+            self._on_choice()
+
+    def _on_choice(self) -> None:
+        self._watch(self.layer())
+        if self.inside_box.isChecked():
+            self.changed.emit()
+
+    def _watch(self, layer: Any) -> None:
+        if self._watched is not None:
+            self._watched.events.data.disconnect(self._on_shapes)
+        self._watched = layer
+        if layer is not None:
+            layer.events.data.connect(self._on_shapes)
+
+    def _on_shapes(self, event: Any = None) -> None:
+        if self.inside_box.isChecked():
+            self.changed.emit()
+
+    def _draw(self) -> None:
+        layer = add_region_layer(self._session.viewer, self._session.state.image)
+        self.layer_box.setCurrentIndex(self._layers.index(layer))
+        self.inside_box.setChecked(True)

@@ -1,0 +1,105 @@
+"""Controls of the tissue mask: on or off, how much of a spot, the threshold, and its picture on the slide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+
+from napari_tcgn.settings import GridSettings
+
+STEP = 0.01  # optical density per step of the slider
+LOWEST, HIGHEST = 0.02, 1.0
+
+
+class TissueControls(QWidget):
+    """What counts as tissue; `changed` tells of every change by hand."""
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        defaults = GridSettings()
+        self.tissue_box = QCheckBox("only on tissue, at least", checked=defaults.tissue_only)
+        self.tissue_box.setToolTip("Leave out spots on bare glass and under the ink of a pen")
+        self.fraction_box = QDoubleSpinBox(minimum=0, maximum=1, singleStep=0.1, decimals=2)
+        self.fraction_box.setToolTip("Share of a spot that must be tissue, from 0 to 1")
+        self.slider = QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(round(LOWEST / STEP), round(HIGHEST / STEP))
+        self.slider.setToolTip("How dark tissue is: optical density above which a pixel counts as tissue")
+        self.value = QLabel()
+        self.value.setMinimumWidth(self.value.fontMetrics().horizontalAdvance("0.00 "))
+        self.value.setToolTip(self.slider.toolTip())
+        self.auto_box = QCheckBox("auto")
+        self.auto_box.setToolTip("Choose the threshold for this slide (Otsu's method)")
+        self.show_box = QCheckBox("show")
+        self.show_box.setToolTip("Show on the slide what counts as tissue")
+        first, second = QHBoxLayout(), QHBoxLayout()
+        first.addWidget(self.tissue_box)
+        first.addWidget(self.fraction_box, 1)
+        second.addWidget(QLabel("darker than"))
+        second.addWidget(self.slider, 1)
+        for widget in (self.value, self.auto_box, self.show_box):
+            second.addWidget(widget)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for row in (first, second):
+            row.setSpacing(4)
+            column.addLayout(row)
+        self.reset()
+        self.tissue_box.toggled.connect(self.changed)
+        self.fraction_box.valueChanged.connect(self.changed)
+        self.slider.valueChanged.connect(self._on_slider)
+        self.auto_box.toggled.connect(self._on_auto)
+        self.show_box.toggled.connect(self.changed)
+
+    def reset(self) -> None:
+        """Go back to the defaults."""
+        defaults = GridSettings()
+        self.tissue_box.setChecked(defaults.tissue_only)
+        self.fraction_box.setValue(defaults.min_tissue_fraction)
+        self.auto_box.setChecked(True)
+        self.show_box.setChecked(False)
+        self.show_automatic(None)
+
+    def threshold(self) -> float | None:
+        """Return the threshold set by hand; None: chosen for the slide."""
+        return None if self.auto_box.isChecked() else round(self.slider.value() * STEP, 4)
+
+    def settings(self) -> dict[str, Any]:
+        """Return the entries of `GridSettings` that are set here."""
+        return {
+            "tissue_only": self.tissue_box.isChecked(),
+            "min_tissue_fraction": self.fraction_box.value(),
+            "tissue_threshold": self.threshold(),
+        }
+
+    def show_automatic(self, threshold: float | None) -> None:
+        """Show which threshold was chosen for the slide; None where it is not known yet."""
+        if not self.auto_box.isChecked():
+            return
+        if threshold is not None:
+            self.slider.blockSignals(True)
+            self.slider.setValue(round(threshold / STEP))
+            self.slider.blockSignals(False)
+        self.value.setText("–" if threshold is None else f"{threshold:.2f}")
+
+    def enable(self, grid: bool) -> None:
+        """Enable what can be used."""
+        self.tissue_box.setEnabled(grid)
+        for widget in (self.fraction_box, self.slider, self.value, self.auto_box):
+            widget.setEnabled(grid and self.tissue_box.isChecked())
+        self.show_box.setEnabled(grid)
+
+    def _on_slider(self) -> None:
+        self.auto_box.blockSignals(True)
+        self.auto_box.setChecked(False)  # a threshold set by hand is kept
+        self.auto_box.blockSignals(False)
+        self.value.setText(f"{self.slider.value() * STEP:.2f}")
+        self.changed.emit()
+
+    def _on_auto(self, automatic: bool) -> None:
+        self.value.setText("–" if automatic else f"{self.slider.value() * STEP:.2f}")
+        self.changed.emit()

@@ -1,0 +1,103 @@
+"""The tissue of the slides in hand: measured once, masked at any threshold, and shown as an overlay."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.slide import Slide, TissueDensity, TissueMask, tissue_density
+from napari_tcgn.ui.background import Background, Failure
+from napari_tcgn.ui.latest import Latest
+from napari_tcgn.ui.placement import picture_placement
+
+SUFFIX = " · tissue (preview)"
+COLOUR = "#00c8ff"
+
+
+class TissueStore:
+    """Remembers how dark each slide is where; safe to ask from worker threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: weakref.WeakKeyDictionary[Slide, tuple[float | None, TissueDensity]] = weakref.WeakKeyDictionary()
+
+    def density(self, slide: Slide) -> TissueDensity:
+        """Return a slide's density, which is measured at the first call: not for the main thread.
+
+        Raises
+        ------
+        SlideError
+            If the slide cannot be read.
+        """
+        with self._lock:
+            mpp, density = self._known.get(slide, (None, None))
+            if density is None or mpp != slide.mpp:  # what counts as dust depends on the µm per px
+                density = tissue_density(slide)
+                self._known[slide] = (slide.mpp, density)
+            return density
+
+    def mask(self, slide: Slide, threshold: float | None) -> TissueMask:
+        """Return a slide's tissue at a threshold: not for the main thread."""
+        return self.density(slide).mask(threshold)
+
+
+class TissueView:
+    """Shows the mask of a threshold on the slide, as a labels layer that follows a slider.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    background : Background
+    store : TissueStore
+    failed : callable (Failure)
+    """
+
+    def __init__(
+        self, viewer: Any, background: Background, store: TissueStore, failed: Callable[[Failure], object]
+    ) -> None:
+        self._viewer, self._store = viewer, store
+        self._image: Any = None
+        self.layer: Any = None
+        self._latest = Latest(background, self._take, failed)
+
+    def show(self, image: Any, slide: Slide, threshold: float | None) -> None:
+        """Show the mask of a threshold as soon as it is computed."""
+
+        def compute() -> tuple[Any, NDArray[np.uint8], float]:
+            mask = self._store.mask(slide, threshold)
+            return image, mask.mask.astype(np.uint8), mask.scale
+
+        if image is not self._image:
+            self.hide()
+        self._image = image
+        self._latest.ask(compute)
+
+    def hide(self) -> None:
+        """Take the overlay away."""
+        self._latest.leave()
+        layer, self.layer, self._image = self.layer, None, None
+        if layer is not None and layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+
+    def _take(self, shown: tuple[Any, NDArray[np.uint8], float]) -> None:
+        image, mask, scale = shown
+        if image is not self._image or image not in self._viewer.layers:
+            return
+        if self.layer is not None and self.layer in self._viewer.layers:
+            self.layer.data = mask
+            return
+        active = self._viewer.layers.selection.active
+        self.layer = self._viewer.add_labels(
+            mask,
+            name=f"{image.name}{SUFFIX}",
+            opacity=0.3,
+            colormap={1: COLOUR, None: "transparent"},
+            **picture_placement(image, scale),
+        )
+        if active is not None:
+            self._viewer.layers.selection.active = active  # the overlay is to be seen, not worked on

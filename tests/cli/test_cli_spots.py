@@ -1,0 +1,75 @@
+"""`predict` with regions, saved spots, bins and thresholds; the record says so, and the copied command repeats it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import anndata
+import numpy as np
+import pytest
+
+from napari_tcgn.predict.command import predict_command
+from napari_tcgn.slide import open_slide
+from napari_tcgn.spots import read_spots, write_spots
+
+pytestmark = pytest.mark.usefixtures("colour_model")
+LEFT = {"type": "Polygon", "coordinates": [[[0, 0], [250, 0], [250, 5000], [0, 5000], [0, 0]]]}
+
+
+def record_of(path: Path) -> dict:
+    return json.loads(anndata.read_h5ad(path).uns["napari_tcgn"]["run_record"])
+
+
+@pytest.fixture
+def predict(run, section, tmp_path):
+    def call(name, *more):
+        fixed = ("--mpp", 1.0, "--model", "colours", "--device", "cpu")
+        return run("predict", section.image, *fixed, "--out", tmp_path / name, *more)
+
+    return call
+
+
+def test_roi_of_a_geojson_file(predict, section, tmp_path, monkeypatch, run):
+    monkeypatch.chdir(tmp_path)
+    Path("left.geojson").write_text(json.dumps({"type": "Feature", "geometry": LEFT, "properties": {}}))
+    for name, where in (("spots", ("--spots", section.spots)), ("grid", ("--grid", "st", "--whole-slide"))):
+        code, _, err = predict(f"{name}.h5ad", *where, "--roi", "left.geojson")
+        assert code == 0, err
+        adata = anndata.read_h5ad(f"{name}.h5ad")
+        assert (adata.obsm["spatial"][:, 0] <= 250).all()
+        record = record_of(Path(f"{name}.h5ad"))
+        assert record["spots"]["source"]["region"]["file"] == "left.geojson"
+        # The command of the record makes the same again.
+        spots_file = section.spots if name == "spots" else None
+        command = predict_command(record, f"{name}2.h5ad", section.image, spots_file)
+        code, _, err = run(*command[1:])
+        assert code == 0, err
+        np.testing.assert_array_equal(anndata.read_h5ad(f"{name}2.h5ad").X, adata.X)
+
+
+def test_saved_spots_and_the_spots_of_a_result(predict, section, tmp_path):
+    spots = read_spots(section.spots)
+    write_spots(spots, tmp_path / "saved.csv", slide=open_slide(section.image, mpp=1.0))
+    assert predict("a.h5ad", "--spots", tmp_path / "saved.csv")[0] == 0
+    assert predict("b.h5ad", "--spots", tmp_path / "a.h5ad")[0] == 0
+    first, second = (anndata.read_h5ad(tmp_path / name) for name in ("a.h5ad", "b.h5ad"))
+    np.testing.assert_array_equal(first.X, second.X)
+    assert first.obs_names.tolist() == spots.ids.tolist()
+
+
+def test_what_cannot_be(predict, section, tmp_path):
+    (tmp_path / "far.geojson").write_text(json.dumps(LEFT).replace("[0, ", "[90000, ").replace("[250", "[90250"))
+    code, _, err = predict("a.h5ad", "--spots", section.spots, "--roi", tmp_path / "far.geojson")
+    assert code != 0
+    assert "inside the region" in err
+    code, _, err = predict("a.h5ad", "--grid", "st", "--tissue-threshold", 9)
+    assert code != 0
+    assert "No tissue was found" in err
+    code, _, err = predict("a.h5ad", "--grid", "visium-hd", "--pitch-um", 3)
+    assert code != 0
+    assert "2, 8 or 16" in err
+    code, _, err = predict("a.h5ad", "--spots", section.spots, "--tissue-threshold", 0.2)
+    assert code != 0
+    assert "--tissue-threshold shapes a --grid" in err
+    assert not (tmp_path / "a.h5ad").exists()
