@@ -34,8 +34,8 @@ def cells(table: GeneTable) -> list[list[str]]:
 
 def test_figures_intervals_verdicts_and_better_simple_models(table) -> None:
     assert cells(table) == [
-        ["C", "no", "0.50 (0.40–0.60)", "-0.02", "–", "–"],
-        ["A", "simpler", "0.30 (0.20–0.41)", "0.11", "–", "–"],
+        ["C", "✗", ".50 (.40–.60)", "-0.02", "–", "–"],
+        ["A", "(✓)", ".30 (.20–.41)", "0.11", "–", "–"],
         ["B", "?", "–", "–", "–", "–"],
     ]
     model = table.genes
@@ -68,14 +68,14 @@ def test_without_a_card_there_are_no_trust_columns(table) -> None:
     table.set_genes(("X", "Y"), None)
     assert [table.isColumnHidden(c) for c in range(6)] == [False, True, True, True, False, False]
     table.set_statistics(np.array([0.5, np.nan]), None)
-    assert [row[SD] for row in cells(table)] == ["0.5", "–"]
+    assert [row[SD] for row in cells(table)] == ["0.50", "–"]
     table.set_card(ModelCard("m", "1", {}, ["A"], 77.0))
     assert not table.isColumnHidden(PCC)
 
 
 def test_a_card_may_know_other_genes_than_the_result(table) -> None:
     table.set_genes(("C", "Z"), ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=METRICS))
-    assert [row[:3] for row in cells(table)] == [["C", "no", "0.50 (0.40–0.60)"], ["Z", "", "–"]]
+    assert [row[:3] for row in cells(table)] == [["C", "✗", ".50 (.40–.60)"], ["Z", "", "–"]]
 
 
 def test_arrow_keys_pick_and_the_filter_keeps_the_mark(table, qtbot) -> None:

@@ -17,11 +17,12 @@ from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.trust import VERDICTS, verdicts
 
 GENE, VERDICT, PCC, DEPTH, SD, MORAN = range(6)
-HEADINGS = ("gene", "trust", "held-out PCC", "no depth", "sd", "Moran I")
+HEADINGS = ("gene", "trust", "held-out\nPCC", "depth\nout", "sd", "Moran\nI")
 TRUST_COLUMNS = (VERDICT, PCC, DEPTH)
+SIGNS = {"yes": "✓", "simpler": "(✓)", "no": "✗", "?": "?"}  # of verdicts; words would not fit beside the figures
 MEANINGS = (
     "Gene of the panel",
-    "Is the gene predictable?\n" + "\n".join(f"{word}: {meaning}" for word, meaning in VERDICTS.items()),
+    "Is the gene predictable?\n" + "\n".join(f"{SIGNS[word]} {meaning}" for word, meaning in VERDICTS.items()),
     "Pearson correlation with measured counts that the model was not trained on, and its 95 % interval",
     "The same once the spots' sequencing depth is taken out: what the model knows of the gene itself",
     "Variability: standard deviation over the spots of this slide, on the scale of the values",
@@ -166,16 +167,21 @@ class GeneModel(QAbstractTableModel):
         if column == GENE:
             return self.genes[gene]
         if column == VERDICT:
-            return self._verdicts[gene]
+            return SIGNS.get(self._verdicts[gene], "")
         figure, low, high = self._figures[column, gene], self._low[gene], self._high[gene]
         if np.isnan(figure):
             return UNKNOWN
         if column == PCC and not np.isnan(low):
-            return f"{figure:.2f} ({low:.2f}–{high:.2f})"
-        return f"{figure:.3g}" if column == SD else f"{figure:.2f}"
+            return f"{_short(figure)} ({_short(low)}–{_short(high)})"
+        return f"{figure:.2g}" if column == SD and not 0.1 <= figure < 100 else f"{figure:.2f}"
 
     def _tip(self, gene: int) -> str:
         """Say of a gene how sure its figure is, and which simple model does better."""
         name, low, high, better = self.genes[gene], self._low[gene], self._high[gene], self._better[gene]
         text = name if np.isnan(low) else f"{name}: held-out PCC between {low:.2f} and {high:.2f} (95 %)"
         return f"{text}. The simple model {better} does better." if better else text
+
+
+def _short(pcc: float) -> str:
+    """Return a correlation as ".42" or "-.05"."""
+    return f"{pcc:.2f}".replace("0.", ".", 1)

@@ -13,7 +13,7 @@ from napari_tcgn.model.card import ModelCard
 from napari_tcgn.ui.gene_model import DEPTH, GENE, HEADINGS, MORAN, PCC, SD, TRUST_COLUMNS, VERDICT, GeneModel
 
 # What the columns must hold; the gene takes the rest.
-WIDEST = {VERDICT: "simpler", PCC: "0.48 (0.39–0.55)", DEPTH: "-0.22", SD: "0.0123", MORAN: "-0.12"}
+WIDEST = {VERDICT: "(✓)", PCC: ".48 (.39–.55)", DEPTH: "-0.22", SD: "0.012", MORAN: "-0.12"}
 ROWS_SHOWN = 7
 
 
@@ -42,7 +42,7 @@ class GeneTable(QTableView):
         self.horizontalHeader().setMinimumSectionSize(20)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.horizontalHeader().setSectionResizeMode(GENE, QHeaderView.ResizeMode.Stretch)
-        self.setFixedHeight(22 * (ROWS_SHOWN + 1) + 4)
+        self.setFixedHeight(22 * (ROWS_SHOWN + 2))
         self.setToolTip("Click a gene, or walk with the arrow keys, to colour the spots by it; click a heading to sort")
         self.selectionModel().currentRowChanged.connect(self._on_current)
         self.set_genes((), None)
@@ -100,8 +100,9 @@ class GeneTable(QTableView):
     def _fit_columns(self) -> None:
         metrics, heading = self.fontMetrics(), self.horizontalHeader().fontMetrics()
         for column, widest in WIDEST.items():
-            room = max(metrics.horizontalAdvance(widest), heading.horizontalAdvance(HEADINGS[column]))
-            self.setColumnWidth(column, room + 10)
+            words = [heading.horizontalAdvance(word) for word in HEADINGS[column].split("\n")]
+            room = max(metrics.horizontalAdvance(widest), *words)
+            self.setColumnWidth(column, room + 8)
 
     def _on_current(self, current: QModelIndex, previous: QModelIndex) -> None:
         if current.isValid():

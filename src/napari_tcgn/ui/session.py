@@ -97,6 +97,8 @@ class Session:
             self._unwatch(work.image)
             self.slides.forget(work)
         self._hover.close()
+        if viewer_is_gone:
+            self.state.events.block()  # so are the widgets that would be told
         self.viewer = self.spots_layer = self.state.image = self.state.result = None
 
     # -- slide ---------------------------------------------------------------------------------------------------

@@ -112,7 +112,7 @@ class GeneSetPart(Fold):
         self._enable()
         self.message.say(scores.in_words(scored, sets))
         if self.session.viewer is not None and layer in self.session.viewer.layers:
-            scores.add_scores(self.session.viewer, layer, scored, sets)
+            self.session.state.result = scores.add_scores(self.session.viewer, layer, scored, sets)
 
     def _on_failed(self, failure: Failure) -> None:
         self._enable()

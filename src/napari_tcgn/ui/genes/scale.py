@@ -15,7 +15,7 @@ from napari_tcgn.ui.sections.base import Message
 from napari_tcgn.ui.session import Session
 
 LIMIT = 1e9
-CENTRES = {"no centre": "", "centre at 0": "zero", "centre at median": "median"}
+CENTRES = {"no centre": "", "centre 0": "zero", "centre median": "median"}
 
 
 class ScaleControls(QWidget):
@@ -32,6 +32,7 @@ class ScaleControls(QWidget):
         self.percent_box = QDoubleSpinBox(minimum=0, maximum=49, value=1, singleStep=0.5, decimals=1, suffix=" %")
         self.percent_box.setToolTip("Clip: share of the values below the lowest and above the highest colour")
         self.percent_box.setKeyboardTracking(False)
+        make_narrow(self.percent_box)
         self.colormap_box = QComboBox()
         self.colormap_box.addItems(SEQUENTIAL + DIVERGING)
         self.colormap_box.setToolTip("Colour map")
@@ -39,7 +40,10 @@ class ScaleControls(QWidget):
         for text, centre in CENTRES.items():
             self.centre_box.addItem(text, centre)
         self.centre_box.setToolTip("Value of the middle colour; the limits lie equally far from it (diverging maps)")
-        self.canvas_box = QCheckBox("on canvas")
+        for combo in (self.colormap_box, self.centre_box):  # not as wide as their longest entry
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            combo.setMinimumContentsLength(6)
+        self.canvas_box = QCheckBox("bar on the canvas")
         self.canvas_box.setToolTip("Show the colour bar in the viewer, too")
         self.message = Message()
         self._lay_out()
@@ -61,11 +65,11 @@ class ScaleControls(QWidget):
         column.addWidget(self.bar)
         for widgets in (
             (self.low_box, QLabel("to"), self.high_box, self.auto_box, self.percent_box),
-            (self.colormap_box, self.centre_box, self.canvas_box),
+            (self.colormap_box, self.centre_box),
         ):
             row = QHBoxLayout()
             for widget in widgets:
-                row.addWidget(widget, 1 if widget in (self.low_box, self.high_box, self.colormap_box) else 0)
+                row.addWidget(widget, 1 if not isinstance(widget, QLabel | QCheckBox) else 0)
             column.addLayout(row)
         column.addWidget(self.message)
 
@@ -132,10 +136,16 @@ def limit_box(tip: str) -> QDoubleSpinBox:
     """Return a box for a colour limit."""
     box = QDoubleSpinBox(minimum=-LIMIT, maximum=LIMIT, decimals=4, singleStep=0.1)
     box.setKeyboardTracking(False)
-    box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)  # else as wide as its largest number
-    box.setMinimumWidth(60)
+    make_narrow(box)
     box.setToolTip(tip)
     return box
+
+
+def make_narrow(box: QDoubleSpinBox) -> None:
+    """Let a number box be narrower than its largest number and than napari's style wants it."""
+    box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    box.setStyleSheet("min-width: 44px;")
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # the arrow keys and the wheel do it
 
 
 def quietly(widget: Any, value: Any, decimals: int | None = None) -> None:

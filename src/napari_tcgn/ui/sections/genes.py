@@ -68,6 +68,7 @@ class GenesSection(Section):
         row = QHBoxLayout()
         row.addWidget(self.pin_button)
         row.addStretch(1)
+        row.addWidget(self.scale.canvas_box)
         for widget in (self.shown, self.search, self.table, self.scale, row):
             self.form.addRow(widget)
         for fold in (self.surface, self.link, self.composite, self.gene_set):
@@ -121,6 +122,7 @@ class GenesSection(Section):
     def _pin(self) -> None:
         layer = self.session.state.result
         self.session.colours.pin(layer, layers.shown_gene(layer))
+        self.session.viewer.layers.selection.active = layer  # where the browsing goes on
 
     # -- search --------------------------------------------------------------------------------------------------
 
