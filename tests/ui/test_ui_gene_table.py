@@ -11,7 +11,6 @@ from napari_tcgn.ui.gene_model import DEPTH, GENE, MORAN, PCC, SD, VERDICT
 from napari_tcgn.ui.gene_table import GeneTable
 from napari_tcgn.ui.sections.model import card_in_words
 
-
 METRICS = {
     "pcc": [0.3, None, 0.5], "pcc_low": [0.2, None, 0.4], "pcc_high": [0.41, None, 0.6],
     "depth_pcc": [0.11, None, -0.02], "better_simple": ["haematoxylin", None, None],

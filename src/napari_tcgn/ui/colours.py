@@ -78,7 +78,11 @@ class Colours:
 
     def scale(self, layer: Any) -> ColourScale:
         """Return a layer's colour scale."""
-        return _scales.get(layer) or ColourScale(layer.face_colormap.name)
+        known = _scales.get(layer)
+        if known is None:  # never coloured here: as it was added
+            low, high = layer.face_contrast_limits or (0.0, 1.0)
+            known = ColourScale(layer.face_colormap.name, float(low), float(high))
+        return known
 
     def change(self, layer: Any, **changes: Any) -> None:
         """Change some of a layer's scale (fields of `ColourScale`) and colour it, and what is linked to it."""

@@ -1,7 +1,7 @@
 """The genes of a result as a sorted, filtered table for Qt.
 
-One model without a proxy: a proxy asks Python for every cell that it compares, which takes seconds at 20,000 genes; here
-numpy sorts and filters whole columns.
+One model without a proxy: a proxy asks Python for every cell that it compares, which takes seconds at 20,000 genes;
+here numpy sorts and filters whole columns.
 """
 
 from __future__ import annotations

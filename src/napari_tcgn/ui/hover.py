@@ -52,9 +52,10 @@ def _words_of(layer: Any) -> Any:
         features = layer.features
         return lambda spot: in_words(features["gene"].iloc[spot], features["value"].iloc[spot], result.output_scale)
     if mixed is not None:
-        return lambda spot: ", ".join(
-            in_words(gene, mixed.result.values_of(gene)[spot], "") for gene in mixed.genes
-        ) + (f" {mixed.result.output_scale}")
+        return lambda spot: (
+            ", ".join(in_words(gene, mixed.result.values_of(gene)[spot], "") for gene in mixed.genes)
+            + (f" {mixed.result.output_scale}")
+        )
     return None
 
 

@@ -295,7 +295,9 @@ def colour_by_gene(layer: Any, gene: str, limits: tuple[float, float], colormap:
     if layer.face_colormap.name != colormap:
         layer.face_colormap = colormap
     layer.face_contrast_limits = limits
-    layer.features = _features(layer.features["spot"].to_numpy(), gene, values)
+    before = layer.features
+    if before["gene"].iloc[0] != gene or not np.array_equal(before["value"], values, equal_nan=True):
+        layer.features = _features(before["spot"].to_numpy(), gene, values)
     set_colours(layer, colours_of(values, limits, colormap))
 
 

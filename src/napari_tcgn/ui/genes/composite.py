@@ -96,7 +96,8 @@ class CompositePart(Fold):
             return None
         limits = None
         if not self.auto_box.isChecked():
-            limits = tuple((low.value(), high.value()) for low, high in zip(self.low_boxes, self.high_boxes, strict=True))
+            boxes = zip(self.low_boxes, self.high_boxes, strict=True)
+            limits = tuple((low.value(), high.value()) for low, high in boxes)
             for gene, (low, high) in zip(genes, limits, strict=True):
                 if low >= high:
                     self.message.say(f"{gene}: the lower limit ({low:g}) must lie below the upper one ({high:g}).")

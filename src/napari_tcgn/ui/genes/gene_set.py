@@ -12,7 +12,7 @@ from napari_tcgn.expression.gene_sets import GeneSet, parse_gene_names, read_gmt
 from napari_tcgn.ui import scores, store
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.fold import Fold
-from napari_tcgn.ui.pace import Latest
+from napari_tcgn.ui.latest import Latest
 from napari_tcgn.ui.session import Session
 
 
@@ -34,7 +34,7 @@ class GeneSetPart(Fold):
         self.name_edit = QLineEdit(placeholderText="name of the set")
         self.name_edit.setToolTip("Name of the set, for the layer")
         self.score_button = QPushButton("Score")
-        self.score_button.setToolTip("Add a layer: the mean of the genes' z-scores over the spots; 0 is an average spot")
+        self.score_button.setToolTip("Add a layer: the mean of the genes' z-scores; 0 is an average spot")
         file_row, name_row = QHBoxLayout(), QHBoxLayout()
         file_row.addWidget(self.file_button)
         file_row.addWidget(self.set_box, 1)
@@ -43,7 +43,9 @@ class GeneSetPart(Fold):
         for row in (file_row, self.names_edit, name_row):
             self.form.addRow(row)
         self.set_box.hide()
-        self._latest, self._latest_update = Latest(session.background), Latest(session.background)
+        self._latest = Latest(session.background, self._show, self._on_failed)
+        # Too few spots so far are no failure: the next step of the run tries again.
+        self._latest_update = Latest(session.background, self._update, lambda failure: None)
         self.file_button.clicked.connect(self._ask_for_file)
         self.set_box.currentIndexChanged.connect(self._on_set)
         self.score_button.clicked.connect(self._score)
@@ -98,9 +100,7 @@ class GeneSetPart(Fold):
             return
         self.score_button.setEnabled(False)
         self.message.say("Scoring …")
-        self._latest.ask(
-            lambda: scores.score_sets(source, sets), lambda scored: self._show(layer, scored, sets), self._on_failed
-        )
+        self._latest.ask(lambda: (layer, scores.score_sets(source, sets), sets))
 
     def _source(self, layer: Any) -> store.Result:
         """Return the result whose genes are scored: of a layer of scores, the one that it was made from."""
@@ -108,7 +108,8 @@ class GeneSetPart(Fold):
         assert result is not None  # the button is disabled without one
         return scores.source_of(layer) or result
 
-    def _show(self, layer: Any, scored: scores.Scored, sets: list[GeneSet]) -> None:
+    def _show(self, computed: tuple[Any, scores.Scored, list[GeneSet]]) -> None:
+        layer, scored, sets = computed
         self._enable()
         self.message.say(scores.in_words(scored, sets))
         if self.session.viewer is not None and layer in self.session.viewer.layers:
@@ -126,13 +127,12 @@ class GeneSetPart(Fold):
                 continue
             source, sets = found
             self._latest_update.ask(
-                lambda source=source, sets=sets: scores.score_sets(source, sets),
-                lambda scored, layer=layer: self._update(layer, scored),
-                lambda failure: None,  # too few spots so far: the next step tries again
+                lambda layer=layer, source=source, sets=sets: (layer, scores.score_sets(source, sets))
             )
             return  # one layer at a time; the next step of the run brings the others
 
-    def _update(self, layer: Any, scored: scores.Scored) -> None:
+    def _update(self, computed: tuple[Any, scores.Scored]) -> None:
+        layer, scored = computed
         result = store.result_of(layer)
         if result is not None:
             scores.update_scores(layer, result, scored)

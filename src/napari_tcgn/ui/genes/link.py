@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
 from napari_tcgn.ui.fold import Fold
@@ -19,7 +19,7 @@ class LinkPart(Fold):
         super().__init__(session, "Link limits", "Let several results have the same colour limits")
         self.list = QListWidget()
         self.list.setFixedHeight(76)
-        self.list.setToolTip("Ticked layers share their limits (each keeps its colour map); predicted and measured alike")
+        self.list.setToolTip("Ticked layers share their limits; each keeps its colour map")
         self.gene_box = QCheckBox("and show the same gene", checked=session.colours.same_gene)
         self.gene_box.setToolTip("A gene chosen for one of them is shown by all that have it")
         self.form.addRow(self.list)
@@ -29,8 +29,8 @@ class LinkPart(Fold):
         self.gene_box.toggled.connect(self._on_same_gene)
         session.colours.linked_changed.connect(self.update_list)
         session.colours.painted.connect(self._on_painted)
-        for event in (session.viewer.layers.events.inserted, session.viewer.layers.events.removed):
-            event.connect(self.update_list)
+        session.viewer.layers.events.removed.connect(self.update_list)
+        session.viewer.layers.events.inserted.connect(self._on_inserted)
         session.state.events.result.connect(self.update_list)
         self.update_list()
 
@@ -53,8 +53,12 @@ class LinkPart(Fold):
         self.gene_box.setEnabled(enough)
         self.message.say("" if enough else "There must be two results for that: predicted, measured, or scores.")
 
+    def _on_inserted(self, event: Any = None) -> None:
+        QTimer.singleShot(0, self.update_list)  # what a layer shows is said after it has been added
+
     def _on_ticked(self) -> None:
-        chosen = [layer for i, layer in enumerate(self._layers) if self.list.item(i).checkState() == Qt.CheckState.Checked]
+        ticked = [self.list.item(i).checkState() == Qt.CheckState.Checked for i in range(len(self._layers))]
+        chosen = [layer for layer, tick in zip(self._layers, ticked, strict=True) if tick]
         active = bare(self.session.state.result)
         chosen.sort(key=lambda layer: layer is not active)  # the chosen one's limits are taken over
         if len(chosen) == 1 and not self.session.colours.linked_to(chosen[0]):

@@ -162,4 +162,3 @@ def quietly(widget: Any, value: Any, decimals: int | None = None) -> None:
     else:
         widget.setCurrentIndex(value)
     widget.blockSignals(False)
-

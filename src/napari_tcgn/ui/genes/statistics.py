@@ -30,9 +30,7 @@ class Statistics:
         found = self._known.get(result)
         return found[1:] if found is not None and found[0] == int(result.done.sum()) else None
 
-    def compute(
-        self, result: Result, done: Callable[[Result], object], failed: Callable[[Failure], object]
-    ) -> None:
+    def compute(self, result: Result, done: Callable[[Result], object], failed: Callable[[Failure], object]) -> None:
         """Compute the figures of a result; whatever else was being computed is left."""
         if self._result is result:
             return

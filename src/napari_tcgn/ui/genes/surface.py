@@ -11,7 +11,7 @@ from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.fold import Fold
 from napari_tcgn.ui.genes.scale import quietly
-from napari_tcgn.ui.pace import Latest
+from napari_tcgn.ui.latest import Latest
 from napari_tcgn.ui.per_layer import PerLayer, bare
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.surface_layer import add_surface, colour_surface, show_surface
@@ -32,14 +32,14 @@ class SurfacePart(Fold):
         self.bandwidth_box = QDoubleSpinBox(
             minimum=0.2, maximum=5, value=0.5, singleStep=0.1, decimals=1, suffix=" pitches"
         )
-        self.bandwidth_box.setToolTip("Standard deviation of the Gaussian; a pitch is the distance of neighbouring spots")
+        self.bandwidth_box.setToolTip("Standard deviation of the Gaussian; a pitch is from spot to spot")
         self.bandwidth_box.setKeyboardTracking(False)
         self.form.addRow(self.surface_box)
         self.form.addRow("bandwidth", self.bandwidth_box)
         self.form.addRow(self.spots_box)
         self._images: PerLayer[Any] = PerLayer()  # by points layer
         self._wanted: weakref.WeakSet[Any] = weakref.WeakSet()  # points layers
-        self._latest = Latest(session.background)
+        self._latest = Latest(session.background, self._show_surface, self._on_failed)
         self.surface_box.toggled.connect(self._on_surface)
         self.spots_box.toggled.connect(self._on_spots)
         self.bandwidth_box.valueChanged.connect(self._compute)
@@ -87,11 +87,12 @@ class SurfacePart(Fold):
         def work() -> Any:
             from napari_tcgn.expression.surface import smooth_surface
 
-            return smooth_surface(spots.x, spots.y, values, bandwidth)
+            return layer, gene, smooth_surface(spots.x, spots.y, values, bandwidth)
 
-        self._latest.ask(work, lambda surface: self._show_surface(layer, gene, surface), self._on_failed)
+        self._latest.ask(work)
 
-    def _show_surface(self, layer: Any, gene: str, surface: Any) -> None:
+    def _show_surface(self, computed: tuple[Any, str, Any]) -> None:
+        layer, gene, surface = computed
         self.message.say("")
         viewer, image, scale = self.session.viewer, self._images.get(layer), self.session.colours.scale(layer)
         result = store.result_of(layer)

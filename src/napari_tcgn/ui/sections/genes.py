@@ -40,9 +40,9 @@ class GenesSection(Section):
         self.names.complete(self.search, self._pick)
         self.table = GeneTable()
         self.scale = ScaleControls(session)
-        # What was in this section before its scale had a widget of its own.
-        self.bar, self.auto_box = self.scale.bar, self.scale.auto_box
-        self.low_box, self.high_box, self.colormap_box = self.scale.low_box, self.scale.high_box, self.scale.colormap_box
+        scale = self.scale
+        self.bar, self.auto_box, self.colormap_box = scale.bar, scale.auto_box, scale.colormap_box
+        self.low_box, self.high_box = scale.low_box, scale.high_box
         self.pin_button = QPushButton("Add as a layer of its own")
         self.pin_button.setToolTip("Add a layer that stays with this gene while others are browsed")
         self.surface, self.link = SurfacePart(session), LinkPart(session)
