@@ -2,8 +2,9 @@
 
     xvfb-run -a -s "-screen 0 1400x900x24" .venv/bin/python benchmarks/ui_genes.py
 
-Writes benchmarks/results/ui_genes.json and the table in docs/genes.md. Times are those that the main thread spends on the processor, which
-other work on the machine disturbs least. "Drawing" is what the canvas takes afterwards: here without a GPU, in software.
+Writes benchmarks/results/ui_genes.json and the table in docs/genes.md. Times are those that the main thread spends on
+the processor, which other work on the machine disturbs least. "Drawing" is what the canvas takes afterwards: without a
+GPU, in software.
 """
 
 from __future__ import annotations

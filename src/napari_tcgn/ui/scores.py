@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,20 +50,15 @@ def score_sets(source: Result, sets: Sequence[GeneSet]) -> Scored:
         If none of the sets can be scored; of several, those that cannot are only listed.
     """
     done = source.done.copy()
-    named = {gene for gene_set in sets for gene in gene_set.genes}
-    genes = [gene for gene in source.genes if gene in named]
-    named_here = set(genes)
-    # Only these columns are copied: all genes of many spots are gigabytes.
-    values = np.stack([source.values_of(gene) for gene in genes], axis=1) if genes else np.empty((len(done), 0))
-    values[~done] = np.nan
+    spots = np.flatnonzero(done)
+    known = source.values if done.all() else source.values[spots]
     scores, refused = {}, {}
     for gene_set in sets:
         try:
-            # With the whole panel, where none is found, so that near names can be told.
-            found = any(gene in named_here for gene in gene_set.genes)
-            scores[gene_set.name] = score_gene_set(
-                values if found else source.values, genes if found else source.genes, gene_set
-            )
+            score = score_gene_set(known, source.genes, gene_set)
+            values = np.full(len(done), np.nan, dtype=np.float32)
+            values[spots] = score.values
+            scores[gene_set.name] = replace(score, values=values)
         except DataError as error:
             if len(sets) == 1:
                 raise
