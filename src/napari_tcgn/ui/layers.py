@@ -254,7 +254,7 @@ def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[
 
 def add_points_like(viewer: Any, layer: Any, **kwargs: Any) -> Any:
     """Add points in the places and the size of another points layer; returns their layer."""
-    style = {"size": layer.size, "border_width": 0, "symbol": "disc"}
+    style = {"size": layer.size, "border_width": 0, "symbol": layer.symbol}
     return viewer.add_points(layer.data, **(style | _placement(layer) | kwargs))
 
 
@@ -262,7 +262,7 @@ def add_result_like(viewer: Any, layer: Any, result: store.Result, gene: str) ->
     """Show a result at the spots of another result's layer, in its colours; returns the points layer."""
     values = result.values_of(gene)
     limits, colormap = robust_limits(values), layer.face_colormap.name
-    added = add_points_like(
+    return add_points_like(
         viewer,
         layer,
         name=result_name(gene, result.kind, "(partial)" in layer.name),
@@ -270,9 +270,8 @@ def add_result_like(viewer: Any, layer: Any, result: store.Result, gene: str) ->
         face_color=colours_of(values, limits, colormap),
         face_colormap=colormap,
         face_contrast_limits=limits,
+        metadata={store.KEY: result},
     )
-    store.keep_result(added, result)
-    return added
 
 
 def result_name(gene: str, kind: str, partial: bool = False) -> str:

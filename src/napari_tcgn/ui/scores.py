@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,15 +50,15 @@ def score_sets(source: Result, sets: Sequence[GeneSet]) -> Scored:
         If none of the sets can be scored; of several, those that cannot are only listed.
     """
     done = source.done.copy()
-    spots = np.flatnonzero(done)
-    known = source.values if done.all() else source.values[spots]
     scores, refused = {}, {}
     for gene_set in sets:
         try:
-            score = score_gene_set(known, source.genes, gene_set)
-            values = np.full(len(done), np.nan, dtype=np.float32)
-            values[spots] = score.values
-            scores[gene_set.name] = replace(score, values=values)
+            # Only the columns of its genes are taken: all genes of many spots are gigabytes.
+            genes = [gene for gene in gene_set.genes if source.has(gene)]
+            values = np.full((len(done), len(genes)), np.nan)
+            for i, gene in enumerate(genes):
+                values[done, i] = source.values_of(gene)[done]
+            scores[gene_set.name] = score_gene_set(values, genes, gene_set, panel=source.genes)
         except DataError as error:
             if len(sets) == 1:
                 raise

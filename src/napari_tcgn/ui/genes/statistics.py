@@ -48,23 +48,21 @@ class Statistics:
             self._job = self._result = None
             failed(failure)
 
-        values, rows, spots = result.values, result.done.copy(), result.spots
-        self._job = self._background.walk(lambda: _steps(values, rows, spots.x, spots.y), take, fail)
+        rows = result.done.copy()
+        self._job = self._background.walk(lambda: _steps(result, rows), take, fail)
 
 
-def _steps(
-    values: NDArray[np.float32], rows: NDArray[np.bool_], x: Floats, y: Floats
-) -> Generator[int, None, tuple[Any, Any]]:
+def _steps(result: Result, rows: NDArray[np.bool_]) -> Generator[int, None, tuple[Any, Any]]:
     """Compute sd and Moran's I of some genes at a time, so that the work can be left between two steps."""
     from napari_tcgn.expression.moran import morans_i, neighbour_weights
     from napari_tcgn.expression.variability import variability
 
-    weights = neighbour_weights(x[rows], y[rows])
-    genes = values.shape[1]
+    weights = neighbour_weights(result.spots.x[rows], result.spots.y[rows])
+    genes = len(result.genes)
     sd, moran = np.full(genes, np.nan), np.full(genes, np.nan)
-    at_once = max(1, VALUES_AT_ONCE // max(1, len(values)))
+    at_once = max(1, VALUES_AT_ONCE // max(1, len(rows)))
     for start in range(0, genes, at_once):
-        block = values[:, start : start + at_once]
+        block = result.block(slice(start, start + at_once))
         block = block if rows.all() else block[rows]
         sd[start : start + at_once] = variability(block)
         moran[start : start + at_once] = morans_i(block, weights)
