@@ -2,36 +2,97 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 
 from napari_tcgn.model.card import ModelCard
+from napari_tcgn.ui.gene_model import DEPTH, GENE, MORAN, PCC, SD, VERDICT
 from napari_tcgn.ui.gene_table import GeneTable
 from napari_tcgn.ui.sections.model import card_in_words
 
+METRICS = {
+    "pcc": [0.3, None, 0.5], "pcc_low": [0.2, None, 0.4], "pcc_high": [0.41, None, 0.6],
+    "depth_pcc": [0.11, None, -0.02], "better_simple": ["haematoxylin", None, None],
+}  # fmt: skip
+TIP, SHOWN = Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.DisplayRole
 
-def test_figures_intervals_and_better_simple_models(qtbot) -> None:
-    metrics = {
-        "pcc": [0.3, None, 0.5], "pcc_low": [0.2, None, 0.4], "pcc_high": [0.41, None, 0.6],
-        "depth_pcc": [0.11, None, -0.02], "better_simple": ["haematoxylin", None, None],
-    }  # fmt: skip
+
+@pytest.fixture
+def table(qtbot):
     table = GeneTable()
     qtbot.addWidget(table)
-    table.set_card(ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=metrics))
+    table.set_card(ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=METRICS))
+    return table
+
+
+def cells(table: GeneTable) -> list[list[str]]:
     model = table.genes
-    tip, shown = Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.DisplayRole
-    assert [[model.data(model.index(row, c), shown) for c in range(3)] for row in range(3)] == [
-        ["A", "0.30", "0.11"], ["B", "unknown", "unknown"], ["C", "0.50", "-0.02"],
-    ]  # fmt: skip
-    assert model.data(model.index(0, 0), tip) == (
-        "A: held-out PCC between 0.20 and 0.41 (95 %). The simple model haematoxylin does better."
-    )
-    assert model.data(model.index(1, 1), tip) == "B"
-    assert model.data(model.index(2, 2), tip) == "C: held-out PCC between 0.40 and 0.60 (95 %)"
-    table.sortByColumn(2, Qt.SortOrder.DescendingOrder)
-    assert table.visible_genes() == ["A", "C", "B"], "unknown last"
-    assert "depth" in model.headerData(2, Qt.Orientation.Horizontal, tip)
+    return [[model.data(model.index(r, c), SHOWN) for c in range(6)] for r in range(model.rowCount())]
+
+
+def test_figures_intervals_verdicts_and_better_simple_models(table) -> None:
+    assert cells(table) == [
+        ["C", "✗", ".50 (.40–.60)", "-0.02", "–", "–"],
+        ["A", "(✓)", ".30 (.20–.41)", "0.11", "–", "–"],
+        ["B", "?", "–", "–", "–", "–"],
+    ]
+    model = table.genes
+    assert [model.data(model.index(row, 0), TIP) for row in range(3)] == [
+        "C: held-out PCC between 0.40 and 0.60 (95 %)",
+        "A: held-out PCC between 0.20 and 0.41 (95 %). The simple model haematoxylin does better.",
+        "B",
+    ]
+    assert "a simple model" in model.headerData(VERDICT, Qt.Orientation.Horizontal, TIP)
+    assert "depth" in model.headerData(DEPTH, Qt.Orientation.Horizontal, TIP)
     table.set_card(None)
     assert table.visible_genes() == []
+
+
+def test_sorting_by_every_column_keeps_unknown_last_and_the_mark(table) -> None:
+    table.set_statistics(np.array([0.1, 0.3, 0.2]), np.array([np.nan, -0.5, 0.9]))
+    table.show_gene("A")
+    down, up = Qt.SortOrder.DescendingOrder, Qt.SortOrder.AscendingOrder
+    for column, order, genes in (
+        (GENE, up, "ABC"), (GENE, down, "CBA"), (VERDICT, down, "ACB"), (PCC, up, "ACB"), (DEPTH, down, "ACB"),
+        (SD, down, "BCA"), (SD, up, "ACB"), (MORAN, down, "CBA"), (MORAN, up, "BCA"),
+    ):  # fmt: skip
+        table.sortByColumn(column, order)
+        assert table.visible_genes() == list(genes), (column, order)
+        assert table.current_gene() == "A"
+        assert table.selectionModel().selectedRows()[0].row() == genes.index("A")
+
+
+def test_without_a_card_there_are_no_trust_columns(table) -> None:
+    table.set_genes(("X", "Y"), None)
+    assert [table.isColumnHidden(c) for c in range(6)] == [False, True, True, True, False, False]
+    table.set_statistics(np.array([0.5, np.nan]), None)
+    assert [row[SD] for row in cells(table)] == ["0.50", "–"]
+    table.set_card(ModelCard("m", "1", {}, ["A"], 77.0))
+    assert not table.isColumnHidden(PCC)
+
+
+def test_a_card_may_know_other_genes_than_the_result(table) -> None:
+    table.set_genes(("C", "Z"), ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=METRICS))
+    assert [row[:3] for row in cells(table)] == [["C", "✗", ".50 (.40–.60)"], ["Z", "", "–"]]
+
+
+def test_arrow_keys_pick_and_the_filter_keeps_the_mark(table, qtbot) -> None:
+    picked = []
+    table.picked.connect(picked.append)
+    table.show_gene("C")
+    assert picked == [], "marking is not picking"
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    assert picked == ["A", "B"]
+    table.set_filter("b")
+    assert table.visible_genes() == ["B"]
+    assert table.current_gene() == "B"
+    table.set_filter("zz")
+    assert table.visible_genes() == []
+    table.set_filter("")
+    assert table.visible_genes() == ["C", "A", "B"]
+    assert picked == ["A", "B"]
 
 
 def test_the_card_says_where_a_simple_model_does_better() -> None:

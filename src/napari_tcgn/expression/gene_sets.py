@@ -85,7 +85,9 @@ def read_gmt(path: Path) -> list[GeneSet]:
     return list(sets.values())
 
 
-def score_gene_set(values: ArrayLike, genes: Sequence[str], gene_set: GeneSet) -> Score:
+def score_gene_set(
+    values: ArrayLike, genes: Sequence[str], gene_set: GeneSet, panel: Sequence[str] | None = None
+) -> Score:
     """Score a gene set at every spot: the mean of its genes' z-scores.
 
     A gene's z-score is its value less its mean over the spots, divided by its standard deviation over them: every gene
@@ -96,9 +98,11 @@ def score_gene_set(values: ArrayLike, genes: Sequence[str], gene_set: GeneSet) -
     values : float array [n, len(genes)]
         NaN where a spot has no value. A spot is scored if it has values of all genes that are used.
     genes : sequence of str
-        The panel.
+        Of the columns.
     gene_set : GeneSet
         Names must be written as in the panel: "Gnas" of the mouse is not "GNAS".
+    panel : sequence of str or None
+        All genes that there are, for what is said of missing ones; None: `genes`.
 
     Raises
     ------
@@ -111,9 +115,10 @@ def score_gene_set(values: ArrayLike, genes: Sequence[str], gene_set: GeneSet) -
     found = [gene for gene in gene_set.genes if gene in column]
     missing = tuple(gene for gene in gene_set.genes if gene not in column)
     if not found:
-        near = nearest_names(missing[0], genes, 1)
+        panel = genes if panel is None else panel
+        near = nearest_names(missing[0], panel, 1)
         raise DataError(
-            f"None of the {len(missing)} genes of {gene_set.name!r} is in the panel of {len(column)} genes "
+            f"None of the {len(missing)} genes of {gene_set.name!r} is in the panel of {len(panel)} genes "
             f"(the first: {missing[0]!r}{f', the panel has {near[0]!r}' if near else ''}).",
             "Give gene symbols written as in the panel, of the same organism.",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-GENES_AT_ONCE = 256
+from napari_tcgn.expression.moran import VALUES_AT_ONCE
 
 
 def variability(values: ArrayLike) -> NDArray[np.float64]:
@@ -25,8 +25,9 @@ def variability(values: ArrayLike) -> NDArray[np.float64]:
     """
     table = np.asarray(values)
     result = np.full(table.shape[1], np.nan)
-    for start in range(0, table.shape[1], GENES_AT_ONCE):  # a copy of the whole may not fit into memory
-        block = table[:, start : start + GENES_AT_ONCE].astype(np.float64)
+    at_once = max(1, VALUES_AT_ONCE // max(1, len(table)))
+    for start in range(0, table.shape[1], at_once):  # a copy of the whole may not fit into memory
+        block = table[:, start : start + at_once].astype(np.float64)
         known = ~np.isnan(block)
         count = known.sum(axis=0)
         some = np.maximum(count, 1)
@@ -34,5 +35,5 @@ def variability(values: ArrayLike) -> NDArray[np.float64]:
         mean = block.sum(axis=0) / some
         spread = np.where(known, block - mean, 0.0)
         sd = np.sqrt(np.einsum("ng,ng->g", spread, spread) / some)
-        result[start : start + GENES_AT_ONCE] = np.where(count > 0, sd, np.nan)
+        result[start : start + at_once] = np.where(count > 0, sd, np.nan)
     return result

@@ -1,133 +1,109 @@
-"""The genes of a model's panel as a table, best trusted first."""
+"""The genes of a result or a model's panel as a table, best trusted first."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from numpy.typing import NDArray
+from qtpy.QtCore import QEvent, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 from napari_tcgn.model.card import ModelCard
+from napari_tcgn.ui.gene_model import DEPTH, GENE, HEADINGS, MORAN, PCC, SD, TRUST_COLUMNS, VERDICT, GeneModel
 
-HEADINGS = ("gene", "held-out PCC", "without depth")
-MEANINGS = (
-    None,
-    "Pearson correlation with measured counts that the model was not trained on",
-    "The same once the spots' sequencing depth is taken out: what the model knows of the gene itself",
-)
-SORT_ROLE = int(Qt.ItemDataRole.UserRole)
-
-
-class GeneModel(QAbstractTableModel):
-    """Gene and held-out correlation, one row per gene."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.genes: list[str] = []
-        self._figures = np.empty((2, 0))  # PCC, PCC without depth
-        self._tips: list[str] = []
-
-    def set_card(self, card: ModelCard | None) -> None:
-        """Show another model's genes."""
-        self.beginResetModel()
-        self.genes = list(card.genes) if card is not None else []
-        self._figures = np.empty((2, 0))
-        self._tips = []
-        if card is not None:
-            self._figures = np.stack([card.gene_metric("pcc"), card.gene_metric("depth_pcc")])
-            self._tips = _tips(card)
-        self.endResetModel()
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:  # Qt's name
-        """Return the number of genes."""
-        return 0 if parent is not None and parent.isValid() else len(self.genes)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:  # Qt's name
-        """Return the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(HEADINGS)
-
-    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:  # Qt's name
-        """Return a column's heading."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return HEADINGS[section]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return MEANINGS[section]
-        return None
-
-    def data(self, index: QModelIndex, role: int = 0) -> Any:
-        """Return a cell; unknown correlations are sorted to the end."""
-        row, column = index.row(), index.column()
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return self._tips[row]
-        if role not in (SORT_ROLE, Qt.ItemDataRole.DisplayRole):
-            return None
-        if column == 0:
-            return self.genes[row]
-        pcc = float(self._figures[column - 1, row])
-        if role == SORT_ROLE:
-            return pcc if np.isfinite(pcc) else -2.0
-        return f"{pcc:.2f}" if np.isfinite(pcc) else "unknown"
-
-
-def _tips(card: ModelCard) -> list[str]:
-    """Say of every gene how sure its figure is, and which simple model does better."""
-    low, high = card.gene_metric("pcc_low"), card.gene_metric("pcc_high")
-    tips = []
-    for gene, a, b, better in zip(card.genes, low, high, card.better_simple(), strict=True):
-        text = gene if np.isnan(a) else f"{gene}: held-out PCC between {a:.2f} and {b:.2f} (95 %)"
-        tips.append(f"{text}. The simple model {better} does better." if better else text)
-    return tips
+# What the columns must hold; the gene takes the rest.
+WIDEST = {VERDICT: "(✓)", PCC: ".48 (.39–.55)", DEPTH: "-0.22", SD: "0.012", MORAN: "-0.12"}
+ROWS_SHOWN = 7
 
 
 class GeneTable(QTableView):
-    """A sortable, filterable table of genes; a click or an arrow key picks one."""
+    """A sortable, filterable table of genes; a click or an arrow key picks one.
+
+    Attributes
+    ----------
+    picked : signal (str)
+    genes : GeneModel
+    """
 
     picked = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
         self.genes = GeneModel()
-        self._sorted = QSortFilterProxyModel()
-        self._sorted.setSourceModel(self.genes)
-        self._sorted.setSortRole(SORT_ROLE)
-        self._sorted.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.setModel(self._sorted)
+        self.setModel(self.genes)
         self.setSortingEnabled(True)
-        self.sortByColumn(1, Qt.SortOrder.DescendingOrder)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setWordWrap(False)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(22)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        self.setFixedHeight(150)
-        self.setToolTip("Click a gene, or walk with the arrow keys, to colour the spots by it")
+        self.horizontalHeader().setMinimumSectionSize(20)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.horizontalHeader().setSectionResizeMode(GENE, QHeaderView.ResizeMode.Stretch)
+        self.setFixedHeight(22 * (ROWS_SHOWN + 2))
+        self.setToolTip("Click a gene, or walk with the arrow keys, to colour the spots by it; click a heading to sort")
         self.selectionModel().currentRowChanged.connect(self._on_current)
+        self.set_genes((), None)
+        self.sortByColumn(PCC, Qt.SortOrder.DescendingOrder)
 
     def set_card(self, card: ModelCard | None) -> None:
-        """Show another model's genes."""
-        self.genes.set_card(card)
+        """Show the genes of a model, none if there is no model."""
+        self.set_genes(card.genes if card is not None else (), card)
+
+    def set_genes(self, genes: Sequence[str], card: ModelCard | None) -> None:
+        """Show the genes of a result; `card` is that of the model that predicted them, if one did."""
+        self.genes.set_genes(genes, card)
+        for column in TRUST_COLUMNS:
+            self.setColumnHidden(column, card is None and bool(genes))
+
+    def set_statistics(self, sd: NDArray[np.float64] | None, moran: NDArray[np.float64] | None) -> None:
+        """Fill in variability and Moran's I; None: not known."""
+        current = self.current_gene()
+        self.genes.set_statistics(sd, moran)
+        self.show_gene(current)
 
     def set_filter(self, text: str) -> None:
         """Show only the genes whose name contains `text`."""
-        self._sorted.setFilterFixedString(text)
+        current = self.current_gene()
+        self.genes.set_filter(text)
+        self.show_gene(current)
+
+    def current_gene(self) -> str:
+        """Return the marked gene, "" if none is."""
+        index = self.currentIndex()
+        return self.genes.gene_at(index.row()) if index.isValid() else ""
 
     def show_gene(self, gene: str) -> None:
         """Mark a gene without picking it."""
-        if gene not in self.genes.genes:
+        row = self.genes.row_of(gene)
+        if row < 0 or row == self.currentIndex().row():
             return
-        index = self._sorted.mapFromSource(self.genes.index(self.genes.genes.index(gene), 0))
+        index = self.genes.index(row, GENE)
         self.blockSignals(True)
         flags = QItemSelectionModel.SelectionFlag
         self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
         self.blockSignals(False)
-        if index.isValid():
-            self.scrollTo(index)
+        self.scrollTo(index)
 
     def visible_genes(self) -> list[str]:
         """Return the genes in the order in which they are shown."""
-        return [self._sorted.index(row, 0).data() for row in range(self._sorted.rowCount())]
+        return self.genes.shown_genes()
+
+    def changeEvent(self, event: QEvent) -> None:  # Qt's name
+        """Fit the columns to another font or style."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._fit_columns()
+
+    def _fit_columns(self) -> None:
+        metrics, heading = self.fontMetrics(), self.horizontalHeader().fontMetrics()
+        for column, widest in WIDEST.items():
+            words = [heading.horizontalAdvance(word) for word in HEADINGS[column].split("\n")]
+            room = max(metrics.horizontalAdvance(widest), *words)
+            self.setColumnWidth(column, room + 8)
 
     def _on_current(self, current: QModelIndex, previous: QModelIndex) -> None:
         if current.isValid():
-            self.picked.emit(self._sorted.index(current.row(), 0).data())
+            self.picked.emit(self.genes.gene_at(current.row()))

@@ -6,6 +6,7 @@ All functions run on the main thread.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from napari_tcgn.errors import SlideError
 from napari_tcgn.slide import ArraySlide, Slide
 from napari_tcgn.spots import Spots
 from napari_tcgn.ui import store
+from napari_tcgn.ui.colour_scale import colours_of, robust_limits
 from napari_tcgn.ui.pyramid import LevelArray
 
 MICROMETRE = "um"
@@ -234,12 +236,15 @@ def add_result(viewer: Any, image: Any, result: store.Result, gene: str, colorma
 
 def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[str, Any]:
     """Return what `add_points` needs to show a result, beside the points and where they lie."""
+    values = result.values_of(gene)
+    limits = robust_limits(values)
     return {
         "name": result_name(gene, result.kind),
-        "features": _features(result.spots, gene, result.values_of(gene)),
-        "face_color": "value",
+        "features": _features(result.spots.ids.astype(object), gene, values),
+        # Colours and not a feature that napari maps: it would map and draw 100,000 spots several times per gene.
+        "face_color": colours_of(values, limits, colormap),
         "face_colormap": colormap,
-        "face_contrast_limits": (0.0, 1.0),
+        "face_contrast_limits": limits,
         "size": result.diameter_px,
         "border_width": 0,
         "symbol": "square" if result.spots.layout == BINS else "disc",
@@ -247,18 +252,59 @@ def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[
     }
 
 
+def add_points_like(viewer: Any, layer: Any, **kwargs: Any) -> Any:
+    """Add points in the places and the size of another points layer; returns their layer."""
+    style = {"size": layer.size, "border_width": 0, "symbol": layer.symbol}
+    return viewer.add_points(layer.data, **(style | _placement(layer) | kwargs))
+
+
+def add_result_like(viewer: Any, layer: Any, result: store.Result, gene: str) -> Any:
+    """Show a result at the spots of another result's layer, in its colours; returns the points layer."""
+    values = result.values_of(gene)
+    limits, colormap = robust_limits(values), layer.face_colormap.name
+    return add_points_like(
+        viewer,
+        layer,
+        name=result_name(gene, result.kind, "(partial)" in layer.name),
+        features=_features(layer.features["spot"].to_numpy(), gene, values),
+        face_color=colours_of(values, limits, colormap),
+        face_colormap=colormap,
+        face_contrast_limits=limits,
+        metadata={store.KEY: result},
+    )
+
+
 def result_name(gene: str, kind: str, partial: bool = False) -> str:
     """Return the name of a result layer."""
     return f"{gene} · {kind} (partial)" if partial else f"{gene} · {kind}"
 
 
-def colour_by_gene(layer: Any, gene: str, limits: tuple[float, float]) -> None:
+def is_named_by_us(name: str, kind: str) -> bool:
+    """Whether a layer still has a name that `result_name` gave it (napari numbers equal ones), and not the user's."""
+    return re.fullmatch(rf".* · {re.escape(kind)}( \(partial\))?( \[\d+\])?", name) is not None
+
+
+def colour_by_gene(layer: Any, gene: str, limits: tuple[float, float], colormap: str | None = None) -> None:
     """Colour a result layer by one gene between two limits; spots without a value are transparent."""
     result = store.result_of(layer)
     assert result is not None  # only result layers come here
-    # Set by hand: napari takes them from the data, where one NaN makes them NaN.
+    values = result.values_of(gene)
+    colormap = colormap or layer.face_colormap.name
+    # napari does not map these colours; its colour bar and whoever saves the layer read the scale here.
+    if layer.face_colormap.name != colormap:
+        layer.face_colormap = colormap
     layer.face_contrast_limits = limits
-    layer.features = _features(result.spots, gene, result.values_of(gene))
+    before = layer.features
+    if before["gene"].iloc[0] != gene or not np.array_equal(before["value"], values, equal_nan=True):
+        layer.features = _features(before["spot"].to_numpy(), gene, values)
+    set_colours(layer, colours_of(values, limits, colormap))
+
+
+def set_colours(layer: Any, colours: NDArray[np.float32]) -> None:
+    """Give the points of a layer their colours (RGBA [n, 4])."""
+    # napari's canvas listens to two events of the same change and would send all points to the GPU twice.
+    with layer.events.face_color.blocker():
+        layer.face_color = colours
 
 
 def shown_gene(layer: Any) -> str:
@@ -266,17 +312,6 @@ def shown_gene(layer: Any) -> str:
     return str(layer.features["gene"].iloc[0])
 
 
-def _features(spots: Spots, gene: str, values: NDArray[np.float64]) -> dict[str, Any]:
-    # Three columns: the status bar prints them all.
-    return {"spot": spots.ids.astype(object), "gene": np.full(len(spots), gene, dtype=object), "value": values}
-
-
-def robust_limits(values: NDArray[np.float64], percent: float = 1.0) -> tuple[float, float]:
-    """Return colour limits that clip `percent` of the values at either end; (0, 1) where there is none."""
-    known = values[np.isfinite(values)]
-    if len(known) == 0:
-        return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(known, (percent, 100 - percent)))
-    if high - low < 1e-9 * max(1.0, abs(low)):
-        return low - 0.5, low + 0.5  # a flat gene gets the middle colour
-    return low, high
+def _features(ids: NDArray[np.object_], gene: str, values: NDArray[np.float64]) -> dict[str, Any]:
+    # Three columns: the status bar prints them all where the dock does not (ui/hover.py).
+    return {"spot": ids, "gene": np.full(len(ids), gene, dtype=object), "value": values}

@@ -18,6 +18,8 @@ from napari_tcgn.spots.st import ST_TABLE
 from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.background import Background, Failure
 from napari_tcgn.ui.choices import Choices
+from napari_tcgn.ui.colours import Colours
+from napari_tcgn.ui.hover import Hover
 from napari_tcgn.ui.pyramid import levels_for_napari
 from napari_tcgn.ui.slides import Slides, SlideWork
 from napari_tcgn.ui.state import DockState
@@ -47,6 +49,8 @@ class Session:
     slides : Slides
         What was done on each slide.
     tissue : TissueStore
+    colours : Colours
+        Which gene every result layer shows and how it is coloured.
     spots_layer : points layer or None
         Shows `state.spots`.
     run : Run or None
@@ -60,6 +64,7 @@ class Session:
         self.choices = Choices(self.state)
         self.slides = Slides()
         self.tissue = TissueStore()
+        self.colours, self._hover = Colours(viewer), Hover(viewer)
         self.spots_layer: Any = None
         self.run: Run | None = None
         self._setting_mpp = False
@@ -91,6 +96,9 @@ class Session:
         for work in self.slides:
             self._unwatch(work.image)
             self.slides.forget(work)
+        self._hover.close()
+        if viewer_is_gone:
+            self.state.events.block()  # so are the widgets that would be told
         self.viewer = self.spots_layer = self.state.image = self.state.result = None
 
     # -- slide ---------------------------------------------------------------------------------------------------

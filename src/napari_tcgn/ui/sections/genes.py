@@ -2,162 +2,182 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QCompleter, QDoubleSpinBox, QHBoxLayout, QLabel, QLineEdit
+from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton
 
 from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.colour_bar import ColourBar
+from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.gene_names import GeneNames, find_gene, unknown_gene
 from napari_tcgn.ui.gene_table import GeneTable
-from napari_tcgn.ui.run import DEFAULT_COLORMAP
+from napari_tcgn.ui.genes.composite import CompositePart, suggest_genes
+from napari_tcgn.ui.genes.gene_set import GeneSetPart
+from napari_tcgn.ui.genes.link import LinkPart
+from napari_tcgn.ui.genes.scale import ScaleControls
+from napari_tcgn.ui.genes.statistics import Statistics
+from napari_tcgn.ui.genes.surface import SurfacePart
+from napari_tcgn.ui.pace import Throttle
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 
-COLORMAPS = (DEFAULT_COLORMAP, "magma", "inferno", "plasma", "turbo", "gray", "PiYG")
-LIMIT = 1e6
-
 
 class GenesSection(Section):
-    """Search a gene, colour the spots by it; the dock owns the colour scale, because napari's points have none."""
+    """Search a gene, colour the spots by it; the dock owns the colour scale, because napari's points have none.
+
+    Attributes
+    ----------
+    search : QLineEdit
+    table : GeneTable
+    scale : ScaleControls
+    surface, link, composite, gene_set : Fold
+        Folded away until they are wanted.
+    """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "5 · Genes")
         self.shown = text_label()
-        self.search = QLineEdit(placeholderText="gene", clearButtonEnabled=True)
+        self.search = QLineEdit(placeholderText="search a gene", clearButtonEnabled=True)
         self.search.setToolTip("Type a part of a gene's name; Enter takes it")
+        self.names = GeneNames(self)
+        self.names.complete(self.search, self._pick)
         self.table = GeneTable()
-        self.bar = ColourBar()
-        self.low_box, self.high_box = (
-            _limit_box("Value of the lowest colour"),
-            _limit_box("Value of the highest colour"),
-        )
-        self.auto_box = QCheckBox("auto", checked=True)
-        self.auto_box.setToolTip("Limits from the 1st to the 99th percentile of the gene's values")
-        self.colormap_box = QComboBox()
-        self.colormap_box.addItems(COLORMAPS)
-        self.colormap_box.setToolTip("Colour map of the spots")
-        self._set_completer()
+        self.scale = ScaleControls(session)
+        scale = self.scale
+        self.bar, self.auto_box, self.colormap_box = scale.bar, scale.auto_box, scale.colormap_box
+        self.low_box, self.high_box = scale.low_box, scale.high_box
+        self.pin_button = QPushButton("Add as a layer of its own")
+        self.pin_button.setToolTip("Add a layer that stays with this gene while others are browsed")
+        self.surface, self.link = SurfacePart(session), LinkPart(session)
+        self.composite, self.gene_set = CompositePart(session, self.names), GeneSetPart(session)
+        self._statistics = Statistics(session.background)
+        self._recolour = Throttle(self._colour, self)
+        self._lay_out()
 
-        limits = QHBoxLayout()
-        for widget in (self.low_box, QLabel("to"), self.high_box, self.auto_box):
-            limits.addWidget(widget, 1 if isinstance(widget, QDoubleSpinBox) else 0)
-        self.form.addRow(self.shown)
-        self.form.addRow(self.search)
-        self.form.addRow(self.table)
-        self.form.addRow(self.bar)
-        self.form.addRow(limits)
-        self.form.addRow("colours", self.colormap_box)
-
-        self.search.textChanged.connect(self.table.set_filter)
+        self.search.textChanged.connect(self._on_search)
         self.search.returnPressed.connect(self._take_search)
         self.table.picked.connect(self._pick)
-        self.auto_box.toggled.connect(self._on_auto)
-        for box in (self.low_box, self.high_box):
-            box.valueChanged.connect(self._on_limits)
-        self.colormap_box.currentTextChanged.connect(self._on_colormap)
+        self.pin_button.clicked.connect(self._pin)
+        self.composite.toggled.connect(self._suggest)
         events = session.state.events
         for event in (events.result, events.model):
             event.connect(self._on_result)
-        for event in (events.gene, events.progress, events.result_version):
-            event.connect(self._colour)
+        events.gene.connect(self._on_gene)
+        events.progress.connect(self._on_progress)
+        events.result_version.connect(self._on_version)
         self._on_result()
 
-    def _set_completer(self) -> None:
-        completer = QCompleter(self.table.genes, self)
-        completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        completer.setFilterMode(Qt.MatchFlag.MatchContains)
-        completer.activated[str].connect(self._pick)
-        self.search.setCompleter(completer)
+    def _lay_out(self) -> None:
+        row = QHBoxLayout()
+        row.addWidget(self.pin_button)
+        row.addStretch(1)
+        row.addWidget(self.scale.canvas_box)
+        for widget in (self.shown, self.search, self.table, self.scale, row):
+            self.form.addRow(widget)
+        for fold in (self.surface, self.link, self.composite, self.gene_set):
+            self.form.addRow(fold)
 
     def _result(self) -> store.Result | None:
         return store.result_of(self.session.state.result)
+
+    # -- another result or gene ----------------------------------------------------------------------------------
 
     def _on_result(self) -> None:
         """Follow another result, or without one the chosen model."""
         state, result = self.session.state, self._result()
         card = result.card if result is not None else state.model.card if state.model is not None else None
-        if card is None or self.table.genes.genes != card.genes:
-            self.table.set_card(card)
+        genes = result.genes if result is not None else card.genes if card is not None else ()
+        if list(genes) != self.table.genes.genes or (card is not None) != self.table.genes.has_trust:
+            self.table.set_genes(genes, card)
+            self.names.set_genes(genes)
+        self.scale.show_layer()
+        self._show_statistics()
         if result is not None:
-            self._take_scale(state.result)
-            gene = layers.shown_gene(state.result)
-            if state.gene == gene:
-                self._colour()
-            state.gene = gene
+            state.gene = layers.shown_gene(state.result)
+        self.table.show_gene(state.gene)
         self._enable()
 
-    def _take_scale(self, layer: Any) -> None:
-        """Let the controls say what a layer shows that was not the active one."""
-        self._set_quietly(self.colormap_box, layer.face_colormap.name)
-
     def _pick(self, gene: str) -> None:
+        self.message.say("")
         self.session.state.gene = gene
+
+    def _on_gene(self) -> None:
+        self.table.show_gene(self.session.state.gene)
+        self._recolour.ask()
+
+    def _colour(self) -> None:
+        """Colour the spots by the chosen gene."""
+        state, result, colours = self.session.state, self._result(), self.session.colours
+        if result is not None and result.has(state.gene) and layers.shown_gene(state.result) != state.gene:
+            if colours.pinned(state.result):
+                self._browse_beside(state.gene)
+            else:
+                colours.show(state.result, state.gene)
+        self._enable()
+
+    def _browse_beside(self, gene: str) -> None:
+        """Show a gene in the layer in which genes are browsed: the chosen one stays with its own."""
+        state = self.session.state
+        state.result = self.session.colours.browsing_layer(state.result)
+        self.session.viewer.layers.selection.active = state.result
+        state.gene = gene
+
+    def _pin(self) -> None:
+        layer = self.session.state.result
+        self.session.colours.pin(layer, layers.shown_gene(layer))
+        self.session.viewer.layers.selection.active = layer  # where the browsing goes on
+
+    # -- search --------------------------------------------------------------------------------------------------
+
+    def _on_search(self, text: str) -> None:
+        self.table.set_filter(text.strip())
+        self.table.show_gene(self.session.state.gene)
 
     def _take_search(self) -> None:
         text = self.search.text().strip()
         matching = self.table.visible_genes()
-        exact = [gene for gene in matching if gene.upper() == text.upper()]
+        exact = find_gene(text, matching)
         if text and matching:
-            self.message.say("")
-            self._pick((exact or matching)[0])
+            self._pick(exact or matching[0])
         elif text:
-            self.message.say(f"No gene of this model's panel contains {text!r}.")
+            self.message.say(unknown_gene(text, self.table.genes.genes))
 
-    def _colour(self) -> None:
-        """Colour the spots by the chosen gene."""
-        state, result = self.session.state, self._result()
+    # -- a run that goes on or ends ------------------------------------------------------------------------------
+
+    def _on_progress(self) -> None:
+        self.session.colours.refresh()
         self._enable()
-        if result is None or not result.has(state.gene):
-            self.table.show_gene(state.gene)
-            return
-        if self.auto_box.isChecked():
-            low, high = layers.robust_limits(result.values_of(state.gene))
-            self._set_quietly(self.low_box, low)
-            self._set_quietly(self.high_box, high)
-        layers.colour_by_gene(state.result, state.gene, self._limits())
-        partial = result.partial and not state.running
-        name = layers.result_name(state.gene, result.kind, partial)
-        # napari adds a number where another layer has the name already.
-        if state.result.name.split(" [")[0] != name:
-            state.result.name = name
-        self.table.show_gene(state.gene)
-        self._show_scale()
 
-    def _limits(self) -> tuple[float, float]:
-        low, high = self.low_box.value(), self.high_box.value()
-        return (low, high) if high > low else (low, low + 1e-4)
+    def _on_version(self) -> None:
+        colours = self.session.colours
+        colours.refresh()
+        if not self.session.state.running:
+            colours.label_partial()
+        self._show_statistics()
+        self._enable()
 
-    def _show_scale(self) -> None:
+    def _show_statistics(self) -> None:
+        """Show variability and Moran's I of the result's genes, as soon as they are known."""
         result = self._result()
-        if result is not None:
-            low, high = self._limits()
-            self.bar.show_scale(self.colormap_box.currentText(), low, high, result.output_scale)
+        known = self._statistics.known(result) if result is not None else None
+        self.table.set_statistics(*(known or (None, None)))
+        if result is not None and known is None and result.done.any() and not self.session.state.running:
+            self._statistics.compute(result, self._on_statistics, self._on_failed)
 
-    def _on_auto(self, automatic: bool) -> None:
-        if automatic:
-            self._colour()
+    def _on_statistics(self, result: store.Result) -> None:
+        known = self._statistics.known(result)
+        if result is self._result() and known is not None:
+            self.table.set_statistics(*known)
 
-    def _on_limits(self) -> None:
-        self.auto_box.blockSignals(True)
-        self.auto_box.setChecked(False)  # a limit set by hand is kept
-        self.auto_box.blockSignals(False)
-        self._colour()
+    def _on_failed(self, failure: Failure) -> None:
+        self.message.fail(failure)
 
-    def _on_colormap(self, name: str) -> None:
-        if self._result() is not None:
-            self.session.state.result.face_colormap = name
-            self._show_scale()
+    # ------------------------------------------------------------------------------------------------------------
 
-    def _set_quietly(self, widget: Any, value: Any) -> None:
-        widget.blockSignals(True)
-        widget.setCurrentText(value) if isinstance(widget, QComboBox) else widget.setValue(value)
-        widget.blockSignals(False)
+    def _suggest(self, opened: bool) -> None:
+        if opened and self._result() is not None:
+            suggest_genes(self.composite, self.session.state.result, self.table.visible_genes()[:3])
 
     def _enable(self) -> None:
         state, result = self.session.state, self._result()
-        for widget in (self.low_box, self.high_box, self.auto_box, self.colormap_box, self.bar):
-            widget.setEnabled(result is not None)
+        self.pin_button.setEnabled(result is not None)
         for widget in (self.search, self.table):
             widget.setEnabled(bool(self.table.genes.genes))
         if result is None:
@@ -165,12 +185,8 @@ class GenesSection(Section):
             return
         done = int(result.done.sum())
         text = f"{state.gene}: {done} of {len(result.done)} spots of {result.library_id}"
-        partial = result.partial and not state.running
-        self.shown.setText(f"{text}, partial result" if partial else text)
-
-
-def _limit_box(tip: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox(minimum=-LIMIT, maximum=LIMIT, decimals=4, singleStep=0.1)
-    box.setKeyboardTracking(False)
-    box.setToolTip(tip)
-    return box
+        if result.partial and not state.running:
+            text += ", partial result"
+        if self.session.colours.pinned(state.result):
+            text += "; this layer stays with its gene"
+        self.shown.setText(text)

@@ -1,0 +1,169 @@
+"""Which gene every result layer shows and how it is coloured: the one owner of the colour scales in a viewer.
+
+Points layers of napari have neither a slider of limits nor linked limits, so the dock keeps them.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from psygnal import Signal
+
+from napari_tcgn.ui import layers, store
+from napari_tcgn.ui.colour_scale import ColourScale
+from napari_tcgn.ui.per_layer import PerLayer, bare
+
+SHARED = ("low", "high", "automatic", "percent", "centre")  # what linked layers have in common
+
+_scales: PerLayer[ColourScale] = PerLayer()
+_pinned: PerLayer[str] = PerLayer()
+_painted: PerLayer[int] = PerLayer()  # how many spots had values when the layer was coloured
+
+
+class Colours:
+    """The colours of the result layers of one viewer.
+
+    Attributes
+    ----------
+    painted : signal (layer)
+        After a layer has been coloured anew.
+    linked_changed : signal
+    same_gene : bool
+        Whether linked layers also show the same gene, where they have it.
+    """
+
+    painted = Signal(object)
+    linked_changed = Signal()
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        self._linked: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.same_gene = True
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    def show(self, layer: Any, gene: str) -> None:
+        """Colour a result layer by a gene, and the layers linked to it."""
+        genes = {bare(layer): gene}
+        if self.same_gene:
+            for other in self.linked_to(layer):
+                result = store.result_of(other)
+                if result is not None and result.has(gene) and other not in _pinned:
+                    genes[other] = gene
+        self._paint(layer, genes)
+
+    def refresh(self) -> None:
+        """Colour anew every layer whose result has got values since it was coloured last."""
+        for layer in self.result_layers():
+            result = store.result_of(layer)
+            assert result is not None  # `result_layers` returns no others
+            if int(result.done.sum()) != _painted.get(layer):
+                self._paint(layer, {})
+
+    def label_partial(self) -> None:
+        """Say of every result that nobody fills in any more whether it is partial."""
+        for layer in self.result_layers():
+            result = store.result_of(layer)
+            assert result is not None  # `result_layers` returns no others
+            self._name(layer, result, layers.shown_gene(layer), result.partial)
+
+    def result_layers(self) -> list[Any]:
+        """Return the layers of the viewer that show a result."""
+        return [bare(layer) for layer in self._viewer.layers if store.result_of(layer) is not None]
+
+    # -- scales --------------------------------------------------------------------------------------------------
+
+    def scale(self, layer: Any) -> ColourScale:
+        """Return a layer's colour scale."""
+        known = _scales.get(layer)
+        if known is None:  # never coloured here: as it was added
+            low, high = layer.face_contrast_limits or (0.0, 1.0)
+            known = ColourScale(layer.face_colormap.name, float(low), float(high))
+        return known
+
+    def change(self, layer: Any, **changes: Any) -> None:
+        """Change some of a layer's scale (fields of `ColourScale`) and colour it, and what is linked to it."""
+        _scales[layer] = replace(self.scale(layer), **changes)
+        shared = {name: value for name, value in changes.items() if name in SHARED}
+        for other in self.linked_to(layer) if shared else ():
+            _scales[other] = replace(self.scale(other), **shared)
+        self._paint(layer, {})
+
+    # -- linked limits -------------------------------------------------------------------------------------------
+
+    def link(self, chosen: Iterable[Any]) -> None:
+        """Let layers share their limits; the first one's scale is taken over by all. Others are linked no longer."""
+        chosen = [bare(layer) for layer in chosen]
+        self._linked = weakref.WeakSet(chosen if len(chosen) > 1 else ())
+        if self._linked:
+            self.change(chosen[0], **{name: getattr(self.scale(chosen[0]), name) for name in SHARED})
+        self.linked_changed.emit()
+
+    def linked_to(self, layer: Any) -> list[Any]:
+        """Return the other layers that share a layer's limits, in the order of the viewer."""
+        if bare(layer) not in self._linked:
+            return []
+        return [other for other in self.result_layers() if other in self._linked and other is not bare(layer)]
+
+    # -- layers that stay with their gene ------------------------------------------------------------------------
+
+    def pin(self, layer: Any, gene: str) -> Any:
+        """Add a layer that shows a gene of a layer's result and stays with it; returns the layer."""
+        result = store.result_of(layer)
+        assert result is not None  # only result layers are pinned
+        added = layers.add_result_like(self._viewer, layer, result, gene)
+        _pinned[added] = gene
+        _scales[added] = self.scale(layer)
+        self._paint(added, {})
+        return added
+
+    def pinned(self, layer: Any) -> bool:
+        """Whether a layer stays with its gene."""
+        return layer in _pinned
+
+    def browsing_layer(self, layer: Any) -> Any:
+        """Return the layer in which the genes of a pinned layer's result are browsed; added anew if it is gone."""
+        if layer not in _pinned:
+            return layer
+        result = store.result_of(layer)
+        assert result is not None  # only result layers are pinned
+        for other in self.result_layers():
+            if other not in _pinned and store.result_of(other) is result:
+                return other
+        added = layers.add_result_like(self._viewer, layer, result, layers.shown_gene(layer))
+        _scales[added] = self.scale(layer)
+        return added
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _paint(self, layer: Any, genes: dict[Any, str]) -> None:
+        """Colour a layer and all that share its limits; `genes` says which gene where it changes."""
+        group = [bare(layer), *self.linked_to(layer)]
+        shown = {one: genes.get(one) or layers.shown_gene(one) for one in group}
+        values = []
+        if self.scale(layer).automatic:
+            for one, gene in shown.items():
+                result = store.result_of(one)
+                assert result is not None  # `linked_to` returns no others
+                values.append(result.values_of(gene))
+        limits = self.scale(layer).fitted(values)
+        for one, gene in shown.items():
+            self._paint_one(one, gene, replace(self.scale(one), low=limits.low, high=limits.high))
+
+    def _paint_one(self, layer: Any, gene: str, scale: ColourScale) -> None:
+        result = store.result_of(layer)
+        assert result is not None  # only result layers are coloured
+        _scales[layer] = scale
+        _painted[layer] = int(result.done.sum())
+        layers.colour_by_gene(layer, gene, scale.limits, scale.colormap)
+        # What is being filled in is not called partial; what a run has left behind stays so.
+        self._name(layer, result, gene, result.partial and "(partial)" in layer.name)
+        self.painted.emit(layer)
+
+    def _name(self, layer: Any, result: store.Result, gene: str, partial: bool) -> None:
+        name = layers.result_name(gene, result.kind, partial)
+        if layers.is_named_by_us(layer.name, result.kind) and layer.name.split(" [")[0] != name:
+            layer.name = name

@@ -1,0 +1,92 @@
+"""Three genes of a result in one layer: red, green and blue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.ui import layers
+from napari_tcgn.ui.colour_scale import robust_limits
+from napari_tcgn.ui.per_layer import PerLayer
+from napari_tcgn.ui.store import Result
+
+CHANNELS = ("red", "green", "blue")
+Limits = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Composite:
+    """What a layer of three genes shows.
+
+    Attributes
+    ----------
+    result : Result
+        May still be filled in.
+    genes : tuple of 3 str
+        Of the red, the green and the blue channel; all different.
+    limits : 3 pairs of float, or None
+        Values that are dark and bright in each channel; None: they follow the values (1st to 99th percentile).
+    """
+
+    result: Result
+    genes: tuple[str, str, str]
+    limits: Limits | None = None
+
+    def fitted_limits(self) -> Limits:
+        """Return the limits of the three channels."""
+        if self.limits is not None:
+            return self.limits
+        red, green, blue = (robust_limits(self.result.values_of(gene)) for gene in self.genes)
+        return red, green, blue
+
+    def colours(self) -> NDArray[np.float32]:
+        """Return the colours of the spots (float32 RGBA [n, 4]); a spot that lacks one of the values is transparent."""
+        values = np.stack([self.result.values_of(gene) for gene in self.genes], axis=1)  # [n, 3]
+        low, high = np.array(self.fitted_limits()).T
+        colours = np.ones((len(values), 4), dtype=np.float32)
+        colours[:, :3] = np.clip((values - low) / (high - low), 0, 1)
+        colours[np.isnan(values).any(axis=1)] = 0.0
+        return colours
+
+    @property
+    def name(self) -> str:
+        """Name of the layer."""
+        return f"{' / '.join(self.genes)} · red, green, blue"
+
+
+_composites: PerLayer[Composite] = PerLayer()
+_painted: PerLayer[int] = PerLayer()  # how many spots had values when the layer was coloured
+
+
+def composite_of(layer: Any) -> Composite | None:
+    """Return what a layer of three genes shows; None for any other layer."""
+    return _composites.get(layer)
+
+
+def add_composite(viewer: Any, layer: Any, shown: Composite) -> Any:
+    """Show three genes at the spots of a result layer; returns the new layer."""
+    features = {"spot": layer.features["spot"].to_numpy()}
+    added = layers.add_points_like(viewer, layer, name=shown.name, features=features, face_color=shown.colours())
+    _composites[added], _painted[added] = shown, int(shown.result.done.sum())
+    return added
+
+
+def show_composite(layer: Any, shown: Composite) -> None:
+    """Let a layer of three genes show others, or the same ones with other limits."""
+    before = _composites.get(layer)
+    assert before is not None  # only such layers come here
+    _composites[layer], _painted[layer] = shown, int(shown.result.done.sum())
+    layers.set_colours(layer, shown.colours())
+    if layer.name.split(" [")[0] == before.name:  # not if the user has renamed it
+        layer.name = shown.name
+
+
+def refresh_composites(viewer: Any) -> None:
+    """Colour anew the layers of three genes whose result has got values since."""
+    for layer in viewer.layers:
+        shown = _composites.get(layer)
+        if shown is not None and int(shown.result.done.sum()) != _painted.get(layer):
+            show_composite(layer, shown)

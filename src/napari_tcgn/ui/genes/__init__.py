@@ -1,0 +1,1 @@
+"""Parts of the section Genes: the colour scale, and what folds away."""

@@ -1,0 +1,170 @@
+"""Three genes as red, green and blue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QPushButton
+
+from napari_tcgn.ui import layers, store
+from napari_tcgn.ui.composite import (
+    CHANNELS,
+    Composite,
+    add_composite,
+    composite_of,
+    refresh_composites,
+    show_composite,
+)
+from napari_tcgn.ui.fold import Fold
+from napari_tcgn.ui.gene_names import GeneNames, find_gene, unknown_gene
+from napari_tcgn.ui.genes.scale import limit_box, quietly
+from napari_tcgn.ui.per_layer import bare
+from napari_tcgn.ui.session import Session
+
+PAINT = {"red": "#e04040", "green": "#30a030", "blue": "#4070ff"}  # readable on dark and on light
+
+
+class CompositePart(Fold):
+    """Choose three genes and their limits; they become a layer, which follows what is changed here."""
+
+    def __init__(self, session: Session, names: GeneNames) -> None:
+        super().__init__(session, "Three genes as red, green, blue", "One layer that mixes three genes")
+        self.gene_edits, self.low_boxes, self.high_boxes = [], [], []
+        self._layer: Any = None  # the layer of three genes that is being edited
+        grid = QGridLayout()
+        grid.setSpacing(4)
+        for row, channel in enumerate(CHANNELS):
+            # The swatch is the legend: this colour is this gene, from dark at the one limit to bright at the other.
+            swatch = QLabel("■")
+            swatch.setStyleSheet(f"color: {PAINT[channel]}; font-size: 16pt;")
+            swatch.setToolTip(f"The {channel} channel")
+            edit = QLineEdit(placeholderText=f"gene in {channel}", clearButtonEnabled=True)
+            edit.setToolTip(f"Gene of the {channel} channel; Enter takes it")
+            names.complete(edit)
+            edit.editingFinished.connect(self._on_changed)
+            low, high = limit_box(f"Dark {channel}"), limit_box(f"Bright {channel}")
+            for box in (low, high):
+                box.valueChanged.connect(self._on_limits)
+            for column, widget in enumerate((swatch, edit, low, QLabel("to"), high)):
+                grid.addWidget(widget, row, column)
+            self.gene_edits.append(edit)
+            self.low_boxes.append(low)
+            self.high_boxes.append(high)
+        grid.setColumnStretch(1, 3)
+        grid.setColumnStretch(2, 2)
+        grid.setColumnStretch(4, 2)
+        self.auto_box = QCheckBox("auto limits", checked=True)
+        self.auto_box.setToolTip("Limits of each channel from the 1st to the 99th percentile of its gene")
+        self.add_button = QPushButton("Add as a layer")
+        self.add_button.setToolTip("Add a layer of these three genes; it then follows what is changed here")
+        self.form.addRow(grid)
+        self.form.addRow(self.auto_box, self.add_button)
+        self.auto_box.toggled.connect(self._on_changed)
+        self.add_button.clicked.connect(self._add)
+        events = session.state.events
+        events.result.connect(self._enable)
+        for event in (events.progress, events.result_version):
+            event.connect(self._refresh)
+        session.viewer.layers.selection.events.active.connect(self._on_active)
+        session.viewer.layers.events.removed.connect(self._on_removed)
+        self._enable()
+
+    def _result(self) -> store.Result | None:
+        shown = composite_of(self._layer)
+        return shown.result if shown is not None else store.result_of(self.session.state.result)
+
+    def _enable(self) -> None:
+        ready = store.result_of(self.session.state.result) is not None
+        self.add_button.setEnabled(ready)
+        for widget in (*self.gene_edits, self.auto_box, *self.low_boxes, *self.high_boxes):
+            widget.setEnabled(ready or self._layer is not None)
+
+    def _chosen(self, result: store.Result) -> Composite | None:
+        """Return what is set here; None after saying what is wrong with it."""
+        genes = []
+        for channel, edit in zip(CHANNELS, self.gene_edits, strict=True):
+            gene = find_gene(edit.text(), result.genes)
+            if not gene:
+                text = edit.text().strip()
+                self.message.say(unknown_gene(text, result.genes) if text else f"Choose a gene for {channel}.")
+                return None
+            genes.append(gene)
+            edit.setText(gene)
+        if len(set(genes)) < 3:
+            twice = next(gene for gene in genes if genes.count(gene) > 1)
+            self.message.say(f"{twice} is chosen twice; choose three different genes.")
+            return None
+        limits = None
+        if not self.auto_box.isChecked():
+            boxes = zip(self.low_boxes, self.high_boxes, strict=True)
+            limits = tuple((low.value(), high.value()) for low, high in boxes)
+            for gene, (low, high) in zip(genes, limits, strict=True):
+                if low >= high:
+                    self.message.say(f"{gene}: the lower limit ({low:g}) must lie below the upper one ({high:g}).")
+                    return None
+        self.message.say("")
+        return Composite(result, (genes[0], genes[1], genes[2]), limits)  # type: ignore[arg-type]
+
+    def _add(self) -> None:
+        layer = self.session.state.result
+        result = store.result_of(layer)
+        shown = self._chosen(result) if result is not None else None
+        if shown is None:
+            return
+        added = bare(add_composite(self.session.viewer, layer, shown))
+        self._take(added)
+
+    def _on_changed(self) -> None:
+        """Let the layer that is being edited follow."""
+        result = self._result()
+        if self._layer is None or result is None:
+            return
+        shown = self._chosen(result)
+        if shown is not None and shown != composite_of(self._layer):
+            show_composite(self._layer, shown)
+            self._show_limits(shown)
+
+    def _on_limits(self) -> None:
+        quietly(self.auto_box, False)
+        self._on_changed()
+
+    def _show_limits(self, shown: Composite) -> None:
+        quietly(self.auto_box, shown.limits is None)
+        for (low, high), low_box, high_box in zip(shown.fitted_limits(), self.low_boxes, self.high_boxes, strict=True):
+            quietly(low_box, low)
+            quietly(high_box, high)
+
+    def _take(self, layer: Any) -> None:
+        """Edit a layer of three genes."""
+        shown = composite_of(layer)
+        assert shown is not None  # only such layers come here
+        self._layer = layer
+        for gene, edit in zip(shown.genes, self.gene_edits, strict=True):
+            edit.setText(gene)
+        self._show_limits(shown)
+        self.message.say("")
+        self._enable()
+
+    def _refresh(self) -> None:
+        refresh_composites(self.session.viewer)
+        shown = composite_of(self._layer)
+        if shown is not None and shown.limits is None:
+            self._show_limits(shown)
+
+    def _on_active(self, event: Any) -> None:
+        if composite_of(event.value) is not None:
+            self._take(bare(event.value))
+
+    def _on_removed(self, event: Any) -> None:
+        if bare(event.value) is self._layer:
+            self._layer = None
+        self._enable()
+
+
+def suggest_genes(part: CompositePart, layer: Any, best: list[str]) -> None:
+    """Fill empty channels with the shown gene and the best others, so that the first click shows something."""
+    if any(edit.text() for edit in part.gene_edits):
+        return
+    genes = list(dict.fromkeys([layers.shown_gene(layer), *best]))[:3]
+    for gene, edit in zip(genes, part.gene_edits, strict=False):
+        edit.setText(gene)

@@ -1,0 +1,140 @@
+"""Gene sets, pasted or from a .gmt file, as a score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QPushButton
+
+from napari_tcgn.errors import TcgnError
+from napari_tcgn.expression.gene_sets import GeneSet, parse_gene_names, read_gmt
+from napari_tcgn.ui import scores, store
+from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.fold import Fold
+from napari_tcgn.ui.latest import Latest
+from napari_tcgn.ui.session import Session
+
+
+class GeneSetPart(Fold):
+    """Names are pasted or taken from a .gmt; the score is a layer of its own, as browsable as any result."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, "Gene set", "Score a set of genes: the mean of their z-scores over the spots")
+        self.sets: list[GeneSet] = []
+        self.file_button = QPushButton("Open .gmt…")
+        self.file_button.setToolTip("Gene sets of a .gmt file, such as those of MSigDB")
+        self.set_box = QComboBox()
+        self.set_box.setToolTip("Sets of the file; all of them become one layer, in which they are chosen like genes")
+        self.set_box.setMinimumContentsLength(8)
+        self.set_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.names_edit = QPlainTextEdit(placeholderText="or paste gene names: GNAS, SCD, KRT19 …")
+        self.names_edit.setFixedHeight(54)
+        self.names_edit.setToolTip("Gene names as in the panel, separated by spaces, commas or lines")
+        self.name_edit = QLineEdit(placeholderText="name of the set")
+        self.name_edit.setToolTip("Name of the set, for the layer")
+        self.score_button = QPushButton("Score")
+        self.score_button.setToolTip("Add a layer: the mean of the genes' z-scores; 0 is an average spot")
+        file_row, name_row = QHBoxLayout(), QHBoxLayout()
+        file_row.addWidget(self.file_button)
+        file_row.addWidget(self.set_box, 1)
+        name_row.addWidget(self.name_edit, 1)
+        name_row.addWidget(self.score_button)
+        for row in (file_row, self.names_edit, name_row):
+            self.form.addRow(row)
+        self.set_box.hide()
+        self._latest = Latest(session.background, self._show, self._on_failed)
+        # Too few spots so far are no failure: the next step of the run tries again.
+        self._latest_update = Latest(session.background, self._update, lambda failure: None)
+        self.file_button.clicked.connect(self._ask_for_file)
+        self.set_box.currentIndexChanged.connect(self._on_set)
+        self.score_button.clicked.connect(self._score)
+        events = session.state.events
+        events.result.connect(self._enable)
+        for event in (events.progress, events.result_version):
+            event.connect(self._refresh)
+        self._enable()
+
+    def _enable(self) -> None:
+        self.score_button.setEnabled(store.result_of(self.session.state.result) is not None)
+
+    def _ask_for_file(self) -> None:
+        chosen, _ = QFileDialog.getOpenFileName(self, "Gene sets", "", "Gene sets (*.gmt);;All files (*)")
+        if not chosen:
+            return
+        try:
+            self.sets = read_gmt(Path(chosen))
+        except TcgnError as error:
+            self.message.fail(Failure.of(error))
+            return
+        self.message.say(f"{Path(chosen).name}: {len(self.sets)} gene set{'s' if len(self.sets) > 1 else ''}.")
+        self.set_box.blockSignals(True)
+        self.set_box.clear()
+        if len(self.sets) > 1:
+            self.set_box.addItem(f"all {len(self.sets)} sets", None)
+        for gene_set in self.sets:
+            self.set_box.addItem(f"{gene_set.name} ({len(gene_set.genes)})", gene_set)
+        self.set_box.blockSignals(False)
+        self.set_box.show()
+        self._on_set()
+
+    def _on_set(self) -> None:
+        """Show the genes of a set, so that they can be changed; all sets are taken as they are."""
+        chosen = self.set_box.currentData()
+        several = chosen is None and len(self.sets) > 1
+        self.names_edit.setPlainText("" if chosen is None else " ".join(chosen.genes))
+        self.name_edit.setText("" if chosen is None else chosen.name)
+        for widget in (self.names_edit, self.name_edit):
+            widget.setVisible(not several)
+
+    def _chosen(self) -> list[GeneSet]:
+        if self.set_box.currentData() is None and len(self.sets) > 1:
+            return self.sets
+        return [GeneSet(self.name_edit.text().strip() or "gene set", parse_gene_names(self.names_edit.toPlainText()))]
+
+    def _score(self) -> None:
+        layer, sets = self.session.state.result, self._chosen()
+        source = self._source(layer)
+        if not sets[0].genes:
+            self.message.say("Paste the names of some genes, or open a .gmt file.")
+            return
+        self.score_button.setEnabled(False)
+        self.message.say("Scoring …")
+        self._latest.ask(lambda: (layer, scores.score_sets(source, sets), sets))
+
+    def _source(self, layer: Any) -> store.Result:
+        """Return the result whose genes are scored: of a layer of scores, the one that it was made from."""
+        result = store.result_of(layer)
+        assert result is not None  # the button is disabled without one
+        return scores.source_of(layer) or result
+
+    def _show(self, computed: tuple[Any, scores.Scored, list[GeneSet]]) -> None:
+        layer, scored, sets = computed
+        self._enable()
+        self.message.say(scores.in_words(scored, sets))
+        if self.session.viewer is not None and layer in self.session.viewer.layers:
+            self.session.state.result = scores.add_scores(self.session.viewer, layer, scored, sets)
+
+    def _on_failed(self, failure: Failure) -> None:
+        self._enable()
+        self.message.fail(failure)
+
+    def _refresh(self) -> None:
+        """Score anew where a run has filled in more spots."""
+        for layer in self.session.colours.result_layers():
+            found = scores.outdated(layer)
+            if found is None:
+                continue
+            source, sets = found
+            self._latest_update.ask(
+                lambda layer=layer, source=source, sets=sets: (layer, scores.score_sets(source, sets))
+            )
+            return  # one layer at a time; the next step of the run brings the others
+
+    def _update(self, computed: tuple[Any, scores.Scored]) -> None:
+        layer, scored = computed
+        result = store.result_of(layer)
+        if result is not None:
+            scores.update_scores(layer, result, scored)
+            self.session.colours.refresh()
+            self._refresh()

@@ -1,0 +1,78 @@
+"""Which result layers share their limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
+
+from napari_tcgn.ui.fold import Fold
+from napari_tcgn.ui.per_layer import bare
+from napari_tcgn.ui.session import Session
+
+
+class LinkPart(Fold):
+    """A list of the result layers with a tick for each that shares its limits with the others."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, "Link limits", "Let several results have the same colour limits")
+        self.list = QListWidget()
+        self.list.setFixedHeight(76)
+        self.list.setToolTip("Ticked layers share their limits; each keeps its colour map")
+        self.gene_box = QCheckBox("and show the same gene", checked=session.colours.same_gene)
+        self.gene_box.setToolTip("A gene chosen for one of them is shown by all that have it")
+        self.form.addRow(self.list)
+        self.form.addRow(self.gene_box)
+        self._layers: list[Any] = []
+        self.list.itemChanged.connect(self._on_ticked)
+        self.gene_box.toggled.connect(self._on_same_gene)
+        session.colours.linked_changed.connect(self.update_list)
+        session.colours.painted.connect(self._on_painted)
+        session.viewer.layers.events.removed.connect(self.update_list)
+        session.viewer.layers.events.inserted.connect(self._on_inserted)
+        session.state.events.result.connect(self.update_list)
+        self.update_list()
+
+    def update_list(self, event: Any = None) -> None:
+        """Show the layers there are; the upper ones in napari's list come first."""
+        if self.session.viewer is None:
+            return
+        colours = self.session.colours
+        self._layers = colours.result_layers()[::-1]
+        self.list.blockSignals(True)
+        self.list.clear()
+        for layer in self._layers:
+            item = QListWidgetItem(layer.name, self.list)
+            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+            linked = bool(colours.linked_to(layer))
+            item.setCheckState(Qt.CheckState.Checked if linked else Qt.CheckState.Unchecked)
+        self.list.blockSignals(False)
+        enough = len(self._layers) > 1
+        self.list.setEnabled(enough)
+        self.gene_box.setEnabled(enough)
+        self.message.say("" if enough else "There must be two results for that: predicted, measured, or scores.")
+
+    def _on_inserted(self, event: Any = None) -> None:
+        QTimer.singleShot(0, self.update_list)  # what a layer shows is said after it has been added
+
+    def _on_ticked(self) -> None:
+        ticked = [self.list.item(i).checkState() == Qt.CheckState.Checked for i in range(len(self._layers))]
+        chosen = [layer for layer, tick in zip(self._layers, ticked, strict=True) if tick]
+        active = bare(self.session.state.result)
+        chosen.sort(key=lambda layer: layer is not active)  # the chosen one's limits are taken over
+        if len(chosen) == 1 and not self.session.colours.linked_to(chosen[0]):
+            return  # the first tick of two
+        self.session.colours.link(chosen)
+
+    def _on_same_gene(self, same: bool) -> None:
+        self.session.colours.same_gene = same
+
+    def _on_painted(self, layer: Any) -> None:
+        """Follow a layer's name, which changes with its gene."""
+        if layer in self._layers:
+            item = self.list.item(self._layers.index(layer))
+            if item.text() != layer.name:
+                self.list.blockSignals(True)
+                item.setText(layer.name)
+                self.list.blockSignals(False)

@@ -1,0 +1,164 @@
+"""The colour scale's controls: colour bar, limits, percentile clip, centre and colour map of the chosen result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_tcgn.ui import store
+from napari_tcgn.ui.colour_bar import ColourBar
+from napari_tcgn.ui.colour_scale import DIVERGING, SEQUENTIAL, ColourScale
+from napari_tcgn.ui.per_layer import bare
+from napari_tcgn.ui.sections.base import Message
+from napari_tcgn.ui.session import Session
+
+LIMIT = 1e9
+CENTRES = {"no centre": "", "centre 0": "zero", "centre median": "median"}
+
+
+class ScaleControls(QWidget):
+    """Shows and changes the scale of the result layer that is chosen; every layer keeps its own."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.bar = ColourBar()
+        self.low_box = limit_box("Value of the lowest colour")
+        self.high_box = limit_box("Value of the highest colour")
+        self.auto_box = QCheckBox("auto", checked=True)
+        self.auto_box.setToolTip("The limits follow the gene: they clip the share of its values that is set beside")
+        self.percent_box = QDoubleSpinBox(minimum=0, maximum=49, value=1, singleStep=0.5, decimals=1, suffix=" %")
+        self.percent_box.setToolTip("Clip: share of the values below the lowest and above the highest colour")
+        self.percent_box.setKeyboardTracking(False)
+        make_narrow(self.percent_box)
+        self.colormap_box = QComboBox()
+        self.colormap_box.addItems(SEQUENTIAL + DIVERGING)
+        self.colormap_box.setToolTip("Colour map")
+        self.centre_box = QComboBox()
+        for text, centre in CENTRES.items():
+            self.centre_box.addItem(text, centre)
+        self.centre_box.setToolTip("Value of the middle colour; the limits lie equally far from it (diverging maps)")
+        for combo in (self.colormap_box, self.centre_box):  # not as wide as their longest entry
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            combo.setMinimumContentsLength(6)
+        self.canvas_box = QCheckBox("bar on the canvas")
+        self.canvas_box.setToolTip("Show the colour bar in the viewer, too")
+        self.message = Message()
+        self._lay_out()
+
+        self.auto_box.toggled.connect(lambda on: self._change(automatic=on))
+        self.percent_box.valueChanged.connect(lambda percent: self._change(percent=percent, automatic=True))
+        self.low_box.valueChanged.connect(lambda: self._on_limit(self.low_box))
+        self.high_box.valueChanged.connect(lambda: self._on_limit(self.high_box))
+        self.colormap_box.currentTextChanged.connect(lambda name: self._change(colormap=name))
+        self.centre_box.currentIndexChanged.connect(self._on_centre)
+        self.canvas_box.toggled.connect(self._on_canvas)
+        session.colours.painted.connect(self._on_painted)
+        self.show_layer()
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.bar)
+        for widgets in (
+            (self.low_box, QLabel("to"), self.high_box, self.auto_box, self.percent_box),
+            (self.colormap_box, self.centre_box),
+        ):
+            row = QHBoxLayout()
+            for widget in widgets:
+                row.addWidget(widget, 1 if not isinstance(widget, QLabel | QCheckBox) else 0)
+            column.addLayout(row)
+        column.addWidget(self.message)
+
+    def show_layer(self) -> None:
+        """Show the scale of the chosen result; without one there is nothing to set."""
+        layer = self.session.state.result
+        for widget in (
+            self.bar, self.low_box, self.high_box, self.auto_box, self.percent_box, self.colormap_box, self.centre_box,
+            self.canvas_box,
+        ):  # fmt: skip
+            widget.setEnabled(layer is not None)
+        if layer is not None:
+            self._show(self.session.colours.scale(layer))
+            bar = getattr(layer, "face_colorbar", None)
+            self.canvas_box.setVisible(bar is not None)
+            quietly(self.canvas_box, bar is not None and bar.visible)
+
+    def _show(self, scale: ColourScale) -> None:
+        result = store.result_of(self.session.state.result)
+        self.message.say("")
+        decimals = int(np.clip(3 - np.floor(np.log10(max(scale.high - scale.low, 1e-12))), 2, 9))
+        for box, value in ((self.low_box, scale.low), (self.high_box, scale.high)):
+            quietly(box, value, decimals)
+        quietly(self.auto_box, scale.automatic)
+        quietly(self.percent_box, scale.percent)
+        if self.colormap_box.findText(scale.colormap) < 0:
+            self.colormap_box.addItem(scale.colormap)  # chosen elsewhere
+        quietly(self.colormap_box, scale.colormap)
+        quietly(self.centre_box, self.centre_box.findData(scale.centre))
+        self.bar.show_scale(scale.colormap, scale.low, scale.high, result.output_scale if result else "")
+
+    def _on_painted(self, layer: Any) -> None:
+        if bare(layer) is bare(self.session.state.result):
+            self._show(self.session.colours.scale(layer))
+
+    def _change(self, **changes: Any) -> None:
+        if self.session.state.result is not None:
+            self.session.colours.change(self.session.state.result, **changes)
+
+    def _on_centre(self) -> None:
+        self._change(centre=self.centre_box.currentData(), automatic=True)
+
+    def _on_limit(self, changed: QDoubleSpinBox) -> None:
+        """Take limits set by hand, which are kept for other genes; a centre moves the other one along."""
+        layer = self.session.state.result
+        low, high = self.low_box.value(), self.high_box.value()
+        scale = self.session.colours.scale(layer)
+        if scale.centre:
+            middle = (scale.low + scale.high) / 2
+            low, high = (2 * middle - high, high) if changed is self.high_box else (low, 2 * middle - low)
+        if low >= high:
+            self.message.say(f"The lower limit ({low:g}) must lie below the upper one ({high:g}); nothing is changed.")
+            return
+        self._change(low=low, high=high, automatic=False)
+
+    def _on_canvas(self, shown: bool) -> None:
+        layer = self.session.state.result
+        if layer is not None:
+            layer.face_colorbar.visible = shown
+            layer.face_colorbar.position = "bottom_left"
+
+
+def limit_box(tip: str) -> QDoubleSpinBox:
+    """Return a box for a colour limit."""
+    box = QDoubleSpinBox(minimum=-LIMIT, maximum=LIMIT, decimals=4, singleStep=0.1)
+    box.setKeyboardTracking(False)
+    make_narrow(box)
+    box.setToolTip(tip)
+    return box
+
+
+def make_narrow(box: QDoubleSpinBox) -> None:
+    """Let a number box be narrower than its largest number and than napari's style wants it."""
+    box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    box.setStyleSheet("min-width: 44px;")
+    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # the arrow keys and the wheel do it
+
+
+def quietly(widget: Any, value: Any, decimals: int | None = None) -> None:
+    """Set what a control shows without telling anybody."""
+    widget.blockSignals(True)
+    if isinstance(widget, QDoubleSpinBox):
+        if decimals is not None:
+            widget.setDecimals(decimals)
+        widget.setValue(value)
+    elif isinstance(widget, QCheckBox):
+        widget.setChecked(bool(value))
+    elif isinstance(value, str):
+        widget.setCurrentText(value)
+    else:
+        widget.setCurrentIndex(value)
+    widget.blockSignals(False)

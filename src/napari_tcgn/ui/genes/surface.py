@@ -1,0 +1,128 @@
+"""Smooth surface or spots."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox
+
+from napari_tcgn.ui import layers, store
+from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.fold import Fold
+from napari_tcgn.ui.genes.scale import quietly
+from napari_tcgn.ui.latest import Latest
+from napari_tcgn.ui.per_layer import PerLayer, bare
+from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.surface_layer import add_surface, colour_surface, show_surface
+
+
+class SurfacePart(Fold):
+    """An image layer that follows the gene and the colour scale of the chosen result."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, "Smooth surface", "Show a smooth surface instead of spots, or below them")
+        self.surface_box = QCheckBox("smooth surface of the shown gene")
+        self.surface_box.setToolTip(
+            "An image layer: the mean of the spots around each place, weighted by a Gaussian of their distance; "
+            "transparent away from spots. It follows the gene and the colours"
+        )
+        self.spots_box = QCheckBox("spots", checked=True)
+        self.spots_box.setToolTip("Show the spots on top of the surface")
+        self.bandwidth_box = QDoubleSpinBox(
+            minimum=0.2, maximum=5, value=0.5, singleStep=0.1, decimals=1, suffix=" pitches"
+        )
+        self.bandwidth_box.setToolTip("Standard deviation of the Gaussian; a pitch is from spot to spot")
+        self.bandwidth_box.setKeyboardTracking(False)
+        self.form.addRow(self.surface_box)
+        self.form.addRow("bandwidth", self.bandwidth_box)
+        self.form.addRow(self.spots_box)
+        self._images: PerLayer[Any] = PerLayer()  # by points layer
+        self._wanted: weakref.WeakSet[Any] = weakref.WeakSet()  # points layers
+        self._latest = Latest(session.background, self._show_surface, self._on_failed)
+        self.surface_box.toggled.connect(self._on_surface)
+        self.spots_box.toggled.connect(self._on_spots)
+        self.bandwidth_box.valueChanged.connect(self._compute)
+        session.colours.painted.connect(self._on_painted)
+        session.state.events.result.connect(self._show_state)
+        session.viewer.layers.events.removed.connect(self._on_removed)
+        self._show_state()
+
+    def image_of(self, layer: Any) -> Any:
+        """Return the surface of a result layer, None if it has none."""
+        return self._images.get(layer)
+
+    def _show_state(self) -> None:
+        layer = self.session.state.result
+        image = self._images.get(layer)
+        for widget in (self.surface_box, self.bandwidth_box, self.spots_box):
+            widget.setEnabled(layer is not None)
+        quietly(self.surface_box, image is not None)
+        quietly(self.spots_box, layer is None or bool(layer.visible))
+
+    def _on_surface(self, wanted: bool) -> None:
+        layer = self.session.state.result
+        if wanted:
+            self._wanted.add(bare(layer))
+            self._compute()
+            return
+        self._wanted.discard(bare(layer))
+        image = self._images.get(layer)
+        layer.visible = True
+        quietly(self.spots_box, True)
+        if image is not None and image in self.session.viewer.layers:
+            self.session.viewer.layers.remove(image)
+
+    def _on_spots(self, shown: bool) -> None:
+        self.session.state.result.visible = shown
+
+    def _compute(self, *_: Any) -> None:
+        layer = bare(self.session.state.result)
+        result = store.result_of(layer)
+        if result is None or layer not in self._wanted:
+            return
+        gene, bandwidth = layers.shown_gene(layer), self.bandwidth_box.value()
+        values, spots = result.values_of(gene), result.spots
+
+        def work() -> Any:
+            from napari_tcgn.expression.surface import smooth_surface
+
+            return layer, gene, smooth_surface(spots.x, spots.y, values, bandwidth)
+
+        self._latest.ask(work)
+
+    def _show_surface(self, computed: tuple[Any, str, Any]) -> None:
+        layer, gene, surface = computed
+        self.message.say("")
+        viewer, image, scale = self.session.viewer, self._images.get(layer), self.session.colours.scale(layer)
+        result = store.result_of(layer)
+        if result is None or layer not in viewer.layers or layer not in self._wanted:
+            return
+        name = f"{layers.result_name(gene, result.kind)} · surface"
+        if image is None:
+            self._images[layer] = bare(add_surface(viewer, layer, surface, scale, name))
+        else:
+            show_surface(image, layer, surface, scale, name)
+
+    def _on_failed(self, failure: Failure) -> None:
+        self.message.fail(failure)
+        for layer in [layer for layer in self._wanted if layer not in self._images]:
+            self._wanted.discard(layer)
+        self._show_state()
+
+    def _on_painted(self, layer: Any) -> None:
+        image = self._images.get(layer)
+        if image is None:
+            return
+        colour_surface(image, self.session.colours.scale(layer))
+        if bare(layer) is bare(self.session.state.result):
+            self._compute()
+
+    def _on_removed(self, event: Any) -> None:
+        removed = bare(event.value)
+        for layer in self._images.layers():
+            if self._images.get(layer) is removed:
+                self._images.forget(layer)
+                self._wanted.discard(layer)
+                layer.visible = True
+        self._show_state()

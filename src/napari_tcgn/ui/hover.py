@@ -1,0 +1,64 @@
+"""The status bar's line for the spot under the cursor: gene, value, unit, spot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_tcgn.ui import composite, store
+
+
+class Hover:
+    """Rewrites napari's status line while a layer of this plugin is active.
+
+    napari would list every feature of the spot ("1204: ; spot: 10x12, gene: GNAS, value: 1.84").
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    """
+
+    def __init__(self, viewer: Any) -> None:
+        self._viewer = viewer
+        viewer.events.status.connect(self._on_status)
+
+    def close(self) -> None:
+        """Leave the status line alone."""
+        self._viewer.events.status.disconnect(self._on_status)
+
+    def _on_status(self, event: Any) -> None:
+        status = self._viewer.status
+        if not isinstance(status, dict) or "coordinates" not in status:
+            return
+        line = self.line()
+        if line and status["coordinates"] != line:
+            self._viewer.status = {**status, "coordinates": line}
+
+    def line(self) -> str:
+        """Return the line for the spot under the cursor; "" where napari's own is as good."""
+        layer = self._viewer.layers.selection.active
+        say = _words_of(layer)
+        if say is None:
+            return ""
+        spot = layer.get_value(self._viewer.cursor.position, world=True)
+        return "" if spot is None else f"{say(int(spot))} · spot {layer.features['spot'].iloc[int(spot)]}"
+
+
+def _words_of(layer: Any) -> Any:
+    """Return a function that says what a layer shows at a spot; None for a layer that is not ours."""
+    result, mixed = store.result_of(layer), composite.composite_of(layer)
+    if result is not None:
+        features = layer.features
+        return lambda spot: in_words(features["gene"].iloc[spot], features["value"].iloc[spot], result.output_scale)
+    if mixed is not None:
+        return lambda spot: (
+            ", ".join(in_words(gene, mixed.result.values_of(gene)[spot], "") for gene in mixed.genes)
+            + (f" {mixed.result.output_scale}")
+        )
+    return None
+
+
+def in_words(gene: str, value: float, unit: str) -> str:
+    """Return a value for people ("GNAS 1.84 log10(…)")."""
+    return f"{gene} has no value" if np.isnan(value) else f"{gene} {value:.3g} {unit}".strip()

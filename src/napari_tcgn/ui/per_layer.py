@@ -1,0 +1,38 @@
+"""Something remembered of each layer, for as long as the layer lives."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def bare(layer: Any) -> Any:
+    """Return the layer itself: widgets see layers through a proxy that lives for a moment only."""
+    return getattr(layer, "__wrapped__", layer)
+
+
+class PerLayer(Generic[T]):
+    """A dictionary by layer that keeps no layer alive."""
+
+    def __init__(self) -> None:
+        self._of: weakref.WeakKeyDictionary[Any, T] = weakref.WeakKeyDictionary()
+
+    def __setitem__(self, layer: Any, value: T) -> None:
+        self._of[bare(layer)] = value
+
+    def __contains__(self, layer: Any) -> bool:
+        return layer is not None and bare(layer) in self._of
+
+    def get(self, layer: Any) -> T | None:
+        """Return what is remembered of a layer, None if nothing is."""
+        return None if layer is None else self._of.get(bare(layer))
+
+    def forget(self, layer: Any) -> None:
+        """Remember nothing of a layer any more."""
+        self._of.pop(bare(layer), None)
+
+    def layers(self) -> list[Any]:
+        """Return the layers of which something is remembered."""
+        return list(self._of)

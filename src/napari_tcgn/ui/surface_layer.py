@@ -1,0 +1,61 @@
+"""A smooth surface through a result's values as an image layer that lies on the slide."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_tcgn.expression.surface import Surface
+from napari_tcgn.ui.colour_scale import ColourScale
+
+
+def add_surface(viewer: Any, layer: Any, surface: Surface, scale: ColourScale, name: str) -> Any:
+    """Show a surface through the spots of a points layer, just below it; returns the image layer."""
+    image = viewer.add_image(
+        surface.values,
+        name=name,
+        colormap=scale.colormap,
+        contrast_limits=scale.limits,
+        interpolation2d="nearest",  # the surface is smooth by itself; NaN at its edge would spread
+        opacity=0.8,
+        **surface_placement(layer, surface),
+    )
+    # `layer` may be a proxy, which is never the same object as the layer in the list.
+    viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer))
+    viewer.layers.selection.active = layer
+    return image
+
+
+def show_surface(image: Any, layer: Any, surface: Surface, scale: ColourScale, name: str) -> None:
+    """Let an image layer show another surface."""
+    image.data = surface.values
+    for key, value in surface_placement(layer, surface).items():
+        setattr(image, key, value)
+    colour_surface(image, scale)
+    image.name = name
+
+
+def colour_surface(image: Any, scale: ColourScale) -> None:
+    """Follow a colour scale."""
+    if image.colormap.name != scale.colormap:
+        image.colormap = scale.colormap
+    limits = image.contrast_limits_range
+    image.contrast_limits_range = (min(limits[0], scale.low), max(limits[1], scale.high))
+    image.contrast_limits = scale.limits
+
+
+def surface_placement(layer: Any, surface: Surface) -> dict[str, Any]:
+    """Return the transforms that lay a surface, whose positions are px as in `Spots`, where a points layer lies."""
+    # Spots count from the corner of the first px, napari from its middle (`layers.points_of`).
+    origin = np.array([surface.y0, surface.x0]) - 0.5
+    affine = layer.affine.affine_matrix
+    on_slide = np.linalg.solve(affine, [*layer.data_to_world(origin), 1.0])[:2]  # the world without `affine`
+    return {
+        "scale": np.asarray(layer.scale) * surface.step,
+        "translate": on_slide,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": affine,
+        "units": layer.units,
+    }
