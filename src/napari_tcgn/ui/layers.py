@@ -23,6 +23,7 @@ from napari_tcgn.ui.pyramid import LevelArray
 
 MICROMETRE = "um"
 NOT_PREDICTED = (0.75, 0.75, 0.75, 0.35)  # grey, and the tissue shines through
+SMALLEST, LARGEST = 2, 10_000  # px of a point on the canvas, napari's own limits
 RIM, RIM_COLOUR = 0.1, (0.0, 0.0, 0.0, 0.9)  # of a disc's diameter
 BINS = "visium-hd"  # the layout whose spots are adjoining squares
 THUMBNAIL = "napari_tcgn_thumbnail"  # in the metadata of an image that came with a result
@@ -185,9 +186,19 @@ def _disc_style(spots: Spots, mpp: float) -> dict[str, Any]:
 
 def _not_predicted(spots: Spots) -> dict[str, Any]:
     """Look of spots before a run: discs with a rim, seen on pale and on dark tissue; bins adjoin and need none."""
+    face = {"face_color": np.array(NOT_PREDICTED)}
     if spots.shape == "square":
-        return {"face_color": np.array(NOT_PREDICTED), "border_width": 0.0}
-    return {"face_color": np.array(NOT_PREDICTED), "border_width": RIM, "border_color": np.array(RIM_COLOUR)}
+        # Not widened to 2 px where they are smaller on the canvas: many on top of each other would hide the tissue.
+        return face | _unblurred(spots.layout) | {"canvas_size_limits": (0, LARGEST), "border_width": 0.0}
+    return face | {
+        "border_width": RIM, "border_color": np.array(RIM_COLOUR),
+        "antialiasing": 1.0, "canvas_size_limits": (SMALLEST, LARGEST),
+    }  # fmt: skip
+
+
+def _unblurred(layout: str) -> dict[str, Any]:
+    """Let small points show their own colour: where they are a few px, napari's blurred border covers all of it."""
+    return {"border_color": np.zeros(4)} | ({"antialiasing": 0.0} if layout == BINS else {})
 
 
 def add_spots(viewer: Any, image: Any, spots: Spots, mpp: float) -> Any:
@@ -248,6 +259,7 @@ def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[
         "size": result.diameter_px,
         "border_width": 0,
         "symbol": "square" if result.spots.layout == BINS else "disc",
+        **_unblurred(result.spots.layout),
         "metadata": {store.KEY: result},
     }
 
