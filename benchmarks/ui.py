@@ -164,7 +164,8 @@ def many(viewer: Any, dock: Any) -> dict[str, Any]:
 def write_table(found: dict[str, Any]) -> None:
     """Put the figures into docs/napari.md, between the two marks."""
     where = found["circumstances"]
-    text = f"{where['device']}, {where['threads']} threads, {where['date']}; drawn by software on a screen in memory.\n"
+    text = f"{where['device']}, {where['threads']} threads, {where['date']}; drawn by software on a screen in memory"
+    text += f"; load per processor {where['load per processor']}.\n" if "load per processor" in where else ".\n"
     for name, figures in found.items():
         if name == "circumstances":
             continue
@@ -203,7 +204,8 @@ def main() -> None:
         viewer.close()
     from timing import circumstances  # brings torch
 
-    found = {"circumstances": circumstances("cpu"), **found}
+    load = f"{os.getloadavg()[2] / (os.cpu_count() or 1):.1f}"  # of 15 minutes: above 1 the clock tells of others too
+    found = {"circumstances": circumstances("cpu") | {"load per processor": load}, **found}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(found, indent=1) + "\n")
     write_table(found)

@@ -40,11 +40,11 @@ def stained(side: int = SIDE) -> np.ndarray:
 
 
 @pytest.fixture(autouse=True)
-def dock_file(tmp_path, monkeypatch) -> Path:
+def dock_file(tmp_path_factory, monkeypatch) -> Path:
     """The dock's memory in a folder of this test, and napari's preferences of the plugin as if never set."""
     from napari.settings import get_plugin_settings
 
-    path = tmp_path / "dock.json"
+    path = tmp_path_factory.mktemp("settings") / "dock.json"
     monkeypatch.setenv("NAPARI_TCGN_DOCK_FILE", str(path))
     yield path
     if "napari-tcgn" in get_plugin_settings():
