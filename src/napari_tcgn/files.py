@@ -46,7 +46,7 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}.", "Choose another folder.") from error
+        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Choose another folder.") from error
     temporary = Path(name)
     try:
         yield temporary
@@ -56,7 +56,7 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}.", "Free space or choose another folder.") from error
+        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder.") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -91,7 +91,7 @@ def write_whole_folder(path: Path, overwrite: bool = False, marks: tuple[str, ..
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}.", "Choose another folder.") from error
+        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Choose another folder.") from error
     try:
         yield temporary
         if path.is_dir():
@@ -100,9 +100,14 @@ def write_whole_folder(path: Path, overwrite: bool = False, marks: tuple[str, ..
             path.unlink(missing_ok=True)
         os.replace(temporary / path.name, path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error}.", "Free space or choose another folder.") from error
+        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _reason(error: OSError) -> str:
+    """Say what the system said; HDF5 wraps it in several lines of its own."""
+    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def sha256_of(path: Path) -> str:
