@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from napari_tcgn.ui.sections.compare import CompareSection
 from napari_tcgn.ui.sections.export import ExportSection
 from napari_tcgn.ui.sections.genes import GenesSection
 from napari_tcgn.ui.sections.model import ModelSection
@@ -42,7 +43,7 @@ class Dock(QWidget):
     ----------
     session : Session
         The work behind the widgets.
-    slide, spots, model, run, genes, export : Section
+    slide, spots, model, run, genes, compare, export : Section
     sections : tuple of Section
     scroll : QScrollArea
         Around the sections.
@@ -56,10 +57,11 @@ class Dock(QWidget):
         self.model = ModelSection(session)
         self.run = RunSection(session)
         self.genes = GenesSection(session)
+        self.compare = CompareSection(session)
         self.export = ExportSection(session)
 
         # In the order of the work; further sections are added here.
-        self.sections = (self.slide, self.spots, self.model, self.run, self.genes, self.export)
+        self.sections = (self.slide, self.spots, self.model, self.run, self.genes, self.compare, self.export)
         self.speed = SpeedMeter(session)
         self.reset_button = QToolButton(text="Reset", autoRaise=True)
         self.reset_button.setToolTip(

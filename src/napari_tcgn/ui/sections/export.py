@@ -47,7 +47,7 @@ class ExportSection(Section):
     """Write the chosen result, or copy the command that repeats its run."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "6 · Export")
+        super().__init__(session, "7 · Export")
         self._writing = False
         self.format_box = _box("What to write")
         for one in FORMATS:

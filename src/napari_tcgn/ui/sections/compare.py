@@ -1,0 +1,226 @@
+"""Section Compare: predicted beside measured expression, gene by gene, with what simple predictors earn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
+
+from napari_tcgn.spots.st import ST_TABLE
+from napari_tcgn.ui import store
+from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.compare_table import CompareTable
+from napari_tcgn.ui.comparing import Compared, Comparing, Measured
+from napari_tcgn.ui.scatter import Scatter
+from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.session import Session
+
+if TYPE_CHECKING:
+    from napari_tcgn.expression import Comparison
+
+ST, VISIUM, H5AD = "st", "visium", "h5ad"
+SOURCES = (
+    ("ST count table…", ST, "Raw counts as spots x genes (.tsv, .tsv.gz); then, if you have it, their selection table"),
+    ("Visium folder…", VISIUM, "The outs folder of Space Ranger"),
+    (".h5ad file…", H5AD, "AnnData with raw counts"),
+)
+
+
+class CompareSection(Section):
+    """Load measured counts of the section that was predicted, and compare.
+
+    Attributes
+    ----------
+    comparing : Comparing
+    table : CompareTable
+    scatter : Scatter
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, "6 · Compare")
+        self.comparing = Comparing(session, self._show)
+        self.source_box = QComboBox()
+        for number, (text, source, tip) in enumerate(SOURCES):
+            self.source_box.addItem(text, source)
+            self.source_box.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
+        self.source_box.setToolTip("What the measured counts of this section lie in")
+        self.load_button = QPushButton("Compare…")
+        self.load_button.setToolTip("Choose the measured counts and compare the shown result with them")
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("Stop comparing")
+        self.state_label = text_label()
+        self.overall = text_label()
+        self.table = CompareTable()
+        self.scatter = Scatter()
+        self.beside_box = QCheckBox("side by side")
+        self.beside_box.setToolTip("Show the measured spots beside the predicted ones, or on top of them")
+        self.write_button = QPushButton("Tables and report…")
+        self.write_button.setToolTip("Write tables (CSV), an HTML report and the annotated .h5ad into a folder")
+        self._lay_out()
+
+        self.load_button.clicked.connect(self._ask_for_files)
+        self.cancel_button.clicked.connect(self.comparing.cancel)
+        self.table.picked.connect(self._pick)
+        self.beside_box.toggled.connect(self._on_beside)
+        self.write_button.clicked.connect(self._ask_for_folder)
+        events = session.state.events
+        for event in (events.result, events.running, events.result_version):
+            event.connect(self._show)
+        events.gene.connect(self._show_gene)
+        self._shown: Compared | None = None
+        self._writing = False
+        self._show()
+
+    def _lay_out(self) -> None:
+        start, end = QHBoxLayout(), QHBoxLayout()
+        for widget, stretch in ((self.source_box, 1), (self.load_button, 0), (self.cancel_button, 0)):
+            start.addWidget(widget, stretch)
+        end.addWidget(self.beside_box)
+        end.addStretch(1)
+        end.addWidget(self.write_button)
+        for row in (start, self.state_label, self.overall, self.table, self.scatter, end):
+            self.form.addRow(row)
+
+    def _predicted(self) -> store.Result | None:
+        """Return the predicted result that the section works on, also while its measurement is the chosen layer."""
+        chosen = store.result_of(self.session.state.result)
+        compared = self.comparing.of(chosen)
+        return chosen if compared is None else compared.predicted
+
+    # -- start and end -------------------------------------------------------------------------------------------
+
+    def _missing(self) -> str:
+        if self.session.state.running:
+            return "Wait for the run to end, or cancel it."
+        result = self._predicted()
+        if result is None:
+            return "Nothing is predicted yet."
+        if result.card is None:
+            return "Choose a predicted result: this one does not say which model predicted it."
+        if self.comparing.running:
+            step = self.comparing.step
+            return "Comparing …" if step is None else f"Comparing: {step.stage} ({step.done} of {step.total}) …"
+        return ""
+
+    def _ask_for_files(self) -> None:
+        source = self.source_box.currentData()
+        if source == VISIUM:
+            chosen = QFileDialog.getExistingDirectory(self, "Visium folder")
+        else:
+            kinds = "Count tables (*.tsv *.txt *.gz)" if source == ST else "AnnData (*.h5ad)"
+            chosen, _ = QFileDialog.getOpenFileName(self, "Measured counts", "", kinds)
+        if not chosen:
+            return
+        self.compare(Measured(Path(chosen), self._selection_table(Path(chosen)) if source == ST else None))
+
+    def _selection_table(self, counts: Path) -> Path | None:
+        """Return the table that says where the counts' spots lie: the one predicted on, or ask for it."""
+        result = self._predicted()
+        if result is not None and result.spots_file is not None and result.spots.source.get("kind") == ST_TABLE:
+            return result.spots_file
+        title = "Selection table of these counts (Cancel: none)"
+        chosen, _ = QFileDialog.getOpenFileName(self, title, str(counts.parent), "Tables (*.tsv *.txt *.gz)")
+        return Path(chosen) if chosen else None
+
+    def compare(self, measured: Measured) -> None:
+        """Compare the chosen result with measured counts."""
+        result = self._predicted()
+        assert result is not None  # the button is disabled without one
+        self.message.say("")
+        self.comparing.start(result, measured, self.message.fail)
+
+    # -- what is shown -------------------------------------------------------------------------------------------
+
+    def _show(self, _event: Any = None) -> None:
+        if self.session.viewer is None:
+            return
+        missing, compared = self._missing(), self.comparing.of(self._predicted())
+        self.load_button.setEnabled(not missing)
+        self.source_box.setEnabled(not missing)
+        self.cancel_button.setEnabled(self.comparing.running)
+        self.state_label.setText(missing)
+        self.state_label.setVisible(bool(missing))
+        for widget in (self.overall, self.table, self.scatter, self.beside_box, self.write_button):
+            widget.setVisible(compared is not None)
+        self.write_button.setEnabled(not self._writing)
+        self.beside_box.setEnabled(compared is not None and self.comparing.layer_of(compared.measured) is not None)
+        self.beside_box.blockSignals(True)
+        self.beside_box.setChecked(self.comparing.beside.is_open)
+        self.beside_box.blockSignals(False)
+        if compared is not self._shown:
+            self._shown = compared
+            self.table.set_table(None if compared is None else compared.comparison.genes)
+            self.overall.setText("" if compared is None else "\n".join(summary(compared.comparison)))
+        self._show_gene()
+
+    def _show_gene(self, _event: Any = None) -> None:
+        gene, compared = self.session.state.gene, self._shown
+        if compared is None:
+            return
+        self.table.show_gene(gene)
+        if not compared.measured.has(gene):
+            self.scatter.clear()
+            return
+        row = compared.comparison.genes.loc[gene]
+        title = f"{gene}: PCC {row['pcc']:.2f}"
+        if "depth_pcc" in row:
+            title += f", depth out {row['depth_pcc']:.2f}"
+        self.scatter.show_values(compared.predicted.values_of(gene), compared.measured.values_of(gene), title)
+
+    def _pick(self, gene: str) -> None:
+        self.session.state.gene = gene
+
+    def _on_beside(self, beside: bool) -> None:
+        if beside and self._shown is not None:
+            self.comparing.put_beside(self._shown)
+        else:
+            self.comparing.beside.close()
+
+    # -- files ---------------------------------------------------------------------------------------------------
+
+    def _ask_for_folder(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder for the tables and the report")
+        if not chosen:
+            return
+        folder = Path(chosen)
+        overwrite = (folder / "genes.csv").exists()
+        if overwrite:
+            question = f"{folder.name} holds a comparison already. Replace it?"
+            if QMessageBox.question(self, "Compare", question) != QMessageBox.StandardButton.Yes:
+                return
+        assert self._shown is not None  # the button is hidden without one
+        comparison = self._shown.comparison
+
+        def write() -> list[Path]:
+            from napari_tcgn.expression import write_comparison
+
+            return write_comparison(comparison, folder, overwrite)
+
+        self._writing = True
+        self.message.say("Writing …")
+        self._show()
+        self.session.background.call(write, self._on_written, self._on_not_written)
+
+    def _on_written(self, written: list[Path]) -> None:
+        self._writing = False
+        self.message.say(f"Wrote {len(written)} files to {written[0].parent}; open report.html in a browser.")
+        self._show()
+
+    def _on_not_written(self, failure: Failure) -> None:
+        self._writing = False
+        self.message.fail(failure)
+        self._show()
+
+
+def summary(comparison: Comparison) -> list[str]:
+    """Return a comparison's overall figures in lines: the model, simple predictors, and what to mind."""
+    overall = comparison.overall
+    lines = [f"{overall['n_spots']} spots, {overall['n_genes']} genes; median PCC (95 %):"]
+    for row in comparison.baselines.to_dict(orient="records"):
+        line = f"• {row['method']}: {row['median_pcc']:.3f} ({row['pcc_low']:.3f} to {row['pcc_high']:.3f})"
+        if row["median_depth_pcc"] == row["median_depth_pcc"]:  # not NaN
+            line += f"; depth out {row['median_depth_pcc']:.3f}"
+        lines.append(line)
+    return [*lines, *(f"⚠ {sentence}" for sentence in comparison.warnings)]
