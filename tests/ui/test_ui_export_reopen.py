@@ -150,7 +150,7 @@ def test_saved_through_napari(predicted, tmp_path):
     layer.data = layer.data + 5
     with pytest.raises(Exception, match="moved or removed"):
         layer.save(str(tmp_path / "moved.h5ad"), plugin="napari-tcgn")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["saved.h5ad"]
+    assert sorted(path.name for path in tmp_path.glob("*.h5ad")) == ["saved.h5ad"]
 
 
 @pytest.mark.parametrize("of_a_table", [False, True])

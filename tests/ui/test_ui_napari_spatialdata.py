@@ -14,6 +14,11 @@ MPP = 0.5
 
 
 @pytest.fixture
+def main_thread_only():
+    """Instead of the check of all other tests: napari-spatialdata makes its layers in a thread of its own."""
+
+
+@pytest.fixture
 def written(tmp_path):
     """A section of 20 spots in a picture of half the slide's px, as we write it."""
     rng = np.random.default_rng(0)

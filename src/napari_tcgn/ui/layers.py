@@ -258,7 +258,7 @@ def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[
         "face_contrast_limits": limits,
         "size": result.diameter_px,
         "border_width": 0,
-        "symbol": "square" if result.spots.layout == BINS else "disc",
+        "symbol": result.spots.shape,
         **_unblurred(result.spots.layout),
         "metadata": {store.KEY: result},
     }
