@@ -72,10 +72,16 @@ def made(dock_in_viewer, use_predictor, kit, qtbot, request):
     dock.session.state.result = predicted
     holed = 3 * table + 1
     holed[5] = np.nan
+
+    def measured():
+        """Add the measured result; the predicted one stays selected."""
+        layer = layers.add_result(viewer, image, result("measured", holed), "GREEN", "magma")
+        viewer.layers.selection.active = predicted
+        return layer
+
     return SimpleNamespace(
         viewer=viewer, dock=dock, genes=dock.genes, state=dock.session.state, image=image, spots=spots, table=table,
-        predicted=predicted, result=result,
-        measured=lambda: layers.add_result(viewer, image, result("measured", holed), "GREEN", "magma"),
+        predicted=predicted, measured=measured,
     )  # fmt: skip
 
 
