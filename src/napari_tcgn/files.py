@@ -56,7 +56,9 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         temporary.chmod(0o666 & ~umask)
         os.replace(temporary, path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder.") from error
+        raise OutputError(
+            f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder."
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -100,7 +102,9 @@ def write_whole_folder(path: Path, overwrite: bool = False, marks: tuple[str, ..
             path.unlink(missing_ok=True)
         os.replace(temporary / path.name, path)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder.") from error
+        raise OutputError(
+            f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder."
+        ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
