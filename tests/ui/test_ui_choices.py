@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tcgn.settings import PredictSettings
+from napari_tcgn.slide.pyramid_cache import cache_folder
 from napari_tcgn.ui.models import add_model
 from napari_tcgn.ui.preferences import Preferences, read_preferences
 from napari_tcgn.ui.remembered import Remembered, remembered_file
@@ -189,17 +190,19 @@ def test_preferences_are_honoured_at_once_and_by_new_docks(open_dock, dock_file)
 def test_the_cache_is_where_the_preferences_say(open_dock, tmp_path, monkeypatch):
     import os
 
-    for name in ("NAPARI_TCGN_CACHE", "NAPARI_TCGN_CACHE_GB"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NAPARI_TCGN_CACHE", "as given")
+    monkeypatch.delenv("NAPARI_TCGN_CACHE_GB", raising=False)
     open_dock()
-    assert "NAPARI_TCGN_CACHE" not in os.environ
+    assert os.environ["NAPARI_TCGN_CACHE"] == "as given"
     settings_of_napari().cache_folder = str(tmp_path / "kept")
     settings_of_napari().cache_gb = 2.5
     assert os.environ["NAPARI_TCGN_CACHE"] == str(tmp_path / "kept")
     assert os.environ["NAPARI_TCGN_CACHE_GB"] == "2.5"
+    assert cache_folder() == tmp_path / "kept" / "pyramids"
     settings_of_napari().cache_folder = ""
     settings_of_napari().cache_gb = 20.0
-    assert {"NAPARI_TCGN_CACHE", "NAPARI_TCGN_CACHE_GB"} & set(os.environ) == set()
+    assert os.environ["NAPARI_TCGN_CACHE"] == "as given"
+    assert "NAPARI_TCGN_CACHE_GB" not in os.environ
 
 
 def test_a_closed_dock_no_longer_hears_of_preferences(open_dock, qtbot):

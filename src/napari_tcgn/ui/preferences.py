@@ -8,12 +8,12 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from napari_tcgn.settings import PredictSettings
+from napari_tcgn.slide.pyramid_cache import FOLDER_VARIABLE, LIMIT_GB, LIMIT_VARIABLE
 
 PLUGIN = "napari-tcgn"
 GROUP = "prediction"  # key of the configuration in napari.yaml
-# Read by `slide.pyramid_cache` whenever it is used.
-CACHE_FOLDER_VARIABLE, CACHE_LIMIT_VARIABLE = "NAPARI_TCGN_CACHE", "NAPARI_TCGN_CACHE_GB"
-_given = {name: os.environ.get(name) for name in (CACHE_FOLDER_VARIABLE, CACHE_LIMIT_VARIABLE)}
+# What the environment said before a preference replaced it; the cache reads the environment whenever it is used.
+_replaced: dict[str, str | None] = {}
 AUTOMATIC = 0  # batch size: JSON schema has no "number or nothing"
 
 
@@ -45,22 +45,26 @@ class Preferences:
     read_threads: int = PredictSettings().read_threads
     remember: bool = True
     cache_folder: str = ""
-    cache_gb: float = 20.0
+    cache_gb: float = LIMIT_GB
 
     def apply_cache(self) -> None:
         """Let this program keep its pyramids where and as large as the preferences say.
 
-        What a preference leaves at its default is as the environment said when the program started.
+        What a preference leaves at its default is as the environment says.
         """
-        chosen = {
-            CACHE_FOLDER_VARIABLE: self.cache_folder or _given[CACHE_FOLDER_VARIABLE],
-            CACHE_LIMIT_VARIABLE: f"{self.cache_gb:g}" if self.cache_gb != 20.0 else _given[CACHE_LIMIT_VARIABLE],
+        wanted = {
+            FOLDER_VARIABLE: self.cache_folder,
+            LIMIT_VARIABLE: f"{self.cache_gb:g}" if self.cache_gb != LIMIT_GB else "",
         }
-        for name, value in chosen.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
+        for name, value in wanted.items():
+            if value:
+                _replaced.setdefault(name, os.environ.get(name))
                 os.environ[name] = value
+            elif name in _replaced:
+                before = _replaced.pop(name)
+                os.environ.pop(name, None)
+                if before is not None:
+                    os.environ[name] = before
 
 
 def _group() -> Any:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import DeviceName
-from napari_tcgn.ui import domain, models
+from napari_tcgn.ui import models
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
@@ -123,8 +123,10 @@ class ModelSection(Section):
         if slide is None or model is None or state.mpp is None:
             self._warn(asked, [])
             return
+        from napari_tcgn.predict.domain import domain_warnings
+
         self.session.background.call(
-            lambda: domain.warnings_of(model.card, slide),
+            lambda: domain_warnings(model.card, slide),
             lambda sentences: self._warn(asked, sentences),
             lambda failure: self._warn(asked, [failure.sentence]),
         )
