@@ -141,6 +141,20 @@ def runs(photographer: Photographer, gene: str) -> None:
     photographer.take_both("gene")
 
 
+def comparison(photographer: Photographer, section: Path, gene: str) -> None:
+    """Predicted beside measured expression, with the section Compare."""
+    from napari_tcgn.ui.comparing import Measured
+
+    dock = photographer.dock
+    dock.compare.compare(Measured(section / "ST-cnts" / "C2.tsv.gz", section / "ST-spotfiles" / "C2_selection.tsv"))
+    wait_until(lambda: not dock.compare.comparing.running)
+    if dock.compare.message.text():
+        raise SystemExit(dock.compare.message.text())
+    photographer.show_sections(dock.compare)
+    photographer.state.gene = gene
+    photographer.take_both("compare")
+
+
 def main() -> None:
     """Make every picture."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -161,6 +175,8 @@ def main() -> None:
             add_model(photographer.dock.session, options.model)
         idle_and_slide(photographer, options.data / "her2st" / "data")
         runs(photographer, options.gene)
+        if (options.data / "her2st").is_dir():
+            comparison(photographer, options.data / "her2st" / "data", options.gene)
         photographer.viewer.close()
 
 

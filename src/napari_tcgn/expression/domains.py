@@ -41,7 +41,7 @@ def leiden_domains(values: Floats, settings: CompareSettings) -> NDArray[np.intp
     intp [n]
         Domains from 0, the largest first.
     """
-    import igraph  # type: ignore[import-untyped]
+    import igraph
 
     graph = _shared_neighbours(_components(values), min(settings.neighbours, len(values) - 1)).tocoo()
     upper = graph.row < graph.col

@@ -138,7 +138,7 @@ def job_digest(job: Job) -> str:
 
 def made_from(out: Path) -> tuple[str, dict[str, Any]] | None:
     """Return the `job_digest` and the run record of a result file, None if it is not the result of a job."""
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     try:
         with h5py.File(out, "r") as file:

@@ -61,7 +61,7 @@ def read_section(path: str | Path) -> tuple[AnnData, list[str]]:
 
 def _check(path: Path) -> None:
     """Refuse what is no AnnData or too large, from the file's table of contents."""
-    import h5py  # type: ignore[import-untyped]
+    import h5py
 
     if not path.is_file():
         raise DataError(f"There is no file {path}.", "Check its name and folder.")

@@ -16,7 +16,7 @@ from napari_tcgn.spots.lattice import implied_mpp
 from napari_tcgn.spots.table import Spots
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped]
+    import h5py
     import pandas as pd
 
 H5AD = "h5ad"  # Spots.source["kind"] of such spots
