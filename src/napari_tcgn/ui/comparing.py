@@ -143,9 +143,9 @@ class Comparing:
         added = layers.add_result_like(viewer, predicted, compared.measured, shown)
         colours.link([predicted, added])
         colours.show(predicted, shown)
-        viewer.layers.selection.active = predicted
         self._session.state.gene = shown
         self.put_beside(compared)
+        viewer.layers.selection.active = predicted
 
 
 def measured_result(result: store.Result, comparison: Comparison) -> store.Result:
