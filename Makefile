@@ -5,7 +5,7 @@ demo: setup
 	.venv/bin/napari-tcgn demo --out demo_output --overwrite
 
 test: setup setup-gui
-	.venv/bin/pytest
+	.venv/bin/pytest -n 2 --dist loadfile
 
 check: setup
 	.venv/bin/ruff check .

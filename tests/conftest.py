@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-# Two threads at most: test machines are small and shared.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Two threads in all: test machines are small and shared.
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
 # Patches that commands keep on disk do not go to the user's own cache.
 os.environ["NAPARI_TCGN_CACHE"] = tempfile.mkdtemp(prefix="napari-tcgn-cache-")
