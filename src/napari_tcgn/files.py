@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and their hashes."""
+"""Files that are written whole or not at all, their hashes, and where what can be made again is kept."""
 
 from __future__ import annotations
 
@@ -8,9 +8,36 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from napari_tcgn.errors import OutputError
+
+CACHE_VARIABLE = "NAPARI_TCGN_CACHE"
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSize:
+    """What a cache holds.
+
+    Attributes
+    ----------
+    entries : int
+        Sections (once per size of patch) or slides.
+    bytes : int
+    """
+
+    entries: int
+    bytes: int
+
+
+def cache_folder(kind: Literal["patches", "pyramids"]) -> Path:
+    """Return the folder of one kind of cache: in $NAPARI_TCGN_CACHE, else in the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    named = os.environ.get(CACHE_VARIABLE)
+    return (Path(named) if named else user_cache_path("napari-tcgn", appauthor=False)) / kind
 
 
 def check_target(path: Path, overwrite: bool = False) -> None:
@@ -96,11 +123,15 @@ def write_whole_folder(path: Path, overwrite: bool = False, marks: tuple[str, ..
         raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Choose another folder.") from error
     try:
         yield temporary
-        if path.is_dir():
-            os.replace(path, temporary / "replaced")
-        else:
-            path.unlink(missing_ok=True)
-        os.replace(temporary / path.name, path)
+        replaced = temporary / "replaced"
+        if path.exists():
+            os.replace(path, replaced)
+        try:
+            os.replace(temporary / path.name, path)
+        except OSError:
+            if replaced.exists():
+                os.replace(replaced, path)  # what was there before stays
+            raise
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder."

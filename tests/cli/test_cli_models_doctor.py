@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,33 @@ def test_little_disk_space(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = checks.shutil.disk_usage(".")
     monkeypatch.setattr(checks.shutil, "disk_usage", lambda _: usage._replace(free=int(1e9)))
     assert checks.check_disk().verdict == "WARN"
+
+
+def test_openslide_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert checks.check_slides().verdict == "PASS"
+    monkeypatch.setitem(sys.modules, "openslide", None)
+    finding = checks.check_slides()
+    assert finding.verdict == "FAIL"
+    assert "openslide-bin" in finding.mend
+
+
+@pytest.mark.parametrize(("installed", "verdict"), [("2026.1.1", "PASS"), (None, "WARN")])
+def test_distributed_is_optional(monkeypatch: pytest.MonkeyPatch, installed: str | None, verdict: str) -> None:
+    monkeypatch.setattr(checks, "_version", {"distributed": installed}.get)
+    finding = checks.check_cluster()
+    assert finding.verdict == verdict
+    assert ("[cluster]" in finding.mend) == (verdict == "WARN")
+
+
+def test_a_cache_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_TCGN_CACHE", str(tmp_path / "cache"))
+    assert checks.check_cache().verdict == "PASS"
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("NAPARI_TCGN_CACHE", str(tmp_path / "file"))
+    finding = checks.check_cache()
+    assert finding.verdict == "WARN"
+    assert "NAPARI_TCGN_CACHE" in finding.mend
 
 
 def test_an_error_in_a_check_is_a_fail_line() -> None:

@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 
 from napari_tcgn.slide import open_slide, pyramid_cache
-from napari_tcgn.slide.pyramid_cache import find_pyramid, keep_pyramid, wants_pyramid
+from napari_tcgn.slide.pyramid_cache import clear_pyramids, find_pyramid, keep_pyramid, kept_size, wants_pyramid
 
 
 @pytest.fixture
@@ -120,6 +120,21 @@ def test_a_cache_folder_that_cannot_be_made(tmp_path, picture, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("NAPARI_TCGN_CACHE", str(tmp_path / "file"))
     assert not keep_pyramid(open_slide(write(tmp_path / "a.png", picture)))
+
+
+def test_clearing_removes_pyramids_and_nothing_else(cache, tmp_path, picture):
+    assert (kept_size().entries, kept_size().bytes) == (0, 0)
+    keep_pyramid(open_slide(write(tmp_path / "a.png", picture)))
+    torn = cache / f".{'a' * 32}.x1y2"
+    torn.mkdir()
+    (torn / "00.tif").write_bytes(b"half")
+    (cache / "mine").mkdir()
+    (cache / "notes.txt").write_text("mine")
+    size = kept_size()
+    assert size.entries == 1
+    assert size.bytes > picture.nbytes  # noise does not get smaller
+    assert clear_pyramids() == size
+    assert sorted(path.name for path in cache.iterdir()) == ["mine", "notes.txt"]
 
 
 def test_the_entries_used_longest_ago_go_first(cache, tmp_path, picture, monkeypatch):

@@ -43,14 +43,20 @@ def test_positions_of_a_larger_image():
 
 
 def test_a_table_whose_spots_are_off_the_tissue():
-    on, off = spots_at([100, 200, 300], [400] * 3, kind=ST_TABLE), spots_at([700, 800, 900], [400] * 3, kind=ST_TABLE)
+    on, off = spots_at([100, 200, 300], [400] * 3, kind=ST_TABLE), range(700, 900, 20)
     np.testing.assert_allclose(check_on_slide(on, half_tissue()).tissue_fraction, 1, atol=1e-6)
     edge = spots_at([100, 200, 500], [400] * 3, kind=ST_TABLE)  # the last one half on glass
     np.testing.assert_allclose(check_on_slide(edge, half_tissue()).tissue_fraction, [1, 1, 0.5], atol=0.1)
-    with pytest.raises(SpotsError, match=r"Only 0 of 3 spots lie on tissue.*another section"):
-        check_on_slide(off, half_tissue())
+    with pytest.raises(SpotsError, match=r"Only 0 of 10 spots lie on tissue.*another section"):
+        check_on_slide(spots_at(off, [400] * 10, kind=ST_TABLE), half_tissue())
     # Spots that somebody placed there on purpose are nobody's mistake.
-    check_on_slide(spots_at([700, 800, 900], [400] * 3), half_tissue())
+    check_on_slide(spots_at(off, [400] * 10), half_tissue())
+
+
+@pytest.mark.parametrize("n", [1, 9])
+def test_a_few_spots_beside_the_tissue_say_nothing_of_their_table(n):
+    found = check_on_slide(spots_at([700 + 10 * i for i in range(n)], [400] * n, kind=ST_TABLE), half_tissue())
+    np.testing.assert_allclose(found.tissue_fraction, 0, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -314,7 +314,7 @@ def test_real_visium_folder(real_data):
 def test_real_legacy_tables(real_data):
     mouse = read_spots(real_data / "st_mouse_olfactory_bulb" / "alignment_table_MOB1.tsv")
     assert len(mouse) == 379
-    assert implied_mpp(mouse) is None  # an array of 2,000 spots, numbered like a chessboard
+    assert implied_mpp(mouse) == pytest.approx(150 / 32.3, rel=0.01)  # its spots are 32.3 px apart across the corner
     section = read_spots(real_data / "her2st/data/ST-spotfiles/C2_selection.tsv")
     assert implied_mpp(section) == pytest.approx(0.688, abs=0.003)
     with pytest.raises(SpotsError, match="no spots of a known kind"):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from napari_tcgn.errors import DataError, SpotsError
-from napari_tcgn.spots import read_st_counts, read_st_spots
+from napari_tcgn.spots import implied_mpp, read_st_counts, read_st_spots
 
 ROWS = [  # x, y, new_x, new_y, pixel_x, pixel_y, selected
     (10.02, 3.0, 10.02, 3.01, 500.5, 120.25, 1),
@@ -179,3 +179,32 @@ def test_real_mouse_section_keeps_the_selected_spots(real_data):
     assert len(spots) == 379
     assert spots.source["rows"] == 2068
     assert "image_size" not in spots.source  # another arithmetic
+    # One of the 1,934 spots: 63 x 60 steps over the 6.6 x 6.2 mm of the array are 147 µm across the corner.
+    assert (spots.layout, spots.pitch_um, spots.diameter_um) == ("custom", 150.0, 110.0)
+    nearest = np.hypot(spots.x[1:] - spots.x[0], spots.y[1:] - spots.y[0]).min()
+    assert implied_mpp(spots) == pytest.approx(150 / nearest, rel=0.03)
+
+
+def board(colour, n=8):
+    """Rows of a table whose steps are 10 px; `colour` takes the fields of a chessboard."""
+    return [
+        (c, r, c, r, 100.0 + 10 * c, 200.0 + 10 * r, int(c < 4))
+        for c in range(n) for r in range(n) if colour is None or (c + r) % 2 == colour
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("colour", [0, 1])
+def test_the_later_array_is_known_by_its_chessboard(selection, colour):
+    spots = read_st_spots(selection(board(colour)))
+    assert len(spots) == 16  # the whole table tells, whatever is selected
+    assert (spots.layout, spots.pitch_um, spots.diameter_um) == ("custom", 150.0, 110.0)
+    assert implied_mpp(spots) == pytest.approx(150 / (10 * 2**0.5))
+    assert implied_mpp(spots.select(spots.array_col < 2)) == pytest.approx(150 / (10 * 2**0.5))
+
+
+@pytest.mark.parametrize("rows", [board(None), board(0, n=4), [row for row in board(0) if row[1] % 2 == 0]])
+def test_no_chessboard_is_seen_where_there_is_none(selection, rows):
+    """A full array, too few spots to tell, and every second row and column of one."""
+    spots = read_st_spots(selection(rows))
+    assert (spots.layout, spots.pitch_um) == ("st", 200.0)
+    assert implied_mpp(spots) == pytest.approx(20)

@@ -5,6 +5,7 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from runs import FAST, finish, small_net
@@ -98,6 +99,24 @@ def test_scale_must_be_given_and_the_distance_of_the_spots_says_which(published,
     assert load_section(section, genes, mpp=1.5).spots.pitch_um == 150
     with pytest.raises(DataError, match="px apart"):
         load_section(section, genes, mpp=0.7)
+
+
+def test_arrays_numbered_like_a_chessboard_are_150_um_across_the_corner(own, genes):
+    """Every field keeps its place on the image and gets the numbers of a board that is turned by 45 degrees."""
+    spots, counts = (
+        own / f"GSM4284316_{name}.tsv.gz" for name in ("spot_data-selection-P2_ST_rep1", "P2_ST_rep1_stdata")
+    )
+    turned = lambda x, y: (x - y + 60, x + y)  # noqa: E731
+    table = pd.read_csv(spots, sep="\t")
+    table["x"], table["y"] = turned(table["x"], table["y"])
+    table.to_csv(spots, sep="\t", index=False)
+    measured = read_st_counts(counts)
+    measured.index = ["{}x{}".format(*turned(*map(int, name.split("x")))) for name in measured.index]
+    measured.to_csv(counts, sep="\t")
+    section = find_sections(own)[0]
+    with pytest.raises(PixelSizeUnknownError, match=r"100\.0 px apart: 2 at 200 µm or 1\.5 at 150 µm"):
+        load_section(section, genes)
+    assert load_section(section, genes, mpp=1.5).spots.pitch_um == 150
 
 
 @pytest.mark.parametrize(

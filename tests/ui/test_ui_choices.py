@@ -25,7 +25,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tcgn.settings import PredictSettings
-from napari_tcgn.slide.pyramid_cache import cache_folder
+from napari_tcgn.files import cache_folder
 from napari_tcgn.ui.models import add_model
 from napari_tcgn.ui.preferences import Preferences, read_preferences
 from napari_tcgn.ui.remembered import Remembered, remembered_file
@@ -198,7 +198,7 @@ def test_the_cache_is_where_the_preferences_say(open_dock, tmp_path, monkeypatch
     settings_of_napari().cache_gb = 2.5
     assert os.environ["NAPARI_TCGN_CACHE"] == str(tmp_path / "kept")
     assert os.environ["NAPARI_TCGN_CACHE_GB"] == "2.5"
-    assert cache_folder() == tmp_path / "kept" / "pyramids"
+    assert cache_folder("pyramids") == tmp_path / "kept" / "pyramids"
     settings_of_napari().cache_folder = ""
     settings_of_napari().cache_gb = 20.0
     assert os.environ["NAPARI_TCGN_CACHE"] == "as given"

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
@@ -113,6 +114,33 @@ def check_timm() -> Finding:
     return Finding("timm", "PASS", f"{timm.__version__}{note}")
 
 
+def check_slides() -> Finding:
+    """Load openslide's library, which reads the scanners' own formats."""
+    try:
+        import openslide
+    except (ImportError, OSError) as error:  # OSError: the library behind it
+        return Finding(
+            "Slides",
+            "FAIL",
+            f"openslide cannot be loaded: {error}",
+            "Install it again with: pip install --force-reinstall openslide-bin openslide-python",
+        )
+    return Finding("Slides", "PASS", f"openslide {openslide.__library_version__}")
+
+
+def check_cluster() -> Finding:
+    """Look for dask.distributed, without importing it."""
+    found = _version("distributed")
+    if not found:
+        return Finding(
+            "Cluster",
+            "WARN",
+            "dask.distributed is not installed: only --scheduler needs it",
+            'Install it with: pip install "napari-tcgn[cluster]"',
+        )
+    return Finding("Cluster", "PASS", f"distributed {found}")
+
+
 def check_models() -> Finding:
     """Compare the weights of the bundled models with the hashes on their cards."""
     from napari_tcgn.files import sha256_of
@@ -191,6 +219,26 @@ def check_disk() -> Finding:
     return Finding("Disk", "PASS", found)
 
 
+def check_cache() -> Finding:
+    """Write into the cache folders; without them everything works, but slower."""
+    from napari_tcgn.files import CACHE_VARIABLE, cache_folder
+
+    folders = [cache_folder("patches"), cache_folder("pyramids")]
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError as error:
+            return Finding(
+                "Cache",
+                "WARN",
+                f"{folder} cannot be written: {error.strerror or error}",
+                f"Mend its permissions, or name another folder in {CACHE_VARIABLE}.",
+            )
+    return Finding("Cache", "PASS", f"{folders[0].parent}; `napari-tcgn data cache` shows what is in it")
+
+
 def check_training_data() -> Finding:
     """Look for the her2st sections; only training needs them."""
     from napari_tcgn.cli.train_data import find_her2st
@@ -216,10 +264,13 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     check_packages,
     check_torch,
     check_timm,
+    check_slides,
     check_models,
     check_sample,
     check_napari,
     check_window,
     check_disk,
+    check_cache,
+    check_cluster,
     check_training_data,
 )

@@ -1,4 +1,4 @@
-"""`napari-tcgn data`: get public data to train on, and look after the patches that training keeps on disk."""
+"""`napari-tcgn data`: get public data to train on, and look after the caches."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_tcgn.cli.report import ProgressReport
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import patch_folder, user_data_folder
 
-data_app = typer.Typer(no_args_is_help=True, help="Get public data to train on; look after the patch cache.")
+data_app = typer.Typer(no_args_is_help=True, help="Get public data to train on; look after the caches.")
 
 
 @data_app.command("fetch")
@@ -45,19 +45,29 @@ def fetch(
 
 @data_app.command("cache")
 def cache(
-    clear: Annotated[bool, typer.Option("--clear", help="Remove all patches that are kept.")] = False,
-    folder: Annotated[Path | None, typer.Option(help="Folder; by default the one that `train` uses.")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Remove all that is kept.")] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="Only the patches in this folder, one that was given to `train --cache`.")
+    ] = None,
 ) -> None:
-    """Say how much room the patches kept by training take, or remove them.
+    """Say how much room patches (of training) and pyramids (of large flat images in napari) take, or remove them.
+
+    Both lie in the user's cache folder, or in the one that NAPARI_TCGN_CACHE names; nothing is lost by removing them.
 
     \b
     Examples:
       napari-tcgn data cache
       napari-tcgn data cache --clear
     """
+    from napari_tcgn.files import cache_folder
+    from napari_tcgn.slide.pyramid_cache import clear_pyramids, kept_size
     from napari_tcgn.train.patch_cache import PatchCache
 
     patches = PatchCache(patch_folder(folder))
-    found = patches.clear() if clear else patches.size()
-    what = f"patches of {found.entries} sections, {found.bytes / 1e6:.1f} MB"
-    typer.echo(f"Removed {what}, from {patches.folder}." if clear else f"{patches.folder}: {what}.")
+    found = [("patches", "section", patches.clear() if clear else patches.size(), patches.folder)]
+    if folder is None:
+        pyramids = clear_pyramids() if clear else kept_size()
+        found.append(("pyramids", "slide", pyramids, cache_folder("pyramids")))
+    for kind, of, size, place in found:
+        what = f"{kind} of {size.entries} {of if size.entries == 1 else of + 's'}, {size.bytes / 1e6:.1f} MB"
+        typer.echo(f"Removed {what}, from {place}." if clear else f"{place}: {what}.")

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.files import cache_folder
 
 ENVIRONMENT = "NAPARI_TCGN_HER2ST"
-CACHE_ENVIRONMENT = "NAPARI_TCGN_CACHE"
 HOW_TO_GET = (
     "Get it with `napari-tcgn data fetch her2st`, or give its folder with --data or "
     f"{ENVIRONMENT}; to try training without it, use --data sample."
@@ -23,13 +23,8 @@ def user_data_folder() -> Path:
 
 
 def patch_folder(given: Path | None = None) -> Path:
-    """Return the folder of the patch cache: the one given, else $NAPARI_TCGN_CACHE, else in the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    if given is not None:
-        return given
-    named = os.environ.get(CACHE_ENVIRONMENT)
-    return Path(named) if named else user_cache_path("napari-tcgn", appauthor=False) / "patches"
+    """Return the folder of the patch cache: the one given, else the usual one."""
+    return given if given is not None else cache_folder("patches")
 
 
 def places() -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -15,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_tcgn.errors import SlideError
+from napari_tcgn.errors import OutputError, SlideError
+from napari_tcgn.files import CacheSize, cache_folder
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.tiff import TiffSlide
 
-FOLDER_VARIABLE = "NAPARI_TCGN_CACHE"
 LIMIT_VARIABLE = "NAPARI_TCGN_CACHE_GB"
 LIMIT_GB = 20.0
 MIN_PIXELS = 25_000_000  # a smaller image is read and shrunk in a moment
@@ -27,15 +28,9 @@ TILE = 256  # px
 COARSEST_SIDE = 1024  # px
 _LEFT_BEHIND = 24 * 3600.0  # s: a half-made entry of this age belongs to a process that died
 
+_NAME = re.compile(r"[0-9a-f]{32}|\.[0-9a-f]{32}\..+")  # of an entry, or of one that is being made
+
 log = logging.getLogger(__name__)
-
-
-def cache_folder() -> Path:
-    """Return where pyramids are kept: $NAPARI_TCGN_CACHE, else the user's cache folder."""
-    import platformdirs
-
-    found = os.environ.get(FOLDER_VARIABLE)
-    return (Path(found) if found else platformdirs.user_cache_path("napari-tcgn")) / "pyramids"
 
 
 def wants_pyramid(slide: Slide) -> bool:
@@ -110,6 +105,42 @@ def keep_pyramid(slide: Slide) -> bool:
     return True
 
 
+def kept_size() -> CacheSize:
+    """Measure all pyramids that are kept, those of unfinished writes included."""
+    folders = _folders()
+    return CacheSize(
+        entries=sum(not folder.name.startswith(".") for folder in folders),
+        bytes=sum(file.stat().st_size for folder in folders for file in folder.iterdir()),
+    )
+
+
+def clear_pyramids() -> CacheSize:
+    """Remove every pyramid that is kept, and nothing else; return what was removed.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be removed.
+    """
+    removed = kept_size()
+    for folder in _folders():
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise OutputError(
+                f"{folder} cannot be removed: {error}.", "Close the slides that are open, and check the permissions."
+            ) from error
+    return removed
+
+
+def _folders() -> list[Path]:
+    """List the entries; that of a write under way, or of one that was killed, starts with a dot."""
+    root = cache_folder("pyramids")
+    if not root.is_dir():
+        return []
+    return sorted(path for path in root.iterdir() if _NAME.fullmatch(path.name) and path.is_dir())
+
+
 def _entry(slide: Slide) -> Path | None:
     """Return the folder of a slide's file as it is now: a changed file has another one."""
     if slide.path is None:
@@ -119,7 +150,7 @@ def _entry(slide: Slide) -> Path | None:
         key = f"{slide.path.resolve()}\0{found.st_mtime_ns}\0{found.st_size}"
     except OSError:
         return None
-    return cache_folder() / hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return cache_folder("pyramids") / hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
 def _write_levels(slide: Slide, folder: Path) -> None:

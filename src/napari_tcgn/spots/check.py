@@ -16,6 +16,7 @@ SAME_PX = 3.0  # the size that a table implies is exact to a fraction of a px
 SAME_SCALE = 0.005
 NEAR = 0.05  # sections of one experiment are photographed at nearly the same size
 MIN_ON_TISSUE = 0.3  # pale fat may be missed by the mask; most spots of a right table are not
+ENOUGH_SPOTS = 10  # fewer may all lie on fat, or at the border of the mask: they say nothing of the table
 
 _OTHER = "Give the image and the spot table of the same section."
 
@@ -24,7 +25,7 @@ def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None)
     """Refuse spots that do not belong to a slide, before anything is predicted for them.
 
     The image must have the size that the spots were made for, where they tell it, and no spot may lie outside it.
-    Those of ST selection tables and Visium folders must mostly lie on tissue too.
+    Those of ST selection tables and Visium folders, if they are ten or more, must mostly lie on tissue too.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None)
     diameter_px = 1.0 if mpp is None else spots.diameter_um / mpp
     fraction = (tissue or tissue_mask(slide)).fraction(spots.x, spots.y, diameter_px, spots.shape == "square")
     on_tissue = int((fraction >= 0.5).sum())
-    if on_tissue < MIN_ON_TISSUE * len(spots):
+    if len(spots) >= ENOUGH_SPOTS and on_tissue < MIN_ON_TISSUE * len(spots):
         raise SpotsError(
             f"Only {on_tissue} of {len(spots)} spots lie on tissue of slide {slide.name}: "
             "the spot table seems to belong to another section.",

@@ -12,6 +12,7 @@ from napari_tcgn.errors import SpotsError
 from napari_tcgn.settings import HEXAGONAL
 from napari_tcgn.spots.table import Spots
 
+ENOUGH_SPOTS = 20  # to tell a chessboard from chance
 MAX_RESIDUAL = 0.35  # steps; printed legacy arrays are up to 0.3 step off their lattice
 
 
@@ -42,8 +43,14 @@ class Lattice:
         return at[0], at[1]
 
 
-def fit_lattice(spots: Spots) -> Lattice:
+def fit_lattice(spots: Spots, max_residual: float = MAX_RESIDUAL) -> Lattice:
     """Fit a lattice to spots by least squares: px = origin + column * col_step + row * row_step.
+
+    Parameters
+    ----------
+    spots : Spots
+    max_residual : float
+        How far (root mean square) they may lie off it, in steps.
 
     Raises
     ------
@@ -60,7 +67,7 @@ def fit_lattice(spots: Spots) -> Lattice:
     steps, *_ = np.linalg.lstsq(design, pixels, rcond=None)
     residual = math.sqrt(float(((design @ steps - pixels) ** 2).sum(axis=1).mean()))
     lattice = Lattice(steps[0], steps[1], steps[2], residual)
-    if residual > MAX_RESIDUAL * min(np.hypot(*steps[1]), np.hypot(*steps[2])):
+    if residual > max_residual * min(np.hypot(*steps[1]), np.hypot(*steps[2])):
         raise SpotsError(
             f"The spots lie {residual:.0f} px off any regular lattice of their array positions.",
             "Check that array rows and columns are not swapped or numbered anew.",
@@ -68,25 +75,53 @@ def fit_lattice(spots: Spots) -> Lattice:
     return lattice
 
 
-def implied_mpp(spots: Spots) -> float | None:
-    """Return the µm per pixel that follows from the px between neighbouring spots of a known pitch.
+def is_chessboard(array_row: NDArray[np.int64], array_col: NDArray[np.int64]) -> bool:
+    """Tell whether spots stand on the fields of one colour only of a chessboard; fewer than 20 do not tell."""
+    return len(array_row) >= ENOUGH_SPOTS and _one_colour(array_row, array_col) and len(np.unique(array_row % 2)) == 2
 
-    The area of a cell of the lattice is what is compared, so that neither a rotation nor an uneven shrinkage of one
-    direction matters. Better than scalefactors_json.json, whose spot_diameter_fullres stands for a spot of 65 µm.
+
+def _one_colour(array_row: NDArray[np.int64], array_col: NDArray[np.int64]) -> bool:
+    return len(np.unique((array_row + array_col) % 2)) == 1
+
+
+def spot_distance_px(spots: Spots, max_residual: float = MAX_RESIDUAL) -> float | None:
+    """Return the px from a spot to the next one, whatever the rotation.
+
+    It follows from the area of a cell of the lattice, so that an uneven shrinkage of one direction does not matter.
+
+    Parameters
+    ----------
+    spots : Spots
+    max_residual : float
+        As in `fit_lattice`.
 
     Returns
     -------
     float or None
-        None where the spots follow no lattice, or are numbered like a chessboard (ST arrays of 2,000 spots) although
-        their layout is square: their pitch is another one.
+        None where the spots are numbered otherwise than their layout has it, lie in one line, or follow no lattice.
     """
-    chessboard = bool(((spots.array_row + spots.array_col) % 2 == 0).all())
-    if chessboard != (spots.layout in HEXAGONAL):
-        return None
+    one_colour = _one_colour(spots.array_row, spots.array_col)
+    # Cells per square of the distance.
+    share = 1.0
+    if spots.layout in HEXAGONAL:
+        if not one_colour:
+            return None
+        share = math.sqrt(3) / 4  # half steps along a row, and rows that are nearer than spots
+    elif spots.layout == "custom" and one_colour:
+        share = 0.5  # a chessboard: the next spot is across the corner
     try:
-        lattice = fit_lattice(spots)
+        lattice = fit_lattice(spots, max_residual)
     except SpotsError:
         return None
-    cell_px = abs(float(lattice.col_step[0] * lattice.row_step[1] - lattice.col_step[1] * lattice.row_step[0]))
-    cell_um = spots.pitch_um**2 * (math.sqrt(3) / 4 if spots.layout in HEXAGONAL else 1.0)
-    return math.sqrt(cell_um / cell_px) if cell_px > 0 else None
+    cell = abs(float(lattice.col_step[0] * lattice.row_step[1] - lattice.col_step[1] * lattice.row_step[0]))
+    return math.sqrt(cell / share) if cell > 0 else None
+
+
+def implied_mpp(spots: Spots) -> float | None:
+    """Return the µm per pixel that follows from the px between neighbouring spots of a known pitch.
+
+    Better than scalefactors_json.json, whose spot_diameter_fullres stands for a spot of 65 µm. None where
+    `spot_distance_px` is.
+    """
+    distance = spot_distance_px(spots)
+    return None if distance is None else spots.pitch_um / distance

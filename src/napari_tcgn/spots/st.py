@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError, SpotsError, TcgnError
-from napari_tcgn.settings import LAYOUTS
+from napari_tcgn.settings import CHESSBOARD, LAYOUTS
+from napari_tcgn.spots.lattice import is_chessboard
 from napari_tcgn.spots.table import Spots
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
     -------
     Spots
         ids are "<x>x<y>" of the rounded array position, which is how count tables name them; array_col is x,
-        array_row is y. `source` tells how many rows were left out and, where the table follows the usual
+        array_row is y. Pitch and diameter are those of the array of 1,007 spots (200 and 100 µm), or where only the
+        fields of one colour of a chessboard are taken, of that of 1,934 spots (150 and 110 µm; layout "custom").
+        `source` tells how many rows were left out and, where the table follows the usual
         arithmetic of the 33 x 35 array, the size of the image that it was made for.
 
     Raises
@@ -111,6 +114,9 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
         )
     table = _read_table(path, SpotsError)
     source: dict[str, Any] = {"kind": ST_TABLE, "file": path.name, "rows": len(table)}
+    layout, (pitch, diameter) = "st", LAYOUTS["st"]
+    if is_chessboard(*(np.rint(_numbers(table, name, path)).astype(np.int64) for name in ("y", "x"))):
+        layout, (pitch, diameter) = "custom", CHESSBOARD
     if "selected" in table:
         chosen = table["selected"].to_numpy() == 1
         source["not_selected"] = int((~chosen).sum())
@@ -127,8 +133,7 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
     size = _image_size(table, pixel_x, pixel_y)
     if size is not None:
         source["image_size"] = size
-    pitch, diameter = LAYOUTS["st"]
-    spots = Spots(ids, pixel_x, pixel_y, row, col, diameter, pitch, "st", source=source)
+    spots = Spots(ids, pixel_x, pixel_y, row, col, diameter, pitch, layout, source=source)
     return spots if counts is None else with_counts(spots, counts, path.name)
 
 

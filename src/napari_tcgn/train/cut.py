@@ -20,6 +20,7 @@ from napari_tcgn.model.card import ModelCard
 from napari_tcgn.predict import choose_level, cut_patch, leaves_image, patch_side_px
 from napari_tcgn.predict.patches import level_side_px
 from napari_tcgn.slide.base import Slide
+from napari_tcgn.spots.lattice import spot_distance_px
 from napari_tcgn.spots.table import Spots
 from napari_tcgn.train.patch_cache import PatchCache, patch_key
 from napari_tcgn.train.section import Section
@@ -138,7 +139,7 @@ def _pixel_size(section: Section, spots: Spots, slide: Slide) -> tuple[float, st
     if section.published_mpp is not None:
         return section.published_mpp, "known scale of the published images"
     mend = "Give it with --mpp."
-    step = step_px(spots)
+    step = spot_distance_px(spots, max_residual=math.inf)
     if step is not None:
         pitches = section.pitches_um or (spots.pitch_um,)
         known = " or ".join(f"{pitch / step:.3g} at {pitch:g} µm" for pitch in pitches)
@@ -148,21 +149,9 @@ def _pixel_size(section: Section, spots: Spots, slide: Slide) -> tuple[float, st
     )
 
 
-def step_px(spots: Spots) -> float | None:
-    """Return the distance in px from spot to spot, whatever the rotation; None if the spots lie in one line."""
-    grid = np.stack([spots.array_col, spots.array_row, np.ones(len(spots))], axis=1).astype(float)  # [n, 3]
-    affine, _, rank, _ = np.linalg.lstsq(grid, np.stack([spots.x, spots.y], axis=1), rcond=None)  # [3, (x, y)]
-    if rank < 3:
-        return None
-    step = math.sqrt(abs(np.linalg.det(affine[:2])))
-    # A hexagonal array numbers half steps along a row, and its rows are nearer than its spots.
-    across = math.sqrt(0.5 * math.sqrt(0.75)) if spots.layout == "visium" else 1.0
-    return max(step / across, 1e-9)
-
-
 def _check_scale(section: Section, spots: Spots, mpp: float) -> Spots:
     """Refuse a µm per pixel that the known distance between the spots contradicts; return spots of that distance."""
-    step = step_px(spots)
+    step = spot_distance_px(spots, max_residual=math.inf)
     if step is None:
         return spots  # nothing to measure
     for pitch in section.pitches_um or (spots.pitch_um,):

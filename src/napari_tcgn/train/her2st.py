@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.model.card import ModelCard
+from napari_tcgn.spots.st import MIN_MATCHED
 from napari_tcgn.spots.table import Spots
 from napari_tcgn.train import cscc
 from napari_tcgn.train.folds import patient_of
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 COUNTS, SPOTS, IMAGES = "ST-cnts", "ST-spotfiles", "ST-imgs"
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
-
-# Fewer matching spots than this share of a selection table: the counts are those of another section.
-MIN_MATCHED = 0.5
 
 # µm per pixel of the published images, which their files do not say: 200 µm of pitch are about 290 px in
 # patients B to H; patient A was scanned at another scale.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,28 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import sha256_of, write_whole
+from napari_tcgn.files import CacheSize, sha256_of, write_whole
 from napari_tcgn.spots.table import Spots
 
 FORMAT = "napari-tcgn patches 1"
 READERS = ("pillow", "tifffile", "imagecodecs", "openslide-python", "openslide-bin")
 # Slides of several files: the content of the one that is named does not say what the patches look like.
 SEVERAL_FILES = frozenset({".mrxs", ".vms", ".vmu", ".dcm"})
-
-
-@dataclass(frozen=True, slots=True)
-class CacheSize:
-    """What a cache holds.
-
-    Attributes
-    ----------
-    entries : int
-        Sections, once per size of patch.
-    bytes : int
-    """
-
-    entries: int
-    bytes: int
 
 
 class PatchCache:
@@ -66,7 +50,7 @@ class PatchCache:
     def find(self, key: str, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
         """Return the patches of a key, mapped from disk (changes to them are not written); None if they are not there.
 
-        An entry whose shape, type or hash is not what it should be is removed.
+        An entry whose shape, type or hash is not what it should be is not used; `notes` says so.
         """
         array, entry = self._paths(key)
         if not entry.is_file():

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any
 
+from napari_tcgn.files import CACHE_VARIABLE
 from napari_tcgn.settings import PredictSettings
-from napari_tcgn.slide.pyramid_cache import FOLDER_VARIABLE, LIMIT_GB, LIMIT_VARIABLE
+from napari_tcgn.slide.pyramid_cache import LIMIT_GB, LIMIT_VARIABLE
 
 PLUGIN = "napari-tcgn"
 GROUP = "prediction"  # key of the configuration in napari.yaml
@@ -53,7 +54,7 @@ class Preferences:
         What a preference leaves at its default is as the environment says.
         """
         wanted = {
-            FOLDER_VARIABLE: self.cache_folder,
+            CACHE_VARIABLE: self.cache_folder,
             LIMIT_VARIABLE: f"{self.cache_gb:g}" if self.cache_gb != LIMIT_GB else "",
         }
         for name, value in wanted.items():
