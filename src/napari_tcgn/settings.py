@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-import tomllib
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
 from napari_tcgn.errors import SettingsError
@@ -25,9 +22,6 @@ OrientationName = Literal[
     "upright", "mirrored-x", "mirrored-y", "rotated-180", "transposed", "rotated-90", "rotated-270", "antitransposed"
 ]
 StainName = Literal["none", "reinhard", "macenko"]
-
-# Recipes of training that come with the package, by name.
-RECIPES: dict[str, Path] = {path.stem: path for path in sorted((Path(__file__).parent / "recipes").glob("*.toml"))}
 
 # Centre-to-centre distance and spot diameter in µm of the named layouts (10x Genomics; Ståhl et al. 2016).
 # Visium HD: adjoining square bins, of 8 µm unless said otherwise; a bin's "diameter" is its side.
@@ -369,41 +363,6 @@ class CompareSettings:
         _require(self.permutations >= 19, "permutations", "at least 19", self.permutations)
         _require(self.draws >= 20, "draws", "at least 20", self.draws)
         _require(self.neighbours >= 2, "neighbours", "at least 2", self.neighbours)
-
-
-def read_train_settings(path: Path) -> dict[str, Any]:
-    """Read the settings of a recipe: a TOML file with the names of `TrainSettings`, or the run.json of a run.
-
-    Returns
-    -------
-    dict
-        What the file says; `TrainSettings(**found)` checks the values.
-
-    Raises
-    ------
-    SettingsError
-        If the file cannot be read, is neither of the two, or names an unknown setting.
-    """
-    known = sorted(field.name for field in fields(TrainSettings))
-    try:
-        text = path.read_text(encoding="utf-8")
-        found = json.loads(text)["identity"]["settings"] if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(
-            f"{path} is no recipe: {error}.", "Give a TOML file of training settings, or the run.json of a run."
-        ) from error
-    unknown = sorted(set(found) - set(known))
-    if unknown:
-        raise SettingsError(f"{path} names unknown settings: {', '.join(unknown)}.", f"Known: {', '.join(known)}.")
-    return dict(found)
-
-
-def with_defaults(recorded: dict[str, Any]) -> dict[str, Any]:
-    """Return recorded training settings completed by the defaults of those that came later.
-
-    The default of a new setting is what was done before it, so that older runs and cards stay comparable.
-    """
-    return {**to_record(TrainSettings()), **recorded}
 
 
 def to_record(settings: Any) -> dict[str, Any]:

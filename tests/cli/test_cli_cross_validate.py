@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.settings import RECIPES, TrainSettings, read_train_settings
+from napari_tcgn.settings import TrainSettings
+from napari_tcgn.train.recipe import RECIPES, read_train_settings
 
 
 def test_recipes_that_come_along_are_valid() -> None:
@@ -25,6 +26,12 @@ def test_recipes_that_come_along_are_valid() -> None:
         ("a.toml", "epoch = 3", "unknown settings: epoch"),
         ("a.json", "{}", "no recipe"),
         ("a.json", "[]", "no recipe"),
+        ("a.toml", 'epochs = "8"', "epochs must be a whole number, found '8'"),
+        ("a.toml", "batch_size = 8.0", "batch_size must be a whole number"),
+        ("a.toml", 'learning_rate = "fast"', "learning_rate must be a finite number"),
+        ("a.toml", "learning_rate = inf", "learning_rate must be a finite number"),
+        ("a.toml", 'augment = "no"', "augment must be true or false, found 'no'"),
+        ("a.json", '{"identity": {"settings": {"ema": null}}}', "ema must be a finite number, found None"),
     ],
 )
 def test_files_that_are_no_recipe(tmp_path, name, text, said) -> None:

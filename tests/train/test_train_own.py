@@ -11,7 +11,7 @@ import pytest
 from scipy.sparse import csr_matrix
 from torch import nn
 
-from napari_tcgn.errors import DataError
+from napari_tcgn.errors import DataError, SpotsError
 from napari_tcgn.predict import run_to_end
 from napari_tcgn.settings import TrainSettings
 from napari_tcgn.spots import read_st_counts, read_st_spots
@@ -43,6 +43,7 @@ def write_visium(folder, version: int, barcodes, genes, values, row, col, x, y):
     )  # fmt: skip
     name = "tissue_positions.csv" if version == 2 else "tissue_positions_list.csv"
     table.to_csv(folder / "spatial" / name, index=False, header=version == 2)
+    (folder / "spatial" / "scalefactors_json.json").write_text('{"spot_diameter_fullres": 50}')
     matrix = csr_matrix(np.asarray(values))
     with h5py.File(folder / "filtered_feature_bc_matrix.h5", "w") as file:
         group = file.create_group("matrix")
@@ -120,7 +121,9 @@ def test_hexagonal_array_of_both_space_rangers(tmp_path, version):
     values = np.random.default_rng(0).poisson(5, (60, 3))
     barcodes = [f"BC{i}-1" for i in range(60)]
     write_visium(tmp_path / "V", version, barcodes, ["A", "B", "A"], values, row, col, x, y)
-    Image.fromarray(np.full((1300, 1000, 3), 200, np.uint8)).save(tmp_path / "V.png")
+    picture = np.full((1300, 1000, 3), 245, np.uint8)
+    picture[100:1200, 100:900] = (150, 80, 150)
+    Image.fromarray(picture).save(tmp_path / "V.png")
     manifest = tmp_path / "sections.csv"
     manifest.write_text("section,patient,image,counts,mpp\nV,P,V.png,V,1.0\n")
     loaded = load_section(find_sections(tmp_path)[0], ["B", "A"])
@@ -130,6 +133,13 @@ def test_hexagonal_array_of_both_space_rangers(tmp_path, version):
     np.testing.assert_allclose(loaded.spots.y, y)
     manifest.write_text("section,patient,image,counts,mpp\nV,P,V.png,V,0.5\n")
     with pytest.raises(DataError, match="its spots are 100"):
+        load_section(find_sections(tmp_path)[0], ["B", "A"])
+    positions = next((tmp_path / "V" / "spatial").glob("*.csv"))
+    positions.write_text(positions.read_text().replace("BC7-1", "XX7-1"))
+    with pytest.raises(DataError, match=r"1 barcodes .* not among the spots on tissue .*BC7-1"):
+        load_section(find_sections(tmp_path)[0], ["B", "A"])
+    positions.write_text("barcode,1,2\n")
+    with pytest.raises(SpotsError, match="cannot be read"):
         load_section(find_sections(tmp_path)[0], ["B", "A"])
 
 

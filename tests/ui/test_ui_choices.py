@@ -24,8 +24,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tcgn.settings import PredictSettings
 from napari_tcgn.files import cache_folder
+from napari_tcgn.settings import PredictSettings
 from napari_tcgn.ui.models import add_model
 from napari_tcgn.ui.preferences import Preferences, read_preferences
 from napari_tcgn.ui.remembered import Remembered, remembered_file

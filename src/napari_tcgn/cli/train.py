@@ -14,7 +14,8 @@ from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, patch_folder, training_folder
-from napari_tcgn.settings import RECIPES, BesideName, LossName, PrecisionName, TrainSettings, read_train_settings
+from napari_tcgn.settings import BesideName, LossName, PrecisionName, TrainSettings
+from napari_tcgn.train.recipe import RECIPES, read_train_settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator

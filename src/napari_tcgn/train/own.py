@@ -27,7 +27,6 @@ MANIFEST = "sections.csv"
 REQUIRED = ("section", "patient", "image", "counts")
 OPTIONAL = ("spots", "mpp", "diameter_um", "pitch_um")
 MATRIX = "filtered_feature_bc_matrix.h5"
-POSITIONS = ("tissue_positions.csv", "tissue_positions_list.csv")  # Space Ranger 2 and 1
 
 
 def read_manifest(folder: Path) -> list[Section]:
@@ -107,10 +106,7 @@ def read_measured(section: Section) -> tuple[pd.DataFrame, Spots]:
             f"Section {section.name}: {counts.name} is a legacy ST table, but no spot table is named.",
             f"Give the column spots in {MANIFEST}.",
         )
-    spots = read_st_spots(section.spots)
-    # Not all legacy arrays have the same pitch.
-    pitch, diameter = section.pitch_um or spots.pitch_um, section.diameter_um or spots.diameter_um
-    return read_st_counts(counts), replace(spots, pitch_um=pitch, diameter_um=diameter)
+    return read_st_counts(counts), _as_said(section, read_st_spots(section.spots))
 
 
 def _read_h5ad(section: Section) -> tuple[pd.DataFrame, Spots]:
@@ -133,25 +129,33 @@ def _read_h5ad(section: Section) -> tuple[pd.DataFrame, Spots]:
 def _read_visium(section: Section) -> tuple[pd.DataFrame, Spots]:
     import scanpy
 
+    from napari_tcgn.spots import read_visium
+
     folder = section.counts
     matrix = folder / MATRIX
-    positions = next((p for name in POSITIONS if (p := folder / "spatial" / name).is_file()), None)
-    if not matrix.is_file() or positions is None:
-        raise DataError(
-            f"{folder} is no Visium folder: it lacks {MATRIX if not matrix.is_file() else 'spatial/' + POSITIONS[0]}.",
-            "Give the outs folder of Space Ranger.",
-        )
+    if not matrix.is_file():
+        raise DataError(f"{folder} is no Visium folder: it lacks {MATRIX}.", "Give the outs folder of Space Ranger.")
+    spots = read_visium(folder)
     try:
         adata = scanpy.read_10x_h5(matrix)
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{matrix} cannot be read: {error}.", "Copy the file again.") from error
-    names = ["barcode", "in_tissue", "array_row", "array_col", "y", "x"]
-    header = 0 if positions.name == POSITIONS[0] else None
-    table = pd.read_csv(positions, header=header, names=names).set_index("barcode").reindex(adata.obs_names)
-    if table.isna().any(axis=None):
-        raise DataError(f"{positions} does not have all barcodes of {matrix.name}.", "Take both from the same section.")
-    adata.obs = table[["array_row", "array_col"]].astype(int)
-    return _table(adata, section), _spots(section, adata, table[["x", "y"]].to_numpy(dtype=float))
+    row_of = {name: row for row, name in enumerate(spots.ids.tolist())}
+    missing = [name for name in adata.obs_names if name not in row_of]
+    if missing:
+        raise DataError(
+            f"{len(missing)} barcodes of {matrix} are not among the spots on tissue of {spots.source['positions']} "
+            f"(first: {missing[0]}).",
+            "Take both from the same section.",
+        )
+    spots = spots.select(np.array([row_of[name] for name in adata.obs_names], dtype=np.intp))
+    return _table(adata, section), _as_said(section, spots)
+
+
+def _as_said(section: Section, spots: Spots) -> Spots:
+    """Return spots of the pitch and diameter that the section's own table says, where it says them."""
+    pitch, diameter = section.pitch_um or spots.pitch_um, section.diameter_um or spots.diameter_um
+    return replace(spots, pitch_um=pitch, diameter_um=diameter)
 
 
 def _table(adata: AnnData, section: Section) -> pd.DataFrame:
@@ -173,14 +177,15 @@ def _spots(section: Section, adata: AnnData, place: np.ndarray) -> Spots:
     hexagonal = bool(np.all((row + col) % 2 == (row[0] + col[0]) % 2)) and len(np.unique(col % 2)) == 2
     layout = "visium" if hexagonal else "st"
     pitch, diameter = LAYOUTS[layout]
-    return Spots(
+    spots = Spots(
         ids=adata.obs_names.to_numpy(dtype=str),
         x=place[:, 0],
         y=place[:, 1],
         array_row=row,
         array_col=col,
-        diameter_um=section.diameter_um or diameter,
-        pitch_um=section.pitch_um or pitch,
+        diameter_um=diameter,
+        pitch_um=pitch,
         layout=layout,
         source={"file": section.counts.name},
     )
+    return _as_said(section, spots)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import median_pcc
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import TrainSettings, to_record, with_defaults
+from napari_tcgn.settings import TrainSettings, to_record
+from napari_tcgn.train.recipe import with_defaults
 from napari_tcgn.train.record import number_or_none
 
 
