@@ -71,11 +71,11 @@ def test_two_processes_compute_what_one_does_and_resume(dataset, tmp_path) -> No
 
 
 @pytest.mark.slow
-def test_torchrun_starts_the_command_itself(dataset, tmp_path) -> None:
+def test_torchrun_starts_the_command_itself(tiny_dataset, tmp_path) -> None:
     genes = tmp_path / "genes.txt"
     genes.write_text("\n".join(f"GENE{i}" for i in range(10)))
-    torchrun(2, "-m", "napari_tcgn", "train", "--fold", "B1", "--data", dataset, "--mpp", 2, "--epochs", 1,
-             "--batch-size", 16, "--genes", genes, "--device", "cpu", "--out", tmp_path / "run")  # fmt: skip
+    torchrun(2, "-m", "napari_tcgn", "train", "--fold", "B1", "--data", tiny_dataset, "--mpp", 2, "--epochs", 1,
+             "--batch-size", 8, "--genes", genes, "--device", "cpu", "--out", tmp_path / "run")  # fmt: skip
     assert len(rows(tmp_path / "run")) == 1
     assert (tmp_path / "run" / "model" / "model.safetensors").is_file()
 

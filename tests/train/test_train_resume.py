@@ -209,27 +209,35 @@ print("end", flush=True)
 """
 
 
+@pytest.fixture(scope="module")
+def begin(tmp_path_factory, dataset):
+    """Start the script in a process of its own, with the folder of its run."""
+    script = tmp_path_factory.mktemp("script") / "script.py"
+    script.write_text(SCRIPT.format(here=str(Path(__file__).parent)))
+    return lambda run: subprocess.Popen(
+        [sys.executable, script, dataset, run], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def left_alone(begin, tmp_path_factory):
+    """The folder of a run that nobody killed."""
+    run = tmp_path_factory.mktemp("whole") / "run"
+    assert "end" in begin(run).communicate(timeout=300)[0]
+    return run
+
+
+# The lines after which it is killed, at once: while the data are read, in and between epochs and their checkpoints.
 @pytest.mark.slow
-@pytest.mark.parametrize("signal_name", ["SIGKILL", "SIGINT"])
-def test_a_process_killed_again_and_again_ends_as_one_left_alone(dataset, tmp_path, same, signal_name):
+@pytest.mark.parametrize(
+    ("signal_name", "kills"),
+    [("SIGKILL", [("step", 3), ("epoch", 1), ("step", 6), ("epoch", 2)]), ("SIGINT", [("epoch", 1), ("step", 6)])],
+)
+def test_a_process_killed_again_and_again_ends_as_one_left_alone(begin, left_alone, tmp_path, same, signal_name, kills):
     if not hasattr(signal, signal_name):
         pytest.skip(f"there is no {signal_name} here")
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT.format(here=str(Path(__file__).parent)))
-
-    def begin(name):
-        return subprocess.Popen(
-            [sys.executable, script, dataset, tmp_path / name],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-
-    whole = begin("whole")
-    assert "end" in whole.communicate(timeout=300)[0]
-    # The line after which it is killed, at once: while the data are read, in and between epochs and their checkpoints.
-    for line, times in (("step", 3), ("epoch", 1), ("step", 6), ("epoch", 2)):
-        process = begin("parts")
+    for line, times in kills:
+        process = begin(tmp_path / "parts")
         for told in process.stdout:
             times -= told.strip() == line
             if times == 0:
@@ -238,10 +246,11 @@ def test_a_process_killed_again_and_again_ends_as_one_left_alone(dataset, tmp_pa
         process.communicate(timeout=300)
         if (tmp_path / "parts").exists() and not (tmp_path / "parts" / "run.json").exists():
             (tmp_path / "parts").rmdir()  # killed before anything was written
-    assert "end" in begin("parts").communicate(timeout=300)[0]
-    states = [last_state(tmp_path / name) for name in ("whole", "parts")]
+    assert "end" in begin(tmp_path / "parts").communicate(timeout=300)[0]
+    runs = (left_alone, tmp_path / "parts")
+    states = [last_state(run) for run in runs]
     assert all(same(states[0][part], states[1][part]) for part in ("net", "average", "optimiser"))
     assert figures(states[0]["history"]) == figures(states[1]["history"])
-    models = [(tmp_path / name / "model" / "model.safetensors").read_bytes() for name in ("whole", "parts")]
+    models = [(run / "model" / "model.safetensors").read_bytes() for run in runs]
     assert models[0] == models[1]
     assert not list((tmp_path / "parts").glob(".*"))
