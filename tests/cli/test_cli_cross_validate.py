@@ -53,7 +53,7 @@ def test_run_record_repeats_its_recipe(tmp_path) -> None:
 def test_cross_validation_from_the_command_to_the_report(run, sections: Path, tmp_path: Path) -> None:
     out = tmp_path / "cv"
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text('epochs = 7\nbatch_size = 8\nval_fraction = 0.0\nmin_counts = 450\nbeside = "colour-texture"\n')
+    recipe.write_text('epochs = 7\nbatch_size = 8\nval_fraction = 0.0\nmin_counts = 265\nbeside = "colour-texture"\n')
     line = ["cross-validate", "--data", sections, "--out", out, "--config", recipe, "--epochs", 1, "--mpp", 2]
     code, said, err = run(*line, "--device", "cpu", "--final")
     assert code == 0, err
