@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_tcgn.errors import CheckpointError, DataError, ModelError
+from napari_tcgn.errors import CheckpointError, DataError, ModelError, OutputError
 from napari_tcgn.model import ModelCard, list_models, load_model, registry, save_model
 from napari_tcgn.model.panels import read_panel
 from napari_tcgn.model.tcgn import TCGN
@@ -158,3 +158,9 @@ def test_the_her2_panel_is_the_published_one_and_bad_panels_are_refused(tmp_path
         read_panel(tmp_path / "twice.txt")
     with pytest.raises(DataError, match="no gene panel"):
         read_panel("unknown")
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, net, card):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputError, match="cannot be made"):
+        save_model(tmp_path / "file" / "m", net.state_dict(), card)

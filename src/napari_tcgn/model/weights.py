@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from napari_tcgn.errors import CheckpointError
+from napari_tcgn.errors import CheckpointError, OutputError
 from napari_tcgn.files import sha256_of, write_whole
 from napari_tcgn.model.card import ModelCard
 
@@ -115,7 +115,10 @@ def save_model(folder: Path, state: dict[str, Tensor], card: ModelCard) -> Model
         return half
 
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {error}.", "Choose another folder.") from error
     with write_whole(folder / WEIGHTS_NAME, overwrite=True) as temporary:
         save_file({key: compact(key, value) for key, value in state.items()}, temporary)
     card = replace(card, weights=WEIGHTS_NAME, sha256=sha256_of(folder / WEIGHTS_NAME))
