@@ -11,13 +11,13 @@ from scipy.sparse import coo_matrix, csr_matrix, identity
 from scipy.spatial import cKDTree
 
 from napari_tcgn.expression.statistics import BLOCK_STEPS
+from napari_tcgn.settings import HEXAGONAL
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
 Floats = NDArray[np.float64]
 Kind = Literal["square", "hexagonal", "irregular"]
-HEXAGONAL = ("visium", "hex")
 SQUARE = ("st", "square")
 
 
