@@ -275,6 +275,30 @@ def test_what_is_no_prediction_or_no_anndata(make_pair) -> None:
         compare(predicted, measured, QUICK)
 
 
+def test_a_path_is_a_measurement_and_no_prediction(make_pair, tmp_path: Path) -> None:
+    predicted, measured = make_pair()
+    measured.write_h5ad(tmp_path / "m.h5ad")
+    assert compare(predicted, tmp_path / "m.h5ad", QUICK).manifest["measured"]["file"] == "m.h5ad"
+    with pytest.raises(DataError, match=r"given as str, not as AnnData.*read_prediction"):
+        compare(str(tmp_path / "m.h5ad"), measured, QUICK)
+
+
+def test_some_genes_of_a_prediction_are_not_on_the_models_scale(make_pair) -> None:
+    """Totals over a few genes are not those of the panel: the figures would be of something else."""
+    predicted, measured = make_pair()
+    with pytest.raises(DataError, match=r"holds 5 of the model's 24 genes.*Compare the whole prediction"):
+        compare(predicted[:, :5].copy(), measured, QUICK)
+    measured.X = scale_counts(measured.X)
+    scaled = CompareSettings(domains=False, draws=40, permutations=19, values="model-scale")
+    assert len(compare(predicted[:, :5].copy(), measured, scaled).genes) == 5
+
+
+def test_measured_values_that_this_package_wrote_are_no_prediction(make_pair) -> None:
+    predicted, measured = make_pair()
+    measured.uns["napari_tcgn"] = {"output_scale": "counts", "kind": "measured"}
+    assert len(compare(predicted, measured, QUICK).genes) == 24
+
+
 def test_predictions_that_cannot_be_compared(make_pair) -> None:
     predicted, measured = make_pair()
     predicted.X[2, 3] = np.nan
