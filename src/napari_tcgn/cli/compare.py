@@ -127,11 +127,12 @@ def _run(
 ) -> Comparison:
     """Read, compare with progress on stderr."""
     from napari_tcgn.expression import compare_steps, read_aliases, read_measured, read_prediction, run_to_end
-    from napari_tcgn.expression.comparison import check_folder
+    from napari_tcgn.expression.comparison import FILES
     from napari_tcgn.expression.gene_sets import read_gmt
+    from napari_tcgn.files import check_folder
     from napari_tcgn.slide import open_slide
 
-    check_folder(out, overwrite)  # before any work
+    check_folder(out, FILES, overwrite)  # before any work
     given: dict[str, Any] = {
         "gene_sets": {s.name: s.genes for s in read_gmt(gene_sets)} if gene_sets is not None else None,
         "aliases": read_aliases(aliases) if aliases is not None else None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.gene_sets import nearest_names
 from napari_tcgn.model.trust import verdicts
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def require_genes(adata: AnnData, genes: Sequence[str]) -> None:
     known = set(adata.var_names)
     for gene in genes:
         if gene not in known:
-            close = difflib.get_close_matches(gene, list(adata.var_names), n=3)
+            close = nearest_names(gene, adata.var_names)
             hint = (
                 f"Did you mean {' or '.join(close)}?" if close else "`napari-tcgn models info` lists a model's panel."
             )
