@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import anndata
@@ -14,7 +15,9 @@ import numpy as np
 import pytest
 
 from napari_tcgn.expression import cluster
+from napari_tcgn.expression.job import Job, job_digest
 from napari_tcgn.expression.manifest import Entry, Manifest
+from napari_tcgn.settings import PredictSettings
 
 
 @pytest.fixture
@@ -48,6 +51,19 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def states(found) -> list[str]:
     return [row["state"] for row in found]
+
+
+def test_the_positions_of_a_visium_folder_decide_what_is_the_same_job(colour_model, tmp_path: Path) -> None:
+    positions = tmp_path / "outs" / "spatial" / "tissue_positions.csv"
+    positions.parent.mkdir(parents=True)
+    positions.write_text("first")
+    job = Job(tmp_path / "s.png", tmp_path / "s.h5ad", PredictSettings(model="colours"), spots=tmp_path / "outs")
+    before = job_digest(job)
+    (tmp_path / "outs").rename(tmp_path / "moved")
+    assert job_digest(replace(job, spots=tmp_path / "moved")) == before
+    (tmp_path / "moved" / "spatial" / "tissue_positions.csv").write_text("second")
+    assert job_digest(replace(job, spots=tmp_path / "moved")) != before
+    assert job_digest(replace(job, roi=tmp_path / "absent.geojson")) != before
 
 
 def test_every_slide_gets_a_result_of_its_own(cohort, slides, tmp_path: Path) -> None:

@@ -298,6 +298,18 @@ def test_measured_values_that_this_package_wrote_are_no_prediction(make_pair) ->
     assert len(compare(predicted, measured, QUICK).genes) == 24
 
 
+def test_a_sparse_prediction_gives_the_same(make_pair, tmp_path: Path) -> None:
+    from scipy.sparse import csc_matrix
+
+    predicted, measured = make_pair()
+    expected = compare(predicted, measured, QUICK)
+    predicted.X = csc_matrix(predicted.X)
+    found = compare(predicted, measured, QUICK)
+    pd.testing.assert_frame_equal(found.genes, expected.genes)
+    np.testing.assert_array_equal(found.predicted, expected.predicted)
+    write_comparison(found, tmp_path / "compared")
+
+
 def test_predictions_that_cannot_be_compared(make_pair) -> None:
     predicted, measured = make_pair()
     predicted.X[2, 3] = np.nan

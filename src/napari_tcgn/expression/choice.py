@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,8 +89,10 @@ def column(adata: AnnData, gene: str) -> NDArray[np.float64]:
 
 def block(adata: AnnData, rows: slice, genes: Sequence[str]) -> NDArray[np.float32]:
     """Return a dense block of the matrix (float32 [rows, genes]), from a dense or a sparse one."""
-    from scipy import sparse
-
     indices = adata.var_names.get_indexer(list(genes))
-    part = adata.X[rows][:, indices]
-    return np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float32)
+    return dense(adata.X[rows][:, indices]).astype(np.float32, copy=False)
+
+
+def dense(values: Any) -> NDArray[Any]:
+    """Return a table as an array, whether it is one, a sparse matrix or lazy."""
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)

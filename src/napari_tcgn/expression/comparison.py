@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.expression.build import write_h5ad
+from napari_tcgn.expression.choice import dense
 from napari_tcgn.files import check_folder, make_folder, write_whole
 from napari_tcgn.settings import CompareSettings
 
@@ -68,7 +69,7 @@ class Comparison:
     @property
     def predicted(self) -> NDArray[np.float32]:
         """Predicted values of the matched spots and genes, float32 [spots, genes], as `measured.X`."""
-        values: NDArray[np.float32] = np.asarray(self.adata[self.measured.obs_names, self.measured.var_names].X)
+        values: NDArray[np.float32] = dense(self.adata[self.measured.obs_names, self.measured.var_names].X)
         return values
 
     def to_csv(self, path: str | Path, overwrite: bool = False) -> None:

@@ -129,10 +129,23 @@ def job_digest(job: Job) -> str:
             "stain": job.settings.stain,
             "mpp": job.mpp,
             "grid": to_record(job.grid) if job.grid is not None else None,
-            "spots": sha256_of(job.spots) if job.spots is not None and job.spots.is_file() else str(job.spots),
-            "roi": sha256_of(job.roi) if job.roi is not None else None,
+            "spots": _digest_of(job.spots),
+            "roi": _digest_of(job.roi),
         }
     )
+
+
+def _digest_of(path: Path | None) -> str | None:
+    """Return the SHA-256 of a spots or region file, or of the positions in a Visium folder; the path of what is none.
+
+    What else lies in a Visium folder (reads, matrices) can be large and decides nothing.
+    """
+    from napari_tcgn.spots.visium import positions_file
+
+    if path is None:
+        return None
+    file = path if path.is_file() else positions_file(path)
+    return sha256_of(file) if file is not None else str(path)
 
 
 def made_from(out: Path) -> tuple[str, dict[str, Any]] | None:

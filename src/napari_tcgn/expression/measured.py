@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.choice import dense
 from napari_tcgn.spots import read_st_counts, read_st_spots
 from napari_tcgn.spots.visium import COLUMNS, positions_file, read_positions
 
@@ -150,9 +151,7 @@ def values_of(measured: AnnData, columns: NDArray[np.intp], layer: str | None) -
     table = measured.X if layer is None else measured.layers[layer]
     if table is None:
         raise DataError("The measured data hold no values (X is empty).", "Name the layer that holds the counts.")
-    part = table[:, columns]
-    dense: NDArray[np.float64] = np.asarray(part.toarray() if hasattr(part, "toarray") else part, dtype=np.float64)
-    return dense
+    return dense(table[:, columns]).astype(np.float64)
 
 
 def require_counts(counts: NDArray[np.float64], layers: list[str]) -> None:

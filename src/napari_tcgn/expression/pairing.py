@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.align import Alignment, align
 from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.choice import dense
 from napari_tcgn.expression.genes_match import GeneMatch, match_genes
 from napari_tcgn.expression.lattice import Lattice, lattice_of
 from napari_tcgn.expression.measured import describe_source, require_counts, values_of
@@ -135,9 +136,7 @@ def _require_panel(predicted: AnnData, card: ModelCard, settings: CompareSetting
 
 
 def _finite_prediction(predicted: AnnData, alignment: Alignment, match: GeneMatch) -> Floats:
-    table = predicted.X
-    dense = np.asarray(table.toarray() if hasattr(table, "toarray") else table, dtype=np.float64)
-    x: Floats = dense[np.ix_(alignment.predicted, match.genes)]
+    x: Floats = dense(predicted.X)[np.ix_(alignment.predicted, match.genes)].astype(np.float64)
     if not np.isfinite(x).all():
         raise DataError(f"{int((~np.isfinite(x)).sum())} predicted values are missing (NaN).", "Predict again.")
     return x

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.choice import dense
 from napari_tcgn.expression.scale import OUTPUT_SCALE
 from napari_tcgn.model.card import ModelCard
 
@@ -58,7 +59,7 @@ def pseudobulk(predictions: Mapping[str, AnnData]) -> AnnData:
     _check_whole_panel(predictions)
     weights = {name: tissue_weights(adata, name) for name, adata in predictions.items()}
     scale = str(predictions[first].uns[UNS_KEY]["output_scale"])
-    rows = [_mean(_dense(adata), weights[name], scale) for name, adata in predictions.items()]
+    rows = [_mean(dense(adata.X).astype(np.float64), weights[name], scale) for name, adata in predictions.items()]
     obs = pd.DataFrame(
         {
             "spots": [adata.n_obs for adata in predictions.values()],
@@ -115,11 +116,6 @@ def _check_whole_panel(predictions: Mapping[str, AnnData]) -> None:
                 f"Slide {name!r} holds {adata.n_vars} genes, not the {len(genes)} of its model in their order.",
                 "Give the whole prediction, as `napari-tcgn predict` has written it.",
             )
-
-
-def _dense(adata: AnnData) -> Floats:
-    values = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
-    return np.asarray(values, dtype=np.float64)
 
 
 def _mean(values: Floats, weights: Floats, scale: str) -> Floats:
