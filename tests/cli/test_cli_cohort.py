@@ -75,7 +75,12 @@ def test_jobs_name_their_files_so_that_a_worker_elsewhere_finds_them(
     (tmp_path / "model").mkdir()
     given = Job(Path("day1/T1.png"), Path("x"), PredictSettings(model="model"), spots=Path("s"), roi=Path("r"))
     got: list[Job] = []
-    list(run_cohort([given], Path("out"), lambda todo: iter([got.append(job) for _, job in todo][:0])))
+
+    def runner(todo):
+        got.extend(job for _, job in todo)
+        yield from ()
+
+    list(run_cohort([given], Path("out"), runner))
     assert [got[0].slide, got[0].spots, got[0].roi] == [tmp_path / "day1/T1.png", tmp_path / "s", tmp_path / "r"]
     assert (got[0].out, got[0].settings.model) == (tmp_path / "out" / "T1.h5ad", str(tmp_path / "model"))
     (tmp_path / "colours").mkdir()  # a known name wins over a folder, as when it is loaded
