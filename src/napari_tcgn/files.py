@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +56,40 @@ def check_target(path: Path, overwrite: bool = False) -> None:
         raise OutputError(f"The folder {path.parent} does not exist.", "Create it or choose another one.")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"The folder {path.parent} cannot be written to.", "Choose another one.")
+
+
+def check_folder(folder: Path, names: Iterable[str] = (), overwrite: bool = False) -> None:
+    """Refuse a folder that files of these names cannot be written into, before any work is done for them.
+
+    The folder itself may be missing: `make_folder` makes it, with those above it.
+
+    Raises
+    ------
+    OutputError
+        If the folder is a file or cannot be made, or one of the files cannot be written (`check_target`).
+    """
+    if folder.is_dir():
+        for name in names:
+            check_target(folder / name, overwrite)
+        return
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise OutputError(f"{above} is a file, not a folder.", "Choose another folder.")
+    if not os.access(above, os.W_OK):
+        raise OutputError(f"The folder {above} cannot be written to.", "Choose another one.")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Raises
+    ------
+    OutputError
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {_reason(error)}.", "Choose another one.") from error
 
 
 @contextmanager

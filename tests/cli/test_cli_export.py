@@ -69,6 +69,7 @@ def test_spatialdata_with_the_slide(run, result, section, tmp_path) -> None:
         (["--to", "t.csv", "--mpp", "-1"], "positive"),
         (["--to", "t.csv", "--top", "0"], "at least 1"),
         (["--to", "t.zarr", "--slide", "no.jpg"], "does not exist"),
+        (["--to", "t.csv", "--slide", "no.jpg"], "no --to ends in .zarr"),
     ],
 )
 def test_errors_are_sentences(run, result, tmp_path, monkeypatch, more, message) -> None:

@@ -44,7 +44,18 @@ def test_slides_and_bulk(run, results, tmp_path: Path) -> None:
     assert pd.read_csv(tmp_path / "second" / "bulk_slides.csv", index_col="slide").shape == (3, 3)
     code, out, _ = run("pseudobulk", *results, *bulk, "--out", tmp_path / "second", "--overwrite")
     assert code == 0
+    assert "3 slides and 3 genes (matched 3 by symbol):" in out
     assert "a gene over the slides: median PCC 1.000" in out
+
+
+def test_genes_that_vary_nowhere_are_valid_json(run, results, tmp_path: Path) -> None:
+    pd.DataFrame(5, index=list("ABC"), columns=["RED", "GREEN", "BLUE"]).to_csv(tmp_path / "bulk.csv")
+    arguments = ["pseudobulk", *results, "--bulk", tmp_path / "bulk.csv"]
+    code, out, err = run(*arguments, "--out", tmp_path / "flat", "--json")
+    assert code == 0, err
+    assert json.loads(out, parse_constant=pytest.fail)["median_pcc_over_slides"] is None
+    code, out, _ = run(*arguments, "--out", tmp_path / "flat", "--overwrite")
+    assert "median PCC unknown" in out
 
 
 def test_refusals(run, results, tmp_path: Path) -> None:
@@ -59,3 +70,6 @@ def test_refusals(run, results, tmp_path: Path) -> None:
     code, _, err = run("pseudobulk", results[0], "--out", tmp_path / "scale", "--bulk-scale", "log")
     assert code == 1
     assert "Give --bulk too" in err
+    code, _, err = run("pseudobulk", results[0], "--out", results[0])
+    assert code == 1
+    assert "is a file, not a folder" in err

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 
+from napari_tcgn.errors import DataError
 from napari_tcgn.predict.command import predict_command
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import read_spots, write_spots
@@ -56,6 +58,20 @@ def test_saved_spots_and_the_spots_of_a_result(predict, section, tmp_path):
     first, second = (anndata.read_h5ad(tmp_path / name) for name in ("a.h5ad", "b.h5ad"))
     np.testing.assert_array_equal(first.X, second.X)
     assert first.obs_names.tolist() == spots.ids.tolist()
+
+
+def test_what_no_command_makes_is_repeated_by_its_own_result(predict, section, tmp_path):
+    counts = pd.read_csv(section.counts, sep="\t", index_col=0).drop(index="2x2")
+    counts.to_csv(section.counts, sep="\t")
+    code, _, err = predict("a.h5ad", "--spots", section.spots, "--counts", section.counts)
+    assert code == 0, err
+    with pytest.raises(DataError, match=r"count table.*give predict that file as --spots"):
+        predict_command(record_of(tmp_path / "a.h5ad"), "b.h5ad", section.image, section.spots)
+    assert predict("b.h5ad", "--spots", tmp_path / "a.h5ad")[0] == 0
+    first, second = (anndata.read_h5ad(tmp_path / name) for name in ("a.h5ad", "b.h5ad"))
+    assert first.n_obs == 8
+    np.testing.assert_array_equal(first.X, second.X)
+    pd.testing.assert_frame_equal(first.obs, second.obs)
 
 
 def test_what_cannot_be(predict, section, tmp_path):

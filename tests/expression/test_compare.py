@@ -132,8 +132,7 @@ def test_written_whole_and_read_back(comparison, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="is a file"):
         write_comparison(comparison, tmp_path / "file")
-    with pytest.raises(OutputError, match="does not exist"):
-        write_comparison(comparison, tmp_path / "a" / "b")
+    assert write_comparison(comparison, tmp_path / "a" / "b")[0] == tmp_path / "a" / "b" / "genes.csv"
 
 
 def test_progress_can_be_stopped_between_steps(pair) -> None:
@@ -273,6 +272,42 @@ def test_what_is_no_prediction_or_no_anndata(make_pair) -> None:
     del measured.X
     with pytest.raises(DataError, match="X is empty"):
         compare(predicted, measured, QUICK)
+
+
+def test_a_path_is_a_measurement_and_no_prediction(make_pair, tmp_path: Path) -> None:
+    predicted, measured = make_pair()
+    measured.write_h5ad(tmp_path / "m.h5ad")
+    assert compare(predicted, tmp_path / "m.h5ad", QUICK).manifest["measured"]["file"] == "m.h5ad"
+    with pytest.raises(DataError, match=r"given as str, not as AnnData.*read_prediction"):
+        compare(str(tmp_path / "m.h5ad"), measured, QUICK)
+
+
+def test_some_genes_of_a_prediction_are_not_on_the_models_scale(make_pair) -> None:
+    """Totals over a few genes are not those of the panel: the figures would be of something else."""
+    predicted, measured = make_pair()
+    with pytest.raises(DataError, match=r"holds 5 of the model's 24 genes.*Compare the whole prediction"):
+        compare(predicted[:, :5].copy(), measured, QUICK)
+    measured.X = scale_counts(measured.X)
+    scaled = CompareSettings(domains=False, draws=40, permutations=19, values="model-scale")
+    assert len(compare(predicted[:, :5].copy(), measured, scaled).genes) == 5
+
+
+def test_measured_values_that_this_package_wrote_are_no_prediction(make_pair) -> None:
+    predicted, measured = make_pair()
+    measured.uns["napari_tcgn"] = {"output_scale": "counts", "kind": "measured"}
+    assert len(compare(predicted, measured, QUICK).genes) == 24
+
+
+def test_a_sparse_prediction_gives_the_same(make_pair, tmp_path: Path) -> None:
+    from scipy.sparse import csc_matrix
+
+    predicted, measured = make_pair()
+    expected = compare(predicted, measured, QUICK)
+    predicted.X = csc_matrix(predicted.X)
+    found = compare(predicted, measured, QUICK)
+    pd.testing.assert_frame_equal(found.genes, expected.genes)
+    np.testing.assert_array_equal(found.predicted, expected.predicted)
+    write_comparison(found, tmp_path / "compared")
 
 
 def test_predictions_that_cannot_be_compared(make_pair) -> None:

@@ -73,13 +73,21 @@ def test_nearest_is_one_to_one() -> None:
     assert m.tolist() == [0, 2]
 
 
-def test_names_of_an_own_grid_mean_nothing(make_pair) -> None:
-    """A grid calls its spots "5x3" too; only where they lie can tell."""
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"kind": "grid"},
+        {"kind": "saved spots", "file": "s.csv", "recorded": {"kind": "grid"}},
+        {"kind": "h5ad", "recorded": {"kind": "saved spots", "recorded": {"kind": "grid"}}},
+    ],
+)
+def test_names_of_an_own_grid_mean_nothing(make_pair, source: dict) -> None:
+    """A grid calls its spots "5x3" too, also once it was saved; only where they lie can tell."""
     import json
 
     predicted, measured = make_pair()
     record = json.loads(predicted.uns["napari_tcgn"]["run_record"])
-    record["spots"]["source"] = {"kind": "grid"}
+    record["spots"]["source"] = source
     predicted.uns["napari_tcgn"]["run_record"] = json.dumps(record)
     assert align(predicted, measured, CompareSettings()).manifest["way"] == "nearest"
     del measured.obsm["spatial"]

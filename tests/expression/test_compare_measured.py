@@ -57,6 +57,11 @@ def test_st_counts_alone_know_their_array_positions(st) -> None:
     assert adata.uns["napari_tcgn_measured"] == {"kind": "ST count table", "file": "S1.tsv.gz"}
 
 
+def test_a_count_table_may_be_called_txt(st, tmp_path: Path) -> None:
+    named = st[0].rename(tmp_path / "S1.txt.gz")
+    assert read_measured(named).shape == (12, 3)
+
+
 def test_st_counts_with_their_selection_know_where_they_lie(st) -> None:
     adata = read_measured(*st)
     place = adata.obs_names.get_loc("3x2")
@@ -84,7 +89,7 @@ def test_visium_without_positions_or_with_foreign_ones(tmp_path: Path) -> None:
     path.unlink()
     assert "spatial" not in read_measured(folder).obsm
     (folder / "spatial/tissue_positions.csv").write_text("barcode,other\nA,1\n")
-    with pytest.raises(DataError, match="cannot be read as Visium positions"):
+    with pytest.raises(SpotsError, match="it has 2 columns instead of 6"):
         read_measured(folder)
     with pytest.raises(DataError, match="is no Visium folder"):
         read_measured(folder / "spatial")

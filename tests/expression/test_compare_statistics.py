@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 
 import numpy as np
@@ -166,6 +167,19 @@ def test_irregular_spots_have_round_windows() -> None:
     window = lattice.window().toarray()
     distance = np.linalg.norm(xy[:, None] - xy[None], axis=-1)
     np.testing.assert_array_equal(window > 0, distance <= 2.1)
+
+
+def test_bins_of_visium_hd_stand_on_a_square_array(make_pair) -> None:
+    predicted, measured = make_pair()
+    lattice = lattice_of(predicted, "visium-hd", 400)
+    assert lattice.kind == "square"
+    np.testing.assert_array_equal(lattice.xy, predicted.obs[["array_col", "array_row"]])
+    record = json.loads(predicted.uns["napari_tcgn"]["run_record"])
+    record["spots"]["layout"] = "visium-hd"
+    predicted.uns["napari_tcgn"]["run_record"] = json.dumps(record)
+    found = compare(predicted, measured, CompareSettings(domains=False, draws=40))
+    assert found.overall["null"]["kind"] == "all toroidal shifts"
+    assert found.manifest["spots"]["layout"] == "square"
 
 
 def test_lattice_of_a_prediction(make_pair) -> None:

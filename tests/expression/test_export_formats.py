@@ -57,6 +57,15 @@ def test_wide_table_holds_spots_places_and_genes(tmp_path: Path, adata, spots, s
     np.testing.assert_array_equal(table[list(adata.var_names)].to_numpy(np.float32), adata.X)
 
 
+def test_array_positions_with_gaps_stay_whole_numbers(tmp_path: Path, adata) -> None:
+    adata.obs["array_row"] = adata.obs["array_row"].astype(float)
+    adata.obs.loc[adata.obs_names[1], "array_row"] = np.nan
+    export(adata, tmp_path / "t.parquet")
+    rows = pd.read_parquet(tmp_path / "t.parquet")["array_row"]
+    assert pd.isna(rows[1])
+    np.testing.assert_array_equal(rows.drop(1).astype(int), adata.obs["array_row"].drop(adata.obs_names[1]))
+
+
 def test_tidy_table_is_the_same_in_rows(tmp_path: Path, adata, monkeypatch) -> None:
     monkeypatch.setattr(tables, "BLOCK_VALUES", dict.fromkeys(tables.BLOCK_VALUES, 40))
     export(adata, tmp_path / "t.csv", ExportSettings(genes="GNAS,IGKC", tidy=True))

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import pearson_per_gene
+from napari_tcgn.expression import pearson_per_gene, statistics
 from napari_tcgn.expression.statistics import (
     block_bootstrap,
     interval,
@@ -116,7 +116,9 @@ def test_interval_without_samples() -> None:
     assert np.isnan(high).all()
 
 
-def test_shift_test_equals_shifting_by_hand() -> None:
+@pytest.mark.parametrize("at_once", [1, 130, 10**6])  # values: one, two and all genes at a time
+def test_shift_test_equals_shifting_by_hand(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(statistics, "SHIFTED_AT_ONCE", at_once)
     rng = np.random.default_rng(1)
     row, col = grid(7, 9)
     keep = rng.random(63) < 0.8

@@ -214,6 +214,10 @@ def test_a_folder_that_is_none_of_ours(folder: Path) -> None:
     with pytest.raises(OutputError, match="no work folder"), WorkFolder(folder, resume=True):
         pass
     assert (folder / "zarr.json").read_text() == "{}"
+    (folder / "zarr.json").rename(folder / "notes.txt")
+    with pytest.raises(OutputError, match=r"holds notes\.txt"), WorkFolder(folder):
+        pass
+    assert (folder / "notes.txt").read_text() == "{}", "not removed as an empty run's folder would be"
 
 
 def test_more_spots_than_memory(slide, spots, predictor, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def with_own_spots(jobs: Sequence[Job]) -> list[Job]:
             filled = (
                 str(job.spots).replace("{stem}", job.slide.stem).replace("{folder}", job.slide.absolute().parent.name)
             )
-            job = replace(job, spots=Path(filled).absolute())
+            job = replace(job, spots=Path(filled))
         named.append(job)
     tables = Counter(job.spots for job in named if job.spots is not None)
     if any(count > 1 for count in tables.values()):

@@ -13,6 +13,7 @@ import typer
 from napari_tcgn.cli import options
 from napari_tcgn.cli.report import ProgressReport
 from napari_tcgn.cli.stop import when_stopped
+from napari_tcgn.errors import SettingsError
 from napari_tcgn.settings import CompareSettings, MatchName, NullName, OrientationName, ValuesName
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ def compare(
       napari-tcgn compare C2.h5ad C2.tsv.gz --spots C2_selection.tsv --out C2_compared
       napari-tcgn compare slide.h5ad outs/ --gene-sets hallmark.gmt --out slide_compared
     """
+    if mpp is not None and slide is None:
+        raise SettingsError("--mpp is that of a --slide, and none is given.", "Give --slide, or leave --mpp out.")
     settings = CompareSettings(
         match=match,
         tolerance_um=tolerance_um,
@@ -107,7 +110,7 @@ def compare(
         summary = json_text.loads(comparison.to_json()) | {"out": [str(path) for path in written]}
         typer.echo(json_text.dumps(summary, ensure_ascii=False))
     else:
-        typer.echo(in_words(comparison, written))
+        typer.echo("\n".join([*in_words(comparison), "Wrote " + ", ".join(str(path) for path in written) + "."]))
 
 
 def _run(
@@ -123,18 +126,13 @@ def _run(
     overwrite: bool,
 ) -> Comparison:
     """Read, compare with progress on stderr."""
-    from napari_tcgn.expression import (
-        compare_steps,
-        read_aliases,
-        read_measured,
-        read_prediction,
-        run_to_end,
-    )
-    from napari_tcgn.expression.comparison import check_folder
+    from napari_tcgn.expression import compare_steps, read_aliases, read_measured, read_prediction, run_to_end
+    from napari_tcgn.expression.comparison import FILES
     from napari_tcgn.expression.gene_sets import read_gmt
+    from napari_tcgn.files import check_folder
     from napari_tcgn.slide import open_slide
 
-    check_folder(out, overwrite)  # before any work
+    check_folder(out, FILES, overwrite)  # before any work
     given: dict[str, Any] = {
         "gene_sets": {s.name: s.genes for s in read_gmt(gene_sets)} if gene_sets is not None else None,
         "aliases": read_aliases(aliases) if aliases is not None else None,
@@ -147,7 +145,7 @@ def _run(
             return run_to_end(compare_steps(prediction, measurement, settings, slide=opened, **given), report)
 
 
-def in_words(comparison: Comparison, written: list[Path]) -> str:
+def in_words(comparison: Comparison) -> list[str]:
     """Say the result in lines: what was compared, the medians beside the simple predictors, the warnings."""
     overall, spots, genes = comparison.overall, comparison.manifest["spots"], comparison.manifest["genes"]
     lines = [
@@ -176,8 +174,7 @@ def in_words(comparison: Comparison, written: list[Path]) -> str:
             f"Domains: {found['n_predicted']} predicted, {found['n_measured']} measured; "
             f"ARI {found['ari']:.2f}{others}."
         )
-    lines += [f"Note: {sentence}" for sentence in comparison.warnings]
-    return "\n".join([*lines, "Wrote " + ", ".join(str(path) for path in written) + "."])
+    return lines + [f"Note: {sentence}" for sentence in comparison.warnings]
 
 
 def _span(row: Mapping[Hashable, Any], name: str) -> str:

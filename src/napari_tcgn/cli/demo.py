@@ -12,7 +12,6 @@ from napari_tcgn.cli import options
 from napari_tcgn.cli.options import PREDICT
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.errors import OutputError
 from napari_tcgn.settings import PredictSettings
 
 if TYPE_CHECKING:
@@ -34,25 +33,14 @@ def demo(
     Example:
       napari-tcgn demo --out demo_output
     """
-    _check_folder(out, overwrite)
+    from napari_tcgn.files import check_folder
+
+    check_folder(out, (RESULT, PICTURE), overwrite)  # before a minute of work
     with when_stopped(f"Stopped; nothing half-written is left in {out}."):
         adata = _predict_sample(PredictSettings(device=device))
         genes = most_trusted(adata, SHOWN_GENES)
         _write(adata, genes, out, overwrite)
     typer.echo(in_words(adata, genes, out))
-
-
-def _check_folder(out: Path, overwrite: bool) -> None:
-    """Refuse a folder that cannot take the results, before a minute of work."""
-    from napari_tcgn.files import check_target
-
-    if out.is_dir():
-        for name in (RESULT, PICTURE):
-            check_target(out / name, overwrite)
-        return
-    above = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not above.is_dir():
-        raise OutputError(f"{above} is a file, not a folder.", "Choose another folder with --out.")
 
 
 def _predict_sample(settings: PredictSettings) -> AnnData:
@@ -80,11 +68,9 @@ def most_trusted(adata: AnnData, count: int) -> list[str]:
 
 def _write(adata: AnnData, genes: list[str], out: Path, overwrite: bool) -> None:
     from napari_tcgn.expression import gene_figure, write_h5ad
+    from napari_tcgn.files import make_folder
 
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {out} cannot be made: {error}.", "Choose another one with --out.") from error
+    make_folder(out)
     gene_figure(adata, genes, out / PICTURE, overwrite=overwrite)
     write_h5ad(adata, out / RESULT, overwrite)
 

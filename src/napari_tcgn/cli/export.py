@@ -11,6 +11,7 @@ import typer
 
 from napari_tcgn.cli import options
 from napari_tcgn.cli.stop import when_stopped
+from napari_tcgn.errors import SettingsError
 from napari_tcgn.settings import ExportSettings
 
 EXPORT = ExportSettings()
@@ -52,6 +53,10 @@ def export(
       napari-tcgn export C2.h5ad --to C2.csv --to C2.geojson --genes GNAS,FASN
       napari-tcgn export C2.h5ad --to C2.svg --top 3
     """
+    if slide is not None and all(path.suffix != ".zarr" for path in to):
+        raise SettingsError(
+            "--slide is the image of a SpatialData, and no --to ends in .zarr.", "Leave it out, or add --to NAME.zarr."
+        )
     settings = ExportSettings(genes=genes, top=top, tidy=tidy, library=library, mpp=mpp)
     with when_stopped("Stopped; nothing half-written is left."):
         written = _run(result, to, settings, slide, overwrite)

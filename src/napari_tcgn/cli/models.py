@@ -41,7 +41,8 @@ def list_all(json: options.Json = False) -> None:
 
 @models_app.command("info")
 def info(
-    name: Annotated[str, typer.Argument(help="Name of a model, or path of a model folder.")], json: options.Json = False
+    name: Annotated[str, typer.Argument(help="Name of a model, or path of a model folder or checkpoint.")],
+    json: options.Json = False,
 ) -> None:
     """Show what a model's card says: data, patch size, scale, held-out accuracy, licence.
 
@@ -49,32 +50,10 @@ def info(
     Example:
       napari-tcgn models info tcgn-tiny-her2st
     """
-    card = find_card(name)
+    from napari_tcgn.model.registry import read_card
+
+    card = read_card(name)
     typer.echo(card.to_json() if json else in_words(card))
-
-
-def find_card(name: str) -> ModelCard:
-    """Return the card of a listed model or of a model folder.
-
-    Raises
-    ------
-    ModelError
-        If there is no such model or its card is no card.
-    """
-    from pathlib import Path
-
-    from napari_tcgn.errors import ModelError
-    from napari_tcgn.model import ModelCard, list_models
-
-    cards = {card.name: card for card in list_models()}
-    if name in cards:
-        return cards[name]
-    folder = Path(name)
-    if folder.is_dir():
-        return ModelCard.read(folder / "card.json")
-    raise ModelError(
-        f"There is no model {name!r}.", f"Models here: {', '.join(cards) or 'none'}; or give a model folder."
-    )
 
 
 def _skill(card: ModelCard) -> str:

@@ -10,6 +10,7 @@ import typer
 
 from napari_tcgn.cli import options
 from napari_tcgn.cli.cohort import Where, is_cohort, run_many
+from napari_tcgn.cli.compare import in_words as compared_in_words
 from napari_tcgn.cli.options import GRID, PREDICT
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
@@ -17,9 +18,9 @@ from napari_tcgn.errors import DataError, SettingsError
 from napari_tcgn.settings import GridSettings, LayoutName, PredictSettings, StainName
 
 if TYPE_CHECKING:
-    import pandas as pd
     from anndata import AnnData
 
+    from napari_tcgn.expression import Comparison
     from napari_tcgn.expression.job import Job
 
 
@@ -45,7 +46,10 @@ def predict(
     roi: Annotated[Path | None, typer.Option(help="Only spots inside these polygons: GeoJSON, as of QuPath.")] = None,
     counts: Annotated[
         Path | None,
-        typer.Option(help="Measured counts of the --spots (.tsv, .tsv.gz): leave out spots without any, and compare."),
+        typer.Option(
+            help="Measured counts of the --spots (ST count table, Visium folder, .h5ad): leave out spots without any, "
+            "and compare."
+        ),
     ] = None,
     grid: Annotated[
         LayoutName | None, typer.Option(help="Instead of --spots: a grid of this layout over the tissue.")
@@ -135,8 +139,13 @@ def predict(
         )
     work = work_folder_of(out).name
     with when_stopped(f"Stopped; what is predicted so far is kept in {work}: the same command with --resume goes on."):
-        result = _run(jobs[0], counts)
-    typer.echo(json_text.dumps(result, ensure_ascii=False) if json else in_words(result))
+        result, comparison = _run(jobs[0], counts)
+    if json:
+        compared = {} if comparison is None else _in_json(comparison)
+        typer.echo(json_text.dumps(result | compared, ensure_ascii=False))
+    else:
+        compared_lines = [] if comparison is None else compared_in_words(comparison)
+        typer.echo("\n".join([*in_words(result), *compared_lines]))
 
 
 def _grid_settings(
@@ -157,77 +166,49 @@ def _grid_settings(
     return None
 
 
-def _run(job: Job, counts: Path | None) -> dict[str, Any]:
+def _run(job: Job, counts: Path | None) -> tuple[dict[str, Any], Comparison | None]:
     """Predict with progress on stderr, and compare with counts; return what was made."""
-    from napari_tcgn.expression import read_prediction, run_to_end
+    from napari_tcgn.expression import read_measured, run_to_end
     from napari_tcgn.expression.job import run_job
-    from napari_tcgn.spots import read_st_counts
 
-    measured = read_st_counts(counts) if counts is not None else None
+    measured = read_measured(counts) if counts is not None else None
     with ProgressReport() as report:
-        result = run_to_end(run_job(job, counts=measured), report)
-    return result | (compare(read_prediction(job.out), measured) if measured is not None else {})
+        result = run_to_end(run_job(job, counted=None if measured is None else measured.obs_names), report)
+    return result, None if measured is None else _compare(job.out, measured)
 
 
-def compare(adata: AnnData, counts: pd.DataFrame) -> dict[str, Any]:
-    """Return how well the prediction follows the measured counts of its spots.
-
-    Parameters
-    ----------
-    adata : AnnData [spots, genes]
-    counts : pandas.DataFrame
-        Raw counts; has a row for each of the spots.
+def _compare(out: Path, measured: AnnData) -> Comparison:
+    """Compare a prediction with measured counts as `napari-tcgn compare` does, without domains and files.
 
     Raises
     ------
     DataError
-        If the model predicts on another scale than the one that counts can be brought to.
+        If the two cannot be compared; the prediction stays.
     """
-    import numpy as np
+    from napari_tcgn.expression import compare_steps, read_prediction, run_to_end
+    from napari_tcgn.settings import CompareSettings
 
-    from napari_tcgn.expression import OUTPUT_SCALE, median_pcc, pearson_per_gene, scale_counts
-    from napari_tcgn.expression.build import UNS_KEY
+    try:
+        with ProgressReport("steps") as report:
+            steps = compare_steps(read_prediction(out), measured, CompareSettings(domains=False))
+            return run_to_end(steps, report)
+    except DataError as error:
+        raise DataError(f"{out} is written, but not compared. {error.problem}", error.mend) from error
 
-    scale = adata.uns[UNS_KEY]["output_scale"]
-    if scale != OUTPUT_SCALE:
-        raise DataError(
-            f"The prediction is written, but not compared: the model predicts {scale!r}, not {OUTPUT_SCALE!r}.",
-            "Compare it by other means.",
-        )
-    shared = np.isin(adata.var_names, counts.columns)  # bool [genes]
-    # The total of a spot is taken over the panel, as in training: genes that were not measured count as 0.
-    panel = counts.loc[adata.obs_names].reindex(columns=adata.var_names, fill_value=0)
-    pcc = pearson_per_gene(adata.X[:, shared], scale_counts(panel)[:, shared])
-    median = median_pcc(pcc)
+
+def _in_json(comparison: Comparison) -> dict[str, Any]:
     return {
-        "measured_genes": int(shared.sum()),
-        "median_pcc": None if np.isnan(median) else round(median, 4),
-        "trained_on": json_text.loads(adata.uns[UNS_KEY]["model_card"])["training"].get("sections", []),
+        "measured_genes": len(comparison.genes),
+        "median_pcc": comparison.overall["medians"]["pcc"]["median"],
+        "comparison": json_text.loads(comparison.to_json()),
     }
 
 
-def in_words(result: dict[str, Any]) -> str:
+def in_words(result: dict[str, Any]) -> list[str]:
     """Say a summary in lines."""
-    lines = [
+    return [
         f"Wrote {result['out']}: {result['genes']} genes at {result['spots']} spots of {result['library_id']}, "
         f"predicted by {result['model']} on {result['device']} in {duration(result['seconds'])}.",
         f"Values: {result['output_scale']}.",
         *(f"Note: {warning}" for warning in result["warnings"]),
     ]
-    if "median_pcc" in result:
-        lines.extend(_comparison_in_words(result))
-    return "\n".join(lines)
-
-
-def _comparison_in_words(result: dict[str, Any]) -> list[str]:
-    if result["measured_genes"] == 0:
-        return ["The counts have none of the model's genes: nothing was compared."]
-    if result["median_pcc"] is None:
-        return ["No gene varies both in the counts and in the prediction: nothing was compared."]
-    lines = [f"Median PCC with the measured counts over {result['measured_genes']} genes: {result['median_pcc']:.3f}."]
-    if result["trained_on"]:
-        lines.append(
-            f"The model was trained on {', '.join(result['trained_on'])}: "
-            "on one of these sections the figure says nothing about new slides."
-        )
-    return lines

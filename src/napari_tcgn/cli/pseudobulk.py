@@ -40,15 +40,15 @@ def pseudobulk(
       napari-tcgn pseudobulk A.h5ad B.h5ad C.h5ad --bulk bulk.tsv --out pseudobulk
     """
     from napari_tcgn.expression.bulk import compare_with_bulk, read_bulk
+    from napari_tcgn.expression.figures import number
+    from napari_tcgn.expression.metrics import median_pcc
     from napari_tcgn.expression.pseudobulk import pseudobulk as average
-    from napari_tcgn.files import check_target
+    from napari_tcgn.files import check_folder
 
     if bulk_scale is not None and bulk is None:
         raise SettingsError("--bulk-scale says how a bulk table is scaled, and there is none.", "Give --bulk too.")
     names = [SLIDES] + ([BULK_GENES, BULK_SLIDES] if bulk is not None else [])
-    out.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        check_target(out / name, overwrite)
+    check_folder(out, names, overwrite)  # before any work
     measured = read_bulk(bulk) if bulk is not None else None
     slides = average(_read(results))
     tables: dict[str, pd.DataFrame] = {SLIDES: slides.to_df().rename_axis("slide")}
@@ -59,10 +59,12 @@ def pseudobulk(
         said |= {
             "compared_slides": len(comparison.slides),
             "compared_genes": len(comparison.genes),
-            "median_pcc_over_slides": float(comparison.genes["pcc"].median()),
-            "median_spearman_over_genes": float(comparison.slides["spearman"].median()),
-            "median_spearman_of_others": float(comparison.slides["spearman_of_others"].median()),
+            "genes_matched_by": comparison.matched_by,
+            "median_pcc_over_slides": number(median_pcc(comparison.genes["pcc"])),
+            "median_spearman_over_genes": number(median_pcc(comparison.slides["spearman"])),
+            "median_spearman_of_others": number(median_pcc(comparison.slides["spearman_of_others"])),
             "left_out": comparison.left_out,
+            "warnings": comparison.warnings,
         }
     _write(tables, out, overwrite)
     typer.echo(json_text.dumps(said, ensure_ascii=False) if json else _in_words(said, out))
@@ -80,8 +82,9 @@ def _read(results: list[Path]) -> dict[str, AnnData]:
 
 
 def _write(tables: dict[str, pd.DataFrame], out: Path, overwrite: bool) -> None:
-    from napari_tcgn.files import write_whole
+    from napari_tcgn.files import make_folder, write_whole
 
+    make_folder(out)
     for name, table in tables.items():
         with write_whole(out / name, overwrite) as temporary:
             table.to_csv(temporary)
@@ -91,14 +94,20 @@ def _in_words(said: dict[str, Any], out: Path) -> str:
     text = f"Wrote {out}: {said['slides']} slides, {said['genes']} genes."
     if "compared_slides" not in said:
         return text
+    ways = ", ".join(f"{count} by {way}" for way, count in said["genes_matched_by"].items() if count)
     left_out = ", ".join(f"{len(names)} {what}" for what, names in said["left_out"].items() if names)
     return "\n".join(
         [
             text,
-            f"With bulk over {said['compared_slides']} slides and {said['compared_genes']} genes"
-            + (f" (left out: {left_out}):" if left_out else ":"),
-            f"  a gene over the slides: median PCC {said['median_pcc_over_slides']:.3f}",
-            f"  a slide over the genes: median Spearman {said['median_spearman_over_genes']:.3f}; "
-            f"the mean of the other slides has {said['median_spearman_of_others']:.3f}",
+            f"With bulk over {said['compared_slides']} slides and {said['compared_genes']} genes (matched {ways}"
+            + (f"; left out: {left_out}):" if left_out else "):"),
+            f"  a gene over the slides: median PCC {_in_figures(said['median_pcc_over_slides'])}",
+            f"  a slide over the genes: median Spearman {_in_figures(said['median_spearman_over_genes'])}; "
+            f"the mean of the other slides has {_in_figures(said['median_spearman_of_others'])}",
+            *(f"Note: {warning}" for warning in said["warnings"]),
         ]
     )
+
+
+def _in_figures(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.3f}"

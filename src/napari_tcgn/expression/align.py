@@ -74,7 +74,7 @@ class _Work:
         self.pitch_um = float(record["spots"]["pitch_um"])
         self.size = np.array([record["slide"]["width_px"], record["slide"]["height_px"]], dtype=np.float64)
         # The names and array positions of a grid are its own, not those of an array on which something was measured.
-        self.own_grid = record["spots"].get("source", {}).get("kind") == "grid"
+        self.own_grid = is_grid(record["spots"].get("source", {}))
         self.tolerance_um = settings.tolerance_um if settings.tolerance_um is not None else self.pitch_um / 4
         self.measured = self._upright(measured, settings.orientation)
         self.warnings: list[str] = []
@@ -245,6 +245,13 @@ class _Work:
         if self.settings.orientation != "upright":
             self.warnings.append(f"The measured positions were taken as {IN_WORDS[self.settings.orientation]}.")
         return Alignment(*pairs, self.manifest, self.warnings)
+
+
+def is_grid(source: dict[str, Any]) -> bool:
+    """Whether spots were laid as a grid, also where they were saved and read again since."""
+    while "recorded" in source:
+        source = source["recorded"]
+    return source.get("kind") == "grid"
 
 
 def _middle(xy: NDArray[Any]) -> Floats:

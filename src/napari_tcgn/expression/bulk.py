@@ -10,8 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.genes_match import GeneMatch, match_genes
+from napari_tcgn.expression.metrics import pearson_per_gene
 from napari_tcgn.expression.pseudobulk import shares_to_scale
-from napari_tcgn.expression.statistics import q_values
+from napari_tcgn.expression.statistics import q_values, spearman_per_gene
+from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import BulkScale
 
 if TYPE_CHECKING:
@@ -30,17 +34,23 @@ class BulkComparison:
     Attributes
     ----------
     genes : DataFrame, one row per common gene
-        pcc and spearman over the slides, p (two-sided, of the PCC), q (Benjamini-Hochberg).
+        bulk_name (in the bulk table), pcc and spearman over the slides, p (two-sided, of the PCC), q
+        (Benjamini-Hochberg).
     slides : DataFrame, one row per slide
         spearman over the genes; spearman_of_others: the same with the mean prediction of the other slides, which is
         what knowing nothing of this slide earns; pcc_centred: over the genes, their means over the slides taken out.
     left_out : dict
         Names of slides without bulk, bulk samples without a slide, genes without bulk.
+    matched_by : dict
+        How many genes were matched in which way (`match_genes`).
+    warnings : list of str
     """
 
     genes: pd.DataFrame
     slides: pd.DataFrame
     left_out: dict[str, list[str]]
+    matched_by: dict[str, int]
+    warnings: list[str]
 
 
 def read_bulk(path: str | Path) -> pd.DataFrame:
@@ -91,7 +101,8 @@ def compare_with_bulk(slides: AnnData, bulk: pd.DataFrame, scale: BulkScale | No
     slides : anndata.AnnData
         From `pseudobulk`.
     bulk : DataFrame
-        From `read_bulk`; its samples are named like the slides.
+        From `read_bulk`; its samples are named like the slides, its genes as `match_genes` finds them: by symbol,
+        Ensembl id or spelling.
     scale : {"linear", "log"}, optional
         "linear" (counts, TPM, FPKM): brought to the scale of the predictions over the common genes. "log": taken as it
         is. None: whole numbers are counts; anything else has to be said.
@@ -99,7 +110,8 @@ def compare_with_bulk(slides: AnnData, bulk: pd.DataFrame, scale: BulkScale | No
     Raises
     ------
     DataError
-        If fewer than three slides or no genes are common, or the scale is not known or not possible.
+        If fewer than three slides or no genes are common, the species differ, or the scale is not known or not
+        possible.
     """
     import pandas as pd
 
@@ -111,33 +123,40 @@ def compare_with_bulk(slides: AnnData, bulk: pd.DataFrame, scale: BulkScale | No
             f"samples: {_some(list(bulk.index))}).",
             f"Name the samples like the slides; a correlation over slides needs at least {MIN_SLIDES}.",
         )
-    genes = [gene for gene in slides.var_names if gene in bulk.columns]
-    measured = _on_scale(bulk.loc[common, genes].to_numpy(), scale)
+    match = _match(slides, bulk)
+    genes = [str(gene) for gene in slides.var_names[match.genes]]
+    measured = _on_scale(bulk.loc[common].to_numpy()[:, np.concatenate(match.columns)], match, scale)
     predicted = np.asarray(slides[common, genes].X, dtype=np.float64)
+    table = _over_slides(predicted, measured, genes)
+    table.insert(0, "bulk_name", [match.manifest["under_another_name"].get(gene, gene) for gene in genes])
     return BulkComparison(
-        genes=_over_slides(predicted, measured, genes),
+        genes=table,
         slides=pd.DataFrame(_over_genes(predicted, measured), index=pd.Index(common, name="slide")),
         left_out={
             "slides": [name for name in slides.obs_names if name not in bulk.index],
             "samples": [name for name in bulk.index if name not in slides.obs_names],
-            "genes": [gene for gene in slides.var_names if gene not in bulk.columns],
+            "genes": match.manifest["not_measured"],
         },
+        matched_by=match.manifest["matched_by"],
+        warnings=match.warnings,
     )
 
 
 def _samples_as_rows(bulk: pd.DataFrame, slides: AnnData) -> pd.DataFrame:
-    genes = set(slides.var_names)
-    in_columns, in_rows = len(genes & set(bulk.columns)), len(genes & set(bulk.index))
-    if max(in_columns, in_rows) == 0:
-        raise DataError(
-            f"The bulk table names none of the model's {len(genes)} genes (rows: {_some(list(bulk.index))}; "
-            f"columns: {_some(list(bulk.columns))}).",
-            f"Name genes as the model does: {_some(list(slides.var_names))}.",
-        )
-    return bulk if in_columns >= in_rows else bulk.T
+    in_rows, in_columns = (len(slides.obs_names.intersection(names)) for names in (bulk.index, bulk.columns))
+    return bulk if in_rows >= in_columns else bulk.T
 
 
-def _on_scale(values: Floats, scale: BulkScale | None) -> Floats:
+def _match(slides: AnnData, bulk: pd.DataFrame) -> GeneMatch:
+    import pandas as pd
+    from anndata import AnnData
+
+    card = ModelCard.from_json(str(slides.uns[UNS_KEY]["model_card"]), "of the prediction")
+    return match_genes(slides, AnnData(var=pd.DataFrame(index=bulk.columns)), card.organism)
+
+
+def _on_scale(values: Floats, match: GeneMatch, scale: BulkScale | None) -> Floats:
+    """Return bulk values of the matched columns as [slides, genes], on the scale of the predictions."""
     whole = bool((values == np.round(values)).all()) and values.min() >= 0
     if scale is None and not whole:
         raise DataError(
@@ -145,38 +164,32 @@ def _on_scale(values: Floats, scale: BulkScale | None) -> Floats:
             "Say what they are with --bulk-scale: linear (TPM, FPKM …) or log.",
         )
     if scale == "log":
+        match.require_single()
         return values
     if values.min() < 0:
         raise DataError(f"The bulk values go below zero ({values.min():g}).", "They are logarithms: --bulk-scale log.")
-    return shares_to_scale(values)
+    return shares_to_scale(match.summed(values))
 
 
 def _over_slides(predicted: Floats, measured: Floats, genes: list[str]) -> pd.DataFrame:
     import pandas as pd
     from scipy import stats
 
-    rows = []
-    for x, y in zip(predicted.T, measured.T, strict=True):  # a gene's values over the slides
-        if np.ptp(x) == 0 or np.ptp(y) == 0:
-            rows.append((np.nan, np.nan, np.nan))
-            continue
-        pcc = stats.pearsonr(x, y)
-        rows.append((pcc.statistic, stats.spearmanr(x, y).statistic, pcc.pvalue))
-    table = pd.DataFrame(rows, columns=["pcc", "spearman", "p"], index=pd.Index(genes, name="gene"))
-    table["q"] = q_values(table["p"].to_numpy())
-    return table
+    pcc = pearson_per_gene(predicted, measured)
+    p = np.full(len(genes), np.nan)
+    for gene in np.flatnonzero(~np.isnan(pcc)):
+        p[gene] = stats.pearsonr(predicted[:, gene], measured[:, gene]).pvalue
+    columns = {"pcc": pcc, "spearman": spearman_per_gene(predicted, measured), "p": p, "q": q_values(p)}
+    return pd.DataFrame(columns, index=pd.Index(genes, name="gene"))
 
 
 def _over_genes(predicted: Floats, measured: Floats) -> dict[str, Floats]:
-    from scipy import stats
-
     count = len(predicted)
     others = (predicted.sum(axis=0) - predicted) / (count - 1)  # [slides, genes]: mean of the other slides
     centred_x, centred_y = predicted - predicted.mean(axis=0), measured - measured.mean(axis=0)
-    pairs = {"spearman": predicted, "spearman_of_others": others}
     found = {
-        name: np.array([stats.spearmanr(x, y).statistic for x, y in zip(values, measured, strict=True)])
-        for name, values in pairs.items()
+        "spearman": spearman_per_gene(predicted.T, measured.T),
+        "spearman_of_others": spearman_per_gene(others.T, measured.T),
     }
     with np.errstate(invalid="ignore", divide="ignore"):  # a slide that is the mean of all has no correlation
         products = (centred_x * centred_y).sum(axis=1)

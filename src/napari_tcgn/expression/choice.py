@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.gene_sets import nearest_names
 from napari_tcgn.model.trust import verdicts
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def require_genes(adata: AnnData, genes: Sequence[str]) -> None:
     known = set(adata.var_names)
     for gene in genes:
         if gene not in known:
-            close = difflib.get_close_matches(gene, list(adata.var_names), n=3)
+            close = nearest_names(gene, adata.var_names)
             hint = (
                 f"Did you mean {' or '.join(close)}?" if close else "`napari-tcgn models info` lists a model's panel."
             )
@@ -89,8 +89,10 @@ def column(adata: AnnData, gene: str) -> NDArray[np.float64]:
 
 def block(adata: AnnData, rows: slice, genes: Sequence[str]) -> NDArray[np.float32]:
     """Return a dense block of the matrix (float32 [rows, genes]), from a dense or a sparse one."""
-    from scipy import sparse
-
     indices = adata.var_names.get_indexer(list(genes))
-    part = adata.X[rows][:, indices]
-    return np.asarray(part.toarray() if sparse.issparse(part) else part, dtype=np.float32)
+    return dense(adata.X[rows][:, indices]).astype(np.float32, copy=False)
+
+
+def dense(values: Any) -> NDArray[Any]:
+    """Return a table as an array, whether it is one, a sparse matrix or lazy."""
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)

@@ -18,7 +18,7 @@ from typing import Any
 from uuid import uuid4
 
 from napari_tcgn.errors import ClusterError, MissingDependencyError, SettingsError
-from napari_tcgn.expression.cohort import Event, in_a_sentence, load_for
+from napari_tcgn.expression.cohort import Event, Runner, in_a_sentence, load_for
 from napari_tcgn.expression.job import Job, run_job
 from napari_tcgn.model.card import Predictor
 from napari_tcgn.predict import Progress
@@ -93,9 +93,7 @@ def threads_per_worker(workers: int) -> int:
     return max(1, together // workers)
 
 
-def cluster_runner(
-    client: Client, threads: int | None = None
-) -> Callable[[Sequence[tuple[int, Job]]], Iterator[Event]]:
+def cluster_runner(client: Client, threads: int | None = None) -> Runner:
     """Return a runner for `run_cohort` that sends every slide to a worker.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,7 +41,7 @@ class Event:
     error: str = ""
 
 
-Runner = Callable[[Sequence[tuple[int, Job]]], Iterator[Event]]
+Runner = Callable[[Sequence[tuple[int, Job]]], Generator[Event, None, None]]
 
 
 def run_cohort(
@@ -88,8 +88,8 @@ def run_cohort(
     with Manifest(folder) as manifest:
         entries = manifest.enter(paths)
         jobs = [
-            replace(job, slide=path, out=folder.absolute() / entry.out, resume=True)
-            for job, path, entry in zip(jobs, paths, entries, strict=True)
+            replace(_from_anywhere(job), out=folder.absolute() / entry.out, resume=True)
+            for job, entry in zip(jobs, entries, strict=True)
         ]
         todo = []
         for index, (job, entry) in enumerate(zip(jobs, entries, strict=True)):
@@ -100,7 +100,7 @@ def run_cohort(
                 yield event
         manifest.save()
         try:
-            with closing((runner or run_here)(todo)) as events:  # type: ignore[type-var]
+            with closing((runner or run_here)(todo)) as events:
                 for event in events:
                     if _note(entries[event.index], jobs[event.index], event):
                         manifest.save()
@@ -113,6 +113,19 @@ def run_cohort(
                     entry.state = "waiting"
             manifest.save()
     return entries
+
+
+def _from_anywhere(job: Job) -> Job:
+    """Return the job with absolute paths: a worker need not run in this process's folder."""
+    from napari_tcgn.model.registry import from_anywhere
+
+    return replace(
+        job,
+        slide=job.slide.absolute(),
+        spots=None if job.spots is None else job.spots.absolute(),
+        roi=None if job.roi is None else job.roi.absolute(),
+        settings=replace(job.settings, model=from_anywhere(job.settings.model)),
+    )
 
 
 def run_here(jobs: Sequence[tuple[int, Job]]) -> Generator[Event, None, None]:

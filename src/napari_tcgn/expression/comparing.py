@@ -103,8 +103,8 @@ def compare_steps(
     """
     settings = settings if settings is not None else CompareSettings()
     yield Progress("match spots and genes", 0, 1)
-    measured = _as_anndata(measured)
-    _as_anndata(predicted)
+    measured = _require_anndata(read_measured(measured) if isinstance(measured, str | Path) else measured)
+    _require_anndata(predicted)
     work = _Work(pair(predicted, measured, settings, aliases), predicted, measured, settings)
     yield Progress("match spots and genes", 1, 1)
     yield from work.simple_predictors(slide)
@@ -117,15 +117,13 @@ def compare_steps(
     return work.result()
 
 
-def _as_anndata(data: Any) -> AnnData:
+def _require_anndata(data: Any) -> AnnData:
     from anndata import AnnData
 
-    if isinstance(data, str | Path):
-        return read_measured(data)
     if not isinstance(data, AnnData):
         raise DataError(
             f"Expression is given as {type(data).__name__}, not as AnnData.",
-            "Give AnnData, or read it with read_measured.",
+            "Give AnnData: read_prediction and read_measured read it from files.",
         )
     return data
 

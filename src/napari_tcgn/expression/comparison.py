@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.errors import OutputError
 from napari_tcgn.expression.build import write_h5ad
-from napari_tcgn.files import check_target, write_whole
+from napari_tcgn.expression.choice import dense
+from napari_tcgn.files import check_folder, make_folder, write_whole
 from napari_tcgn.settings import CompareSettings
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-FILES = ("genes.csv", "baselines.csv", "overall.json", "compared.h5ad", "report.html")
-SOME = ("gene_sets.csv", "niches.csv")  # written where there are any
+# The tables of gene sets and niches only where there are any.
+FILES = (
+    "genes.csv", "baselines.csv", "overall.json", "compared.h5ad", "report.html", "gene_sets.csv", "niches.csv",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,7 +69,7 @@ class Comparison:
     @property
     def predicted(self) -> NDArray[np.float32]:
         """Predicted values of the matched spots and genes, float32 [spots, genes], as `measured.X`."""
-        values: NDArray[np.float32] = np.asarray(self.adata[self.measured.obs_names, self.measured.var_names].X)
+        values: NDArray[np.float32] = dense(self.adata[self.measured.obs_names, self.measured.var_names].X)
         return values
 
     def to_csv(self, path: str | Path, overwrite: bool = False) -> None:
@@ -87,24 +89,6 @@ class Comparison:
         return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def check_folder(folder: str | Path, overwrite: bool = False) -> None:
-    """Refuse a folder that `write_comparison` would refuse, before any work is done for it.
-
-    Raises
-    ------
-    OutputError
-    """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file.", "Name a folder.")
-    if not folder.exists():
-        if not folder.parent.is_dir():
-            raise OutputError(f"The folder {folder.parent} does not exist.", "Create it or choose another one.")
-        return
-    for name in (*FILES, *SOME):
-        check_target(folder / name, overwrite)
-
-
 def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool = False) -> list[Path]:
     """Write tables (CSV), overall figures (JSON), the annotated prediction (.h5ad) and a report (HTML) into a folder.
 
@@ -121,11 +105,8 @@ def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool
     from napari_tcgn.expression.comparison_report import write_report
 
     folder = Path(folder)
-    check_folder(folder, overwrite)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made: {error}.", "Choose another folder.") from error
+    check_folder(folder, FILES, overwrite)
+    make_folder(folder)
     comparison.to_csv(folder / "genes.csv", overwrite)
     written = [folder / "genes.csv"]
     tables = {

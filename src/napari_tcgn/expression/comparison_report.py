@@ -89,7 +89,7 @@ def in_words(comparison: Comparison) -> list[str]:
     medians, model = overall["medians"], manifest["model"]
     genes, spots = manifest["genes"], manifest["spots"]
     said = [
-        f"Model {model['name']} {model['version']}; {overall['n_spots']} spots matched by {spots['way']}, "
+        f"Model {model['name']} {model['version']}; {overall['n_spots']} spots matched by {spots['way_in_words']}, "
         f"{genes['matched']} of the model's {genes['predicted']} genes measured, {overall['n_genes']} of them varying."
     ]
     pcc = medians["pcc"]

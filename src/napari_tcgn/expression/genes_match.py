@@ -53,6 +53,27 @@ class GeneMatch:
     manifest: dict[str, Any]
     warnings: list[str]
 
+    def summed(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return one column per gene, float64 [n, matched], from a table of `np.concatenate(columns)`."""
+        starts = np.cumsum([0, *(len(places) for places in self.columns[:-1])])
+        total: NDArray[np.float64] = np.add.reduceat(table, starts, axis=1)
+        return total
+
+    def require_single(self) -> None:
+        """Refuse values on a log scale of which several columns would have to be summed.
+
+        Raises
+        ------
+        DataError
+        """
+        if self.manifest["summed"]:
+            names = ", ".join(sorted(self.manifest["summed"])[:5])
+            raise DataError(
+                f"The measured data name genes of the model more than once ({names}), and values on a log scale cannot "
+                "be summed.",
+                "Keep one column per gene.",
+            )
+
 
 def match_genes(
     predicted: AnnData, measured: AnnData, organism: str, aliases: Mapping[str, str] | None = None

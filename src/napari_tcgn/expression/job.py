@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,6 @@ from napari_tcgn.predict.identity import digest, model_identity
 from napari_tcgn.settings import GridSettings, PredictSettings, to_record
 
 if TYPE_CHECKING:
-    import pandas as pd
     from anndata import AnnData
 
 
@@ -58,7 +57,7 @@ class Job:
 
 
 def run_job(
-    job: Job, predictor: Predictor | None = None, counts: pd.DataFrame | None = None
+    job: Job, predictor: Predictor | None = None, counted: Collection[str] | None = None
 ) -> Generator[Progress, None, dict[str, Any]]:
     """Predict a slide and write the result; what an interrupted run has done stays in a folder beside it.
 
@@ -67,8 +66,8 @@ def run_job(
     job : Job
     predictor : Predictor, optional
         The model of the job's settings where it is loaded already.
-    counts : pandas.DataFrame, optional
-        Raw counts of measured spots: spots without any are left out.
+    counted : collection of str, optional
+        Names of the spots that have measured counts: the others are left out.
 
     Yields
     ------
@@ -93,7 +92,7 @@ def run_job(
         require_mpp(slide)
         if job.grid is not None:
             yield Progress("find tissue", 0, 1)
-        spots = choose_spots(slide, job.grid, job.spots, job.roi, counts)
+        spots = choose_spots(slide, job.grid, job.spots, job.roi, counted)
         settings = job.settings
         if predictor is not None:  # for the record: what is computed, not what was asked
             settings = replace(settings, precision=choose_precision(settings.precision, predictor.device))
@@ -130,10 +129,23 @@ def job_digest(job: Job) -> str:
             "stain": job.settings.stain,
             "mpp": job.mpp,
             "grid": to_record(job.grid) if job.grid is not None else None,
-            "spots": sha256_of(job.spots) if job.spots is not None and job.spots.is_file() else str(job.spots),
-            "roi": sha256_of(job.roi) if job.roi is not None else None,
+            "spots": _digest_of(job.spots),
+            "roi": _digest_of(job.roi),
         }
     )
+
+
+def _digest_of(path: Path | None) -> str | None:
+    """Return the SHA-256 of a spots or region file, or of the positions in a Visium folder; the path of what is none.
+
+    What else lies in a Visium folder (reads, matrices) can be large and decides nothing.
+    """
+    from napari_tcgn.spots.visium import positions_file
+
+    if path is None:
+        return None
+    file = path if path.is_file() else positions_file(path)
+    return sha256_of(file) if file is not None else str(path)
 
 
 def made_from(out: Path) -> tuple[str, dict[str, Any]] | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Kind = Literal["square", "hexagonal", "irregular"]
-SQUARE = ("st", "square")
+SQUARE = ("st", "square", "visium-hd")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +62,7 @@ def lattice_of(adata: AnnData, layout: str, pitch_px: float) -> Lattice:
     adata : anndata.AnnData
         With array_row and array_col in obs, and obsm["spatial"] in px.
     layout : str
-        "st", "square", "visium", "hex"; anything else, or spots that share an array position: irregular.
+        "st", "square", "visium-hd", "visium", "hex"; anything else, or spots that share an array position: irregular.
     pitch_px : float
     """
     row, col = (adata.obs[name].to_numpy(dtype=np.int64) for name in ("array_row", "array_col"))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.moran import pitch_of
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.slide.canvas import without_alpha
 from napari_tcgn.spots.table import Spots
@@ -103,12 +104,7 @@ class Library:
 
     def pitch_px(self) -> float:
         """Return the median distance from a spot to its nearest neighbour, in px; 1 for a single spot."""
-        from scipy.spatial import cKDTree
-
-        if len(self.centres) < 2:
-            return 1.0
-        distance, _ = cKDTree(self.centres).query(self.centres, k=2)
-        pitch = float(np.median(distance[:, 1]))
+        pitch = pitch_of(*self.centres.T)
         return pitch if pitch > 0 else 1.0
 
     def spots(self) -> Spots:

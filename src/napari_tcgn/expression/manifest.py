@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Literal
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import write_whole
+from napari_tcgn.files import make_folder, write_whole
 from napari_tcgn.predict.lock import FolderLock
 
 State = Literal["waiting", "running", "done", "failed", "skipped"]
@@ -77,10 +77,7 @@ class Manifest:
         self.entries: dict[str, Entry] = {}
 
     def __enter__(self) -> Manifest:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"The folder {self.folder} cannot be made: {error}.", "Choose another --out.") from error
+        make_folder(self.folder)
         self._lock = FolderLock(self.folder / LOCK, f"into {self.folder}")
         try:
             self.entries = self._read()

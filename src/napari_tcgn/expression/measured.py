@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.choice import dense
 from napari_tcgn.spots import read_st_counts, read_st_spots
+from napari_tcgn.spots.visium import COLUMNS, positions_file, read_positions
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-POSITION_FILES = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
-POSITION_COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
+ST_SUFFIXES = (".tsv", ".tsv.gz", ".txt", ".txt.gz")
 MATRIX = "filtered_feature_bc_matrix"
 _KINDS = "Give an ST count table (.tsv, .tsv.gz), a Visium folder (Space Ranger's outs) or an .h5ad."
 
@@ -28,8 +29,8 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
     Parameters
     ----------
     path : str or pathlib.Path
-        ST count table (.tsv or .tsv.gz: spots "<x>x<y>" in rows, genes in columns), a Visium folder as Space Ranger
-        1 and 2 write it, or an .h5ad.
+        ST count table (.tsv or .txt, also .gz: spots "<x>x<y>" in rows, genes in columns), a Visium folder as Space
+        Ranger 1 and 2 write it, or an .h5ad.
     spots : str or pathlib.Path, optional
         ST selection table of the count table: gives the spots their positions in the image.
 
@@ -43,9 +44,9 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
     Raises
     ------
     DataError
-        If the file is missing, unreadable, of none of these kinds, or itself a prediction.
+        If the file is missing, unreadable or of none of these kinds.
     SpotsError
-        If the selection table is unreadable or belongs to another section.
+        If the selection table or the table of positions is unreadable, or belongs to another section.
     """
     path = Path(path)
     if not path.exists():
@@ -56,7 +57,7 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
         adata, kind = _visium(path), "Visium folder"
     elif path.suffix == ".h5ad":
         adata, kind = _h5ad(path), "h5ad"
-    elif path.name.endswith((".tsv", ".tsv.gz")):
+    elif path.name.endswith(ST_SUFFIXES):
         adata, kind = _st(path, spots), "ST count table"
     else:
         raise DataError(f"{path.name} is none of the files that measured expression comes in.", _KINDS)
@@ -108,9 +109,10 @@ def _visium(folder: Path) -> AnnData:
         raise DataError(f"The counts in {folder} cannot be read: {error}.", "Copy the folder again.") from error
     if not adata.obs_names.is_unique:
         raise repeated_spots(adata.obs_names, folder.name)
-    positions = _visium_positions(folder)
-    if positions is None:
+    file = positions_file(folder)
+    if file is None:
         return adata
+    positions = read_positions(file).set_index(COLUMNS[0])
     unknown = ~adata.obs_names.isin(positions.index)
     if unknown.any():
         raise DataError(
@@ -123,24 +125,6 @@ def _visium(folder: Path) -> AnnData:
         adata.obs[name] = chosen[name].to_numpy(dtype=np.int64)
     adata.obsm["spatial"] = chosen[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(dtype=np.float64)
     return adata
-
-
-def _visium_positions(folder: Path) -> pd.DataFrame | None:
-    """Return the table of positions, indexed by barcode: with a header since Space Ranger 2, without one before."""
-    import pandas as pd
-
-    path = next((p for name in POSITION_FILES if (p := folder / "spatial" / name).is_file()), None)
-    if path is None:
-        return None
-    try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            headed = path.read_text(encoding="utf-8")[:7] == "barcode"
-            table = pd.read_csv(path) if headed else pd.read_csv(path, header=None, names=list(POSITION_COLUMNS))
-        return table.set_index("barcode")[list(POSITION_COLUMNS[1:])]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} cannot be read as Visium positions: {error}.", "Copy the folder again.") from error
 
 
 def repeated_spots(names: pd.Index, where: str) -> DataError:
@@ -167,9 +151,7 @@ def values_of(measured: AnnData, columns: NDArray[np.intp], layer: str | None) -
     table = measured.X if layer is None else measured.layers[layer]
     if table is None:
         raise DataError("The measured data hold no values (X is empty).", "Name the layer that holds the counts.")
-    part = table[:, columns]
-    dense: NDArray[np.float64] = np.asarray(part.toarray() if hasattr(part, "toarray") else part, dtype=np.float64)
-    return dense
+    return dense(table[:, columns]).astype(np.float64)
 
 
 def require_counts(counts: NDArray[np.float64], layers: list[str]) -> None:

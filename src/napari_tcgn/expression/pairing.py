@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.align import Alignment, align
 from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.choice import dense
 from napari_tcgn.expression.genes_match import GeneMatch, match_genes
 from napari_tcgn.expression.lattice import Lattice, lattice_of
 from napari_tcgn.expression.measured import describe_source, require_counts, values_of
@@ -75,10 +76,11 @@ def pair(
     record = record_of(predicted)
     card = ModelCard.from_json(str(predicted.uns[UNS_KEY]["model_card"]), "of the prediction")
     _require_scale(str(predicted.uns[UNS_KEY]["output_scale"]))
-    if UNS_KEY in measured.uns:
+    if "model_card" in measured.uns.get(UNS_KEY, {}):
         raise DataError("The measured data are themselves a prediction.", "Give measured counts.")
     if measured.n_obs == 0 or measured.n_vars == 0:
         raise DataError(f"The measured data hold {measured.n_obs} spots and {measured.n_vars} genes.", "Give some.")
+    _require_panel(predicted, card, settings)
     match = match_genes(predicted, measured, card.organism, aliases)
     alignment = align(predicted, measured, settings)
     x = _finite_prediction(predicted, alignment, match)
@@ -123,10 +125,18 @@ def _require_scale(scale: str) -> None:
         )
 
 
+def _require_panel(predicted: AnnData, card: ModelCard, settings: CompareSettings) -> None:
+    """Refuse some genes of a prediction: the totals that counts are scaled by would be over these, not the panel."""
+    if settings.values == "counts" and predicted.n_vars < len(card.genes):
+        raise DataError(
+            f"The prediction holds {predicted.n_vars} of the model's {len(card.genes)} genes, so that counts cannot be "
+            "brought to its scale.",
+            "Compare the whole prediction and choose genes afterwards.",
+        )
+
+
 def _finite_prediction(predicted: AnnData, alignment: Alignment, match: GeneMatch) -> Floats:
-    table = predicted.X
-    dense = np.asarray(table.toarray() if hasattr(table, "toarray") else table, dtype=np.float64)
-    x: Floats = dense[np.ix_(alignment.predicted, match.genes)]
+    x: Floats = dense(predicted.X)[np.ix_(alignment.predicted, match.genes)].astype(np.float64)
     if not np.isfinite(x).all():
         raise DataError(f"{int((~np.isfinite(x)).sum())} predicted values are missing (NaN).", "Predict again.")
     return x
@@ -139,20 +149,13 @@ def _measured_values(
     columns = np.concatenate(match.columns)
     table = values_of(measured, columns, settings.layer)[alignment.measured]
     if settings.values == "model-scale":
-        if len(columns) > len(match.columns):
-            names = ", ".join(sorted(match.manifest["summed"])[:5])
-            raise DataError(
-                f"The measured data name genes of the model more than once ({names}), and values on a log scale cannot "
-                "be summed.",
-                "Keep one column per gene.",
-            )
+        match.require_single()
         if not np.isfinite(table).all():
             missing = int((~np.isfinite(table)).sum())
             raise DataError(f"{missing} measured values are missing (NaN).", "Give values without gaps.")
         return table, None
     require_counts(table, [name for name in measured.layers if name != settings.layer])
-    starts = np.cumsum([0, *(len(c) for c in match.columns[:-1])])
-    counts: Floats = np.add.reduceat(table, starts, axis=1)
+    counts = match.summed(table)
     return scale_counts(counts), counts
 
 

@@ -1,4 +1,4 @@
-"""Slide-level expression from predicted spots, and how it follows measured bulk RNA-seq over slides.
+"""Slide-level expression from predicted spots.
 
 The original work's second use (Xiao et al. 2024): average the spots of a slide and compare with the bulk sample of
 the same patient.
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.choice import dense
 from napari_tcgn.expression.scale import OUTPUT_SCALE
+from napari_tcgn.model.card import ModelCard
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -44,8 +46,8 @@ def pseudobulk(predictions: Mapping[str, AnnData]) -> AnnData:
     Raises
     ------
     DataError
-        If there is no slide, a slide has no prediction of this package or no tissue, or the slides come from different
-        models.
+        If there is no slide, a slide has no prediction of this package, not all genes of its model or no tissue, or the
+        slides come from different models.
     """
     import pandas as pd
     from anndata import AnnData
@@ -54,9 +56,10 @@ def pseudobulk(predictions: Mapping[str, AnnData]) -> AnnData:
         raise DataError("There is no slide.", "Give at least one predicted slide.")
     first = next(iter(predictions))
     _check_one_model(predictions)
+    _check_whole_panel(predictions)
     weights = {name: tissue_weights(adata, name) for name, adata in predictions.items()}
     scale = str(predictions[first].uns[UNS_KEY]["output_scale"])
-    rows = [_mean(_dense(adata), weights[name], scale) for name, adata in predictions.items()]
+    rows = [_mean(dense(adata.X).astype(np.float64), weights[name], scale) for name, adata in predictions.items()]
     obs = pd.DataFrame(
         {
             "spots": [adata.n_obs for adata in predictions.values()],
@@ -91,7 +94,7 @@ def tissue_weights(adata: AnnData, name: str) -> Floats:
 def _check_one_model(predictions: Mapping[str, AnnData]) -> None:
     cards: dict[str, str] = {}
     for name, adata in predictions.items():
-        if UNS_KEY not in adata.uns:
+        if "model_card" not in adata.uns.get(UNS_KEY, {}):
             raise DataError(
                 f"Slide {name!r} holds no napari-tcgn prediction.", "Give files that `napari-tcgn predict` has written."
             )
@@ -104,9 +107,15 @@ def _check_one_model(predictions: Mapping[str, AnnData]) -> None:
         )
 
 
-def _dense(adata: AnnData) -> Floats:
-    values = adata.X.toarray() if hasattr(adata.X, "toarray") else adata.X
-    return np.asarray(values, dtype=np.float64)
+def _check_whole_panel(predictions: Mapping[str, AnnData]) -> None:
+    """Refuse some genes of a prediction: shares are of the whole panel, and a column has to be one gene in all."""
+    for name, adata in predictions.items():
+        genes = ModelCard.from_json(str(adata.uns[UNS_KEY]["model_card"]), f"of slide {name!r}").genes
+        if list(adata.var_names) != genes:
+            raise DataError(
+                f"Slide {name!r} holds {adata.n_vars} genes, not the {len(genes)} of its model in their order.",
+                "Give the whole prediction, as `napari-tcgn predict` has written it.",
+            )
 
 
 def _mean(values: Floats, weights: Floats, scale: str) -> Floats:

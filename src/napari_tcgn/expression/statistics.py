@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 BLOCK_STEPS = 4
 # A shifted section must still overlap itself by this share of its spots, for its correlation to mean something.
 MIN_OVERLAP = 0.25
+# Values of genes times shifts that are worked on at once: a dozen tables of this size are held.
+SHIFTED_AT_ONCE = 8_000_000
 
 
 def spearman_per_gene(predicted: ArrayLike, measured: ArrayLike) -> Floats:
@@ -160,9 +162,9 @@ def shift_test(predicted: ArrayLike, measured: ArrayLike, array_row: ArrayLike, 
     result = np.full(x.shape[1], np.nan)
     if not enough.any():
         return result
-    for genes in np.array_split(np.flatnonzero(~np.isnan(observed)), max(1, x.shape[1] // 128)):
-        if not len(genes):
-            continue
+    known, at_once = np.flatnonzero(~np.isnan(observed)), max(1, SHIFTED_AT_ONCE // (shape[0] * shape[1]))
+    for start in range(0, len(known), at_once):
+        genes = known[start : start + at_once]
         a, b = ((t[:, genes] - t[:, genes].mean(0)) / t[:, genes].std(0) for t in (x, y))
         grid_a, grid_b = _on_grid(a, row, col, shape), _on_grid(b, row, col, shape)
         sum_a, sum_b = _circular(grid_a, mask)[enough], _circular(mask, grid_b)[enough]  # [shifts, genes]

@@ -99,7 +99,7 @@ def _about_spots(library: Library) -> pd.DataFrame:
     um = library.centres * (library.mpp if library.mpp is not None else np.nan)
     # Whole numbers that may be missing.
     places = {
-        name: pd.array(obs[name].to_numpy(np.int64) if name in obs else [None] * n, dtype="Int64")
+        name: pd.array(obs[name].to_numpy(np.float64) if name in obs else [None] * n, dtype="Int64")
         for name in ("array_row", "array_col")
     }
     return pd.DataFrame(

@@ -105,6 +105,13 @@ def read_card(name_or_path: str | Path) -> ModelCard:
     raise _no_such_model(name, [*folders, *packages])
 
 
+def from_anywhere(name_or_path: str) -> str:
+    """Return what names the same model from any folder: a known name as it is, a path as an absolute one."""
+    known = name_or_path in _folders() or name_or_path in _from_packages()
+    path = Path(name_or_path)
+    return name_or_path if known or not path.exists() else str(path.absolute())
+
+
 def _no_such_model(name: str, known: list[str]) -> ModelError:
     return ModelError(
         f"There is no model {name!r}.",

@@ -18,6 +18,9 @@ _HARMLESS = {
     "implied_mpp", "positions", "recorded", "tissue_threshold", "without_counts",
 }  # fmt: skip
 
+# Holds for every run: an .h5ad keeps the names and places of its spots to the last digit.
+_BY_RESULT = "Export the result as .h5ad and give predict that file as --spots: it holds the same spots."
+
 
 def predict_command(
     record: dict[str, Any], out: str, slide: Path | None = None, spots_file: Path | None = None
@@ -61,18 +64,18 @@ def _spots_arguments(source: dict[str, Any], spots_file: Path | None) -> list[st
     if more:
         raise DataError(
             f"No command makes these spots: they were also shaped by {', '.join(more)}.",
-            "Save the spots (section Spots, Save…) and run on that file.",
+            _BY_RESULT,
         )
     if source.get("without_counts"):
         raise DataError(
             "The spots without counts were left out, and the record does not name the count table.",
-            "Add --counts to the command of the run by hand.",
+            _BY_RESULT,
         )
     inside = ["--roi", roi] if roi else []
     if source.get("kind") == "grid":
         return _grid_arguments(source["settings"]) + inside
     if spots_file is None and not source.get("file"):
-        raise DataError("The spots are of no file and no grid.", "Run on spots of a file or a grid.")
+        raise DataError("The spots are of no file and no grid.", _BY_RESULT)
     return ["--spots", str(spots_file or source["file"]), *inside]
 
 

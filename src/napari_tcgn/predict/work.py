@@ -162,6 +162,9 @@ class WorkFolder:
 
         path = self.path
         if not (path / "zarr.json").exists():
+            strange = [f.name for f in path.iterdir() if f.name != "lock" and f.suffix != ".partial"]
+            if strange:  # it would be removed at the end
+                raise OutputError(f"{path} is no work folder of a run: it holds {strange[0]}.", "Move it away.")
             return  # killed before its first spot
         try:
             self._group = zarr.open_group(path, mode="r+")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_tcgn.settings import GridSettings
 from napari_tcgn.slide import Slide
@@ -13,16 +13,13 @@ from napari_tcgn.spots.region import keep_inside, read_region
 from napari_tcgn.spots.st import with_counts
 from napari_tcgn.spots.table import Spots
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 def choose_spots(
     slide: Slide,
     grid: GridSettings | None = None,
     file: Path | None = None,
     roi: Path | None = None,
-    counts: pd.DataFrame | None = None,
+    counted: Collection[str] | None = None,
 ) -> Spots:
     """Return the spots to predict on a slide.
 
@@ -36,8 +33,8 @@ def choose_spots(
         As for `read_spots`.
     roi : pathlib.Path, optional
         GeoJSON: only spots inside its polygons.
-    counts : pandas.DataFrame [spots, genes], optional
-        Only spots of the file that have counts.
+    counted : collection of str, optional
+        Only these spots of the file: those that have counts.
 
     Raises
     ------
@@ -49,6 +46,6 @@ def choose_spots(
         return make_grid(slide, grid, region=region)
     assert file is not None  # one of the two is given
     spots = read_spots(file, slide.mpp)
-    if counts is not None:
-        spots = with_counts(spots, counts, file.name)
+    if counted is not None:
+        spots = with_counts(spots, counted, file.name)
     return spots if region is None else keep_inside(spots, region)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,26 +135,26 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
     if size is not None:
         source["image_size"] = size
     spots = Spots(ids, pixel_x, pixel_y, row, col, diameter, pitch, layout, source=source)
-    return spots if counts is None else with_counts(spots, counts, path.name)
+    return spots if counts is None else with_counts(spots, counts.index, path.name)
 
 
-def with_counts(spots: Spots, counts: pd.DataFrame, name: str) -> Spots:
-    """Return the spots that have counts; `source["without_counts"]` tells how many have none.
+def with_counts(spots: Spots, counted: Collection[str], name: str) -> Spots:
+    """Return the spots that have counts, named in `counted`; `source["without_counts"]` tells how many have none.
 
     Raises
     ------
     SpotsError
-        If fewer than half of the spots are in `counts`.
+        If fewer than half of the spots do.
     """
-    counted = np.isin(spots.ids, counts.index.to_numpy(dtype=np.str_))
-    if counted.mean() < MIN_MATCHED:
+    known = np.isin(spots.ids, np.array(list(counted), dtype=np.str_))
+    if known.mean() < MIN_MATCHED:
         raise SpotsError(
-            f"Only {counted.sum()} of the {len(spots)} spots in {name} have counts: the count table belongs to another "
+            f"Only {known.sum()} of the {len(spots)} spots in {name} have counts: the count table belongs to another "
             "section.",
             "Give the count table and the selection table of the same section.",
         )
-    spots.source["without_counts"] = int((~counted).sum())
-    return spots.select(counted)
+    spots.source["without_counts"] = int((~known).sum())
+    return spots.select(known)
 
 
 def _image_size(table: pd.DataFrame, *pixels: NDArray[np.float64]) -> list[float] | None:

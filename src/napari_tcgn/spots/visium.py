@@ -45,10 +45,10 @@ def read_visium(path: str | Path) -> Spots:
     SpotsError
         If positions or scale factors are missing or damaged, or no spot lies on tissue.
     """
-    positions = _find_positions(Path(path))
+    positions = _require_positions(Path(path))
     folder = positions.parent
     factors = _read_factors(folder / SCALEFACTORS)
-    table = _read_positions(positions)
+    table = read_positions(positions)
     on_tissue = table["in_tissue"].to_numpy() == 1
     if not on_tissue.any():
         raise SpotsError(
@@ -88,15 +88,20 @@ def _shown_name(folder: Path) -> str:
     return folder.parent.name if folder.name == "spatial" else folder.name
 
 
-def _find_positions(path: Path) -> Path:
+def positions_file(path: Path) -> Path | None:
+    """Return the positions table of a folder or of spatial/ in it, None where there is none."""
+    candidates = (folder / name for folder in (path / "spatial", path) for name in POSITIONS)
+    return next((file for file in candidates if file.is_file()), None)
+
+
+def _require_positions(path: Path) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
         raise SpotsError(f"The folder {path} does not exist.", "Check its name.")
-    for folder in (path / "spatial", path):
-        for name in POSITIONS:
-            if (folder / name).is_file():
-                return folder / name
+    found = positions_file(path)
+    if found is not None:
+        return found
     bins = sorted(child.name for child in (path / "binned_outputs").glob("square_*um"))
     if bins:
         raise SpotsError(
@@ -126,7 +131,14 @@ def _read_factors(path: Path) -> dict[str, float]:
     return {name: value for name, value in factors.items() if value > 0}
 
 
-def _read_positions(path: Path) -> pd.DataFrame:
+def read_positions(path: Path) -> pd.DataFrame:
+    """Return a positions table as it stands, with or without a header: barcode and the five numbers of `COLUMNS`.
+
+    Raises
+    ------
+    SpotsError
+        If it cannot be read, lacks a column or has gaps.
+    """
     import pandas as pd
 
     try:

@@ -18,9 +18,9 @@ from napari_tcgn.predict import Progress, choose_device
 from napari_tcgn.predict.record import package_versions
 from napari_tcgn.settings import TrainSettings, to_record
 from napari_tcgn.train.baselines import Baseline, default_baselines
-from napari_tcgn.train.comparison import Comparison
 from napari_tcgn.train.evaluate import TCGN_METHOD, Scored, difference_table, gene_table, summary_table
 from napari_tcgn.train.final import final_models
+from napari_tcgn.train.fold_scorer import FoldScorer
 from napari_tcgn.train.folds import fold_name, patient_of, resolve_fold
 from napari_tcgn.train.group import started_processes
 from napari_tcgn.train.her2st import find_sections, study_of
@@ -130,8 +130,8 @@ def cross_validate(
         panels[name] = yield from fold_panel(training, settings.top_genes, genes, variabilities)
     needed = list(dict.fromkeys(gene for panel in panels.values() for gene in panel.genes))
     card = draft_card(settings, [], needed, study)
-    comparison = yield from _read(settings, study, card, [found[name] for name in names], baselines, mpp, cache)
-    sections = comparison.sections
+    scorer = yield from _read(settings, study, card, [found[name] for name in names], baselines, mpp, cache)
+    sections = scorer.sections
 
     def run_fold(name: str, label: str) -> Generator[Progress | EpochReport, None, Path]:
         run = out / "runs" / f"fold-{label}"
@@ -152,12 +152,12 @@ def cross_validate(
         if label not in done:  # a patient's only section is the same fold under two names
             run = yield from run_fold(name, label)
             yield Progress(f"score {label}", 0, 1)
-            done[label] = comparison.score_fold(run / "model", training_names, held_out, panels[name], kind, label)
+            done[label] = scorer.score_fold(run / "model", training_names, held_out, panels[name], kind, label)
         scored += [replace(s, by=kind) for s in done[label]]
     models: dict[str, Path] = {}
     if final:
         run = yield from run_fold("none", "none")
-        models = final_models(out / "models", run, comparison, panels["none"], scored)
+        models = final_models(out / "models", run, scorer, panels["none"], scored)
     result = Evaluation(
         out, scored, summary_table(scored), difference_table(scored, TCGN_METHOD), gene_table(scored), models
     )
@@ -185,7 +185,7 @@ def _read(
     baselines: Sequence[Baseline],
     mpp: float | None,
     cache: Path | None,
-) -> Generator[Progress, None, Comparison]:
+) -> Generator[Progress, None, FoldScorer]:
     """Load every section once, and what the simple models see of it."""
     loaded = yield from read_sections(found, card, mpp, None if cache is None else PatchCache(cache))
     _require_scorable(loaded)
@@ -194,7 +194,7 @@ def _read(
     for number, baseline in enumerate(baselines):
         yield Progress(f"features of {baseline.name}", number, len(baselines))
         features[baseline.name] = dict(zip(names, baseline.extract(loaded, card, device), strict=True))
-    return Comparison(settings, study, card, dict(zip(names, loaded, strict=True)), baselines, features)
+    return FoldScorer(settings, study, card, dict(zip(names, loaded, strict=True)), baselines, features)
 
 
 def _write(result: Evaluation, record: dict[str, Any]) -> None:

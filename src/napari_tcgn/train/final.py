@@ -11,14 +11,14 @@ from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.weights import CARD_NAME, WEIGHTS_NAME, read_checkpoint, save_model
 from napari_tcgn.train.baselines import LINE_METHOD
 from napari_tcgn.train.beside import mean_of
-from napari_tcgn.train.comparison import Comparison
 from napari_tcgn.train.evaluate import BOTH, TCGN_METHOD, Scored
+from napari_tcgn.train.fold_scorer import FoldScorer
 from napari_tcgn.train.panel import Panel
 from napari_tcgn.train.trust import trust
 
 
 def final_models(
-    folder: Path, run: Path, comparison: Comparison, panel: Panel, scored: Sequence[Scored]
+    folder: Path, run: Path, scorer: FoldScorer, panel: Panel, scored: Sequence[Scored]
 ) -> dict[str, Path]:
     """Write TCGN, every simple model, and the mean of TCGN and the line.
 
@@ -28,7 +28,7 @@ def final_models(
         Gets one folder per model.
     run : pathlib.Path
         The finished run on every section.
-    comparison : Comparison
+    scorer : FoldScorer
     panel : Panel
         Of that run.
     scored : sequence of Scored
@@ -39,18 +39,18 @@ def final_models(
     dict of str to pathlib.Path
         The folders by method.
     """
-    settings, names = comparison.settings, list(comparison.sections)
+    settings, names = scorer.settings, list(scorer.sections)
     trained = ModelCard.read(run / "model" / CARD_NAME)
     weights = read_checkpoint(run / "model" / WEIGHTS_NAME)
     models = {TCGN_METHOD: folder / trained.name}
     save_model(models[TCGN_METHOD], weights, trained)
-    like = replace(comparison.card, genes=panel.genes)
-    for baseline in comparison.baselines:
-        features = comparison.features[baseline.name]
-        line = baseline.fit([features[name] for name in names], comparison.of(names, panel))
+    like = replace(scorer.card, genes=panel.genes)
+    for baseline in scorer.baselines:
+        features = scorer.features[baseline.name]
+        line = baseline.fit([features[name] for name in names], scorer.of(names, panel))
         own = replace(
             baseline.card(like),
-            name=f"{baseline.name.split(' ')[0]}-{comparison.study.name}",
+            name=f"{baseline.name.split(' ')[0]}-{scorer.study.name}",
             training={**trained.training, "recipe": {"line through": baseline.features}, "epoch": None}
             | ({} if baseline.origin is None else {"encoder": baseline.origin}),
             domain=trained.domain,

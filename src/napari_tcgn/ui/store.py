@@ -205,11 +205,6 @@ class Result:
         self.prediction.record["partial"] = self.partial
 
 
-def keep_result(layer: Any, result: Result) -> None:
-    """Remember the result behind a points layer."""
-    layer.metadata[KEY] = result
-
-
 def result_of(layer: Any) -> Result | None:
     """Return the result that a points layer shows; None for any other layer."""
     found = None if layer is None else layer.metadata.get(KEY)

@@ -21,7 +21,7 @@ from napari_tcgn.train.section import SectionData, Study
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class FoldScorer:
     """Sections, simple models and their features.
 
     Attributes
