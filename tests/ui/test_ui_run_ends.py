@@ -195,7 +195,7 @@ def test_options_reach_the_run_record(ready, kit):
     _viewer, dock = ready(kit.ColourPredictor())
     options = dock.run.options
     assert not options.batch_box.isVisibleTo(dock), "folded at first"
-    kit.click(options.fold)
+    kit.click(options.heading)
     assert options.batch_box.isVisibleTo(dock)
     assert options.batch_box.text() == "automatic"
     options.batch_box.setValue(3)

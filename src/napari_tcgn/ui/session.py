@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +70,7 @@ class Session:
         self._setting_mpp = False
         self._results_made = 0
         viewer.layers.events.removed.connect(self._on_removed)
-        viewer.layers.selection.events.active.connect(self._on_active)
+        viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
         there = [viewer.layers.selection.active, *reversed(viewer.layers)]
         self.state.result = next((layer for layer in there if store.result_of(layer) is not None), None)
@@ -91,7 +91,7 @@ class Session:
         if self.run is not None:
             self.run.let_go()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        self.viewer.layers.selection.events.active.disconnect(self._on_active)
+        self.viewer.layers.selection.events.active.disconnect(self.on_active)
         self.choices.close()
         for work in self.slides:
             self._unwatch(work.image)
@@ -105,7 +105,7 @@ class Session:
 
     def image_layers(self) -> list[Any]:
         """Return the viewer's image layers that may be slides."""
-        return [layer for layer in self.viewer.layers if isinstance(layer, Image) and not layers.is_thumbnail(layer)]
+        return [layer for layer in self.viewer.layers if isinstance(layer, Image) and not layers.is_own_picture(layer)]
 
     def choose_image(self, layer: Any, show: bool = False) -> None:
         """Make an image layer the slide and take up what was done on it before; None chooses none.
@@ -150,7 +150,7 @@ class Session:
 
     def _begin(self, layer: Any) -> SlideWork:
         work = self.slides.add(layer, layers.slide_of(layer))
-        for event in _placement_events(layer):
+        for event in placement_events(layer):
             event.connect(self._on_placed)
         return work
 
@@ -167,9 +167,10 @@ class Session:
                 state.result = latest
 
     def _newest_result(self, work: SlideWork | None) -> Any:
-        """Return the uppermost result layer on a slide, or on none."""
-        on_it = (x for x in reversed(self.viewer.layers) if store.result_of(x) and self.slides.owner_of(x) is work)
-        return next(on_it, None)
+        """Return the uppermost result layer on a slide, or on none; measurements and scores only where all are such."""
+        on_it = [x for x in reversed(self.viewer.layers) if store.result_of(x) and self.slides.owner_of(x) is work]
+        predicted = [layer for layer in on_it if store.result_of(layer).card is not None]
+        return next(iter(predicted or on_it), None)
 
     def set_mpp(self, mpp: float, source: str = "given in the dock") -> None:
         """Say how many µm a px of the slide covers, and how it is known; the layer is rescaled."""
@@ -217,7 +218,7 @@ class Session:
         state.mpp = mpp
 
     def _unwatch(self, layer: Any) -> None:
-        for event in _placement_events(layer):
+        for event in placement_events(layer):
             event.disconnect(self._on_placed)
 
     def open_file(self, path: Path, failed: Failed) -> None:
@@ -312,7 +313,7 @@ class Session:
             with suppress(TcgnError):
                 self.choose_image(another)
 
-    def _on_active(self, event: Any) -> None:
+    def on_active(self, event: Any) -> None:
         """Work on the result or the slide that the user selects in napari's layer list."""
         layer, state = event.value, self.state
         if state.running or state.busy:
@@ -325,6 +326,15 @@ class Session:
         elif layer is not None and layer != state.image and layers.may_be_slide(layer):
             with suppress(TcgnError):  # the section Slide tells the trouble
                 self.choose_image(layer)
+
+    @contextmanager
+    def selection_kept(self) -> Iterator[None]:
+        """Add layers without working on them, although napari selects what is added."""
+        selection = self.viewer.layers.selection
+        active = selection.active
+        with selection.events.active.blocker(self.on_active):
+            yield
+            selection.active = active
 
     def _in_background(self, what: str, work: Callable[[], Any], done: Callable[[Any], object], failed: Failed) -> None:
         self.state.busy = what
@@ -343,7 +353,7 @@ class Session:
         self.background.call(work, end_well, end_badly)
 
 
-def _placement_events(layer: Any) -> tuple[Any, ...]:
+def placement_events(layer: Any) -> tuple[Any, ...]:
     """Events of everything that says where an image lies in the world."""
     events = layer.events
     return events.scale, events.units, events.translate, events.rotate, events.shear, events.affine

@@ -8,6 +8,8 @@ result), and not under the keys "adata" and "sdata", by which napari-spatialdata
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,6 +174,26 @@ class Result:
         if self.adata is None:
             self.adata = to_anndata(self.prediction)
         return self.adata
+
+    @contextmanager
+    def slide_for_reading(self) -> Iterator[Slide | None]:
+        """Give the slide it was predicted from; a file is opened anew, for that of a removed layer is closed with it.
+
+        None where this session does not know the slide.
+
+        Raises
+        ------
+        SlideError
+            If the file cannot be opened.
+        """
+        from napari_tcgn.slide import ArraySlide, open_slide
+
+        path = self.slide.path if self.slide is not None else None
+        if path is None or not path.is_file() or isinstance(self.slide, ArraySlide):
+            yield self.slide
+            return
+        with closing(open_slide(path, self.mpp)) as slide:
+            yield slide
 
     def has(self, gene: str) -> bool:
         """Whether there are values of a gene."""

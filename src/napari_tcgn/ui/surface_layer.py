@@ -8,6 +8,9 @@ import numpy as np
 
 from napari_tcgn.expression.surface import Surface
 from napari_tcgn.ui.colour_scale import ColourScale
+from napari_tcgn.ui.layers import OURS
+
+SURFACE = f"{OURS}_surface"  # in the metadata of the image
 
 
 def add_surface(viewer: Any, layer: Any, surface: Surface, scale: ColourScale, name: str) -> Any:
@@ -19,6 +22,7 @@ def add_surface(viewer: Any, layer: Any, surface: Surface, scale: ColourScale, n
         contrast_limits=scale.limits,
         interpolation2d="nearest",  # the surface is smooth by itself; NaN at its edge would spread
         opacity=0.8,
+        metadata={SURFACE: True},
         **surface_placement(layer, surface),
     )
     # `layer` may be a proxy, which is never the same object as the layer in the list.

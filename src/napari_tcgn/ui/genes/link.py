@@ -7,16 +7,17 @@ from typing import Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
-from napari_tcgn.ui.fold import Fold
 from napari_tcgn.ui.per_layer import bare
+from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 
 
-class LinkPart(Fold):
+class LinkPart(Part):
     """A list of the result layers with a tick for each that shares its limits with the others."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "Link limits", "Let several results have the same colour limits")
+        super().__init__("Link limits", "Let several results have the same colour limits")
+        self.session = session
         self.list = QListWidget()
         self.list.setFixedHeight(76)
         self.list.setToolTip("Ticked layers share their limits; each keeps its colour map")

@@ -9,19 +9,20 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox
 
 from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.background import Failure
-from napari_tcgn.ui.fold import Fold
 from napari_tcgn.ui.genes.scale import quietly
 from napari_tcgn.ui.latest import Latest
 from napari_tcgn.ui.per_layer import PerLayer, bare
+from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.surface_layer import add_surface, colour_surface, show_surface
 
 
-class SurfacePart(Fold):
+class SurfacePart(Part):
     """An image layer that follows the gene and the colour scale of the chosen result."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "Smooth surface", "Show a smooth surface instead of spots, or below them")
+        super().__init__("Smooth surface", "Show a smooth surface instead of spots, or below them")
+        self.session = session
         self.surface_box = QCheckBox("smooth surface of the shown gene")
         self.surface_box.setToolTip(
             "An image layer: the mean of the spots around each place, weighted by a Gaussian of their distance; "
