@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
@@ -103,7 +104,7 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     assert section.scatter.title.startswith(other)
 
     # on top of each other again
-    qtbot.mouseClick(section.beside_box, Qt.MouseButton.LeftButton, pos=_inside(section.beside_box))
+    tick(qtbot, section.beside_box)
     assert not section.comparing.beside.is_open
     np.testing.assert_allclose(found.data_to_world(found.data[0]), layer.data_to_world(layer.data[0]))
     assert second not in viewer.layers
@@ -115,9 +116,153 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
 
 
 def _inside(box):
-    from qtpy.QtCore import QPoint
-
     return QPoint(8, box.height() // 2)
+
+
+def tick(qtbot, box):
+    assert box.isEnabled(), box.toolTip()
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=_inside(box))
+
+
+def second_views(viewer):
+    return [layer for layer in viewer.layers if layer.name.endswith("beside")]
+
+
+def test_a_pair_ends_with_whatever_it_stands_on(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    section, session = dock.compare, dock.session
+    state, beside = session.state, dock.compare.comparing.beside
+    layer = state.result
+    write_counts(tmp_path / "measured.h5ad", state.spots)
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    found = section.comparing.layer_of(section.comparing.of(store.result_of(layer)).measured)
+    assert len(second_views(viewer)) == 1
+    assert viewer.layers.selection.active == layer
+    assert second_views(viewer)[0] not in session.image_layers()
+    assert dock.slide.layer_box.count() == 1, "the second view is no slide"
+
+    def assert_ended():
+        assert not beside.is_open
+        assert not section.beside_box.isChecked()
+        assert second_views(viewer) == []
+        np.testing.assert_allclose(found.data_to_world(found.data[0]), layer.data_to_world(layer.data[0]))
+
+    # the second view is removed by hand
+    viewer.layers.remove(second_views(viewer)[0])
+    assert_ended()
+    # the slide is rescaled, then moved
+    tick(qtbot, section.beside_box)
+    assert beside.is_open
+    assert viewer.layers.selection.active == layer, "not the second view"
+    dock.slide.mpp_box.setValue(kit.MPP * 1.1)
+    assert_ended()
+    tick(qtbot, section.beside_box)
+    state.image.translate = (30, 40)
+    assert_ended()
+    # what was made of the moved layer comes back with it
+    tick(qtbot, section.beside_box)
+    pinned = session.colours.pin(found, "RED")
+    assert section.comparing.layer_of(store.result_of(found)) == found
+    tick(qtbot, section.beside_box)
+    np.testing.assert_allclose(pinned.data_to_world(pinned.data[0]), layer.data_to_world(layer.data[0]))
+    viewer.layers.remove(pinned)
+    # another slide is chosen
+    tick(qtbot, section.beside_box)
+    other = viewer.add_image(kit.stained(200), rgb=True, name="other")
+    assert state.image == other
+    assert_ended()
+    session.choose_image(layer_image := session.image_layers()[0], show=True)
+    assert state.result == layer
+    # the measurement is removed
+    tick(qtbot, section.beside_box)
+    viewer.layers.remove(found)
+    assert not beside.is_open
+    assert second_views(viewer) == []
+    assert not section.beside_box.isEnabled()
+    assert not section.table.isHidden(), "the figures stay"
+    # the slide is removed; the figures come from its file
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    assert beside.is_open
+    viewer.layers.remove(layer_image)
+    assert not beside.is_open
+    assert second_views(viewer) == []
+    viewer.layers.selection.active = layer
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    assert section.message.text() == ""
+    manifest = section.comparing.of(store.result_of(layer)).comparison.manifest
+    assert "patches of the slide" in manifest["haematoxylin"]
+    # the prediction is removed, and with the measurement the comparison is forgotten
+    assert beside.is_open
+    result, measured = store.result_of(layer), section.comparing.of(store.result_of(layer)).measured
+    viewer.layers.remove(layer)
+    assert not beside.is_open
+    assert "removed" in section.state_label.text()
+    viewer.layers.remove(section.comparing.layer_of(measured))
+    assert section.comparing.of(result) is None
+    assert section.table.isHidden()
+
+
+def test_closing_the_dock_ends_the_pair(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    layer = dock.session.state.result
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    assert len(second_views(viewer)) == 1
+    viewer.window.remove_dock_widget("all")
+    assert second_views(viewer) == []
+    found = next(one for one in viewer.layers if one.name.endswith("measured"))
+    np.testing.assert_allclose(found.data_to_world(found.data[0]), layer.data_to_world(layer.data[0]))
+    viewer.layers.clear()  # nobody listens any more
+
+
+def test_a_comparison_that_ends_on_a_slide_put_aside(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    section, session = dock.compare, dock.session
+    layer = session.state.result
+    write_counts(tmp_path / "measured.h5ad", session.state.spots)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(tmp_path / "measured.h5ad"), ""))
+    section.source_box.setCurrentIndex(section.source_box.findData("h5ad"))
+    kit.click(section.load_button)
+    other = viewer.add_image(kit.stained(200), rgb=True, name="other")
+    session.choose_image(other, show=True)
+    qtbot.waitUntil(lambda: not section.comparing.running, timeout=kit.TIMEOUT)
+    compared = section.comparing.of(store.result_of(layer))
+    assert session.state.image == other
+    assert session.state.result is None
+    assert not section.comparing.layer_of(compared.measured).visible
+    assert second_views(viewer) == []
+    session.choose_image(session.slides.owner_of(layer).image, show=True)
+    assert session.state.result == layer
+    assert section.comparing.layer_of(compared.measured).visible
+    assert section.table.genes.rowCount() == 3
+
+
+def test_the_prediction_goes_while_it_is_compared(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    section = dock.compare
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(tmp_path / "measured.h5ad"), ""))
+    section.source_box.setCurrentIndex(section.source_box.findData("h5ad"))
+    kit.click(section.load_button)
+    viewer.layers.remove(dock.session.state.result)
+    assert not section.comparing.running
+    assert "Nothing is predicted yet" in section.state_label.text()
+    assert dock.session.spots_layer.visible, "nothing is predicted any more"
+
+
+def test_a_partial_result_is_compared_where_it_has_values(held, gate, qtbot, tmp_path, monkeypatch, kit) -> None:
+    _viewer, dock = held
+    kit.click(dock.run.cancel_button)
+    gate.set()
+    result = store.result_of(dock.session.state.result)
+    result.card = replace(result.card, output_scale=OUTPUT_SCALE)
+    result.prediction = replace(result.prediction, card=result.card)
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    assert dock.compare.message.text() == ""
+    compared = dock.compare.comparing.of(result)
+    assert compared.comparison.overall["n_spots"] == result.done.sum() < len(result.done)
+    np.testing.assert_array_equal(compared.measured.done, result.done)
 
 
 def test_tables_and_report_are_written(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:

@@ -20,6 +20,7 @@ from napari_tcgn.ui.background import Background, Failure
 from napari_tcgn.ui.choices import Choices
 from napari_tcgn.ui.colours import Colours
 from napari_tcgn.ui.hover import Hover
+from napari_tcgn.ui.placement import placement_events
 from napari_tcgn.ui.pyramid import levels_for_napari
 from napari_tcgn.ui.slides import Slides, SlideWork
 from napari_tcgn.ui.state import DockState
@@ -261,6 +262,7 @@ class Session:
         state = self.state
         if self.spots_layer is not None and self.spots_layer in self.viewer.layers:
             layers.show_other_spots(self.spots_layer, state.image, spots, state.mpp)
+            self.spots_layer.visible = True  # a run that has ended hides them
         else:
             self.spots_layer = layers.add_spots(self.viewer, state.image, spots, state.mpp)
         self.spots_layer.metadata[SPOTS_FILE] = file
@@ -292,6 +294,8 @@ class Session:
             self.spots_layer = state.spots = None
         elif layer == state.result:
             state.result = self._newest_result(self.slides.owner_of(layer))
+            if state.result is None and self.spots_layer is not None:
+                self.spots_layer.visible = True
         elif work is not None:
             self._forget(work)
         elif layer == state.image:
@@ -351,9 +355,3 @@ class Session:
             failed(failure)
 
         self.background.call(work, end_well, end_badly)
-
-
-def placement_events(layer: Any) -> tuple[Any, ...]:
-    """Events of everything that says where an image lies in the world."""
-    events = layer.events
-    return events.scale, events.units, events.translate, events.rotate, events.shear, events.affine

@@ -13,8 +13,8 @@ import numpy as np
 
 from napari_tcgn.ui import layers
 from napari_tcgn.ui.per_layer import bare
-from napari_tcgn.ui.placement import moved_affine, shift
-from napari_tcgn.ui.session import Session, placement_events
+from napari_tcgn.ui.placement import moved_affine, placement_events, shift
+from napari_tcgn.ui.session import Session
 
 GAP = 0.04  # between the two, as a share of the width
 BESIDE = " · beside"

@@ -70,6 +70,11 @@ class CompositePart(Part):
         session.viewer.layers.events.removed.connect(self._on_removed)
         self._enable()
 
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+        self.session.viewer.layers.selection.events.active.disconnect(self._on_active)
+        self.session.viewer.layers.events.removed.disconnect(self._on_removed)
+
     def _result(self) -> store.Result | None:
         shown = composite_of(self._layer)
         return shown.result if shown is not None else store.result_of(self.session.state.result)

@@ -35,6 +35,11 @@ class LinkPart(Part):
         session.state.events.result.connect(self.update_list)
         self.update_list()
 
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+        self.session.viewer.layers.events.removed.disconnect(self.update_list)
+        self.session.viewer.layers.events.inserted.disconnect(self._on_inserted)
+
     def update_list(self, event: Any = None) -> None:
         """Show the layers there are; the upper ones in napari's list come first."""
         if self.session.viewer is None:

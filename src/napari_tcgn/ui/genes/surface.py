@@ -49,6 +49,10 @@ class SurfacePart(Part):
         session.viewer.layers.events.removed.connect(self._on_removed)
         self._show_state()
 
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+        self.session.viewer.layers.events.removed.disconnect(self._on_removed)
+
     def image_of(self, layer: Any) -> Any:
         """Return the surface of a result layer, None if it has none."""
         return self._images.get(layer)

@@ -128,6 +128,9 @@ class Fold(QFrame):
         layout.addWidget(self.heading)
         layout.addWidget(self.body)
 
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+
 
 class Part(Fold):
     """A part of a section that is folded away until it is wanted, with its message."""
@@ -161,9 +164,6 @@ class Section(Fold):
         self.layout().addWidget(self.message)
         self.heading.setChecked(type(self).__name__ not in session.choices.remembered.get(FOLDED, list, []))
         self.heading.toggled.connect(self._remember_fold)
-
-    def let_go(self) -> None:
-        """Stop listening to the viewer, which outlives the dock."""
 
     def _remember_fold(self, unfolded: bool) -> None:
         remembered, name = self.session.choices.remembered, type(self).__name__
