@@ -12,16 +12,17 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
 from napari_tcgn.ui import layers, store
+from napari_tcgn.ui.dock import MINIMUM_WIDTH
 
 GENES = ["RED", "GREEN", "BLUE", "EXTRA"]
 
 
 @pytest.fixture
-def predicted(ready, kit):
-    """A predicted slide on the scale that counts can be brought to."""
+def predicted(ready, kit, request):
+    """A predicted slide on the scale that counts can be brought to; the window is shown if the parameter is True."""
     predictor = kit.ColourPredictor()
     predictor.card = kit.card(output_scale=OUTPUT_SCALE)
-    viewer, dock = ready(predictor)
+    viewer, dock = ready(predictor, show=getattr(request, "param", False))
     kit.run_to_end(dock)
     return viewer, dock
 
@@ -200,6 +201,28 @@ def test_a_pair_ends_with_whatever_it_stands_on(predicted, qtbot, tmp_path, monk
     viewer.layers.remove(section.comparing.layer_of(measured))
     assert section.comparing.of(result) is None
     assert section.table.isHidden()
+
+
+@pytest.mark.parametrize("predicted", [True], indirect=True)  # styled and laid out only when shown
+def test_the_table_fits_the_narrow_dock_and_keeps_its_mark(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    table, state = dock.compare.table, dock.session.state
+    viewer.window.resize(1280, 800)
+    dock.parent().setFixedWidth(MINIMUM_WIDTH)
+    qtbot.waitUntil(lambda: dock.width() == MINIMUM_WIDTH, timeout=5000)
+    qtbot.waitUntil(lambda: table.horizontalScrollBar().maximum() == 0, timeout=5000)
+    assert table.columnWidth(0) >= table.fontMetrics().horizontalAdvance("MYL12B")
+    for column in range(table.genes.columnCount()):
+        for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
+            table.sortByColumn(column, order)
+            assert table.genes.gene_at(table.currentIndex().row()) == state.gene
+            figures = [table.genes.index(row, column).data() for row in range(3)]
+            wanted = sorted(figures, key=str if column == 0 else float, reverse=order == Qt.SortOrder.DescendingOrder)
+            assert figures == wanted
+    qtbot.keyClick(table, Qt.Key.Key_Down if table.currentIndex().row() < 2 else Qt.Key.Key_Up)
+    assert table.genes.gene_at(table.currentIndex().row()) == state.gene
 
 
 def test_closing_the_dock_ends_the_pair(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:

@@ -134,6 +134,11 @@ class ModelSection(Section):
 
         self._domain.ask(look)
 
+    @property
+    def looks_at_domain(self) -> bool:
+        """Whether the slide is being compared with the model's training sections."""
+        return self._domain.running
+
     def _warn(self, found: tuple[Any, list[str]]) -> None:
         about, sentences = found
         state = self.session.state
