@@ -441,6 +441,36 @@ def test_placement_of_a_surface_under_a_general_transform(made):
     )
 
 
+def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
+    """A surface and three genes follow a slide that is rescaled and moved, and are hidden with it."""
+    layer, genes, session = made.predicted, made.genes, made.dock.session
+    session.slides.claim(store.result_of(layer), session.state.image)
+    genes.surface.surface_box.setChecked(True)
+    qtbot.waitUntil(lambda: genes.surface.image_of(layer) is not None)
+    surface = genes.surface.image_of(layer)
+    for gene, edit in zip(("RED", "GREEN", "BLUE"), genes.composite.gene_edits, strict=True):
+        edit.setText(gene)
+    genes.composite.add_button.click()
+    mixed = next(one for one in made.viewer.layers if composite_of(one) is not None)
+    assert surface not in session.image_layers()
+
+    def in_px():
+        """Where the surface's first px lies, in px of the spots, which move with the slide."""
+        return layer.world_to_data(surface.data_to_world((0, 0)))
+
+    before = in_px()
+    session.set_mpp(3.0)
+    session.state.image.translate = (200, -80)
+    np.testing.assert_allclose(in_px(), before, atol=1e-6)
+    np.testing.assert_allclose(mixed.data_to_world(mixed.data[5]), layer.data_to_world(layer.data[5]))
+    other = made.viewer.add_image(np.full((50, 50, 3), 200, np.uint8), rgb=True, name="other")
+    session.choose_image(other, show=True)
+    assert not any(one.visible for one in (layer, mixed, surface))
+    session.choose_image(made.viewer.layers["slide"], show=True)
+    assert surface.visible
+    assert mixed.visible
+
+
 @pytest.mark.parametrize("made", [True], indirect=True)  # styled and laid out only when shown
 def test_nothing_is_clipped_with_everything_unfolded(made, qtbot):
     made.viewer.window.resize(1280, 800)

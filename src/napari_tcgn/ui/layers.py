@@ -27,9 +27,8 @@ NOT_PREDICTED = (0.75, 0.75, 0.75, 0.35)  # grey, and the tissue shines through
 SMALLEST, LARGEST = 2, 10_000  # px of a point on the canvas, napari's own limits
 RIM, RIM_COLOUR = 0.1, (0.0, 0.0, 0.0, 0.9)  # of a disc's diameter
 BINS = "visium-hd"  # the layout whose spots are adjoining squares
-OURS = "napari_tcgn"  # what our keys in the metadata of layers begin with
-THUMBNAIL = f"{OURS}_thumbnail"  # in the metadata of an image that came with a result
-VIEW_OF = f"{OURS}_view_of"  # in the metadata of a slide's second view
+THUMBNAIL = f"{store.KEY}_thumbnail"  # in the metadata of an image that came with a result
+VIEW_OF = f"{store.KEY}_view_of"  # in the metadata of a slide's second view
 SPOTS_SUFFIX = " · spots (not yet predicted)"
 
 
@@ -99,7 +98,7 @@ def may_be_slide(layer: Any) -> bool:
 
 def is_own_picture(layer: Any) -> bool:
     """Whether an image layer is a picture that this plugin has made: of a result, a surface, a slide's second view."""
-    return any(str(key).startswith(OURS) for key in layer.metadata)
+    return any(str(key).startswith(store.KEY) for key in layer.metadata)
 
 
 def slide_of(layer: Any) -> Slide:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.settings import GridSettings
@@ -193,7 +193,8 @@ class Session:
         if work.image == self.state.image and self.spots_layer is not None:
             on_it.append(self.spots_layer)
         for layer in on_it:
-            layers.place(layer, work.image)
+            if isinstance(layer, Points):  # surfaces follow their points
+                layers.place(layer, work.image)
         if work.image == self.state.image and not self._setting_mpp:
             self._follow_scale()
 

@@ -70,8 +70,8 @@ class Slides:
             self._owners[result] = work
 
     def owner_of(self, layer: Any) -> SlideWork | None:
-        """Return the slide that a layer of spots or of a result belongs to, if it belongs to one."""
-        result = store.result_of(layer)
+        """Return the slide that a layer of spots or one made from a result belongs to, if it belongs to one."""
+        result = store.made_from(layer)
         if result is None:
             return next((w for w in self._works if layer is not None and w.spots_layer == layer), None)
         if result in self._owners:

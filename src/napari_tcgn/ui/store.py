@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_tcgn.spots import Spots
 
 KEY = "napari_tcgn"  # in a layer's metadata
+MADE_FROM = f"{KEY}_made_from"  # in that of a layer that shows a result in another way: its surface, three genes
 
 
 @dataclass(eq=False)
@@ -236,6 +237,11 @@ def result_of(layer: Any) -> Result | None:
     """Return the result that a points layer shows; None for any other layer."""
     found = None if layer is None else layer.metadata.get(KEY)
     return found if isinstance(found, Result) else None
+
+
+def made_from(layer: Any) -> Result | None:
+    """Return the result that a layer shows in whatever way: as a result, as a surface, or three genes mixed."""
+    return result_of(layer) or (None if layer is None else layer.metadata.get(MADE_FROM))
 
 
 def best_gene(result: Result) -> str:

@@ -12,9 +12,10 @@ from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.genes.scale import quietly
 from napari_tcgn.ui.latest import Latest
 from napari_tcgn.ui.per_layer import PerLayer, bare
+from napari_tcgn.ui.placement import placement_events
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.surface_layer import add_surface, colour_surface, show_surface
+from napari_tcgn.ui.surface_layer import add_surface, colour_surface, place_surface, show_surface
 
 
 class SurfacePart(Part):
@@ -39,6 +40,7 @@ class SurfacePart(Part):
         self.form.addRow("bandwidth", self.bandwidth_box)
         self.form.addRow(self.spots_box)
         self._images: PerLayer[Any] = PerLayer()  # by points layer
+        self._surfaces: PerLayer[Any] = PerLayer()
         self._wanted: weakref.WeakSet[Any] = weakref.WeakSet()  # points layers
         self._latest = Latest(session.background, self._show_surface, self._on_failed)
         self.surface_box.toggled.connect(self._on_surface)
@@ -104,8 +106,11 @@ class SurfacePart(Part):
         if result is None or layer not in viewer.layers or layer not in self._wanted:
             return
         name = f"{layers.result_name(gene, result.kind)} · surface"
+        self._surfaces[layer] = surface
         if image is None:
             self._images[layer] = bare(add_surface(viewer, layer, surface, scale, name))
+            for event in placement_events(layer):
+                event.connect(self._on_placed)
         else:
             show_surface(image, layer, surface, scale, name)
 
@@ -114,6 +119,11 @@ class SurfacePart(Part):
         for layer in [layer for layer in self._wanted if layer not in self._images]:
             self._wanted.discard(layer)
         self._show_state()
+
+    def _on_placed(self, event: Any) -> None:
+        layer = event.source
+        if (image := self._images.get(layer)) is not None:
+            place_surface(image, layer, self._surfaces.get(layer))
 
     def _on_painted(self, layer: Any) -> None:
         image = self._images.get(layer)

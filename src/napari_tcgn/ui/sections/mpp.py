@@ -56,7 +56,8 @@ class MppWays(Part):
         self.use_ruler_button.clicked.connect(self._use_ruler)
         self.objective_box.currentIndexChanged.connect(self._show_objective)
         self.use_objective_button.clicked.connect(self._use_objective)
-        session.state.events.image.connect(self.put_away)
+        for event in (session.state.events.image, session.state.events.mpp):  # it would lie elsewhere then
+            event.connect(self.put_away)
         session.viewer.layers.events.removed.connect(self._on_removed)
         self._show_ruler()
         self._show_objective()
