@@ -163,15 +163,13 @@ class Session:
         self.spots_layer, state.spots = work.spots_layer, work.spots
         owner = self.slides.owner_of(state.result)
         if owner is not work:
-            latest = work.result if work.result in self.viewer.layers else self._newest_result(work)
+            latest = (
+                work.result
+                if work.result in self.viewer.layers
+                else self.slides.newest_result(work, self.viewer.layers)
+            )
             if latest is not None or owner is not None:  # else a result of no open slide stays in view
                 state.result = latest
-
-    def _newest_result(self, work: SlideWork | None) -> Any:
-        """Return the uppermost result layer on a slide, or on none; measurements and scores only where all are such."""
-        on_it = [x for x in reversed(self.viewer.layers) if store.result_of(x) and self.slides.owner_of(x) is work]
-        predicted = [layer for layer in on_it if store.result_of(layer).card is not None]
-        return next(iter(predicted or on_it), None)
 
     def set_mpp(self, mpp: float, source: str = "given in the dock") -> None:
         """Say how many µm a px of the slide covers, and how it is known; the layer is rescaled."""
@@ -294,7 +292,7 @@ class Session:
         if layer == self.spots_layer:
             self.spots_layer = state.spots = None
         elif layer == state.result:
-            state.result = self._newest_result(self.slides.owner_of(layer))
+            state.result = self.slides.newest_result(self.slides.owner_of(layer), self.viewer.layers)
             if state.result is None and self.spots_layer is not None:
                 self.spots_layer.visible = True
         elif work is not None:

@@ -83,6 +83,15 @@ class Slides:
         """Return those layers that lie on a slide."""
         return [layer for layer in layers if self.owner_of(layer) is work]
 
+    def newest_result(self, work: SlideWork | None, layers: Iterable[Any]) -> Any:
+        """Return the uppermost result layer on a slide, or on none; measurements and scores only if there is no other.
+
+        None if there is no result.
+        """
+        uppermost_first = reversed(list(layers))
+        on_it = [layer for layer in uppermost_first if store.result_of(layer) and self.owner_of(layer) is work]
+        return min(on_it, key=lambda layer: store.result_of(layer).card is None, default=None)
+
     def show_only(self, work: SlideWork, layers: Iterable[Any]) -> None:
         """Show one slide with what lies on it, and hide the other slides with what lies on them.
 
