@@ -285,8 +285,13 @@ def add_points_like(viewer: Any, layer: Any, **kwargs: Any) -> Any:
     return viewer.add_points(layer.data, **(style | _placement(layer) | kwargs))
 
 
-def add_result_like(viewer: Any, layer: Any, result: store.Result, gene: str) -> Any:
-    """Show a result at the spots of another result's layer, in its colours; returns the points layer."""
+def add_result_like(
+    viewer: Any, layer: Any, result: store.Result, gene: str, source: store.Result | None = None
+) -> Any:
+    """Show a result at the spots of another result's layer, in its colours; returns the points layer.
+
+    `source` is the result that it was made from, on whose slide it then belongs.
+    """
     values = result.values_of(gene)
     limits, colormap = robust_limits(values), layer.face_colormap.name
     return add_points_like(
@@ -297,7 +302,7 @@ def add_result_like(viewer: Any, layer: Any, result: store.Result, gene: str) ->
         face_color=colours_of(values, limits, colormap),
         face_colormap=colormap,
         face_contrast_limits=limits,
-        metadata={store.KEY: result},
+        metadata={store.KEY: result} | ({} if source is None else {store.MADE_FROM: source}),
     )
 
 

@@ -13,8 +13,7 @@ from napari.layers import Image, Points
 from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.settings import GridSettings
 from napari_tcgn.slide import open_slide
-from napari_tcgn.spots import Region, Spots, check_on_slide, implied_mpp, keep_inside, make_grid, read_spots
-from napari_tcgn.spots.st import ST_TABLE
+from napari_tcgn.spots import Region, Spots, make_grid
 from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.background import Background, Failure
 from napari_tcgn.ui.choices import Choices
@@ -23,6 +22,7 @@ from napari_tcgn.ui.hover import Hover
 from napari_tcgn.ui.placement import placement_events
 from napari_tcgn.ui.pyramid import levels_for_napari
 from napari_tcgn.ui.slides import Slides, SlideWork
+from napari_tcgn.ui.spots_on_slide import read_on_slide
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tissue_view import TissueStore
 
@@ -163,11 +163,9 @@ class Session:
         self.spots_layer, state.spots = work.spots_layer, work.spots
         owner = self.slides.owner_of(state.result)
         if owner is not work:
-            latest = (
-                work.result
-                if work.result in self.viewer.layers
-                else self.slides.newest_result(work, self.viewer.layers)
-            )
+            latest = work.result
+            if latest not in self.viewer.layers:
+                latest = self.slides.newest_result(work, self.viewer.layers)
             if latest is not None or owner is not None:  # else a result of no open slide stays in view
                 state.result = latest
 
@@ -250,10 +248,7 @@ class Session:
         slide = self.state.slide
 
         def read() -> Spots:
-            spots = check_on_slide(read_spots(path, slide.mpp), slide, self.tissue.mask(slide, None))
-            if spots.source.get("kind") == ST_TABLE and (implied := implied_mpp(spots)) is not None:
-                spots.source["implied_mpp"] = round(implied, 5)
-            return spots if region is None else keep_inside(spots, region)
+            return read_on_slide(path, slide, self.tissue.mask(slide, None), region)
 
         self._in_background(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from napari_tcgn.spots import Spots
 
 KEY = "napari_tcgn"  # in a layer's metadata
-MADE_FROM = f"{KEY}_made_from"  # in that of a layer that shows a result in another way: its surface, three genes
+MADE_FROM = f"{KEY}_made_from"  # in that of a layer made from a result: its surface, three genes, scores
 
 
 @dataclass(eq=False)
@@ -240,8 +240,9 @@ def result_of(layer: Any) -> Result | None:
 
 
 def made_from(layer: Any) -> Result | None:
-    """Return the result that a layer shows in whatever way: as a result, as a surface, or three genes mixed."""
-    return result_of(layer) or (None if layer is None else layer.metadata.get(MADE_FROM))
+    """Return the result that a layer was made from (a surface, three genes, scores), else the one that it shows."""
+    source = None if layer is None else layer.metadata.get(MADE_FROM)
+    return source if isinstance(source, Result) else result_of(layer)
 
 
 def best_gene(result: Result) -> str:
