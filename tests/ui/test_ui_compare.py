@@ -308,6 +308,26 @@ def test_tables_and_report_are_written(predicted, qtbot, tmp_path, monkeypatch, 
     assert section.write_button.isEnabled()
 
 
+def test_gene_sets_are_compared_too(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    _viewer, dock = predicted
+    section = dock.compare
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: ("", ""))
+    tick(qtbot, section.sets_box)
+    assert not section.sets_box.isChecked(), "the dialog was cancelled"
+    gmt = tmp_path / "mine.gmt"
+    gmt.write_text("WARM\tours\tRED\tGREEN\nCOLD\tours\tGREEN\tBLUE\n")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(gmt), ""))
+    tick(qtbot, section.sets_box)
+    assert "mine.gmt" in section.sets_box.text()
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    comparison = section.comparing.of(store.result_of(dock.session.state.result)).comparison
+    assert list(comparison.gene_sets["gene_set"]) == ["WARM", "COLD"]
+    assert "2 gene sets: median PCC" in section.overall.text()
+    tick(qtbot, section.sets_box)
+    assert "mine.gmt" not in section.sets_box.text()
+
+
 def test_a_second_comparison_replaces_the_first(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
     viewer, dock = predicted
     write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)

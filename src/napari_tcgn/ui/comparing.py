@@ -31,10 +31,13 @@ class Measured:
         ST count table, Visium folder or .h5ad.
     spots : pathlib.Path or None
         ST selection table, so that positions are compared too.
+    gene_sets : pathlib.Path or None
+        .gmt whose scores are compared, too.
     """
 
     path: Path
     spots: Path | None = None
+    gene_sets: Path | None = None
 
 
 @dataclass(eq=False)
@@ -97,10 +100,12 @@ class Comparing:
 
         def steps() -> Generator[Progress, None, Compared]:
             from napari_tcgn.expression import compare_steps, read_measured
+            from napari_tcgn.expression.gene_sets import read_gmt
 
+            sets = {s.name: s.genes for s in read_gmt(measured.gene_sets)} if measured.gene_sets is not None else None
             found = read_measured(measured.path, measured.spots)
             with result.slide_for_reading() as slide:
-                comparison = yield from compare_steps(result.to_adata(), found, slide=slide)
+                comparison = yield from compare_steps(result.to_adata(), found, slide=slide, gene_sets=sets)
             return Compared(result, measured_result(result, comparison), comparison)
 
         def end(tell: Callable[[Any], object]) -> Callable[[Any], None]:

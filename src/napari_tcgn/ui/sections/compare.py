@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ST, VISIUM, H5AD = "st", "visium", "h5ad"
 BESIDE_TIP = "Show the measured spots beside the predicted ones, or on top of them"
+NO_SETS = "and gene sets (.gmt)…"
 SOURCES = (
     ("ST count table…", ST, "Raw counts as spots x genes (.tsv, .tsv.gz); then, if you have it, their selection table"),
     ("Visium folder…", VISIUM, "The outs folder of Space Ranger"),
@@ -52,6 +53,9 @@ class CompareSection(Section):
         self.load_button.setToolTip("Choose the measured counts and compare the shown result with them")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop comparing")
+        self.sets_box = QCheckBox(NO_SETS)
+        self.sets_box.setToolTip("Compare the scores of gene sets, too: choose a .gmt file, such as those of MSigDB")
+        self._sets: Path | None = None
         self.state_label = text_label()
         self.overall = text_label()
         self.table = CompareTable()
@@ -62,6 +66,7 @@ class CompareSection(Section):
         self._lay_out()
 
         self.load_button.clicked.connect(self._ask_for_files)
+        self.sets_box.toggled.connect(self._on_sets)
         self.cancel_button.clicked.connect(self.comparing.cancel)
         self.table.picked.connect(self._pick)
         self.beside_box.toggled.connect(self._on_beside)
@@ -81,7 +86,7 @@ class CompareSection(Section):
         end.addWidget(self.beside_box)
         end.addStretch(1)
         end.addWidget(self.write_button)
-        for row in (start, self.state_label, self.overall, self.table, self.scatter, end):
+        for row in (start, self.sets_box, self.state_label, self.overall, self.table, self.scatter, end):
             self.form.addRow(row)
 
     def _predicted(self) -> store.Result | None:
@@ -120,7 +125,16 @@ class CompareSection(Section):
             chosen, _ = QFileDialog.getOpenFileName(self, "Measured counts", "", kinds)
         if not chosen:
             return
-        self.compare(Measured(Path(chosen), self._selection_table(Path(chosen)) if source == ST else None))
+        spots = self._selection_table(Path(chosen)) if source == ST else None
+        self.compare(Measured(Path(chosen), spots, self._sets))
+
+    def _on_sets(self, wanted: bool) -> None:
+        chosen = ""
+        if wanted:
+            chosen, _ = QFileDialog.getOpenFileName(self, "Gene sets", "", "Gene sets (*.gmt);;All files (*)")
+        self._sets = Path(chosen) if chosen else None
+        self.sets_box.setText(NO_SETS if self._sets is None else f"and the gene sets of {self._sets.name}")
+        quietly(self.sets_box, self._sets is not None)
 
     def _selection_table(self, counts: Path) -> Path | None:
         """Return the table that says where the counts' spots lie: the one predicted on, or ask for it."""
@@ -146,6 +160,7 @@ class CompareSection(Section):
         missing, compared = self._missing(), self.comparing.of(self._predicted())
         self.load_button.setEnabled(not missing)
         self.source_box.setEnabled(not missing)
+        self.sets_box.setEnabled(not missing)
         self.cancel_button.setEnabled(self.comparing.running)
         self.state_label.setText(missing)
         self.state_label.setVisible(bool(missing))
@@ -245,4 +260,10 @@ def summary(comparison: Comparison) -> list[str]:
         if row["median_depth_pcc"] == row["median_depth_pcc"]:  # not NaN
             line += f"; depth out {row['median_depth_pcc']:.3f}"
         lines.append(line)
+    if len(comparison.gene_sets):
+        best = comparison.gene_sets.sort_values("pcc", ascending=False).iloc[0]
+        lines.append(
+            f"{len(comparison.gene_sets)} gene sets: median PCC {comparison.gene_sets['pcc'].median():.3f}, "
+            f"best {best['gene_set']} {best['pcc']:.3f}"
+        )
     return [*lines, *(f"⚠ {sentence}" for sentence in comparison.warnings)]
