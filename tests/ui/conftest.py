@@ -197,9 +197,9 @@ def ready(dock_in_viewer, qtbot, slide_png, monkeypatch, use_predictor, kit):
     """Return a function that installs a predictor and gives (viewer, dock) with spots laid, one click from a run."""
     from qtpy.QtWidgets import QFileDialog
 
-    def make(predictor):
+    def make(predictor, **viewer_kwargs):
         use_predictor(predictor)
-        viewer, dock = dock_in_viewer()
+        viewer, dock = dock_in_viewer(**viewer_kwargs)
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(slide_png), ""))
         kit.click(dock.slide.open_button)
         state = dock.session.state

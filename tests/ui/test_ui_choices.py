@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 from napari_tcgn.files import cache_folder
 from napari_tcgn.settings import PredictSettings
+from napari_tcgn.ui.choices import CHOICES
 from napari_tcgn.ui.models import add_model
 from napari_tcgn.ui.preferences import Preferences, read_preferences
 from napari_tcgn.ui.remembered import Remembered, remembered_file
@@ -162,6 +163,24 @@ def test_preferences_have_the_defaults_of_the_engine():
     assert declared == {name: getattr(Preferences(), name) for name in names}
 
 
+def test_the_dock_and_the_preferences_have_every_option_of_a_run_with_its_default(open_dock):
+    options = {field.name: getattr(PredictSettings(), field.name) for field in fields(PredictSettings)}
+    assert set(options) <= {field.name for field in fields(Preferences)}
+    assert set(CHOICES) == set(options), "all are remembered"
+    _, dock = open_dock()
+    assert dock.session.state.predict_settings() == PredictSettings()
+    boxes = dock.run.options
+    shown = {
+        "model": dock.model.model_box.currentText(),
+        "device": dock.model.device_box.currentText(),
+        "precision": boxes.precision_box.currentText(),
+        "batch_size": boxes.batch_box.value() or None,
+        "read_threads": boxes.threads_box.value(),
+        "stain": boxes.stain_box.currentText(),
+    }
+    assert shown == options
+
+
 def test_preferences_are_honoured_at_once_and_by_new_docks(open_dock, dock_file):
     viewer, dock = open_dock()
     settings_of_napari().device = "cpu"
@@ -169,6 +188,9 @@ def test_preferences_are_honoured_at_once_and_by_new_docks(open_dock, dock_file)
     assert dock.model.device_box.currentText() == "cpu"
     settings_of_napari().read_threads = 7
     settings_of_napari().batch_size = 16
+    settings_of_napari().stain = "reinhard"
+    assert dock.session.state.stain == "reinhard"
+    settings_of_napari().stain = "none"
     assert dock.run.options.threads_box.value() == 7
     assert dock.session.state.predict_settings() == PredictSettings(device="cpu", batch_size=16, read_threads=7)
     # a choice in the dock is newer, and holds the next time
@@ -278,16 +300,20 @@ def test_shortcuts_work_and_are_shown(ready, kit, qtbot):
     assert dock.genes.search.isVisibleTo(dock)
 
 
-def test_a_pressed_chord_reaches_the_dock(open_dock, qtbot):
-    _viewer, dock = open_dock(show=True)
-    heard = []
-    dock.shortcuts[-1].activated.connect(lambda: heard.append("search"))
+@pytest.mark.parametrize("docks", [1, 2])
+def test_a_pressed_chord_reaches_a_dock(open_dock, qtbot, docks):
+    from napari_tcgn.ui import make_dock
+
+    viewer, dock = open_dock(show=True)
+    both = [dock]
+    if docks == 2:
+        both.append(make_dock(viewer))
+        viewer.window.add_dock_widget(both[1], name="another", area="left")
     window = dock.window()
     window.activateWindow()
     qtbot.wait(200)
     qtbot.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier)
-    qtbot.waitUntil(lambda: heard == ["search"], timeout=3000)
-    qtbot.waitUntil(dock.genes.search.hasFocus, timeout=3000)
+    qtbot.waitUntil(lambda: any(one.genes.search.hasFocus() for one in both), timeout=3000)
 
 
 def test_shortcuts_are_on_keys_that_napari_leaves_free(open_dock):

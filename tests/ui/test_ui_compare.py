@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
 from napari_tcgn.ui import layers, store
+from napari_tcgn.ui.dock import MINIMUM_WIDTH
 
 GENES = ["RED", "GREEN", "BLUE", "EXTRA"]
 
 
 @pytest.fixture
-def predicted(ready, kit):
-    """A predicted slide on the scale that counts can be brought to."""
+def predicted(ready, kit, request):
+    """A predicted slide on the scale that counts can be brought to; the window is shown if the parameter is True."""
     predictor = kit.ColourPredictor()
     predictor.card = kit.card(output_scale=OUTPUT_SCALE)
-    viewer, dock = ready(predictor)
+    viewer, dock = ready(predictor, show=getattr(request, "param", False))
     kit.run_to_end(dock)
     return viewer, dock
 
@@ -103,7 +105,7 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     assert section.scatter.title.startswith(other)
 
     # on top of each other again
-    qtbot.mouseClick(section.beside_box, Qt.MouseButton.LeftButton, pos=_inside(section.beside_box))
+    tick(qtbot, section.beside_box)
     assert not section.comparing.beside.is_open
     np.testing.assert_allclose(found.data_to_world(found.data[0]), layer.data_to_world(layer.data[0]))
     assert second not in viewer.layers
@@ -115,9 +117,175 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
 
 
 def _inside(box):
-    from qtpy.QtCore import QPoint
-
     return QPoint(8, box.height() // 2)
+
+
+def tick(qtbot, box):
+    assert box.isEnabled(), box.toolTip()
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=_inside(box))
+
+
+def second_views(viewer):
+    return [layer for layer in viewer.layers if layer.name.endswith("beside")]
+
+
+def test_a_pair_ends_with_whatever_it_stands_on(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    section, session = dock.compare, dock.session
+    state, beside = session.state, dock.compare.comparing.beside
+    layer = state.result
+    write_counts(tmp_path / "measured.h5ad", state.spots)
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    found = section.comparing.layer_of(section.comparing.of(store.result_of(layer)).measured)
+    assert len(second_views(viewer)) == 1
+    assert viewer.layers.selection.active == layer
+    assert second_views(viewer)[0] not in session.image_layers()
+    assert dock.slide.layer_box.count() == 1, "the second view is no slide"
+
+    def assert_ended():
+        assert not beside.is_open
+        assert not section.beside_box.isChecked()
+        assert second_views(viewer) == []
+        np.testing.assert_allclose(found.data_to_world(found.data[0]), layer.data_to_world(layer.data[0]))
+
+    # the second view is removed by hand
+    viewer.layers.remove(second_views(viewer)[0])
+    assert_ended()
+    # the slide is rescaled, then moved
+    tick(qtbot, section.beside_box)
+    assert beside.is_open
+    assert viewer.layers.selection.active == layer, "not the second view"
+    dock.slide.mpp_box.setValue(kit.MPP * 1.1)
+    assert_ended()
+    tick(qtbot, section.beside_box)
+    state.image.translate = (30, 40)
+    assert_ended()
+    # what was made of the moved layer comes back with it
+    tick(qtbot, section.beside_box)
+    pinned = session.colours.pin(found, "RED")
+    assert section.comparing.layer_of(store.result_of(found)) == found
+    tick(qtbot, section.beside_box)
+    np.testing.assert_allclose(pinned.data_to_world(pinned.data[0]), layer.data_to_world(layer.data[0]))
+    viewer.layers.remove(pinned)
+    # another slide is chosen
+    tick(qtbot, section.beside_box)
+    other = viewer.add_image(kit.stained(200), rgb=True, name="other")
+    assert state.image == other
+    assert_ended()
+    session.choose_image(layer_image := session.image_layers()[0], show=True)
+    assert state.result == layer
+    # the measurement is removed
+    tick(qtbot, section.beside_box)
+    viewer.layers.remove(found)
+    assert not beside.is_open
+    assert second_views(viewer) == []
+    assert not section.beside_box.isEnabled()
+    assert not section.table.isHidden(), "the figures stay"
+    # the slide is removed; the figures come from its file
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    assert beside.is_open
+    viewer.layers.remove(layer_image)
+    assert not beside.is_open
+    assert second_views(viewer) == []
+    viewer.layers.selection.active = layer
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    assert section.message.text() == ""
+    manifest = section.comparing.of(store.result_of(layer)).comparison.manifest
+    assert "patches of the slide" in manifest["haematoxylin"]
+    # the prediction is removed, and with the measurement the comparison is forgotten
+    assert beside.is_open
+    result, measured = store.result_of(layer), section.comparing.of(store.result_of(layer)).measured
+    viewer.layers.remove(layer)
+    assert not beside.is_open
+    assert "removed" in section.state_label.text()
+    viewer.layers.remove(section.comparing.layer_of(measured))
+    assert section.comparing.of(result) is None
+    assert section.table.isHidden()
+
+
+@pytest.mark.parametrize("predicted", [True], indirect=True)  # styled and laid out only when shown
+def test_the_table_fits_the_narrow_dock_and_keeps_its_mark(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    table, state = dock.compare.table, dock.session.state
+    viewer.window.resize(1280, 800)
+    dock.parent().setFixedWidth(MINIMUM_WIDTH)
+    qtbot.waitUntil(lambda: dock.width() == MINIMUM_WIDTH, timeout=5000)
+    qtbot.waitUntil(lambda: table.horizontalScrollBar().maximum() == 0, timeout=5000)
+    assert table.columnWidth(0) >= table.fontMetrics().horizontalAdvance("MYL12B")
+    for column in range(table.genes.columnCount()):
+        for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
+            table.sortByColumn(column, order)
+            assert table.genes.gene_at(table.currentIndex().row()) == state.gene
+            figures = [table.genes.index(row, column).data() for row in range(3)]
+            wanted = sorted(figures, key=str if column == 0 else float, reverse=order == Qt.SortOrder.DescendingOrder)
+            assert figures == wanted
+    qtbot.keyClick(table, Qt.Key.Key_Down if table.currentIndex().row() < 2 else Qt.Key.Key_Up)
+    assert table.genes.gene_at(table.currentIndex().row()) == state.gene
+
+
+def test_closing_the_dock_ends_the_pair(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    layer = dock.session.state.result
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    assert len(second_views(viewer)) == 1
+    viewer.window.remove_dock_widget("all")
+    assert second_views(viewer) == []
+    found = next(one for one in viewer.layers if one.name.endswith("measured"))
+    np.testing.assert_allclose(found.data_to_world(found.data[0]), layer.data_to_world(layer.data[0]))
+    viewer.layers.clear()  # nobody listens any more
+
+
+def test_a_comparison_that_ends_on_a_slide_put_aside(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    section, session = dock.compare, dock.session
+    layer = session.state.result
+    write_counts(tmp_path / "measured.h5ad", session.state.spots)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(tmp_path / "measured.h5ad"), ""))
+    section.source_box.setCurrentIndex(section.source_box.findData("h5ad"))
+    kit.click(section.load_button)
+    other = viewer.add_image(kit.stained(200), rgb=True, name="other")
+    session.choose_image(other, show=True)
+    qtbot.waitUntil(lambda: not section.comparing.running, timeout=kit.TIMEOUT)
+    compared = section.comparing.of(store.result_of(layer))
+    assert session.state.image == other
+    assert session.state.result is None
+    assert not section.comparing.layer_of(compared.measured).visible
+    assert second_views(viewer) == []
+    session.choose_image(session.slides.owner_of(layer).image, show=True)
+    assert session.state.result == layer
+    assert section.comparing.layer_of(compared.measured).visible
+    assert section.table.genes.rowCount() == 3
+
+
+def test_the_prediction_goes_while_it_is_compared(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    viewer, dock = predicted
+    section = dock.compare
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(tmp_path / "measured.h5ad"), ""))
+    section.source_box.setCurrentIndex(section.source_box.findData("h5ad"))
+    kit.click(section.load_button)
+    viewer.layers.remove(dock.session.state.result)
+    assert not section.comparing.running
+    assert "Nothing is predicted yet" in section.state_label.text()
+    assert dock.session.spots_layer.visible, "nothing is predicted any more"
+
+
+def test_a_partial_result_is_compared_where_it_has_values(held, gate, qtbot, tmp_path, monkeypatch, kit) -> None:
+    _viewer, dock = held
+    kit.click(dock.run.cancel_button)
+    gate.set()
+    result = store.result_of(dock.session.state.result)
+    result.card = replace(result.card, output_scale=OUTPUT_SCALE)
+    result.prediction = replace(result.prediction, card=result.card)
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    assert dock.compare.message.text() == ""
+    compared = dock.compare.comparing.of(result)
+    assert compared.comparison.overall["n_spots"] == result.done.sum() < len(result.done)
+    np.testing.assert_array_equal(compared.measured.done, result.done)
 
 
 def test_tables_and_report_are_written(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
@@ -138,6 +306,26 @@ def test_tables_and_report_are_written(predicted, qtbot, tmp_path, monkeypatch, 
     kit.click(section.write_button)
     assert asked
     assert section.write_button.isEnabled()
+
+
+def test_gene_sets_are_compared_too(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
+    _viewer, dock = predicted
+    section = dock.compare
+    write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: ("", ""))
+    tick(qtbot, section.sets_box)
+    assert not section.sets_box.isChecked(), "the dialog was cancelled"
+    gmt = tmp_path / "mine.gmt"
+    gmt.write_text("WARM\tours\tRED\tGREEN\nCOLD\tours\tGREEN\tBLUE\n")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(gmt), ""))
+    tick(qtbot, section.sets_box)
+    assert "mine.gmt" in section.sets_box.text()
+    compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
+    comparison = section.comparing.of(store.result_of(dock.session.state.result)).comparison
+    assert list(comparison.gene_sets["gene_set"]) == ["WARM", "COLD"]
+    assert "2 gene sets: median PCC" in section.overall.text()
+    tick(qtbot, section.sets_box)
+    assert "mine.gmt" not in section.sets_box.text()
 
 
 def test_a_second_comparison_replaces_the_first(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:

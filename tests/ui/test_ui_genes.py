@@ -171,7 +171,7 @@ def test_linked_layers_share_limits_and_the_gene(made, qtbot):
     assert "two results" in link.message.text()
     measured = made.measured()
     made.state.result = made.predicted
-    link.expand()
+    link.heading.setChecked(True)
     qtbot.waitUntil(lambda: link.list.count() == 2)
     assert [link.list.item(i).text() for i in range(2)] == ["GREEN · measured", "RED · predicted"]
     for i in range(2):
@@ -223,7 +223,7 @@ def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
 
 def test_three_genes_as_red_green_blue(made, qtbot):
     part = made.genes.composite
-    part.expand()
+    part.heading.setChecked(True)
     made.genes._suggest(True)
     assert part.gene_edits[0].text() == "RED"
     for edit, gene in zip(part.gene_edits, ("red", "GREEN", "GREEN"), strict=True):
@@ -293,7 +293,7 @@ def test_a_composite_and_a_score_follow_a_result_that_is_filled_in(made, qtbot, 
 
 def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatch):
     part = made.genes.gene_set
-    part.expand()
+    part.heading.setChecked(True)
     click(qtbot, part.score_button)
     assert "Paste the names" in part.message.text()
     part.names_edit.setPlainText("nope, nada")
@@ -332,7 +332,7 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
 
 def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
     part, layer = made.genes.surface, made.predicted
-    part.expand()
+    part.heading.setChecked(True)
     tick(qtbot, part.surface_box)
     qtbot.waitUntil(lambda: part.image_of(layer) is not None, timeout=kit.TIMEOUT)
     image = part.image_of(layer)
@@ -441,15 +441,43 @@ def test_placement_of_a_surface_under_a_general_transform(made):
     )
 
 
+def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
+    """A surface and three genes follow a slide that is rescaled and moved, and are hidden with it."""
+    layer, genes, session = made.predicted, made.genes, made.dock.session
+    session.slides.claim(store.result_of(layer), session.state.image)
+    genes.surface.surface_box.setChecked(True)
+    qtbot.waitUntil(lambda: genes.surface.image_of(layer) is not None)
+    surface = genes.surface.image_of(layer)
+    for gene, edit in zip(("RED", "GREEN", "BLUE"), genes.composite.gene_edits, strict=True):
+        edit.setText(gene)
+    genes.composite.add_button.click()
+    mixed = next(one for one in made.viewer.layers if composite_of(one) is not None)
+    assert surface not in session.image_layers()
+
+    def in_px():
+        """Where the surface's first px lies, in px of the spots, which move with the slide."""
+        return layer.world_to_data(surface.data_to_world((0, 0)))
+
+    before = in_px()
+    session.set_mpp(3.0)
+    session.state.image.translate = (200, -80)
+    np.testing.assert_allclose(in_px(), before, atol=1e-6)
+    np.testing.assert_allclose(mixed.data_to_world(mixed.data[5]), layer.data_to_world(layer.data[5]))
+    other = made.viewer.add_image(np.full((50, 50, 3), 200, np.uint8), rgb=True, name="other")
+    session.choose_image(other, show=True)
+    assert not any(one.visible for one in (layer, mixed, surface))
+    session.choose_image(made.viewer.layers["slide"], show=True)
+    assert surface.visible
+    assert mixed.visible
+
+
 @pytest.mark.parametrize("made", [True], indirect=True)  # styled and laid out only when shown
 def test_nothing_is_clipped_with_everything_unfolded(made, qtbot):
     made.viewer.window.resize(1280, 800)
     made.measured()
     for fold in (made.genes.surface, made.genes.link, made.genes.composite, made.genes.gene_set):
-        fold.expand()
+        fold.heading.setChecked(True)
     folds = (made.genes.surface, made.genes.link, made.genes.composite, made.genes.gene_set)
     scroll = made.dock.scroll
-    qtbot.waitUntil(
-        lambda: all(fold.content().height() >= fold.content().minimumSizeHint().height() > 50 for fold in folds)
-    )
+    qtbot.waitUntil(lambda: all(fold.body.height() >= fold.body.minimumSizeHint().height() > 50 for fold in folds))
     qtbot.waitUntil(lambda: scroll.widget().width() <= scroll.viewport().width())

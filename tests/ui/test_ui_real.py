@@ -21,6 +21,28 @@ def heartbeat():
     return module.Heartbeat()
 
 
+def test_stain_warnings_before_a_run(real_data, dock_in_viewer, kit, qtbot, monkeypatch):
+    """The breast cancer section of the training data is not warned of; the pinker slide of another scanner is."""
+    _viewer, dock = dock_in_viewer()
+    state, warnings = dock.session.state, dock.model.warnings
+    svs = real_data / "wsi_svs" / "CMU-1-Small-Region.svs"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(svs), ""))
+    kit.click(dock.slide.open_button)
+    qtbot.waitUntil(lambda: "eosin is stronger" in warnings.text(), timeout=kit.TIMEOUT)
+    assert warnings.isVisibleTo(dock)
+    assert "µm per px" not in warnings.text(), "finer than the training sections: nothing is missing"
+    c2 = real_data / "her2st" / "data" / "ST-imgs" / "C" / "C2" / "5714_HE_BT_C2.jpg"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(c2), ""))
+    kit.click(dock.slide.open_button)
+    qtbot.waitUntil(lambda: state.slide is not None and state.slide.path == c2, timeout=kit.TIMEOUT)
+    assert not warnings.isVisibleTo(dock), "nothing is said of a slide without µm per px"
+    dock.slide.mpp_box.setValue(0.688)
+    qtbot.waitUntil(lambda: not dock.model.looks_at_domain, timeout=kit.TIMEOUT)
+    assert warnings.text() == ""
+    dock.slide.mpp_box.setValue(1.376)
+    qtbot.waitUntil(lambda: "less detail" in warnings.text(), timeout=kit.TIMEOUT)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_c2_from_the_file_to_a_heatmap(real_data, dock_in_viewer, kit, qtbot, monkeypatch):

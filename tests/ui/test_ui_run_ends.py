@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 
@@ -11,6 +12,7 @@ from qtpy.QtCore import Qt
 
 from napari_tcgn.ui import store
 from napari_tcgn.ui.sections.model import device_in_words
+from napari_tcgn.ui.state import ModelChoice
 
 
 def test_run_says_why_it_is_disabled(dock_in_viewer, use_predictor, kit):
@@ -195,19 +197,47 @@ def test_options_reach_the_run_record(ready, kit):
     _viewer, dock = ready(kit.ColourPredictor())
     options = dock.run.options
     assert not options.batch_box.isVisibleTo(dock), "folded at first"
-    kit.click(options.fold)
+    kit.click(options.heading)
     assert options.batch_box.isVisibleTo(dock)
     assert options.batch_box.text() == "automatic"
     options.batch_box.setValue(3)
     options.threads_box.setValue(1)
     options.precision_box.setCurrentText("float32")
     options.precision_box.activated.emit(options.precision_box.currentIndex())
+    assert not options.stain_box.isEnabled()
+    assert "does not say how its training sections were stained" in options.stain_box.toolTip()
     kit.run_to_end(dock)
     record = store.result_of(dock.session.state.result).prediction.record
     assert record["settings"]["batch_size"] == 3
     assert record["settings"]["read_threads"] == 1
     assert record["settings"]["precision"] == "float32"
+    assert record["settings"]["stain"] == "none"
     assert record["batch_size"] == 3
+
+
+def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(ready, kit, dock_file):
+    predictor = kit.ColourPredictor()
+    predictor.card.domain["stain"] = {"reinhard": {"mu": [7.0, 0.0, 0.0], "sigma": [0.3, 0.05, 0.01]}}
+    _viewer, dock = ready(predictor)
+    options, state = dock.run.options, dock.session.state
+    assert [options.stain_box.itemText(i) for i in range(options.stain_box.count())] == ["none", "reinhard"]
+    options.stain_box.setCurrentText("reinhard")
+    options.stain_box.activated.emit(1)
+    assert state.predict_settings().stain == "reinhard"
+    assert json.loads(dock_file.read_text())["stain"] == "reinhard"
+    kit.run_to_end(dock)
+    record = store.result_of(state.result).record
+    assert record["settings"]["stain"] == "reinhard"
+    # a model that has no target: the run is as the box says, and the choice waits
+    with_target = state.model
+    other = ModelChoice("other", kit.card(name="other"))
+    state.models = (*state.models, other)
+    state.model = other
+    assert options.stain_box.currentText() == "none"
+    assert not options.stain_box.isEnabled()
+    assert state.predict_settings().stain == "none"
+    state.model = with_target
+    assert options.stain_box.currentText() == "reinhard"
 
 
 def test_a_slide_outside_the_training_domain_is_warned_of(ready, kit, qtbot):

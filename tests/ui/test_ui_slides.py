@@ -202,7 +202,7 @@ def test_the_ruler_gives_mpp(dock_and_viewer, kit):
     ways, state = dock.slide.ways, dock.session.state
     assert state.mpp is None
     assert ways.isVisibleTo(dock)
-    assert ways.fold.isChecked(), "offered as long as it is unknown"
+    assert ways.heading.isChecked(), "offered as long as it is unknown"
     kit.click(ways.ruler_button)
     ruler = next(layer for layer in viewer.layers if layer.name.startswith("ruler"))
     assert ruler.mode == "add_line"
@@ -217,7 +217,7 @@ def test_the_ruler_gives_mpp(dock_and_viewer, kit):
     np.testing.assert_allclose(image.scale, 2.0)
     assert ruler not in viewer.layers
     assert not ways.ruler_button.isChecked()
-    assert not ways.fold.isChecked()
+    assert not ways.heading.isChecked()
     assert "a line of 800 µm" in dock.slide.info.text()
 
 

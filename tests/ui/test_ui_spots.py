@@ -267,6 +267,11 @@ def test_the_threshold_is_live_and_the_count_comes_before_the_run(turned, qtbot,
         np.testing.assert_allclose(there, corner, atol=1e-6)  # a slide of 600 px is its own picture
     assert overlay.data[300, 100] == 1
     assert overlay.data[300, 550] == 0
+    dock.slide.mpp_box.setValue(kit.MPP * 1.5)
+    where = [one.data_to_world((300, 100)) for one in (overlay, image)]
+    np.testing.assert_allclose(*where, atol=1e-6, err_msg="the overlay stays on a slide that is rescaled")
+    dock.slide.mpp_box.setValue(kit.MPP)
+    qtbot.waitUntil(lambda: "would be laid" in section.count.text(), timeout=kit.TIMEOUT)
     shown = int(overlay.data.sum())
 
     # Page Up on the slider: by hand now, less tissue, another count.

@@ -69,6 +69,7 @@ def test_open_spots_run_gene_export(opened, qtbot, tmp_path, monkeypatch, kit):
     result = state.result
     assert result.name == "GREEN · predicted"  # the best held-out gene is shown first
     assert "Done" in dock.run.message.text()
+    assert not layer.visible, "no spot is without a prediction"
     assert np.isfinite(result.features["value"]).all()
 
     # another gene by typing; its values are those of the pixels under the spots

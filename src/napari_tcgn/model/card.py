@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import ModelError
+from napari_tcgn.settings import StainName
 
 Orientation = Literal["upright", "transposed"]
 
@@ -127,6 +128,11 @@ class ModelCard:
     def better_simple(self) -> list[str]:
         """Return per gene the simple model that does better on held-out sections, "" where none is known to."""
         return [name or "" for name in self.metrics.get("better_simple", [None] * len(self.genes))]
+
+    def stain_methods(self) -> tuple[StainName, ...]:
+        """Return the ways in which a slide can be brought to the stain of the training sections, "none" first."""
+        targets = self.domain.get("stain", {})
+        return tuple(method for method in get_args(StainName) if method == "none" or targets.get(method))
 
     def to_json(self) -> str:
         """Return the card as indented JSON."""

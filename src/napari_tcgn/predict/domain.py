@@ -78,8 +78,7 @@ def stained_like(slide: Slide, card: ModelCard, method: StainName) -> Slide:
     """
     if method == "none":
         return slide
-    target = card.domain.get("stain", {}).get(method)
-    if not target:
+    if method not in card.stain_methods():
         raise ModelError(
             f"Model {card.name!r} does not say how its training sections were stained ({method}).",
             "Predict without stain normalisation (--stain none), or choose another model.",
@@ -87,4 +86,4 @@ def stained_like(slide: Slide, card: ModelCard, method: StainName) -> Slide:
     from napari_tcgn.slide.normalise import NormalisedSlide, colour_change, fit_stain
 
     source = fit_stain(tissue_pixels(slide), method, slide.name)
-    return NormalisedSlide(slide, colour_change(method, source, target))
+    return NormalisedSlide(slide, colour_change(method, source, card.domain["stain"][method]))

@@ -13,7 +13,7 @@ from napari_tcgn.ui.remembered import Remembered
 if TYPE_CHECKING:
     from napari_tcgn.ui.state import DockState
 
-CHOICES = ("model", "device", "precision", "batch_size", "read_threads")
+CHOICES = ("model", "device", "precision", "batch_size", "read_threads", "stain")
 RATES = "spots_per_second"
 
 
@@ -66,7 +66,7 @@ class Choices:
         self.model = settings.model
         state = self._state
         state.device, state.precision = settings.device, settings.precision
-        state.batch_size, state.read_threads = settings.batch_size, settings.read_threads
+        state.batch_size, state.read_threads, state.stain = settings.batch_size, settings.read_threads, settings.stain
 
     def _on_preferences(self) -> None:
         """Take over what has just been changed in napari's preferences, and only that."""
@@ -74,7 +74,7 @@ class Choices:
         self._preferences = now
         now.apply_cache()
         state = self._state
-        for name in ("device", "precision", "read_threads"):
+        for name in ("device", "precision", "read_threads", "stain"):
             if getattr(before, name) != getattr(now, name):
                 setattr(state, name, getattr(now, name))
         if before.batch_size != now.batch_size:
@@ -97,6 +97,7 @@ class Choices:
             precision=state.precision,
             batch_size=state.batch_size or AUTOMATIC,
             read_threads=state.read_threads,
+            stain=state.stain,
             preferences={name: preferences[name] for name in CHOICES},
         )
 

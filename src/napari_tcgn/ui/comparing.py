@@ -1,8 +1,7 @@
-"""Comparisons of results with measured counts as the dock makes them: one for each result, for as long as it lives."""
+"""Comparisons of results with measured counts as the dock makes them: one for each result, while a layer shows it."""
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,10 +31,13 @@ class Measured:
         ST count table, Visium folder or .h5ad.
     spots : pathlib.Path or None
         ST selection table, so that positions are compared too.
+    gene_sets : pathlib.Path or None
+        .gmt whose scores are compared, too.
     """
 
     path: Path
     spots: Path | None = None
+    gene_sets: Path | None = None
 
 
 @dataclass(eq=False)
@@ -54,7 +56,7 @@ class Comparing:
     ----------
     session : Session
     changed : callable
-        Told on the main thread after every step, end and failure.
+        Told on the main thread after every step, end and failure, and when a layer of a comparison has gone.
 
     Attributes
     ----------
@@ -65,10 +67,18 @@ class Comparing:
 
     def __init__(self, session: Session, changed: Callable[[], object]) -> None:
         self._session, self._changed = session, changed
-        self._of: weakref.WeakKeyDictionary[store.Result, Compared] = weakref.WeakKeyDictionary()
+        self._all: list[Compared] = []
         self._job: Job | None = None
+        self._result: store.Result | None = None  # that is being compared
         self.step: Progress | None = None
-        self.beside = SideBySide(session)
+        self.beside = SideBySide(session, changed)
+        session.viewer.layers.events.removed.connect(self._on_removed)
+
+    def let_go(self) -> None:
+        """Stop comparing, put layers back and stop listening to the viewer, which outlives the dock."""
+        self.cancel()
+        self.beside.let_go()
+        self._session.viewer.layers.events.removed.disconnect(self._on_removed)
 
     @property
     def running(self) -> bool:
@@ -77,40 +87,44 @@ class Comparing:
 
     def of(self, result: store.Result | None) -> Compared | None:
         """Return the comparison of a predicted or a measured result; None if there is none."""
-        return None if result is None else self._of.get(result)
+        return next((one for one in self._all if result in (one.predicted, one.measured)), None)
 
     def layer_of(self, result: store.Result) -> Any:
-        """Return the uppermost layer that shows a result; None if there is none."""
-        found = (layer for layer in reversed(self._session.viewer.layers) if store.result_of(layer) is result)
-        return next(found, None)
+        """Return the uppermost layer that shows a result, one that stays with its gene only if there is no other."""
+        session = self._session
+        found = [layer for layer in reversed(session.viewer.layers) if store.result_of(layer) is result]
+        return min(found, key=session.colours.pinned, default=None)
 
     def start(self, result: store.Result, measured: Measured, failed: Callable[[Failure], object]) -> None:
         """Compare a predicted result with measured counts."""
 
-        def steps() -> Generator[Progress, None, Comparison]:
+        def steps() -> Generator[Progress, None, Compared]:
             from napari_tcgn.expression import compare_steps, read_measured
+            from napari_tcgn.expression.gene_sets import read_gmt
 
+            sets = {s.name: s.genes for s in read_gmt(measured.gene_sets)} if measured.gene_sets is not None else None
             found = read_measured(measured.path, measured.spots)
-            return (yield from compare_steps(result.to_adata(), found, slide=result.slide))
+            with result.slide_for_reading() as slide:
+                comparison = yield from compare_steps(result.to_adata(), found, slide=slide, gene_sets=sets)
+            return Compared(result, measured_result(result, comparison), comparison)
 
         def end(tell: Callable[[Any], object]) -> Callable[[Any], None]:
             def ended(outcome: Any) -> None:
-                self._job = self.step = None
+                self._job = self._result = self.step = None
                 tell(outcome)
                 self._changed()
 
             return ended
 
-        self._job = self._session.background.walk(
-            steps, end(lambda comparison: self._take(result, comparison)), end(failed), self._on_step
-        )
+        self._result = result
+        self._job = self._session.background.walk(steps, end(self._take), end(failed), self._on_step)
         self._changed()
 
     def cancel(self) -> None:
         """Stop the comparison that is being made; what was compared before stays."""
         if self._job is not None:
             self._job.leave()
-            self._job = self.step = None
+            self._job = self._result = self.step = None
             self._changed()
 
     def put_beside(self, compared: Compared) -> None:
@@ -120,32 +134,48 @@ class Comparing:
             work = self._session.slides.owner_of(predicted)
             self.beside.open(predicted, measured, work.image if work is not None else None)
 
+    def put_back(self) -> None:
+        """Show the measured spots on top of the predicted ones again."""
+        self.beside.close()
+        if (layer := self._session.state.result) is not None:
+            layers.frame(self._session.viewer, [layer])
+
     def _on_step(self, step: Progress) -> None:
         self.step = step
         self._changed()
 
-    def _take(self, result: store.Result, comparison: Comparison) -> None:
-        """Keep a comparison and show the measurement with the gene and the limits of the prediction."""
-        earlier, predicted = self.of(result), self.layer_of(result)
-        viewer, colours = self._session.viewer, self._session.colours
-        if earlier is not None and (old := self.layer_of(earlier.measured)) is not None:
-            self.beside.close()
-            viewer.layers.remove(old)
-        compared = Compared(result, measured_result(result, comparison), comparison)
-        self._of[result] = self._of[compared.measured] = compared
-        if predicted is None:  # removed meanwhile
+    def _on_removed(self, event: Any) -> None:
+        if self._session.viewer is None:
             return
-        work = self._session.slides.owner_of(predicted)
+        if self._result is not None and self.layer_of(self._result) is None:
+            self.cancel()
+        shown = (store.result_of(layer) for layer in self._session.viewer.layers)
+        there = {id(result) for result in shown if result is not None}
+        self._all = [one for one in self._all if id(one.predicted) in there or id(one.measured) in there]
+        self._changed()
+
+    def _take(self, compared: Compared) -> None:
+        """Keep a comparison and show the measurement with the gene and the limits of the prediction."""
+        session, viewer = self._session, self._session.viewer
+        earlier, predicted = self.of(compared.predicted), self.layer_of(compared.predicted)
+        if earlier is not None:
+            self._all.remove(earlier)
+            for old in [layer for layer in viewer.layers if store.result_of(layer) is earlier.measured]:
+                viewer.layers.remove(old)
+        self._all.append(compared)
+        work = session.slides.owner_of(predicted)
         if work is not None:
-            self._session.slides.claim(compared.measured, work.image)
+            session.slides.claim(compared.measured, work.image)
         gene = layers.shown_gene(predicted)
         shown = gene if compared.measured.has(gene) else compared.measured.genes[0]
-        added = layers.add_result_like(viewer, predicted, compared.measured, shown)
-        colours.link([predicted, added])
-        colours.show(predicted, shown)
-        self._session.state.gene = shown
-        self.put_beside(compared)
-        viewer.layers.selection.active = predicted
+        with session.selection_kept():
+            added = layers.add_result_like(viewer, predicted, compared.measured, shown)
+        session.colours.link([predicted, *session.colours.linked_to(predicted), added])
+        if store.result_of(session.state.result) is compared.predicted:
+            session.state.gene = shown
+            self.put_beside(compared)
+        elif not predicted.visible and (now := session.slides.of(session.state.image)) is not None:
+            session.slides.show_only(now, viewer.layers)  # another slide was chosen meanwhile
 
 
 def measured_result(result: store.Result, comparison: Comparison) -> store.Result:

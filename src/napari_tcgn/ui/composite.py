@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.ui import layers
+from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.colour_scale import robust_limits
 from napari_tcgn.ui.per_layer import PerLayer
 from napari_tcgn.ui.store import Result
@@ -69,7 +69,10 @@ def composite_of(layer: Any) -> Composite | None:
 def add_composite(viewer: Any, layer: Any, shown: Composite) -> Any:
     """Show three genes at the spots of a result layer; returns the new layer."""
     features = {"spot": layer.features["spot"].to_numpy()}
-    added = layers.add_points_like(viewer, layer, name=shown.name, features=features, face_color=shown.colours())
+    added = layers.add_points_like(
+        viewer, layer, name=shown.name, features=features, face_color=shown.colours(),
+        metadata={store.MADE_FROM: shown.result},
+    )  # fmt: skip
     _composites[added], _painted[added] = shown, int(shown.result.done.sum())
     return added
 

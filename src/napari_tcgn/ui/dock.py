@@ -109,7 +109,7 @@ class Dock(QWidget):
 
     def _let_go(self) -> None:
         if self.session.viewer is not None:
-            self.slide.let_go()
-            self.spots.let_go()
+            for section in self.sections:
+                section.let_go()
             self.session.close()
         self.deleteLater()

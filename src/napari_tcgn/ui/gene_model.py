@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt
+from qtpy.QtCore import QModelIndex, Qt
 
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.trust import VERDICTS, verdicts
+from napari_tcgn.ui.pick_table import GENE, GeneRows, short
 
-GENE, VERDICT, PCC, DEPTH, SD, MORAN = range(6)
+VERDICT, PCC, DEPTH, SD, MORAN = range(GENE + 1, 6)
 HEADINGS = ("gene", "trust", "held-out\nPCC", "depth\nout", "sd", "Moran\nI")
 TRUST_COLUMNS = (VERDICT, PCC, DEPTH)
 SIGNS = {"yes": "✓", "simpler": "(✓)", "no": "✗", "?": "?"}  # of verdicts; words would not fit beside the figures
@@ -31,7 +32,7 @@ MEANINGS = (
 UNKNOWN = "–"
 
 
-class GeneModel(QAbstractTableModel):
+class GeneModel(GeneRows):
     """Gene, trust, variability and Moran's I: one row per gene that the filter lets through.
 
     Attributes
@@ -46,10 +47,9 @@ class GeneModel(QAbstractTableModel):
         self._take((), None)
 
     def _take(self, genes: Sequence[str], card: ModelCard | None) -> None:
-        self.genes = list(genes)
+        self._name(genes)
         n = len(self.genes)
         self._upper = np.char.upper(np.array(self.genes, dtype=np.str_)) if n else np.empty(0, np.str_)
-        self._place = {gene: i for i, gene in enumerate(self.genes)}
         self.has_trust = card is not None
         self._figures = np.full((len(HEADINGS), n), np.nan)  # GENE and VERDICT: their rank
         self._figures[GENE, np.argsort(self._upper, kind="stable")] = -np.arange(n)
@@ -80,19 +80,7 @@ class GeneModel(QAbstractTableModel):
         order = np.lexsort((-self._figures[GENE], -np.nan_to_num(self._figures[PCC], nan=-2.0), key))
         if self._filter:
             order = order[np.char.find(self._upper[order], self._filter) >= 0]
-        self._rows: NDArray[np.intp] = order
-
-    def _rearrange(self) -> None:
-        """Bring the same rows into another order; the marked row stays with its gene."""
-        self.layoutAboutToBeChanged.emit()
-        before = self.persistentIndexList()
-        genes = [self._rows[index.row()] for index in before]
-        self._arrange()
-        row_of = np.argsort(self._rows) if len(self._rows) == len(self.genes) else None
-        rows = [row_of[g] if row_of is not None else np.flatnonzero(self._rows == g)[0] for g in genes]
-        after = [self.index(int(row), index.column()) for row, index in zip(rows, before, strict=True)]
-        self.changePersistentIndexList(before, after)
-        self.layoutChanged.emit()
+        self._rows = order
 
     # -- what the dock asks and says ------------------------------------------------------------------------------
 
@@ -122,25 +110,7 @@ class GeneModel(QAbstractTableModel):
         self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
         self._rearrange()
 
-    def shown_genes(self) -> list[str]:
-        """Return the genes in the order in which they are shown."""
-        return [self.genes[i] for i in self._rows]
-
-    def gene_at(self, row: int) -> str:
-        """Return the gene in a row."""
-        return self.genes[self._rows[row]]
-
-    def row_of(self, gene: str) -> int:
-        """Return the row of a gene, -1 if it is not shown."""
-        place = self._place.get(gene)
-        found = np.flatnonzero(self._rows == place) if place is not None else np.empty(0)
-        return int(found[0]) if len(found) else -1
-
     # -- what Qt asks ---------------------------------------------------------------------------------------------
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:  # Qt's name
-        """Return the number of genes that are shown."""
-        return 0 if parent is not None and parent.isValid() else len(self._rows)
 
     def columnCount(self, parent: QModelIndex | None = None) -> int:  # Qt's name
         """Return the number of columns."""
@@ -172,7 +142,7 @@ class GeneModel(QAbstractTableModel):
         if np.isnan(figure):
             return UNKNOWN
         if column == PCC and not np.isnan(low):
-            return f"{_short(figure)} ({_short(low)}–{_short(high)})"
+            return f"{short(figure)} ({short(low)}–{short(high)})"
         return f"{figure:.2g}" if column == SD and not 0.1 <= figure < 100 else f"{figure:.2f}"
 
     def _tip(self, gene: int) -> str:
@@ -180,8 +150,3 @@ class GeneModel(QAbstractTableModel):
         name, low, high, better = self.genes[gene], self._low[gene], self._high[gene], self._better[gene]
         text = name if np.isnan(low) else f"{name}: held-out PCC between {low:.2f} and {high:.2f} (95 %)"
         return f"{text}. The simple model {better} does better." if better else text
-
-
-def _short(pcc: float) -> str:
-    """Return a correlation as ".42" or "-.05"."""
-    return f"{pcc:.2f}".replace("0.", ".", 1)

@@ -53,6 +53,7 @@ class GridDrag:
         self._settings = GridSettings(**session.state.spots.source["settings"])
         self._motion, self._degrees = np.eye(3), 0.0
         layer = session.spots_layer
+        layer.visible = True  # a run that has ended hides it
         session.viewer.layers.selection.active = layer
         layer.mode = "pan_zoom"
         layer.mouse_pan = False  # the drag belongs to the grid, not to the camera; the wheel still zooms

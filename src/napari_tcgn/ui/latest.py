@@ -32,6 +32,11 @@ class Latest:
         else:
             self._start(work)
 
+    @property
+    def running(self) -> bool:
+        """Whether something is being done."""
+        return self._job is not None
+
     def leave(self) -> None:
         """Forget what is being done and what waits."""
         if self._job is not None:

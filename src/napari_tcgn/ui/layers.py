@@ -19,6 +19,7 @@ from napari_tcgn.slide import ArraySlide, Slide
 from napari_tcgn.spots import Spots
 from napari_tcgn.ui import store
 from napari_tcgn.ui.colour_scale import colours_of, robust_limits
+from napari_tcgn.ui.per_layer import bare
 from napari_tcgn.ui.pyramid import LevelArray
 
 MICROMETRE = "um"
@@ -26,7 +27,8 @@ NOT_PREDICTED = (0.75, 0.75, 0.75, 0.35)  # grey, and the tissue shines through
 SMALLEST, LARGEST = 2, 10_000  # px of a point on the canvas, napari's own limits
 RIM, RIM_COLOUR = 0.1, (0.0, 0.0, 0.0, 0.9)  # of a disc's diameter
 BINS = "visium-hd"  # the layout whose spots are adjoining squares
-THUMBNAIL = "napari_tcgn_thumbnail"  # in the metadata of an image that came with a result
+THUMBNAIL = f"{store.KEY}_thumbnail"  # in the metadata of an image that came with a result
+VIEW_OF = f"{store.KEY}_view_of"  # in the metadata of a slide's second view
 SPOTS_SUFFIX = " · spots (not yet predicted)"
 
 
@@ -90,8 +92,13 @@ def may_be_slide(layer: Any) -> bool:
         and layer.ndim == 2
         and layer.dtype == np.uint8
         and store.result_of(layer) is None
-        and not any(str(key).startswith("napari_tcgn") for key in layer.metadata)
+        and not is_own_picture(layer)
     )
+
+
+def is_own_picture(layer: Any) -> bool:
+    """Whether an image layer is a picture that this plugin has made: of a result, a surface, a slide's second view."""
+    return any(str(key).startswith(store.KEY) for key in layer.metadata)
 
 
 def slide_of(layer: Any) -> Slide:
@@ -160,6 +167,14 @@ def _placement(image: Any) -> dict[str, Any]:
         "affine": image.affine.affine_matrix,
         "units": image.units,
     }
+
+
+def frame(viewer: Any, shown: list[Any]) -> None:
+    """Let the camera show some layers as large as they fit."""
+    try:
+        viewer.reset_view(layers=[bare(layer) for layer in shown])
+    except TypeError:  # an older napari can only show everything
+        viewer.reset_view()
 
 
 def add_ruler(viewer: Any, image: Any, name: str) -> Any:
@@ -270,8 +285,13 @@ def add_points_like(viewer: Any, layer: Any, **kwargs: Any) -> Any:
     return viewer.add_points(layer.data, **(style | _placement(layer) | kwargs))
 
 
-def add_result_like(viewer: Any, layer: Any, result: store.Result, gene: str) -> Any:
-    """Show a result at the spots of another result's layer, in its colours; returns the points layer."""
+def add_result_like(
+    viewer: Any, layer: Any, result: store.Result, gene: str, source: store.Result | None = None
+) -> Any:
+    """Show a result at the spots of another result's layer, in its colours; returns the points layer.
+
+    `source` is the result that it was made from, on whose slide it then belongs.
+    """
     values = result.values_of(gene)
     limits, colormap = robust_limits(values), layer.face_colormap.name
     return add_points_like(
@@ -282,7 +302,7 @@ def add_result_like(viewer: Any, layer: Any, result: store.Result, gene: str) ->
         face_color=colours_of(values, limits, colormap),
         face_colormap=colormap,
         face_contrast_limits=limits,
-        metadata={store.KEY: result},
+        metadata={store.KEY: result} | ({} if source is None else {store.MADE_FROM: source}),
     )
 
 

@@ -67,3 +67,9 @@ def px_of(image: Any, layer: Any, vertices: NDArray[np.float64]) -> NDArray[np.f
     """Return vertices of another layer (float64 [n, 2]) in px of an image."""
     matrix = np.linalg.inv(world_matrix(image)) @ world_matrix(layer)
     return vertices @ matrix[:2, :2].T + matrix[:2, 2]
+
+
+def placement_events(layer: Any) -> tuple[Any, ...]:
+    """Events of everything that says where an image lies in the world."""
+    events = layer.events
+    return events.scale, events.units, events.translate, events.rotate, events.shear, events.affine

@@ -31,6 +31,8 @@ class Preferences:
     batch_size : int
         Patches per model call; 0 chooses by device.
     read_threads : int
+    stain : str
+        As in `PredictSettings`.
     remember : bool
         Whether a new dock starts with the latest choices instead of these.
     cache_folder : str
@@ -44,6 +46,7 @@ class Preferences:
     precision: str = PredictSettings().precision
     batch_size: int = AUTOMATIC
     read_threads: int = PredictSettings().read_threads
+    stain: str = PredictSettings().stain
     remember: bool = True
     cache_folder: str = ""
     cache_gb: float = LIMIT_GB

@@ -39,6 +39,7 @@ class Run:
         self._latest: Progress | None = None
         state = session.state
         self._image, self._slide, self._spots_file = state.image, state.slide, session.spots_file
+        self._not_predicted = session.spots_layer
         slide, spots, settings = state.slide, state.spots, state.predict_settings()
 
         def steps() -> Generator[Progress, None, AnnData]:
@@ -90,6 +91,8 @@ class Run:
         assert result.prediction is not None  # set by `of_prediction`
         record = result.prediction.record
         state = self._session.state
+        if self._not_predicted in self._session.viewer.layers:
+            self._not_predicted.visible = False  # all of them are predicted now
         state.rate = record["spots_per_second"]
         self._session.choices.note_rate(state.rate)
         self._end(f"Done: {adata.n_obs} spots in {in_words(record['seconds'])}.", None)

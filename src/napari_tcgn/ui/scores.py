@@ -78,7 +78,7 @@ def add_scores(viewer: Any, layer: Any, scored: Scored, sets: Sequence[GeneSet])
     names = tuple(scored.scores)
     done = np.isfinite(values).any(axis=1)
     result = Result(values, done, names, source.spots, source.mpp, source.library_id, SCORE_UNIT, kind=KIND)
-    added = layers.add_result_like(viewer, layer, result, names[0])
+    added = layers.add_result_like(viewer, layer, result, names[0], source)
     _sources[added] = (source, tuple(s for s in sets if s.name in scored.scores), scored.spots_done)
     return added
 

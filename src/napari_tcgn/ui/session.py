@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.settings import GridSettings
 from napari_tcgn.slide import open_slide
-from napari_tcgn.spots import Region, Spots, check_on_slide, implied_mpp, keep_inside, make_grid, read_spots
-from napari_tcgn.spots.st import ST_TABLE
+from napari_tcgn.spots import Region, Spots, make_grid
 from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.background import Background, Failure
 from napari_tcgn.ui.choices import Choices
 from napari_tcgn.ui.colours import Colours
 from napari_tcgn.ui.hover import Hover
+from napari_tcgn.ui.placement import placement_events
 from napari_tcgn.ui.pyramid import levels_for_napari
 from napari_tcgn.ui.slides import Slides, SlideWork
+from napari_tcgn.ui.spots_on_slide import read_on_slide
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tissue_view import TissueStore
 
@@ -70,7 +71,7 @@ class Session:
         self._setting_mpp = False
         self._results_made = 0
         viewer.layers.events.removed.connect(self._on_removed)
-        viewer.layers.selection.events.active.connect(self._on_active)
+        viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
         there = [viewer.layers.selection.active, *reversed(viewer.layers)]
         self.state.result = next((layer for layer in there if store.result_of(layer) is not None), None)
@@ -91,7 +92,7 @@ class Session:
         if self.run is not None:
             self.run.let_go()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
-        self.viewer.layers.selection.events.active.disconnect(self._on_active)
+        self.viewer.layers.selection.events.active.disconnect(self.on_active)
         self.choices.close()
         for work in self.slides:
             self._unwatch(work.image)
@@ -105,7 +106,7 @@ class Session:
 
     def image_layers(self) -> list[Any]:
         """Return the viewer's image layers that may be slides."""
-        return [layer for layer in self.viewer.layers if isinstance(layer, Image) and not layers.is_thumbnail(layer)]
+        return [layer for layer in self.viewer.layers if isinstance(layer, Image) and not layers.is_own_picture(layer)]
 
     def choose_image(self, layer: Any, show: bool = False) -> None:
         """Make an image layer the slide and take up what was done on it before; None chooses none.
@@ -150,7 +151,7 @@ class Session:
 
     def _begin(self, layer: Any) -> SlideWork:
         work = self.slides.add(layer, layers.slide_of(layer))
-        for event in _placement_events(layer):
+        for event in placement_events(layer):
             event.connect(self._on_placed)
         return work
 
@@ -162,14 +163,11 @@ class Session:
         self.spots_layer, state.spots = work.spots_layer, work.spots
         owner = self.slides.owner_of(state.result)
         if owner is not work:
-            latest = work.result if work.result in self.viewer.layers else self._newest_result(work)
+            latest = work.result
+            if latest not in self.viewer.layers:
+                latest = self.slides.newest_result(work, self.viewer.layers)
             if latest is not None or owner is not None:  # else a result of no open slide stays in view
                 state.result = latest
-
-    def _newest_result(self, work: SlideWork | None) -> Any:
-        """Return the uppermost result layer on a slide, or on none."""
-        on_it = (x for x in reversed(self.viewer.layers) if store.result_of(x) and self.slides.owner_of(x) is work)
-        return next(on_it, None)
 
     def set_mpp(self, mpp: float, source: str = "given in the dock") -> None:
         """Say how many µm a px of the slide covers, and how it is known; the layer is rescaled."""
@@ -191,7 +189,8 @@ class Session:
         if work.image == self.state.image and self.spots_layer is not None:
             on_it.append(self.spots_layer)
         for layer in on_it:
-            layers.place(layer, work.image)
+            if isinstance(layer, Points):  # surfaces follow their points
+                layers.place(layer, work.image)
         if work.image == self.state.image and not self._setting_mpp:
             self._follow_scale()
 
@@ -217,7 +216,7 @@ class Session:
         state.mpp = mpp
 
     def _unwatch(self, layer: Any) -> None:
-        for event in _placement_events(layer):
+        for event in placement_events(layer):
             event.disconnect(self._on_placed)
 
     def open_file(self, path: Path, failed: Failed) -> None:
@@ -249,10 +248,7 @@ class Session:
         slide = self.state.slide
 
         def read() -> Spots:
-            spots = check_on_slide(read_spots(path, slide.mpp), slide, self.tissue.mask(slide, None))
-            if spots.source.get("kind") == ST_TABLE and (implied := implied_mpp(spots)) is not None:
-                spots.source["implied_mpp"] = round(implied, 5)
-            return spots if region is None else keep_inside(spots, region)
+            return read_on_slide(path, slide, self.tissue.mask(slide, None), region)
 
         self._in_background(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
 
@@ -260,6 +256,7 @@ class Session:
         state = self.state
         if self.spots_layer is not None and self.spots_layer in self.viewer.layers:
             layers.show_other_spots(self.spots_layer, state.image, spots, state.mpp)
+            self.spots_layer.visible = True  # a run that has ended hides them
         else:
             self.spots_layer = layers.add_spots(self.viewer, state.image, spots, state.mpp)
         self.spots_layer.metadata[SPOTS_FILE] = file
@@ -290,7 +287,9 @@ class Session:
         if layer == self.spots_layer:
             self.spots_layer = state.spots = None
         elif layer == state.result:
-            state.result = self._newest_result(self.slides.owner_of(layer))
+            state.result = self.slides.newest_result(self.slides.owner_of(layer), self.viewer.layers)
+            if state.result is None and self.spots_layer is not None:
+                self.spots_layer.visible = True
         elif work is not None:
             self._forget(work)
         elif layer == state.image:
@@ -312,7 +311,7 @@ class Session:
             with suppress(TcgnError):
                 self.choose_image(another)
 
-    def _on_active(self, event: Any) -> None:
+    def on_active(self, event: Any) -> None:
         """Work on the result or the slide that the user selects in napari's layer list."""
         layer, state = event.value, self.state
         if state.running or state.busy:
@@ -325,6 +324,15 @@ class Session:
         elif layer is not None and layer != state.image and layers.may_be_slide(layer):
             with suppress(TcgnError):  # the section Slide tells the trouble
                 self.choose_image(layer)
+
+    @contextmanager
+    def selection_kept(self) -> Iterator[None]:
+        """Add layers without working on them, although napari selects what is added."""
+        selection = self.viewer.layers.selection
+        active = selection.active
+        with selection.events.active.blocker(self.on_active):
+            yield
+            selection.active = active
 
     def _in_background(self, what: str, work: Callable[[], Any], done: Callable[[Any], object], failed: Failed) -> None:
         self.state.busy = what
@@ -341,9 +349,3 @@ class Session:
             failed(failure)
 
         self.background.call(work, end_well, end_badly)
-
-
-def _placement_events(layer: Any) -> tuple[Any, ...]:
-    """Events of everything that says where an image lies in the world."""
-    events = layer.events
-    return events.scale, events.units, events.translate, events.rotate, events.shear, events.affine

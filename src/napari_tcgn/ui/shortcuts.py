@@ -48,6 +48,8 @@ def add_shortcuts(dock: Dock) -> list[QShortcut]:
     for name, act in actions.items():
         shortcut = QShortcut(QKeySequence(SHORTCUTS[name].chord), dock)
         shortcut.activated.connect(act)
+        # Two docks in one window have the same keys: Qt then asks one after the other.
+        shortcut.activatedAmbiguously.connect(act)
         shortcuts.append(shortcut)
     walk = f"{keys_of('previous_gene')} and {keys_of('next_gene')} walk through it from anywhere"
     dock.genes.table.setToolTip(f"{dock.genes.table.toolTip()}. {walk}")

@@ -6,37 +6,57 @@ slide a second time keeps both under one camera and one scale bar.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from napari_tcgn.ui import layers
 from napari_tcgn.ui.per_layer import bare
-from napari_tcgn.ui.placement import moved_affine, shift
+from napari_tcgn.ui.placement import moved_affine, placement_events, shift
 from napari_tcgn.ui.session import Session
 
 GAP = 0.04  # between the two, as a share of the width
 BESIDE = " · beside"
-VIEW_OF = "napari_tcgn_view_of"  # in the metadata of the slide's second view
 
 
 class SideBySide:
     """Shows one result to the right of another one, with the slide under both.
 
+    The pair ends by itself when one of its layers or its slide goes, when the slide is scaled, moved or turned, and
+    when another slide is chosen: nothing of it stays behind.
+
     Parameters
     ----------
     session : Session
+    ended : callable
+        Told when a pair has ended by itself.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._moved: Any = None
-        self._home: Any = None  # the affine that the moved layer had
-        self._slide: Any = None  # the slide's second view
+    def __init__(self, session: Session, ended: Callable[[], object]) -> None:
+        self._session, self._ended = session, ended
+        self._left: Any = None
+        self._right: Any = None  # the layer that was moved
+        self._moved: Any = None  # the affine with which it lies there
+        self._image: Any = None  # the slide under them, if it is in this viewer
+        self._second: Any = None  # the slide's second view
+        session.viewer.layers.events.removed.connect(self._on_removed)
+        session.state.events.image.connect(self._on_other_slide)
+
+    def let_go(self) -> None:
+        """End the pair and stop listening to the viewer, which outlives the dock."""
+        self.close()
+        self._session.viewer.layers.events.removed.disconnect(self._on_removed)
+        self._session.state.events.image.disconnect(self._on_other_slide)
 
     @property
     def is_open(self) -> bool:
         """Whether two layers stand side by side."""
-        return self._moved is not None and self._moved in self._session.viewer.layers
+        return self._right is not None
+
+    def shows(self, layer: Any) -> bool:
+        """Whether a layer is the one that was moved beside another."""
+        return layer is not None and bare(layer) is self._right
 
     def open(self, left: Any, right: Any, image: Any) -> None:
         """Move `right` beside `left`, which lies on `image` (None: on no slide of this viewer)."""
@@ -44,38 +64,65 @@ class SideBySide:
         if image is not None:
             width = (image.data[0] if image.multiscale else image.data).shape[1]
             affine = moved_affine(image, shift(0, (1 + GAP) * width))
-            self._slide = self._second_view(image, affine)
+            self._second = self._second_view(image, affine)
+            for event in placement_events(image):
+                event.connect(self._on_placed)
         else:
             width = float(np.ptp(left.data[:, 1]) + np.max(left.size))
             affine = moved_affine(left, shift(0, (1 + GAP) * width))
-        self._moved, self._home = bare(right), np.array(right.affine.affine_matrix)
-        right.affine = affine
-        self._session.viewer.reset_view()
+        right.affine = self._moved = affine
+        self._left, self._right, self._image = bare(left), bare(right), image
+        layers.frame(self._session.viewer, [left, right])
 
     def close(self) -> None:
         """Put the moved layer back onto the slide."""
-        viewer = self._session.viewer
-        moved, slide, self._moved, self._slide = self._moved, self._slide, None, None
-        if slide is not None and slide in viewer.layers:
-            viewer.layers.remove(slide)
-        if moved is not None and moved in viewer.layers:
-            moved.affine = self._home
-            viewer.reset_view()
+        viewer, left, right = self._session.viewer, self._left, self._right
+        image, second = self._image, self._second
+        self._left = self._right = self._image = self._second = None
+        if right is None or viewer is None:
+            return
+        if image is not None:
+            for event in placement_events(image):
+                event.disconnect(self._on_placed)
+        if second is not None and second in viewer.layers:
+            viewer.layers.remove(second)
+        home = np.array((image if image is not None else left).affine.affine_matrix)
+        # Also what was made on the moved layer: its scores, its surface, genes as layers of their own.
+        for layer in viewer.layers:
+            if layer.ndim == 2 and np.allclose(layer.affine.affine_matrix, self._moved):
+                layer.affine = home
+
+    def _on_removed(self, event: Any) -> None:
+        gone = bare(event.value)
+        if any(gone is bare(one) for one in (self._left, self._right, self._image, self._second) if one is not None):
+            self._end()
+
+    def _on_other_slide(self, image: Any) -> None:
+        if self._image is not None and image != self._image:
+            self._end()
+
+    def _on_placed(self, event: Any = None) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self.close()
+        self._ended()
 
     def _second_view(self, image: Any, affine: Any) -> Any:
         viewer = self._session.viewer
-        added = viewer.add_image(
-            image.data,
-            name=f"{image.name}{BESIDE}",
-            rgb=image.rgb,
-            multiscale=image.multiscale,
-            scale=image.scale,
-            translate=image.translate,
-            rotate=image.rotate,
-            shear=image.shear,
-            affine=affine,
-            units=image.units,
-            metadata={VIEW_OF: image.name},
-        )
-        viewer.layers.move(viewer.layers.index(added), viewer.layers.index(image) + 1)
+        with self._session.selection_kept():
+            added = viewer.add_image(
+                image.data,
+                name=f"{image.name}{BESIDE}",
+                rgb=image.rgb,
+                multiscale=image.multiscale,
+                scale=image.scale,
+                translate=image.translate,
+                rotate=image.rotate,
+                shear=image.shear,
+                affine=affine,
+                units=image.units,
+                metadata={layers.VIEW_OF: image.name},
+            )
+            viewer.layers.move(viewer.layers.index(added), viewer.layers.index(image) + 1)
         return bare(added)

@@ -70,8 +70,8 @@ class Slides:
             self._owners[result] = work
 
     def owner_of(self, layer: Any) -> SlideWork | None:
-        """Return the slide that a layer of spots or of a result belongs to, if it belongs to one."""
-        result = store.result_of(layer)
+        """Return the slide that a layer of spots or one made from a result belongs to, if it belongs to one."""
+        result = store.made_from(layer)
         if result is None:
             return next((w for w in self._works if layer is not None and w.spots_layer == layer), None)
         if result in self._owners:
@@ -82,6 +82,15 @@ class Slides:
     def layers_on(self, work: SlideWork, layers: Iterable[Any]) -> list[Any]:
         """Return those layers that lie on a slide."""
         return [layer for layer in layers if self.owner_of(layer) is work]
+
+    def newest_result(self, work: SlideWork | None, layers: Iterable[Any]) -> Any:
+        """Return the uppermost result layer on a slide, or on none; measurements and scores only if there is no other.
+
+        None if there is no result.
+        """
+        uppermost_first = reversed(list(layers))
+        on_it = [layer for layer in uppermost_first if store.result_of(layer) and self.owner_of(layer) is work]
+        return min(on_it, key=lambda layer: store.result_of(layer).card is None, default=None)
 
     def show_only(self, work: SlideWork, layers: Iterable[Any]) -> None:
         """Show one slide with what lies on it, and hide the other slides with what lies on them.

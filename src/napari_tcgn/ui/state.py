@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import evented
 
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.settings import PredictSettings, StainName
 
 if TYPE_CHECKING:
     from napari_tcgn.model.card import ModelCard
@@ -50,8 +50,8 @@ class DockState:
         Where to predict.
     models : tuple of ModelChoice
     model : ModelChoice or None
-    device, precision, batch_size, read_threads : str, str, int or None, int
-        As in `PredictSettings`.
+    device, precision, batch_size, read_threads, stain : str, str, int or None, int, str
+        As in `PredictSettings`; a stain that the chosen model cannot be brought to is kept for the next model.
     device_missing : str
         Why the chosen device cannot be used, in a sentence; "" if it can, or as long as nobody has looked.
     busy : str
@@ -81,6 +81,7 @@ class DockState:
     precision: str = PredictSettings().precision
     batch_size: int | None = None
     read_threads: int = PredictSettings().read_threads
+    stain: StainName = PredictSettings().stain
     device_missing: str = ""
     busy: str = ""
     running: bool = False
@@ -113,4 +114,14 @@ class DockState:
     def predict_settings(self) -> PredictSettings:
         """Return the options of a run with the chosen model."""
         assert self.model is not None  # asked for when a run can start
-        return PredictSettings(self.model.source, self.device, self.precision, self.batch_size, self.read_threads)
+        return PredictSettings(
+            self.model.source, self.device, self.precision, self.batch_size, self.read_threads, self.stain_of_run()
+        )
+
+    def stain_methods(self) -> tuple[StainName, ...]:
+        """Return the stain normalisations that the chosen model has target statistics for, "none" first."""
+        return self.model.card.stain_methods() if self.model is not None else ("none",)
+
+    def stain_of_run(self) -> StainName:
+        """Return the chosen stain normalisation, "none" where the model cannot do it."""
+        return self.stain if self.stain in self.stain_methods() else "none"

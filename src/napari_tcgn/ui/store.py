@@ -8,6 +8,8 @@ result), and not under the keys "adata" and "sdata", by which napari-spatialdata
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from napari_tcgn.spots import Spots
 
 KEY = "napari_tcgn"  # in a layer's metadata
+MADE_FROM = f"{KEY}_made_from"  # in that of a layer made from a result: its surface, three genes, scores
 
 
 @dataclass(eq=False)
@@ -173,6 +176,26 @@ class Result:
             self.adata = to_anndata(self.prediction)
         return self.adata
 
+    @contextmanager
+    def slide_for_reading(self) -> Iterator[Slide | None]:
+        """Give the slide it was predicted from; a file is opened anew, for that of a removed layer is closed with it.
+
+        None where this session does not know the slide.
+
+        Raises
+        ------
+        SlideError
+            If the file cannot be opened.
+        """
+        from napari_tcgn.slide import ArraySlide, open_slide
+
+        path = self.slide.path if self.slide is not None else None
+        if path is None or not path.is_file() or isinstance(self.slide, ArraySlide):
+            yield self.slide
+            return
+        with closing(open_slide(path, self.mpp)) as slide:
+            yield slide
+
     def has(self, gene: str) -> bool:
         """Whether there are values of a gene."""
         return gene in self._column
@@ -209,6 +232,12 @@ def result_of(layer: Any) -> Result | None:
     """Return the result that a points layer shows; None for any other layer."""
     found = None if layer is None else layer.metadata.get(KEY)
     return found if isinstance(found, Result) else None
+
+
+def made_from(layer: Any) -> Result | None:
+    """Return the result that a layer was made from (a surface, three genes, scores), else the one that it shows."""
+    source = None if layer is None else layer.metadata.get(MADE_FROM)
+    return source if isinstance(source, Result) else result_of(layer)
 
 
 def best_gene(result: Result) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from napari_tcgn.expression.surface import Surface
+from napari_tcgn.ui import store
 from napari_tcgn.ui.colour_scale import ColourScale
 
 
@@ -19,6 +20,7 @@ def add_surface(viewer: Any, layer: Any, surface: Surface, scale: ColourScale, n
         contrast_limits=scale.limits,
         interpolation2d="nearest",  # the surface is smooth by itself; NaN at its edge would spread
         opacity=0.8,
+        metadata={store.MADE_FROM: store.result_of(layer)},
         **surface_placement(layer, surface),
     )
     # `layer` may be a proxy, which is never the same object as the layer in the list.
@@ -30,10 +32,15 @@ def add_surface(viewer: Any, layer: Any, surface: Surface, scale: ColourScale, n
 def show_surface(image: Any, layer: Any, surface: Surface, scale: ColourScale, name: str) -> None:
     """Let an image layer show another surface."""
     image.data = surface.values
-    for key, value in surface_placement(layer, surface).items():
-        setattr(image, key, value)
+    place_surface(image, layer, surface)
     colour_surface(image, scale)
     image.name = name
+
+
+def place_surface(image: Any, layer: Any, surface: Surface) -> None:
+    """Lay a surface on its points anew, after they were scaled, moved or turned."""
+    for key, value in surface_placement(layer, surface).items():
+        setattr(image, key, value)
 
 
 def colour_surface(image: Any, scale: ColourScale) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_tcgn.slide import Slide, TissueDensity, TissueMask, tissue_density
 from napari_tcgn.ui.background import Background, Failure
 from napari_tcgn.ui.latest import Latest
-from napari_tcgn.ui.placement import picture_placement
+from napari_tcgn.ui.placement import picture_placement, placement_events
 
 SUFFIX = " · tissue (preview)"
 COLOUR = "#00c8ff"
@@ -63,6 +63,7 @@ class TissueView:
         self._viewer, self._store = viewer, store
         self._image: Any = None
         self.layer: Any = None
+        self._scale = 1.0  # px of the mask per px of the image
         self._latest = Latest(background, self._take, failed)
 
     def show(self, image: Any, slide: Slide, threshold: float | None) -> None:
@@ -74,22 +75,35 @@ class TissueView:
 
         if image is not self._image:
             self.hide()
-        self._image = image
+            self._image = image
+            for event in placement_events(image):
+                event.connect(self._place)
         self._latest.ask(compute)
 
     def hide(self) -> None:
         """Take the overlay away."""
         self._latest.leave()
-        layer, self.layer, self._image = self.layer, None, None
+        layer, image, self.layer, self._image = self.layer, self._image, None, None
+        if image is not None:
+            for event in placement_events(image):
+                event.disconnect(self._place)
         if layer is not None and layer in self._viewer.layers:
             self._viewer.layers.remove(layer)
+
+    def _place(self, event: Any = None) -> None:
+        """Keep the overlay on an image that was scaled, moved or turned."""
+        if self.layer is not None:
+            for name, value in picture_placement(self._image, self._scale).items():
+                setattr(self.layer, name, value)
 
     def _take(self, shown: tuple[Any, NDArray[np.uint8], float]) -> None:
         image, mask, scale = shown
         if image is not self._image or image not in self._viewer.layers:
             return
+        self._scale = scale
         if self.layer is not None and self.layer in self._viewer.layers:
             self.layer.data = mask
+            self._place()
             return
         active = self._viewer.layers.selection.active
         self.layer = self._viewer.add_labels(

@@ -15,20 +15,21 @@ from napari_tcgn.ui.composite import (
     refresh_composites,
     show_composite,
 )
-from napari_tcgn.ui.fold import Fold
 from napari_tcgn.ui.gene_names import GeneNames, find_gene, unknown_gene
 from napari_tcgn.ui.genes.scale import limit_box, quietly
 from napari_tcgn.ui.per_layer import bare
+from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 
 PAINT = {"red": "#e04040", "green": "#30a030", "blue": "#4070ff"}  # readable on dark and on light
 
 
-class CompositePart(Fold):
+class CompositePart(Part):
     """Choose three genes and their limits; they become a layer, which follows what is changed here."""
 
     def __init__(self, session: Session, names: GeneNames) -> None:
-        super().__init__(session, "Three genes as red, green, blue", "One layer that mixes three genes")
+        super().__init__("Three genes as red, green, blue", "One layer that mixes three genes")
+        self.session = session
         self.gene_edits, self.low_boxes, self.high_boxes = [], [], []
         self._layer: Any = None  # the layer of three genes that is being edited
         grid = QGridLayout()
@@ -68,6 +69,11 @@ class CompositePart(Fold):
         session.viewer.layers.selection.events.active.connect(self._on_active)
         session.viewer.layers.events.removed.connect(self._on_removed)
         self._enable()
+
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+        self.session.viewer.layers.selection.events.active.disconnect(self._on_active)
+        self.session.viewer.layers.events.removed.disconnect(self._on_removed)
 
     def _result(self) -> store.Result | None:
         shown = composite_of(self._layer)

@@ -11,16 +11,17 @@ from napari_tcgn.errors import TcgnError
 from napari_tcgn.expression.gene_sets import GeneSet, parse_gene_names, read_gmt
 from napari_tcgn.ui import scores, store
 from napari_tcgn.ui.background import Failure
-from napari_tcgn.ui.fold import Fold
 from napari_tcgn.ui.latest import Latest
+from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 
 
-class GeneSetPart(Fold):
+class GeneSetPart(Part):
     """Names are pasted or taken from a .gmt; the score is a layer of its own, as browsable as any result."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "Gene set", "Score a set of genes: the mean of their z-scores over the spots")
+        super().__init__("Gene set", "Score a set of genes: the mean of their z-scores over the spots")
+        self.session = session
         self.sets: list[GeneSet] = []
         self.file_button = QPushButton("Open .gmt…")
         self.file_button.setToolTip("Gene sets of a .gmt file, such as those of MSigDB")

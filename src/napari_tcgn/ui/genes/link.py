@@ -7,16 +7,17 @@ from typing import Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
-from napari_tcgn.ui.fold import Fold
 from napari_tcgn.ui.per_layer import bare
+from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 
 
-class LinkPart(Fold):
+class LinkPart(Part):
     """A list of the result layers with a tick for each that shares its limits with the others."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "Link limits", "Let several results have the same colour limits")
+        super().__init__("Link limits", "Let several results have the same colour limits")
+        self.session = session
         self.list = QListWidget()
         self.list.setFixedHeight(76)
         self.list.setToolTip("Ticked layers share their limits; each keeps its colour map")
@@ -33,6 +34,11 @@ class LinkPart(Fold):
         session.viewer.layers.events.inserted.connect(self._on_inserted)
         session.state.events.result.connect(self.update_list)
         self.update_list()
+
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+        self.session.viewer.layers.events.removed.disconnect(self.update_list)
+        self.session.viewer.layers.events.inserted.disconnect(self._on_inserted)
 
     def update_list(self, event: Any = None) -> None:
         """Show the layers there are; the upper ones in napari's list come first."""

@@ -9,19 +9,21 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox
 
 from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.background import Failure
-from napari_tcgn.ui.fold import Fold
 from napari_tcgn.ui.genes.scale import quietly
 from napari_tcgn.ui.latest import Latest
 from napari_tcgn.ui.per_layer import PerLayer, bare
+from napari_tcgn.ui.placement import placement_events
+from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.surface_layer import add_surface, colour_surface, show_surface
+from napari_tcgn.ui.surface_layer import add_surface, colour_surface, place_surface, show_surface
 
 
-class SurfacePart(Fold):
+class SurfacePart(Part):
     """An image layer that follows the gene and the colour scale of the chosen result."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "Smooth surface", "Show a smooth surface instead of spots, or below them")
+        super().__init__("Smooth surface", "Show a smooth surface instead of spots, or below them")
+        self.session = session
         self.surface_box = QCheckBox("smooth surface of the shown gene")
         self.surface_box.setToolTip(
             "An image layer: the mean of the spots around each place, weighted by a Gaussian of their distance; "
@@ -38,6 +40,7 @@ class SurfacePart(Fold):
         self.form.addRow("bandwidth", self.bandwidth_box)
         self.form.addRow(self.spots_box)
         self._images: PerLayer[Any] = PerLayer()  # by points layer
+        self._surfaces: PerLayer[Any] = PerLayer()
         self._wanted: weakref.WeakSet[Any] = weakref.WeakSet()  # points layers
         self._latest = Latest(session.background, self._show_surface, self._on_failed)
         self.surface_box.toggled.connect(self._on_surface)
@@ -47,6 +50,10 @@ class SurfacePart(Fold):
         session.state.events.result.connect(self._show_state)
         session.viewer.layers.events.removed.connect(self._on_removed)
         self._show_state()
+
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+        self.session.viewer.layers.events.removed.disconnect(self._on_removed)
 
     def image_of(self, layer: Any) -> Any:
         """Return the surface of a result layer, None if it has none."""
@@ -99,8 +106,11 @@ class SurfacePart(Fold):
         if result is None or layer not in viewer.layers or layer not in self._wanted:
             return
         name = f"{layers.result_name(gene, result.kind)} · surface"
+        self._surfaces[layer] = surface
         if image is None:
             self._images[layer] = bare(add_surface(viewer, layer, surface, scale, name))
+            for event in placement_events(layer):
+                event.connect(self._on_placed)
         else:
             show_surface(image, layer, surface, scale, name)
 
@@ -109,6 +119,11 @@ class SurfacePart(Fold):
         for layer in [layer for layer in self._wanted if layer not in self._images]:
             self._wanted.discard(layer)
         self._show_state()
+
+    def _on_placed(self, event: Any) -> None:
+        layer = event.source
+        if (image := self._images.get(layer)) is not None:
+            place_surface(image, layer, self._surfaces.get(layer))
 
     def _on_painted(self, layer: Any) -> None:
         image = self._images.get(layer)

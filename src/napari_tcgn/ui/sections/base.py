@@ -66,17 +66,20 @@ class Message(QWidget):
         return self.label.text()
 
 
-class Fold(QToolButton):
+class Heading(QToolButton):
     """A heading with an arrow that shows or hides what is below it.
 
     Parameters
     ----------
     title : str
     body : QWidget
+    tip : str
+        What is below it; "" if the title says it.
     """
 
-    def __init__(self, title: str, body: QWidget) -> None:
+    def __init__(self, title: str, body: QWidget, tip: str = "") -> None:
         super().__init__(text=title, checkable=True, checked=True, autoRaise=True)
+        self._tip = tip
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.toggled.connect(body.setVisible)
@@ -85,45 +88,80 @@ class Fold(QToolButton):
 
     def _point(self, unfolded: bool) -> None:
         self.setArrowType(Qt.ArrowType.DownArrow if unfolded else Qt.ArrowType.RightArrow)
-        self.setToolTip(f"{'Fold' if unfolded else 'Unfold'} “{self.text()}”")
+        self.setToolTip(self._tip or f"{'Fold' if unfolded else 'Unfold'} “{self.text()}”")
 
 
-class Section(QFrame):
+class Fold(QFrame):
+    """A form that can be folded away below its heading.
+
+    Parameters
+    ----------
+    title : str
+    tip : str
+        What it is for; "" if the title says it.
+
+    Attributes
+    ----------
+    heading : Heading
+        Checked while the form is shown.
+    body : QWidget
+        What is folded away.
+    form : QFormLayout
+        Where a subclass adds its controls.
+    message : Message
+        For a subclass to place.
+    """
+
+    def __init__(self, title: str, tip: str = "") -> None:
+        super().__init__()
+        self.message = Message()
+        self.body = QWidget()
+        column = QVBoxLayout(self.body)
+        column.setContentsMargins(0, 0, 0, 0)
+        self.form = QFormLayout()
+        column.addLayout(self.form)
+        self.form.setSpacing(4)
+        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self.heading = Heading(title, self.body, tip)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(3)
+        layout.addWidget(self.heading)
+        layout.addWidget(self.body)
+
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+
+
+class Part(Fold):
+    """A part of a section that is folded away until it is wanted, with its message."""
+
+    def __init__(self, title: str, tip: str = "") -> None:
+        super().__init__(title, tip)
+        self.layout().setContentsMargins(0, 0, 0, 0)
+        self.body.layout().setContentsMargins(12, 0, 0, 4)
+        self.body.layout().addWidget(self.message)
+        self.heading.setChecked(False)
+
+
+class Section(Fold):
     """A part of the dock that can be folded away; folded ones stay so in the next session.
+
+    Its message is seen even if it is folded away.
 
     Parameters
     ----------
     session : Session
     title : str
-
-    Attributes
-    ----------
-    heading : Fold
-    form : QFormLayout
-        Where a subclass adds its controls.
-    message : Message
-        Below the controls; it is seen even if they are folded away.
     """
 
     def __init__(self, session: Session, title: str) -> None:
-        super().__init__()
+        super().__init__(title)
         self.session = session
-        self.message = Message()
-        self.form = QFormLayout()
-        self.form.setContentsMargins(0, 0, 0, 0)
-        self.form.setSpacing(4)
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        body = QWidget()
-        body.setLayout(self.form)
-        self.heading = Fold(title, body)
         font = self.heading.font()
         font.setBold(True)
         self.heading.setFont(font)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 2, 6, 4)
-        layout.setSpacing(3)
-        for widget in (self.heading, body, self.message):
-            layout.addWidget(widget)
+        self.layout().setContentsMargins(6, 2, 6, 4)
+        self.layout().addWidget(self.message)
         self.heading.setChecked(type(self).__name__ not in session.choices.remembered.get(FOLDED, list, []))
         self.heading.toggled.connect(self._remember_fold)
 

@@ -13,6 +13,7 @@ from napari_tcgn.ui import store
 from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.compare_table import CompareTable
 from napari_tcgn.ui.comparing import Compared, Comparing, Measured
+from napari_tcgn.ui.genes.scale import quietly
 from napari_tcgn.ui.scatter import Scatter
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from napari_tcgn.expression import Comparison
 
 ST, VISIUM, H5AD = "st", "visium", "h5ad"
+BESIDE_TIP = "Show the measured spots beside the predicted ones, or on top of them"
+NO_SETS = "and gene sets (.gmt)…"
 SOURCES = (
     ("ST count table…", ST, "Raw counts as spots x genes (.tsv, .tsv.gz); then, if you have it, their selection table"),
     ("Visium folder…", VISIUM, "The outs folder of Space Ranger"),
@@ -50,17 +53,20 @@ class CompareSection(Section):
         self.load_button.setToolTip("Choose the measured counts and compare the shown result with them")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop comparing")
+        self.sets_box = QCheckBox(NO_SETS)
+        self.sets_box.setToolTip("Compare the scores of gene sets, too: choose a .gmt file, such as those of MSigDB")
+        self._sets: Path | None = None
         self.state_label = text_label()
         self.overall = text_label()
         self.table = CompareTable()
         self.scatter = Scatter()
         self.beside_box = QCheckBox("side by side")
-        self.beside_box.setToolTip("Show the measured spots beside the predicted ones, or on top of them")
         self.write_button = QPushButton("Tables and report…")
         self.write_button.setToolTip("Write tables (CSV), an HTML report and the annotated .h5ad into a folder")
         self._lay_out()
 
         self.load_button.clicked.connect(self._ask_for_files)
+        self.sets_box.toggled.connect(self._on_sets)
         self.cancel_button.clicked.connect(self.comparing.cancel)
         self.table.picked.connect(self._pick)
         self.beside_box.toggled.connect(self._on_beside)
@@ -80,7 +86,7 @@ class CompareSection(Section):
         end.addWidget(self.beside_box)
         end.addStretch(1)
         end.addWidget(self.write_button)
-        for row in (start, self.state_label, self.overall, self.table, self.scatter, end):
+        for row in (start, self.sets_box, self.state_label, self.overall, self.table, self.scatter, end):
             self.form.addRow(row)
 
     def _predicted(self) -> store.Result | None:
@@ -88,6 +94,10 @@ class CompareSection(Section):
         chosen = store.result_of(self.session.state.result)
         compared = self.comparing.of(chosen)
         return chosen if compared is None else compared.predicted
+
+    def let_go(self) -> None:
+        """Stop comparing, and put the layers back where they were."""
+        self.comparing.let_go()
 
     # -- start and end -------------------------------------------------------------------------------------------
 
@@ -99,6 +109,8 @@ class CompareSection(Section):
             return "Nothing is predicted yet."
         if result.card is None:
             return "Choose a predicted result: this one does not say which model predicted it."
+        if self.comparing.layer_of(result) is None:
+            return "The layer of this prediction has been removed; choose another predicted result."
         if self.comparing.running:
             step = self.comparing.step
             return "Comparing …" if step is None else f"Comparing: {step.stage} ({step.done} of {step.total}) …"
@@ -113,7 +125,16 @@ class CompareSection(Section):
             chosen, _ = QFileDialog.getOpenFileName(self, "Measured counts", "", kinds)
         if not chosen:
             return
-        self.compare(Measured(Path(chosen), self._selection_table(Path(chosen)) if source == ST else None))
+        spots = self._selection_table(Path(chosen)) if source == ST else None
+        self.compare(Measured(Path(chosen), spots, self._sets))
+
+    def _on_sets(self, wanted: bool) -> None:
+        chosen = ""
+        if wanted:
+            chosen, _ = QFileDialog.getOpenFileName(self, "Gene sets", "", "Gene sets (*.gmt);;All files (*)")
+        self._sets = Path(chosen) if chosen else None
+        self.sets_box.setText(NO_SETS if self._sets is None else f"and the gene sets of {self._sets.name}")
+        quietly(self.sets_box, self._sets is not None)
 
     def _selection_table(self, counts: Path) -> Path | None:
         """Return the table that says where the counts' spots lie: the one predicted on, or ask for it."""
@@ -139,21 +160,30 @@ class CompareSection(Section):
         missing, compared = self._missing(), self.comparing.of(self._predicted())
         self.load_button.setEnabled(not missing)
         self.source_box.setEnabled(not missing)
+        self.sets_box.setEnabled(not missing)
         self.cancel_button.setEnabled(self.comparing.running)
         self.state_label.setText(missing)
         self.state_label.setVisible(bool(missing))
-        for widget in (self.overall, self.table, self.scatter, self.beside_box, self.write_button):
+        for widget in (self.overall, self.table, self.scatter, self.write_button):
             widget.setVisible(compared is not None)
         self.write_button.setEnabled(not self._writing)
-        self.beside_box.setEnabled(compared is not None and self.comparing.layer_of(compared.measured) is not None)
-        self.beside_box.blockSignals(True)
-        self.beside_box.setChecked(self.comparing.beside.is_open)
-        self.beside_box.blockSignals(False)
+        self._show_beside(compared)
         if compared is not self._shown:
             self._shown = compared
             self.table.set_table(None if compared is None else compared.comparison.genes)
             self.overall.setText("" if compared is None else "\n".join(summary(compared.comparison)))
         self._show_gene()
+
+    def _show_beside(self, compared: Compared | None) -> None:
+        """Show whether the pair stands side by side; one of another result can be ended from here, too."""
+        beside = self.comparing.beside
+        measured = None if compared is None else self.comparing.layer_of(compared.measured)
+        predicted = None if compared is None else self.comparing.layer_of(compared.predicted)
+        both = measured is not None and predicted is not None
+        self.beside_box.setVisible(compared is not None or beside.is_open)
+        self.beside_box.setEnabled(both or beside.is_open)
+        self.beside_box.setToolTip(BESIDE_TIP if self.beside_box.isEnabled() else "One of the two layers is gone")
+        quietly(self.beside_box, beside.is_open if compared is None else beside.shows(measured))
 
     def _show_gene(self, _event: Any = None) -> None:
         gene, compared = self.session.state.gene, self._shown
@@ -176,7 +206,7 @@ class CompareSection(Section):
         if beside and self._shown is not None:
             self.comparing.put_beside(self._shown)
         else:
-            self.comparing.beside.close()
+            self.comparing.put_back()
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -185,9 +215,9 @@ class CompareSection(Section):
         if not chosen:
             return
         folder = Path(chosen)
-        overwrite = (folder / "genes.csv").exists()
+        overwrite = holds_comparison(folder)
         if overwrite:
-            question = f"{folder.name} holds a comparison already. Replace it?"
+            question = f"{folder.name} holds files of a comparison already. Replace them?"
             if QMessageBox.question(self, "Compare", question) != QMessageBox.StandardButton.Yes:
                 return
         assert self._shown is not None  # the button is hidden without one
@@ -214,6 +244,13 @@ class CompareSection(Section):
         self._show()
 
 
+def holds_comparison(folder: Path) -> bool:
+    """Whether a folder has a file that a comparison would replace."""
+    from napari_tcgn.expression.comparison import FILES, SOME
+
+    return any((folder / name).exists() for name in (*FILES, *SOME))
+
+
 def summary(comparison: Comparison) -> list[str]:
     """Return a comparison's overall figures in lines: the model, simple predictors, and what to mind."""
     overall = comparison.overall
@@ -223,4 +260,10 @@ def summary(comparison: Comparison) -> list[str]:
         if row["median_depth_pcc"] == row["median_depth_pcc"]:  # not NaN
             line += f"; depth out {row['median_depth_pcc']:.3f}"
         lines.append(line)
+    if len(comparison.gene_sets):
+        best = comparison.gene_sets.sort_values("pcc", ascending=False).iloc[0]
+        lines.append(
+            f"{len(comparison.gene_sets)} gene sets: median PCC {comparison.gene_sets['pcc'].median():.3f}, "
+            f"best {best['gene_set']} {best['pcc']:.3f}"
+        )
     return [*lines, *(f"⚠ {sentence}" for sentence in comparison.warnings)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,7 +153,7 @@ class ExportSection(Section):
             from napari_tcgn.expression import export
 
             with ExitStack() as stack:
-                slide = stack.enter_context(closing(_slide_for_reading(result))) if with_slide else None
+                slide = stack.enter_context(result.slide_for_reading()) if with_slide else None
                 return export(result.to_adata(), path, settings, slide, overwrite)
 
         self._writing = True
@@ -209,15 +209,6 @@ def _name(result: store.Result, suffix: str, whole: bool = False) -> str:
     maker = result.card.name if result.card else result.kind
     partial = "_partial" if result.partial and not whole else ""
     return f"{result.library_id}_{maker}{partial}{suffix}".replace("/", "_").replace(" ", "_")
-
-
-def _slide_for_reading(result: store.Result) -> Any:
-    """Return the slide of a result; a file is opened anew, for that of a closed layer is closed with it."""
-    from napari_tcgn.slide import open_slide
-
-    assert result.slide is not None  # the box is disabled without one
-    path = result.slide.path
-    return open_slide(path, result.mpp) if path is not None and path.is_file() else result.slide
 
 
 def _box(tip: str) -> QComboBox:

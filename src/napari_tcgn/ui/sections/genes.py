@@ -27,7 +27,7 @@ class GenesSection(Section):
     search : QLineEdit
     table : GeneTable
     scale : ScaleControls
-    surface, link, composite, gene_set : Fold
+    surface, link, composite, gene_set : Part
         Folded away until they are wanted.
     """
 
@@ -55,7 +55,7 @@ class GenesSection(Section):
         self.search.returnPressed.connect(self._take_search)
         self.table.picked.connect(self._pick)
         self.pin_button.clicked.connect(self._pin)
-        self.composite.toggled.connect(self._suggest)
+        self.composite.heading.toggled.connect(self._suggest)
         events = session.state.events
         for event in (events.result, events.model):
             event.connect(self._on_result)
@@ -73,6 +73,11 @@ class GenesSection(Section):
             self.form.addRow(widget)
         for fold in (self.surface, self.link, self.composite, self.gene_set):
             self.form.addRow(fold)
+
+    def let_go(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+        for part in (self.surface, self.link, self.composite, self.gene_set):
+            part.let_go()
 
     def _result(self) -> store.Result | None:
         return store.result_of(self.session.state.result)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 
@@ -12,6 +12,7 @@ from napari_tcgn.model.card import ModelCard
 from napari_tcgn.settings import DeviceName
 from napari_tcgn.ui import models
 from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.latest import Latest
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 
@@ -61,7 +62,7 @@ class ModelSection(Section):
         for event in (events.model, events.slide, events.mpp):
             event.connect(self._look_at_domain)
         self._device_words = ""
-        self._asked = 0  # how often the domain was looked at: only the latest answer counts
+        self._domain = Latest(session.background, self._warn, self._on_domain_failed)
         models.find_models(session, self.message.fail)
         self._look_at_device()
 
@@ -118,23 +119,36 @@ class ModelSection(Section):
     def _look_at_domain(self) -> None:
         """Warn in the background, because looking at the stain reads the slide."""
         state = self.session.state
-        self._asked += 1
-        asked, slide, model = self._asked, state.slide, state.model
-        if slide is None or model is None or state.mpp is None:
-            self._warn(asked, [])
+        slide, mpp, model, tissue = state.slide, state.mpp, state.model, self.session.tissue
+        if slide is None or model is None or mpp is None:
+            self._domain.leave()
+            self._warn(((slide, mpp, model), []))
             return
-        from napari_tcgn.predict.domain import domain_warnings
 
-        self.session.background.call(
-            lambda: domain_warnings(model.card, slide),
-            lambda sentences: self._warn(asked, sentences),
-            lambda failure: self._warn(asked, [failure.sentence]),
-        )
+        def look() -> tuple[Any, list[str]]:
+            from napari_tcgn.predict.domain import domain_warnings
+            from napari_tcgn.slide.stain import slide_stain
 
-    def _warn(self, asked: int, sentences: list[str]) -> None:
-        if asked == self._asked:
+            stain = slide_stain(slide, tissue.mask(slide, None))
+            return (slide, mpp, model), domain_warnings(model.card, slide, stain)
+
+        self._domain.ask(look)
+
+    @property
+    def looks_at_domain(self) -> bool:
+        """Whether the slide is being compared with the model's training sections."""
+        return self._domain.running
+
+    def _warn(self, found: tuple[Any, list[str]]) -> None:
+        about, sentences = found
+        state = self.session.state
+        if about == (state.slide, state.mpp, state.model):  # else overtaken
             self.warnings.setText("\n".join(f"⚠ {sentence}" for sentence in sentences))
             self.warnings.setVisible(bool(sentences))
+
+    def _on_domain_failed(self, failure: Failure) -> None:
+        state = self.session.state
+        self._warn(((state.slide, state.mpp, state.model), [failure.sentence]))
 
     def _enable(self) -> None:
         for widget in (self.model_box, self.add_button, self.device_box):

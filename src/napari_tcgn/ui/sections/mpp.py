@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
 from napari_tcgn.ui import layers
-from napari_tcgn.ui.sections.base import Fold, text_label
+from napari_tcgn.ui.sections.base import Part, text_label
 from napari_tcgn.ui.session import Session
 
 RULER = "ruler: draw a line of known length"
@@ -16,7 +16,7 @@ RULER = "ruler: draw a line of known length"
 OBJECTIVES = {"40x": 0.25, "20x": 0.5, "10x": 1.0, "5x": 2.0}
 
 
-class MppWays(QWidget):
+class MppWays(Part):
     """Two ways to the µm per pixel beside typing it; both only propose, and a click takes the proposal.
 
     Parameters
@@ -25,7 +25,7 @@ class MppWays(QWidget):
     """
 
     def __init__(self, session: Session) -> None:
-        super().__init__()
+        super().__init__("ways to know it")
         self._session = session
         self._ruler: Any = None
         self._length_px: float | None = None
@@ -56,7 +56,8 @@ class MppWays(QWidget):
         self.use_ruler_button.clicked.connect(self._use_ruler)
         self.objective_box.currentIndexChanged.connect(self._show_objective)
         self.use_objective_button.clicked.connect(self._use_objective)
-        session.state.events.image.connect(self.put_away)
+        for event in (session.state.events.image, session.state.events.mpp):  # it would lie elsewhere then
+            event.connect(self.put_away)
         session.viewer.layers.events.removed.connect(self._on_removed)
         self._show_ruler()
         self._show_objective()
@@ -70,19 +71,8 @@ class MppWays(QWidget):
         objective = QHBoxLayout()
         objective.addWidget(self.objective_box)
         objective.addWidget(self.use_objective_button)
-        body = QWidget()
-        column = QVBoxLayout(body)
-        column.setContentsMargins(12, 0, 0, 0)
-        column.addWidget(self.ruler_button)
-        column.addWidget(self._ruler_row)
-        column.addWidget(self.ruler_text)
-        column.addLayout(objective)
-        column.addWidget(self.objective_text)
-        self.fold = Fold("ways to know it", body)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.fold)
-        layout.addWidget(body)
+        for row in (self.ruler_button, self._ruler_row, self.ruler_text, objective, self.objective_text):
+            self.form.addRow(row)
 
     def let_go(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""

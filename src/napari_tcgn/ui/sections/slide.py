@@ -32,7 +32,7 @@ class SlideSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session, "1 · Slide")
         self._layers: list[Any] = []
-        self._asks = True  # as the ways are unfolded at first
+        self._asks = False  # as the ways are folded at first
         self.layer_box = QComboBox()
         self.layer_box.setMinimumContentsLength(12)
         self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -127,7 +127,7 @@ class SlideSection(Section):
         asks = state.slide is not None and state.mpp is None
         if asks != self._asks:
             self._asks = asks
-            self.ways.fold.setChecked(asks)
+            self.ways.heading.setChecked(asks)
         self.ways.setVisible(state.slide is not None)
         self._enable()
 

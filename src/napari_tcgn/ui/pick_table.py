@@ -1,0 +1,139 @@
+"""What the tables of genes have in common: rows in an order of their own, and a gene that is picked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QAbstractTableModel, QEvent, QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+
+ROW_HEIGHT = 22  # px
+GENE = 0  # the column of the gene's name
+
+
+class GeneRows(QAbstractTableModel):
+    """Genes, some or all of which are rows.
+
+    Attributes
+    ----------
+    genes : list of str
+        All genes.
+    """
+
+    def _name(self, genes: Sequence[str]) -> None:
+        """Take other genes; the rows are for `_arrange` to find."""
+        self.genes = list(genes)
+        self._place = {gene: i for i, gene in enumerate(self.genes)}
+        self._rows: NDArray[np.intp] = np.arange(len(self.genes))
+
+    def _arrange(self) -> None:
+        """Work out which genes are shown, and in which order: `_rows`."""
+        raise NotImplementedError
+
+    def _rearrange(self) -> None:
+        """Bring the same rows into another order; the marked row stays with its gene."""
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        genes = [self._rows[index.row()] for index in before]
+        self._arrange()
+        row_of = np.argsort(self._rows) if len(self._rows) == len(self.genes) else None
+        rows = [row_of[g] if row_of is not None else np.flatnonzero(self._rows == g)[0] for g in genes]
+        after = [self.index(int(row), index.column()) for row, index in zip(rows, before, strict=True)]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
+
+    def shown_genes(self) -> list[str]:
+        """Return the genes in the order in which they are shown."""
+        return [self.genes[i] for i in self._rows]
+
+    def gene_at(self, row: int) -> str:
+        """Return the gene in a row."""
+        return self.genes[self._rows[row]]
+
+    def row_of(self, gene: str) -> int:
+        """Return the row of a gene, -1 if it is not shown."""
+        place = self._place.get(gene)
+        found = np.flatnonzero(self._rows == place) if place is not None else np.empty(0)
+        return int(found[0]) if len(found) else -1
+
+    def rowCount(self, parent: QModelIndex | None = None) -> int:  # Qt's name
+        """Return the number of genes that are shown."""
+        return 0 if parent is not None and parent.isValid() else len(self._rows)
+
+
+class PickTable(QTableView):
+    """A sortable table of genes as wide as it may be; a click or an arrow key picks one.
+
+    Parameters
+    ----------
+    genes : GeneRows
+    rows_shown : int
+        Height of the table.
+
+    Attributes
+    ----------
+    picked : signal (str)
+    genes : GeneRows
+    """
+
+    picked = Signal(str)
+
+    def __init__(self, genes: GeneRows, rows_shown: int) -> None:
+        super().__init__()
+        self.genes = genes
+        self.setModel(genes)
+        self.setSortingEnabled(True)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setWordWrap(False)
+        self.verticalHeader().hide()
+        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        self.horizontalHeader().setMinimumSectionSize(20)
+        self.setFixedHeight(ROW_HEIGHT * (rows_shown + 2))
+        self.selectionModel().currentRowChanged.connect(self._on_current)
+
+    def widest(self) -> dict[int, str]:
+        """Return what the columns of figures must hold."""
+        raise NotImplementedError
+
+    def show_gene(self, gene: str) -> None:
+        """Mark a gene without picking it; none if it has no row."""
+        row = self.genes.row_of(gene)
+        if row >= 0 and row == self.currentIndex().row():
+            return
+        index = self.genes.index(row, GENE) if row >= 0 else QModelIndex()
+        self.blockSignals(True)
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
+        self.blockSignals(False)
+        if row >= 0:
+            self.scrollTo(index)
+
+    def changeEvent(self, event: QEvent) -> None:  # Qt's name
+        """Fit the columns to another font or style."""
+        super().changeEvent(event)
+        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.fit_columns()
+
+    def fit_columns(self) -> None:
+        """Give every column of figures the room it needs; the gene takes the rest."""
+        header = self.horizontalHeader()
+        if self.genes.columnCount() > GENE:
+            header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+            header.setSectionResizeMode(GENE, QHeaderView.ResizeMode.Stretch)
+        for column, widest in self.widest().items():
+            words = str(self.genes.headerData(column, Qt.Orientation.Horizontal)).split("\n")
+            heading = max(header.fontMetrics().horizontalAdvance(word) for word in words)
+            self.setColumnWidth(column, max(self.fontMetrics().horizontalAdvance(widest), heading) + 8)
+
+    def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
+        if current.isValid():
+            self.picked.emit(self.genes.gene_at(current.row()))
+
+
+def short(figure: float) -> str:
+    """Return a figure between -1 and 1 as ".42" or "-.05"."""
+    return f"{figure:.2f}".replace("0.", ".", 1) if abs(figure) < 0.995 else f"{figure:.2f}"
