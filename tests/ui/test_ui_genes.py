@@ -41,9 +41,12 @@ def typed(qtbot, box, value):
 
 
 def press(qtbot, dock, gene):
-    """Search a gene with the keyboard."""
+    """Search a gene with the keyboard and wait until it is shown: colours follow a moment later on a slow machine."""
     dock.genes.search.setText(gene)
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
+    state = dock.session.state
+    if store.result_of(state.result) is not None and store.result_of(state.result).has(state.gene):
+        qtbot.waitUntil(lambda: layers.shown_gene(state.result) == state.gene)
 
 
 @pytest.fixture
