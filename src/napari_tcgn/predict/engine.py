@@ -106,7 +106,6 @@ def run(
     stain = slide_stain(slide)
     record["stain"] = stain.to_record() if stain is not None else None
     record["warnings"] = domain_warnings(card, slide, stain)
-    stained = stained_like(slide, card, settings.stain)
     order = _reading_order(spots, side)
     prediction = _empty_prediction(slide, spots, predictor, record)
     if work is None:
@@ -115,6 +114,7 @@ def run(
         identity = run_identity(slide, spots, card, settings, predictor.device, record["patch"])
         record["slide"]["sha256"] = identity["slide"]
         prediction.values, prediction.done = work.begin(identity, order, len(card.genes), batch_size)
+    stained = stained_like(slide, card, settings.stain)  # after `begin`, which refuses the folder of another run
     batches = _open_batches(order, batch_size, prediction.done)
     record["spots_resumed"] = int(prediction.done.sum())
     yield Progress("read slide", 1, 1, prediction=prediction)
