@@ -44,7 +44,10 @@ make_venv() {
 cpu_torch_option() {
     [ "$(uname -s)" = Linux ] || return 0
     command -v nvidia-smi >/dev/null 2>&1 && return 0
-    .venv/bin/pip config list 2>/dev/null | grep -Eq 'index-url|no-index' && return 0
+    # Not through a pipe: grep would end at its first find, and pip then counts as failed.
+    local configured
+    configured=$(.venv/bin/pip config list 2>/dev/null || true)
+    grep -Eq 'index-url|no-index' <<<"$configured" && return 0
     printf '%s' "--extra-index-url https://download.pytorch.org/whl/cpu"
 }
 
