@@ -12,7 +12,7 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.model import ModelCard, load_model
 from napari_tcgn.predict import run_to_end
 from napari_tcgn.spots import read_st_counts
-from napari_tcgn.train import comparison, crossval
+from napari_tcgn.train import crossval, fold_scorer
 from napari_tcgn.train.crossval import cross_validate
 from napari_tcgn.train.her2st import find_sections, load_section
 from napari_tcgn.train.loop import train
@@ -141,7 +141,7 @@ def test_every_fold_of_a_cross_validation_has_its_own_genes(loud, tmp_path, monk
             return np.repeat(patches.mean(axis=(1, 2, 3))[:, None], len(self.genes), axis=1).astype(np.float32)
 
     monkeypatch.setattr(crossval, "train", quick)
-    monkeypatch.setattr(comparison, "load_model", Predictor)
+    monkeypatch.setattr(fold_scorer, "load_model", Predictor)
     steps = cross_validate(loud, tmp_path / "cv", CHOOSING, by=("section", "patient"), mpp=2.0, final=True)
     result = run_to_end(steps)
     record = json.loads((tmp_path / "cv" / "evaluation.json").read_text())

@@ -246,9 +246,9 @@ class CompareSection(Section):
 
 def holds_comparison(folder: Path) -> bool:
     """Whether a folder has a file that a comparison would replace."""
-    from napari_tcgn.expression.comparison import FILES, SOME
+    from napari_tcgn.expression.comparison import FILES
 
-    return any((folder / name).exists() for name in (*FILES, *SOME))
+    return any((folder / name).exists() for name in FILES)
 
 
 def summary(comparison: Comparison) -> list[str]:
