@@ -302,7 +302,7 @@ def main() -> None:
         slide, block = folder / "slide.tif", tissue(options.data)
         make_slide(slide, block, options.side)
         cases: dict[str, Callable[[], dict[str, Any]]] = {
-            f"Random {PATCH} px patches of a slide of {options.side:,} px": lambda: patches(slide, options.rounds, 40),
+            f"Random {PATCH} px patches of a slide of {options.side:,} px": lambda: patches(slide, options.rounds, 400),
             "Reading beside predicting, float32": lambda: overhead(slide, 5, "float32"),
             "Reading beside predicting, bf16": lambda: overhead(slide, 5, "bf16"),
             "A flat JPEG of 9,216 px": lambda: flat_image(folder, block, 5),
