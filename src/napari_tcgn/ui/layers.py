@@ -173,7 +173,9 @@ def frame(viewer: Any, shown: list[Any]) -> None:
     """Let the camera show some layers as large as they fit."""
     try:
         viewer.reset_view(layers=[bare(layer) for layer in shown])
-        viewer.camera.zoom *= 0.9  # spots at the edge are seen whole
+        scene = getattr(viewer, "scene", None)
+        camera = viewer.camera if scene is None else scene.camera  # before and since napari 0.9
+        camera.zoom *= 0.9  # spots at the edge are seen whole
     except TypeError:  # an older napari can only show everything
         viewer.reset_view()
 
