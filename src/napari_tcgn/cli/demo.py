@@ -84,7 +84,7 @@ def in_words(adata: AnnData, genes: list[str], out: Path) -> str:
 Predicted {made["genes"]} genes at {made["spots"]} spots on {made["device"]} in {duration(made["seconds"])}.
 The sample section is drawn, not real tissue: it shows how the tool works, not how good the model is.
 
-  {out / RESULT}   for squidpy, scanpy, napari-spatialdata
+  {out / RESULT}   for squidpy, scanpy, and napari (File > Open)
   {out / PICTURE}   H&E and {", ".join(genes)}
 
 What next:
