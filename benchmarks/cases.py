@@ -188,10 +188,10 @@ def floor(device: str, rounds: int) -> dict[str, Any]:
 
 def engine(device: str, spots: int, precision: str) -> dict[str, Any]:
     """End to end from a decoded slide, against the model alone on patches that are ready."""
+    from napari_tcgn.engine import run
+    from napari_tcgn.engine.device import default_batch_size
     from napari_tcgn.model.predictor import TCGNPredictor
-    from napari_tcgn.predict import run
-    from napari_tcgn.predict.device import default_batch_size
-    from napari_tcgn.settings import PredictSettings
+    from napari_tcgn.options import PredictSettings
     from napari_tcgn.slide import ArraySlide
     from napari_tcgn.spots import Spots
 
@@ -233,9 +233,9 @@ def prepare(device: str, batch: int, rounds: int) -> dict[str, Any]:
 
 def accuracy(device: str, name_or_path: str, data: Path, section: str = "C2") -> dict[str, Any]:
     """How far bf16 moves predictions and every gene's PCC on a real section."""
-    from napari_tcgn.expression import median_pcc, pearson_per_gene
     from napari_tcgn.model import load_model
-    from napari_tcgn.train.her2st import find_sections, load_section
+    from napari_tcgn.stats.correlation import median_pcc, pearson_per_gene
+    from napari_tcgn.training.data.her2st import find_sections, load_section
 
     predictors = {precision: load_model(name_or_path, device, precision) for precision in ("float32", "bf16")}
     card = predictors["float32"].card

@@ -29,9 +29,9 @@ def section(spots: int, genes: int):
     from scipy.sparse import csr_matrix, hstack
     from scipy.sparse import random as sparse_random
 
+    from napari_tcgn.engine import Prediction
     from napari_tcgn.expression import OUTPUT_SCALE, to_anndata
     from napari_tcgn.model.card import ModelCard
-    from napari_tcgn.predict import Prediction
     from napari_tcgn.spots import Spots
 
     random = np.random.default_rng(0)
@@ -78,8 +78,9 @@ def section(spots: int, genes: int):
 
 def measure(null: str, spots: int, genes: int) -> dict[str, object]:
     """Compare once and return seconds per stage and peak memory."""
-    from napari_tcgn.expression import compare_steps, run_to_end
-    from napari_tcgn.settings import CompareSettings
+    from napari_tcgn.comparison.steps import compare_steps
+    from napari_tcgn.engine.loop import run_to_end
+    from napari_tcgn.options import CompareSettings
 
     predicted, measured = section(spots, genes)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -23,12 +23,12 @@ from dataclasses import replace
 import torch
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.panels import read_panel
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.dataset import build_dataset
-from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.own import read_measured
-from napari_tcgn.train.patch_cache import PatchCache
-from napari_tcgn.predict import cut_patch
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.data.dataset import build_dataset
+from napari_tcgn.training.data.her2st import find_sections, load_section
+from napari_tcgn.training.data.own_sections import read_measured
+from napari_tcgn.training.data.patch_cache import PatchCache
+from napari_tcgn.engine import cut_patch
 import napari_tcgn.slide, napari_tcgn.spots, napari_tcgn.expression, pandas, skimage.color
 
 def memory():  # MiB that only this process can give back

@@ -164,8 +164,8 @@ def overhead(path: Path, rounds: int, precision: str) -> dict[str, Any]:
     """Reading a batch of patches against predicting it, one after the other, one reading thread."""
     from threading import Event
 
+    from napari_tcgn.engine.patches import choose_level, cut_batch, patch_side_px
     from napari_tcgn.model import load_model
-    from napari_tcgn.predict.patches import choose_level, cut_batch, patch_side_px
 
     predictor = load_model("tcgn-tiny-her2st", "cpu", precision)
     count, held = 32, {}

@@ -18,15 +18,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_tcgn.expression import median_pcc, pearson_per_gene
 from napari_tcgn.model.panels import read_panel
-from napari_tcgn.settings import TrainSettings
+from napari_tcgn.options import TrainSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.slide.normalise import colour_change, fit_stain
 from napari_tcgn.slide.stain import tissue_pixels
-from napari_tcgn.train.baselines import default_baselines
-from napari_tcgn.train.her2st import find_sections, load_section, study_of
-from napari_tcgn.train.record import draft_card
+from napari_tcgn.stats.correlation import median_pcc, pearson_per_gene
+from napari_tcgn.training.data.her2st import find_sections, load_section, study_of
+from napari_tcgn.training.evaluate.baselines import default_baselines
+from napari_tcgn.training.fit.record import draft_card
 
 MPP = 0.688
 

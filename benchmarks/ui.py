@@ -125,7 +125,8 @@ def many(viewer: Any, dock: Any) -> dict[str, Any]:
     """Switch genes at 100,000 spots, and scroll a table of 20,000 genes."""
     from napari_tcgn.model.card import ModelCard
     from napari_tcgn.spots import Spots
-    from napari_tcgn.ui import layers, store
+    from napari_tcgn.ui.layers import slide_layers as layers
+    from napari_tcgn.ui.layers import store
 
     rng = np.random.default_rng(0)
     side = int(np.ceil(np.sqrt(SPOTS)))

@@ -23,12 +23,14 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from timing import circumstances
 
-from napari_tcgn.expression.moran import morans_i, neighbour_weights
-from napari_tcgn.expression.surface import smooth_surface
-from napari_tcgn.expression.variability import variability
 from napari_tcgn.spots import Spots
-from napari_tcgn.ui import layers, make_dock, store
-from napari_tcgn.ui.gene_model import MORAN, PCC
+from napari_tcgn.stats.moran import morans_i, neighbour_weights
+from napari_tcgn.stats.spread import variability
+from napari_tcgn.stats.surface import smooth_surface
+from napari_tcgn.ui import make_dock
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.widgets.gene_model import MORAN, PCC
 
 ROOT = Path(__file__).resolve().parents[1]
 MARK = "<!-- made by benchmarks/ui_genes.py -->"
@@ -51,7 +53,7 @@ def timed(call: Callable[[int], object], turns: int = 9) -> dict[str, float]:
         if turn >= 2:
             calls.append(1e3 * (middle - start))
             draws.append(1e3 * (time.thread_time() - middle))
-        time.sleep(0.3)  # what is asked for sooner after a long call is put off (ui/pace.py)
+        time.sleep(0.3)  # what is asked for sooner after a long call is put off (ui/tasks/throttle.py)
     return {
         "median_ms": round(statistics.median(calls), 2),
         "largest_ms": round(max(calls), 2),

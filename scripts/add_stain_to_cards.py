@@ -22,7 +22,7 @@ from napari_tcgn.model.card import ModelCard
 from napari_tcgn.slide import open_slide
 from napari_tcgn.slide.normalise import fit_stain
 from napari_tcgn.slide.stain import STAIN_UM, stain_statistics, tissue_pixels
-from napari_tcgn.train.her2st import find_sections
+from napari_tcgn.training.data.her2st import find_sections
 
 
 def stain_of(data: Path, names: tuple[str, ...], mpp: float) -> dict[str, Any]:

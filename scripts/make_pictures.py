@@ -143,7 +143,7 @@ def runs(photographer: Photographer, gene: str) -> None:
 
 def comparison(photographer: Photographer, section: Path, gene: str) -> None:
     """Predicted beside measured expression, with the section Compare."""
-    from napari_tcgn.ui.comparing import Measured
+    from napari_tcgn.ui.tasks.comparing import Measured
 
     dock = photographer.dock
     dock.compare.compare(Measured(section / "ST-cnts" / "C2.tsv.gz", section / "ST-spotfiles" / "C2_selection.tsv"))
@@ -168,7 +168,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:  # nothing of the user's settings is read or changed
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
         os.environ["NAPARI_TCGN_DOCK_FILE"] = str(Path(folder) / "dock.json")
-        from napari_tcgn.ui.models import add_model
+        from napari_tcgn.ui.prefs.models import add_model
 
         photographer = Photographer(options.out)
         if options.model is not None:

@@ -27,7 +27,7 @@ def test_importing_the_package_imports_nothing_but_itself_and_the_standard_libra
     assert foreign == set()
 
 
-@pytest.mark.parametrize("module", ["napari_tcgn.cli", "napari_tcgn.errors", "napari_tcgn.settings"])
+@pytest.mark.parametrize("module", ["napari_tcgn.cli", "napari_tcgn.errors", "napari_tcgn.options"])
 def test_light_modules_bring_nothing_heavy(module: str) -> None:
     assert imported_by(f"import {module}") & HEAVY == set()
 
@@ -40,7 +40,7 @@ def test_every_public_name_is_there_and_documented(name: str) -> None:
 
 
 def test_no_public_name_is_also_a_room() -> None:
-    # `napari_tcgn.predict` would be a function or a module, depending on what was imported before.
+    # `napari_tcgn.engine` would be a function or a module, depending on what was imported before.
     rooms = {path.stem for path in (ROOT / "src" / "napari_tcgn").iterdir()}
     assert rooms & set(napari_tcgn.__all__) == set()
 

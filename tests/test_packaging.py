@@ -88,7 +88,7 @@ def test_manifest_and_sample_are_found_in_a_wheel(wheel: Path) -> None:
     assert Path(package) == wheel / "napari_tcgn"
     assert Path(sample) == wheel / "napari_tcgn" / "sample_data"
     assert name == "TCGN"
-    assert {"napari_tcgn.ui.samples:open_sample", "napari_tcgn.ui:make_dock"} <= set(commands.split())
+    assert {"napari_tcgn.ui.io.samples:open_sample", "napari_tcgn.ui:make_dock"} <= set(commands.split())
 
 
 def test_manifest_and_sample_are_found_in_the_editable_install() -> None:

@@ -184,7 +184,8 @@ class TrainSettings:
     patch_um : float
         Side of a patch; 77 µm are the published 112 px at 0.688 µm per px.
     top_genes : int
-        Predict so many genes, the most variable ones of the training sections (`train/panel.py`); 0: the whole panel.
+        Predict so many genes, the most variable ones of the training sections (`training/data/panel.py`); 0: the
+        whole panel.
     epochs : int
         79 for parity with the published training loop.
     batch_size : int
@@ -199,7 +200,7 @@ class TrainSettings:
         Decay per step of a running mean of the weights, which is what is scored and kept; 0: the weights themselves.
     loss : {"mse", "correlation", "negative-binomial"}
         "correlation" adds 1 - PCC within sections, in which every gene counts alike; "negative-binomial" is the
-        likelihood of the raw counts (`train/likelihood.py`).
+        likelihood of the raw counts (`training/fit/likelihood.py`).
     smooth_targets : float
         Weight of the neighbours' mean in what a training spot is taught, from 0 to 1.
     components : int

@@ -14,12 +14,12 @@ import anndata
 import numpy as np
 import pytest
 
-from napari_tcgn.expression import cluster
-from napari_tcgn.expression.cohort import run_cohort
-from napari_tcgn.expression.job import Job, job_digest
-from napari_tcgn.expression.manifest import Entry, Manifest
+from napari_tcgn.jobs import cluster
+from napari_tcgn.jobs.cohort import run_cohort
+from napari_tcgn.jobs.job import Job, job_digest
+from napari_tcgn.jobs.manifest import Entry, Manifest
 from napari_tcgn.model import registry
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.options import PredictSettings
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.options import CompareSettings
 
 COLUMNS = ["x", "y", "new_x", "new_y", "pixel_x", "pixel_y", "selected"]
 

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.recipe import RECIPES, read_train_settings
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.fit.recipe import RECIPES, read_train_settings
 
 
 def test_recipes_that_come_along_are_valid() -> None:
@@ -43,7 +43,7 @@ def test_files_that_are_no_recipe(tmp_path, name, text, said) -> None:
 
 
 def test_run_record_repeats_its_recipe(tmp_path) -> None:
-    from napari_tcgn.settings import to_record
+    from napari_tcgn.options import to_record
 
     settings = TrainSettings(epochs=3, clip_norm=2.0, loss="correlation")
     (tmp_path / "run.json").write_text(json.dumps({"identity": {"settings": to_record(settings)}}))

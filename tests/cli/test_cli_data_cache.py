@@ -11,7 +11,7 @@ from PIL import Image
 from napari_tcgn.files import cache_folder
 from napari_tcgn.slide import open_slide
 from napari_tcgn.slide.pyramid_cache import keep_pyramid
-from napari_tcgn.train.patch_cache import PatchCache
+from napari_tcgn.training.data.patch_cache import PatchCache
 
 
 def test_one_command_shows_and_clears_both_caches(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

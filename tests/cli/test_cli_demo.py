@@ -12,8 +12,8 @@ from PIL import Image
 
 from napari_tcgn.cli.demo import most_trusted
 from napari_tcgn.model import registry
+from napari_tcgn.options import PredictSettings
 from napari_tcgn.sample import sample_section
-from napari_tcgn.settings import PredictSettings
 
 
 @pytest.fixture

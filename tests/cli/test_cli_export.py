@@ -12,8 +12,8 @@ import pytest
 import typer
 
 from napari_tcgn.cli.app import app
-from napari_tcgn.predict.command import predict_command
-from napari_tcgn.settings import ExportSettings
+from napari_tcgn.engine.command import predict_command
+from napari_tcgn.options import ExportSettings
 
 
 @pytest.fixture

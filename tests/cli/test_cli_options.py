@@ -11,7 +11,7 @@ import typer
 
 from napari_tcgn import __version__
 from napari_tcgn.cli.app import app
-from napari_tcgn.settings import GridSettings, PredictSettings, TrainSettings
+from napari_tcgn.options import GridSettings, PredictSettings, TrainSettings
 
 COMMANDS = [["demo"], ["predict"], ["train"], ["models", "list"], ["models", "info"], ["doctor"]]
 

@@ -7,7 +7,7 @@ import io
 import pytest
 
 from napari_tcgn.cli.report import ProgressReport, duration
-from napari_tcgn.predict import Progress
+from napari_tcgn.engine import Progress
 
 
 class Terminal(io.StringIO):

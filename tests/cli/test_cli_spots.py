@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_tcgn.engine.command import predict_command
 from napari_tcgn.errors import DataError
-from napari_tcgn.predict.command import predict_command
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import read_spots, write_spots
 

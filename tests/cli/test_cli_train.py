@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from napari_tcgn.cli.train import describe
-from napari_tcgn.train import EpochReport
+from napari_tcgn.training import EpochReport
 
 
 def test_a_fold_is_trained_once_and_its_model_predicts(run, sections: Path, tmp_path: Path) -> None:

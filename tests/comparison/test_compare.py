@@ -13,10 +13,13 @@ from anndata import AnnData
 from scipy import stats
 
 import napari_tcgn
+from napari_tcgn.comparison.baselines import DEPTH_ALONE, HAEMATOXYLIN
+from napari_tcgn.comparison.result import write_comparison
+from napari_tcgn.comparison.steps import compare, compare_steps
+from napari_tcgn.engine.loop import run_to_end
 from napari_tcgn.errors import DataError, OutputError
-from napari_tcgn.expression import compare, compare_steps, run_to_end, scale_counts, write_comparison
-from napari_tcgn.expression.simple import DEPTH_ALONE, HAEMATOXYLIN
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.expression import scale_counts
+from napari_tcgn.options import CompareSettings
 
 QUICK = CompareSettings(domains=False, draws=40, permutations=19)
 
@@ -231,8 +234,8 @@ def test_no_shifts_on_an_irregular_arrangement_but_random_ones(make_pair) -> Non
 
 
 def test_haematoxylin_of_slide_and_of_small_picture_agree(prediction, slide) -> None:
+    from napari_tcgn.comparison.baselines import haematoxylin_of_patches, haematoxylin_of_picture
     from napari_tcgn.expression import to_anndata
-    from napari_tcgn.expression.simple import haematoxylin_of_patches, haematoxylin_of_picture
 
     adata = to_anndata(prediction)
     x, y = adata.obsm["spatial"].T

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_tcgn.comparison.align import align
+from napari_tcgn.comparison.orientation import SYMMETRIES, better_by_expression, fit, undo
+from napari_tcgn.comparison.places import nearest_pairs
+from napari_tcgn.comparison.steps import compare
 from napari_tcgn.errors import DataError, SettingsError
-from napari_tcgn.expression import compare
-from napari_tcgn.expression.align import align
-from napari_tcgn.expression.orientation import SYMMETRIES, better_by_expression, fit, undo
-from napari_tcgn.expression.places import nearest_pairs
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.options import CompareSettings
 
 QUICK = CompareSettings(domains=False, draws=40, permutations=19)
 TURNED = [name for name in SYMMETRIES if name != "upright"]

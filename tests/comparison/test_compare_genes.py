@@ -10,7 +10,7 @@ import pytest
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import read_aliases
-from napari_tcgn.expression.genes_match import match_genes, species_of
+from napari_tcgn.expression.gene_names import match_genes, species_of
 
 HUMAN = "Homo sapiens"
 

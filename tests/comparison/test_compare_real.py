@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tcgn.comparison.align import align
+from napari_tcgn.comparison.steps import compare
+from napari_tcgn.engine import Prediction
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import OUTPUT_SCALE, compare, read_measured, to_anndata
-from napari_tcgn.expression.align import align
+from napari_tcgn.expression import OUTPUT_SCALE, read_measured, to_anndata
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.panels import read_panel
-from napari_tcgn.predict import Prediction
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.options import CompareSettings
 from napari_tcgn.spots import read_st_spots
 
 QUICK = CompareSettings(domains=False, draws=50)

@@ -10,11 +10,12 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from napari_tcgn.comparison.pictures import domains_figure, maps_figure
+from napari_tcgn.comparison.report import in_words, report, shown_genes, write_report
+from napari_tcgn.comparison.steps import compare
 from napari_tcgn.errors import OutputError
-from napari_tcgn.expression import compare, scale_counts
-from napari_tcgn.expression.comparison_figures import domains_figure, maps_figure
-from napari_tcgn.expression.comparison_report import in_words, report, shown_genes, write_report
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.expression import scale_counts
+from napari_tcgn.options import CompareSettings
 
 
 @pytest.fixture(scope="module")

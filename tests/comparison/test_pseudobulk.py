@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from napari_tcgn.comparison.bulk import compare_with_bulk, read_bulk
+from napari_tcgn.comparison.slide_level import pseudobulk
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import to_anndata
-from napari_tcgn.expression.bulk import compare_with_bulk, read_bulk
-from napari_tcgn.expression.pseudobulk import pseudobulk
 
 
 def slide_of(adata, shares: np.ndarray, tissue: np.ndarray | None = None):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_tcgn.engine import choose_device, choose_precision, default_batch_size
+from napari_tcgn.engine.device import free_memory, is_out_of_memory
 from napari_tcgn.errors import DeviceError
-from napari_tcgn.predict import choose_device, choose_precision, default_batch_size
-from napari_tcgn.predict.device import free_memory, is_out_of_memory
 
 
 def machine(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool) -> None:

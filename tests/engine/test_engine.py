@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
+from napari_tcgn.engine import cut_patch, run, run_to_end
+from napari_tcgn.engine.loop import _Clock
 from napari_tcgn.errors import DeviceError, ModelError, PixelSizeUnknownError, SlideError, SpotsError
-from napari_tcgn.predict import cut_patch, run, run_to_end
-from napari_tcgn.predict.engine import _Clock
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.options import PredictSettings
 
 SMALL = PredictSettings(batch_size=4, read_threads=2)
 
@@ -158,7 +158,7 @@ def test_other_errors_of_the_model_are_not_swallowed(slide, spots, predictor) ->
 
 
 def test_batches_of_huge_patches_are_cut_down(pyramid, new_spots, new_predictor, monkeypatch) -> None:
-    monkeypatch.setattr("napari_tcgn.predict.engine.MAX_BATCH_BYTES", 3 * 32 * 32 * 2)
+    monkeypatch.setattr("napari_tcgn.engine.loop.MAX_BATCH_BYTES", 3 * 32 * 32 * 2)
     predictor = new_predictor()
     slide = pyramid([np.zeros((100, 100, 3), np.uint8)])
     run_to_end(run(slide, new_spots(np.full(7, 50.0), np.full(7, 50.0)), predictor, SMALL))
@@ -225,7 +225,7 @@ def test_coarser_level_is_read_where_it_is_enough(pyramid, pixels, spots, new_pr
 
 def test_importing_the_rooms_is_light() -> None:
     heavy = {"torch", "anndata", "matplotlib", "qtpy"}
-    code = f"import sys, napari_tcgn.predict, napari_tcgn.expression; print({heavy} & set(sys.modules))"
+    code = f"import sys, napari_tcgn.engine, napari_tcgn.expression; print({heavy} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

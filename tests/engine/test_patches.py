@@ -8,10 +8,10 @@ from threading import Event
 import numpy as np
 import pytest
 
+from napari_tcgn.engine import choose_level, cut_patch, leaves_image, patch_side_px
+from napari_tcgn.engine.patches import cut_batch
 from napari_tcgn.errors import SlideError
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.predict import choose_level, cut_patch, leaves_image, patch_side_px
-from napari_tcgn.predict.patches import cut_batch
 
 
 def card(patch_um: float) -> ModelCard:

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from napari_tcgn.engine import choose_level, cut_patch, patch_side_px
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.prepare import prepare_patches
-from napari_tcgn.predict import choose_level, cut_patch, patch_side_px
 from napari_tcgn.slide import ArraySlide, open_slide
 
 FINE, COARSE = 0.25, 0.6875  # µm per px, 2.75 apart

@@ -10,9 +10,9 @@ import pytest
 import typer
 
 from napari_tcgn.cli.app import app
+from napari_tcgn.engine.command import as_line, predict_command
 from napari_tcgn.errors import DataError
-from napari_tcgn.predict.command import as_line, predict_command
-from napari_tcgn.settings import GridSettings, to_record
+from napari_tcgn.options import GridSettings, to_record
 
 
 def record(source: dict | None = None, **settings) -> dict:

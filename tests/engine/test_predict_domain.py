@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tcgn.engine import domain_warnings, run, run_to_end
+from napari_tcgn.engine.command import predict_command
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model.registry import BUNDLED, read_card
-from napari_tcgn.predict import domain_warnings, run, run_to_end
-from napari_tcgn.predict.command import predict_command
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import ArraySlide, open_slide
 from napari_tcgn.slide.normalise import fit_stain
 from napari_tcgn.slide.stain import StainStatistics, slide_stain, tissue_pixels

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tcgn.engine import WorkFolder, run, run_to_end, work_folder_of
+from napari_tcgn.engine import memory as memory_module
 from napari_tcgn.errors import OutputError, SpotsError
-from napari_tcgn.predict import WorkFolder, run, run_to_end, work_folder_of
-from napari_tcgn.predict import memory as memory_module
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.options import PredictSettings
 
 SMALL = PredictSettings(batch_size=4, read_threads=2)
 
@@ -133,7 +133,7 @@ def test_the_folder_of_another_run_is_refused(
         slide.mpp = 0.4
     else:
         settings = PredictSettings(batch_size=4, stain="reinhard")
-        monkeypatch.setattr("napari_tcgn.predict.engine.stained_like", lambda slide, *_: slide)
+        monkeypatch.setattr("napari_tcgn.engine.loop.stained_like", lambda slide, *_: slide)
         object.__setattr__(predictor.card, "domain", {"stain": {"reinhard": {"mu": [1, 2, 3]}}})
     with (
         pytest.raises(OutputError, match=f"belongs to another run, with a difference in: .*{what}"),
@@ -164,9 +164,9 @@ def test_two_processes_do_not_share_a_folder(slide, spots, predictor, folder: Pa
 def test_a_full_disk_keeps_what_is_done(
     slide, spots, new_predictor, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_tcgn.predict.work import DiskRows
+    from napari_tcgn.engine.work import DiskRows
 
-    monkeypatch.setattr("napari_tcgn.predict.work.FLUSH_SECONDS", 0.0)
+    monkeypatch.setattr("napari_tcgn.engine.work.FLUSH_SECONDS", 0.0)
     expected = run_to_end(run(slide, spots, new_predictor(), SMALL))
     flush, count = DiskRows.flush, 0
 

@@ -14,11 +14,12 @@ import pandas as pd
 import pytest
 from shapely.geometry import Point, shape
 
+from napari_tcgn.engine import run as run_engine
 from napari_tcgn.errors import DataError, OutputError, SpotsError
-from napari_tcgn.expression import export, read_section, to_anndata
-from napari_tcgn.expression import table_export as tables
-from napari_tcgn.predict import run as run_engine
-from napari_tcgn.settings import ExportSettings, PredictSettings
+from napari_tcgn.exports import table as tables
+from napari_tcgn.exports.write import export
+from napari_tcgn.expression import read_section, to_anndata
+from napari_tcgn.options import ExportSettings, PredictSettings
 from napari_tcgn.slide import ArraySlide
 
 ALL_SUFFIXES = (".h5ad", ".zarr", ".csv", ".parquet", ".geojson", ".png", ".svg", ".pdf")
@@ -163,7 +164,7 @@ def test_bins_are_squares(tmp_path: Path, adata) -> None:
     features = check_for_qupath((tmp_path / "t.geojson").read_text())
     assert shape(features[0]["geometry"]).area == pytest.approx((100 / MPP) ** 2, rel=1e-3)
     assert len(features[0]["geometry"]["coordinates"][0]) == 5
-    from napari_tcgn.expression.figure import _draw
+    from napari_tcgn.exports.section_figure import _draw
 
     drawn = _draw(adata, ["GNAS"], None).axes[1].collections[0]
     first = drawn.get_paths()[0].vertices[:4]
@@ -172,7 +173,7 @@ def test_bins_are_squares(tmp_path: Path, adata) -> None:
 
 
 def test_partial_results_say_so_everywhere(tmp_path: Path, partial) -> None:
-    from napari_tcgn.expression.figure import _draw
+    from napari_tcgn.exports.section_figure import _draw
 
     export(partial, tmp_path / "t.geojson")
     features = check_for_qupath((tmp_path / "t.geojson").read_text())
@@ -203,7 +204,7 @@ def test_svg_names_every_gene_scale_bar_and_unit(tmp_path: Path, adata) -> None:
 
 
 def test_figures_of_files_without_um_picture_or_values(tmp_path: Path, adata) -> None:
-    from napari_tcgn.expression.figure import _draw
+    from napari_tcgn.exports.section_figure import _draw
 
     del adata.uns["napari_tcgn"]
     adata.uns["spatial"] = {"C2": {"images": {}, "scalefactors": {}}}
@@ -348,7 +349,7 @@ def test_what_fails_in_the_middle_leaves_nothing(tmp_path: Path, adata, suffix: 
 
     for place in ("table_export.block", "geojson.block"):
         monkeypatch.setattr(f"napari_tcgn.expression.{place}", fail)
-    monkeypatch.setattr("napari_tcgn.expression.spatialdata_export._shapes", fail)
+    monkeypatch.setattr("napari_tcgn.exports.spatialdata._shapes", fail)
     with pytest.raises(RuntimeError, match="fire"):
         export(adata, tmp_path / f"t{suffix}")
     assert list(tmp_path.iterdir()) == []

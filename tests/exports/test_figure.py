@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from napari_tcgn.errors import DataError, OutputError
-from napari_tcgn.expression import gene_figure, to_anndata
-from napari_tcgn.expression.figure import _draw, round_length
+from napari_tcgn.exports.section_figure import _draw, gene_figure, round_length
+from napari_tcgn.expression import to_anndata
 
 
 def test_panels_say_gene_trust_unit_and_scale(prediction) -> None:

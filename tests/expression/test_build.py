@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_tcgn.engine import run
+from napari_tcgn.engine.loop import run_to_end
 from napari_tcgn.errors import DataError, ModelError, OutputError, PixelSizeUnknownError
-from napari_tcgn.expression import predict, read_prediction, run_to_end, to_anndata, write_h5ad
+from napari_tcgn.expression import predict_steps, read_prediction, to_anndata, write_h5ad
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.predict import run
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import ArraySlide
 
 
@@ -113,7 +114,7 @@ def test_file_holds_exactly_what_was_written(tmp_path: Path, prediction) -> None
 
 def test_section_name_that_hdf5_would_take_for_folders(tmp_path: Path, pixels, spots, predictor) -> None:
     slide = ArraySlide(pixels, "patient C/section 2", mpp=0.688)
-    adata = run_to_end(predict(slide, spots, predictor))
+    adata = run_to_end(predict_steps(slide, spots, predictor))
     write_h5ad(adata, tmp_path / "p.h5ad")
     assert list(read_prediction(tmp_path / "p.h5ad").uns["spatial"]) == ["patient C_section 2"]
 
@@ -159,7 +160,7 @@ def test_files_that_hold_no_prediction(tmp_path: Path) -> None:
 
 def test_predict_goes_through_its_stages(slide, spots, predictor) -> None:
     stages: list[str] = []
-    steps = predict(slide, spots, predictor, PredictSettings(batch_size=16))
+    steps = predict_steps(slide, spots, predictor, PredictSettings(batch_size=16))
     adata = run_to_end(steps, lambda step: stages.append(step.stage))
     assert list(dict.fromkeys(stages)) == ["load model", "read slide", "predict"]
     assert adata.n_obs == 35
@@ -168,9 +169,9 @@ def test_predict_goes_through_its_stages(slide, spots, predictor) -> None:
 
 def test_predict_refuses_before_loading_a_model(pixels, spots) -> None:
     with pytest.raises(PixelSizeUnknownError):
-        next(predict(ArraySlide(pixels, "C2", mpp=None), spots, "no such model"))
+        next(predict_steps(ArraySlide(pixels, "C2", mpp=None), spots, "no such model"))
 
 
 def test_predict_names_an_unknown_model(slide, spots) -> None:
     with pytest.raises(ModelError, match="no-such-model"):
-        run_to_end(predict(slide, spots, "no-such-model"))
+        run_to_end(predict_steps(slide, spots, "no-such-model"))

@@ -179,7 +179,7 @@ def test_files_that_are_none(tmp_path: Path, monkeypatch) -> None:
         read_section(tmp_path / "other.h5ad")
     adata = foreign()
     adata.write_h5ad(tmp_path / "big.h5ad")
-    monkeypatch.setattr("napari_tcgn.expression.reopen.MAX_BYTES", 10)
+    monkeypatch.setattr("napari_tcgn.expression.read.MAX_BYTES", 10)
     with pytest.raises(DataError, match="GiB of memory"):
         read_section(tmp_path / "big.h5ad")
     monkeypatch.undo()

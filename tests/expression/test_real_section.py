@@ -9,9 +9,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from napari_tcgn.expression import gene_figure, predict, read_prediction, run_to_end, write_h5ad
-from napari_tcgn.predict import cut_patch
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.engine import cut_patch
+from napari_tcgn.engine.loop import run_to_end
+from napari_tcgn.exports.section_figure import gene_figure
+from napari_tcgn.expression import predict_steps, read_prediction, write_h5ad
+from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import read_st_spots
 
@@ -37,7 +39,7 @@ def test_real_section_with_the_real_network(real_data: Path, golden: ModuleType,
     spots = spots.select(np.arange(0, len(spots), 12))  # 16 of them, all over the section
     slide = open_slide(her2st / "ST-imgs/C/C2/5714_HE_BT_C2.jpg", mpp=0.688)
     try:
-        adata = run_to_end(predict(slide, spots, predictor, PredictSettings(device="cpu", batch_size=5)))
+        adata = run_to_end(predict_steps(slide, spots, predictor, PredictSettings(device="cpu", batch_size=5)))
         alone = [predictor.predict(cut_patch(slide, x, y, 112)[None]) for x, y in zip(spots.x, spots.y, strict=True)]
     finally:
         slide.close()

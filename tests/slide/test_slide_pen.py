@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.settings import GridSettings
+from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import ArraySlide, TissueMask, open_slide, thumbnail, tissue_density, tissue_mask
 from napari_tcgn.slide.pen import pen_marks
 from napari_tcgn.spots import make_grid

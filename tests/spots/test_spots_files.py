@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_tcgn.errors import OutputError, SpotsError
-from napari_tcgn.settings import GridSettings
+from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import ArraySlide, open_slide
 from napari_tcgn.spots import (
     Spots,

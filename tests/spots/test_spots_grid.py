@@ -9,7 +9,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from napari_tcgn.errors import PixelSizeUnknownError, SettingsError, SpotsError
-from napari_tcgn.settings import GridSettings
+from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import ArraySlide, TissueMask
 from napari_tcgn.spots import make_grid
 

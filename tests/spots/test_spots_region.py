@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.errors import SettingsError, SpotsError
-from napari_tcgn.settings import GridSettings
+from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import ArraySlide
 from napari_tcgn.spots import Spots, keep_inside, make_grid, read_region, region_of_polygons
 from napari_tcgn.spots.grid import MAX_SPOTS, count_spots

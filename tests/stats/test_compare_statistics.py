@@ -12,14 +12,14 @@ from anndata import AnnData
 from scipy import stats
 from scipy.ndimage import gaussian_filter
 
-from napari_tcgn.expression import compare
-from napari_tcgn.expression.bootstrap import BlockBootstrap
-from napari_tcgn.expression.figures import r2_per_gene
-from napari_tcgn.expression.lattice import Lattice, lattice_of
-from napari_tcgn.expression.null import random_shift_test, random_shifts
-from napari_tcgn.expression.ssim import ssim_map
-from napari_tcgn.expression.statistics import block_bootstrap, shift_count, shift_test
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.comparison.steps import compare
+from napari_tcgn.comparison.tables import r2_per_gene
+from napari_tcgn.options import CompareSettings
+from napari_tcgn.stats.bootstrap import BlockBootstrap
+from napari_tcgn.stats.lattice import Lattice, lattice_of
+from napari_tcgn.stats.shifts import random_shift_test, random_shifts
+from napari_tcgn.stats.ssim import ssim_map
+from napari_tcgn.stats.statistics import block_bootstrap, shift_count, shift_test
 
 
 def square(rows: int, cols: int) -> Lattice:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.gene_sets import GeneSet, nearest_names, parse_gene_names, read_gmt, score_gene_set
+from napari_tcgn.stats.gene_sets import GeneSet, nearest_names, parse_gene_names, read_gmt, score_gene_set
 
 GENES = ("GNAS", "SCD", "FLAT", "HLA-DRB1", "KRT19")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.moran import morans_i, neighbour_weights, pitch_of
+from napari_tcgn.stats.moran import morans_i, neighbour_weights, pitch_of
 
 
 @pytest.fixture(scope="module")

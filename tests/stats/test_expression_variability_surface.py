@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.surface import smooth_surface
-from napari_tcgn.expression.variability import variability
+from napari_tcgn.stats.spread import variability
+from napari_tcgn.stats.surface import smooth_surface
 
 
 def lattice(side: int = 7, pitch: float = 200.0):

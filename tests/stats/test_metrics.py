@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import median_pcc, pearson_per_gene
+from napari_tcgn.stats.correlation import median_pcc, pearson_per_gene
 
 
 def test_golden(golden, golden_values) -> None:

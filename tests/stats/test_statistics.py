@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import pearson_per_gene, statistics
-from napari_tcgn.expression.statistics import (
+from napari_tcgn.stats import statistics
+from napari_tcgn.stats.correlation import pearson_per_gene
+from napari_tcgn.stats.statistics import (
     block_bootstrap,
     interval,
     median_counting_constants,

@@ -10,10 +10,10 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from napari_tcgn.engine import Prediction, run_to_end
+from napari_tcgn.engine import run as run_engine
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.predict import Prediction, run_to_end
-from napari_tcgn.predict import run as run_engine
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import ArraySlide
 from napari_tcgn.spots.table import Spots
 

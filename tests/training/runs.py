@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from napari_tcgn.predict import Progress
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.loop import train
-from napari_tcgn.train.record import EpochReport, TrainResult
+from napari_tcgn.engine import Progress
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.fit.loop import train_steps
+from napari_tcgn.training.fit.record import EpochReport, TrainResult
 
 FAST = TrainSettings(epochs=3, batch_size=16, learning_rate=3e-3, val_fraction=0.25, device="cpu")
 
@@ -34,7 +34,7 @@ def mean_colour(num_genes):
 
 def start(dataset, out, genes, settings=FAST, fold="B1", **options):
     options.setdefault("build_net", small_net)
-    return train(dataset, fold, out, settings, genes=genes, mpp=2.0, **options)
+    return train_steps(dataset, fold, out, settings, genes=genes, mpp=2.0, **options)
 
 
 def finish(run) -> tuple[list[Progress | EpochReport], TrainResult]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from napari_tcgn.train.augment import augment, rotate_and_mirror
+from napari_tcgn.training.data.augment import augment, rotate_and_mirror
 
 
 def _images(batch=4, side=16):

@@ -10,12 +10,12 @@ from runs import FAST, finish, last_state, small_net, start, stop_after_an_epoch
 from torch import nn
 
 from napari_tcgn.errors import DataError, DeviceError, OutputError, TcgnError
-from napari_tcgn.settings import TrainSettings
+from napari_tcgn.options import TrainSettings
 from napari_tcgn.slide import open_slide, tissue_mask
 from napari_tcgn.spots import read_st_counts, read_st_spots
-from napari_tcgn.train.crossval import cross_validate
-from napari_tcgn.train.her2st import find_sections
-from napari_tcgn.train.record import EpochReport
+from napari_tcgn.training.data.her2st import find_sections
+from napari_tcgn.training.evaluate.crossval import cross_validate_steps
+from napari_tcgn.training.fit.record import EpochReport
 
 
 def test_out_folder_in_use(dataset, tmp_path_factory, tmp_path, genes):
@@ -161,5 +161,5 @@ def test_a_section_of_one_spot_held_out_has_a_loss_and_no_correlation(own_datase
 def test_a_section_of_one_spot_is_refused_in_words_where_it_must_be_scored(own_dataset, tmp_path, genes):
     one_spot(find_sections(own_dataset)[2])
     with pytest.raises(DataError, match="C1 has 1 spot"):
-        finish(cross_validate(own_dataset, tmp_path / "cv", FAST, genes=genes, mpp=2.0))
+        finish(cross_validate_steps(own_dataset, tmp_path / "cv", FAST, genes=genes, mpp=2.0))
     assert not (tmp_path / "cv").exists()

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import torch
 
+from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import CheckpointError, DataError, ModelError
-from napari_tcgn.expression import pearson_per_gene
 from napari_tcgn.model import ModelCard, load_model
 from napari_tcgn.model.features import FEATURES, image_features
 from napari_tcgn.model.ridge import build_encoder
 from napari_tcgn.model.weights import read_checkpoint, save_model
-from napari_tcgn.predict import run_to_end
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train import baselines
-from napari_tcgn.train.baselines import Baseline, default_baselines, fit_line, load_encoder
-from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.loop import train
-from napari_tcgn.train.record import draft_card
-from napari_tcgn.train.section import HER2ST
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.stats.correlation import pearson_per_gene
+from napari_tcgn.training.data.her2st import find_sections, load_section
+from napari_tcgn.training.data.section import HER2ST
+from napari_tcgn.training.evaluate import baselines
+from napari_tcgn.training.evaluate.baselines import Baseline, default_baselines, fit_line, load_encoder
+from napari_tcgn.training.fit.loop import train_steps
+from napari_tcgn.training.fit.record import draft_card
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_network_on_top_of_a_line_starts_as_the_line_and_is_saved_with_it(tmp_pa
     settings = TrainSettings(
         epochs=1, batch_size=4, learning_rate=1e-12, val_fraction=0.0, beside="colour-texture", device="cpu"
     )
-    steps = train(tiny_dataset, "B1", tmp_path / "run", settings, genes=genes, mpp=2.0)
+    steps = train_steps(tiny_dataset, "B1", tmp_path / "run", settings, genes=genes, mpp=2.0)
     result = run_to_end(steps)
     found = [load_section(s, genes, mpp=2.0) for s in find_sections(tiny_dataset)]
     held_out, training = found[0], found[1:]

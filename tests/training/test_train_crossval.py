@@ -8,19 +8,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import DataError, OutputError, SettingsError
-from napari_tcgn.expression import pearson_per_gene
 from napari_tcgn.files import sha256_of
 from napari_tcgn.model import ModelCard, load_model, prepare_patches
 from napari_tcgn.model.timm_import import import_timm
-from napari_tcgn.predict import run_to_end
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.baselines import default_baselines
-from napari_tcgn.train.crossval import cross_validate
-from napari_tcgn.train.evaluate import difference_table, pool, score_section
-from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.record import EpochReport, draft_card
-from napari_tcgn.train.section import HER2ST
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.stats.correlation import pearson_per_gene
+from napari_tcgn.training.data.her2st import find_sections, load_section
+from napari_tcgn.training.data.section import HER2ST
+from napari_tcgn.training.evaluate.baselines import default_baselines
+from napari_tcgn.training.evaluate.crossval import cross_validate_steps
+from napari_tcgn.training.evaluate.evaluate import difference_table, pool, score_section
+from napari_tcgn.training.fit.record import EpochReport, draft_card
 
 # A third of the spots train, which is quicker; all are scored.
 SETTINGS = TrainSettings(epochs=1, batch_size=4, learning_rate=1e-3, val_fraction=0.0, min_counts=1400, device="cpu")
@@ -29,7 +29,7 @@ GENES = [f"GENE{i}" for i in range(10)]
 
 def evaluate(data, out, settings=SETTINGS, **options):
     told = []
-    steps = cross_validate(data, out, settings, genes=GENES, mpp=2.0, **options)
+    steps = cross_validate_steps(data, out, settings, genes=GENES, mpp=2.0, **options)
     return run_to_end(steps, told.append), told
 
 

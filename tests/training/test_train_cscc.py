@@ -12,12 +12,12 @@ from runs import FAST, finish, small_net
 
 from napari_tcgn.errors import DataError, PixelSizeUnknownError, SlideError
 from napari_tcgn.model import ModelCard
-from napari_tcgn.settings import TrainSettings
+from napari_tcgn.options import TrainSettings
 from napari_tcgn.spots import read_st_counts
-from napari_tcgn.train.folds import resolve_fold
-from napari_tcgn.train.her2st import find_sections, load_section, study_of
-from napari_tcgn.train.loop import train
-from napari_tcgn.train.patch_cache import PatchCache
+from napari_tcgn.training.data.folds import resolve_fold
+from napari_tcgn.training.data.her2st import find_sections, load_section, study_of
+from napari_tcgn.training.data.patch_cache import PatchCache
+from napari_tcgn.training.fit.loop import train_steps
 
 MPP = 2.0
 NAMES = {"GSM4284316": "P2_ST_rep1", "GSM4284317": "P2_ST_rep2", "GSM4284325": "P10_ST_rep1"}
@@ -143,7 +143,7 @@ def test_damaged_image(own, genes, content):
 
 def test_a_patient_is_held_out_and_the_card_names_the_study(published, tmp_path, genes):
     settings = TrainSettings(epochs=1, batch_size=16, learning_rate=FAST.learning_rate, val_fraction=0.25, device="cpu")
-    steps = train(published, "P10", tmp_path / "run", settings, genes=genes, mpp=MPP, build_net=small_net)
+    steps = train_steps(published, "P10", tmp_path / "run", settings, genes=genes, mpp=MPP, build_net=small_net)
     _, result = finish(steps)
     assert result.held_out == ["P10_ST_rep1"]
     card = ModelCard.read(result.model_folder / "card.json")

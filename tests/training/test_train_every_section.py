@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from torch import nn
 
+from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import DataError, SettingsError
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.predict import run_to_end
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train import resolve_fold, train
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training import resolve_fold, train_steps
 
 FAST = TrainSettings(epochs=2, batch_size=16, learning_rate=3e-3, val_fraction=0.25, device="cpu")
 
@@ -18,7 +18,7 @@ def small_net(num_genes):
 
 
 def fold(dataset, out, genes, name, settings=FAST, **options):
-    return run_to_end(train(dataset, name, out, settings, genes=genes, mpp=2.0, build_net=small_net, **options))
+    return run_to_end(train_steps(dataset, name, out, settings, genes=genes, mpp=2.0, build_net=small_net, **options))
 
 
 def test_every_section_trains_and_the_card_pools_the_runs(dataset, genes, tmp_path):

@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
+from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import DataError, OutputError
-from napari_tcgn.predict import run_to_end
-from napari_tcgn.train.fetch import HER2ST, Source, fetch_her2st
+from napari_tcgn.training.data.fetch import HER2ST, Source, fetch_her2st
 
 
 class Server(ThreadingHTTPServer):

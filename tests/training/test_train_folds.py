@@ -1,7 +1,7 @@
 import pytest
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.train.folds import HER2ST_SECTIONS, fold_name, resolve_fold
+from napari_tcgn.training.data.folds import HER2ST_SECTIONS, fold_name, resolve_fold
 
 
 def test_canonical_list_is_the_published_one():
@@ -60,5 +60,5 @@ def test_folds_need_no_torch():
     import subprocess
     import sys
 
-    code = "import sys; from napari_tcgn.train import resolve_fold; sys.exit('torch' in sys.modules)"
+    code = "import sys; from napari_tcgn.training import resolve_fold; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,17 +12,17 @@ import torch
 from torch import nn
 
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.crossval import cross_validate
-from napari_tcgn.train.group import Group, WholeBatchNorm, join_group
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.evaluate.crossval import cross_validate_steps
+from napari_tcgn.training.fit.group import Group, WholeBatchNorm, join_group
 
 SCRIPT = """
 import sys
 from pathlib import Path
 from torch import nn
-from napari_tcgn.predict import run_to_end
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.loop import train
+from napari_tcgn.engine import run_to_end
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.fit.loop import train_steps
 
 # No dropout: each process would drop its own. No bias before BatchNorm: its gradient is rounding alone, which Adam
 # turns into steps of full size.
@@ -32,8 +32,9 @@ def net(genes):
 
 settings = TrainSettings(epochs=3, batch_size=16, learning_rate=3e-3, loss="correlation", centre_sections=True,
                          ema=0.9, clip_norm=1.0, stain_jitter=0.1, val_fraction=0.25, device="cpu")
-run_to_end(train(Path(sys.argv[1]), "B1", Path(sys.argv[2]), settings, genes=[f"GENE{i}" for i in range(10)], mpp=2.0,
-                 build_net=net, resume="--resume" in sys.argv))
+genes = [f"GENE{i}" for i in range(10)]
+run_to_end(train_steps(Path(sys.argv[1]), "B1", Path(sys.argv[2]), settings, genes=genes, mpp=2.0, build_net=net,
+                       resume="--resume" in sys.argv))
 """
 
 
@@ -85,7 +86,7 @@ def test_batches_that_cannot_be_shared(monkeypatch) -> None:
     with pytest.raises(SettingsError, match="shared evenly by 3"):
         join_group("cpu", 32)
     with pytest.raises(SettingsError, match="one process"):
-        next(cross_validate(Path("nowhere"), Path("x"), TrainSettings()))
+        next(cross_validate_steps(Path("nowhere"), Path("x"), TrainSettings()))
 
 
 def test_alone_nothing_changes() -> None:
@@ -99,7 +100,7 @@ def test_alone_nothing_changes() -> None:
 
 
 def test_batchnorm_of_one_process_equals_the_plain_one(monkeypatch) -> None:
-    from napari_tcgn.train import group
+    from napari_tcgn.training.fit import group
 
     monkeypatch.setattr(group.dist, "all_reduce", lambda tensor: None)
     monkeypatch.setattr(group.dist, "get_world_size", lambda: 1)

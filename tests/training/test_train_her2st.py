@@ -9,7 +9,7 @@ from PIL import Image
 
 from napari_tcgn.errors import DataError, PixelSizeUnknownError, SlideError, SpotsError, TcgnError
 from napari_tcgn.model.panels import read_panel
-from napari_tcgn.train.her2st import find_sections, load_section
+from napari_tcgn.training.data.her2st import find_sections, load_section
 
 MPP = 2.0
 

@@ -10,8 +10,15 @@ from scipy.stats import nbinom
 
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.expression import scale_counts
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.likelihood import KNEE, NegativeBinomial, log_likelihood, log_share, mean_share, scaled_share
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.fit.likelihood import (
+    KNEE,
+    NegativeBinomial,
+    log_likelihood,
+    log_share,
+    mean_share,
+    scaled_share,
+)
 
 COUNTING = TrainSettings(
     epochs=3, batch_size=16, learning_rate=3e-3, loss="negative-binomial", val_fraction=0.25, device="cpu"

@@ -12,14 +12,14 @@ from runs import FAST, finish, last_state, mean_colour, reports, small_net, star
 from safetensors.torch import load_file
 from torch import nn
 
-from napari_tcgn.expression import median_pcc, pearson_per_gene
+from napari_tcgn.engine import Progress
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.predict import Progress
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.loop import train
-from napari_tcgn.train.loss import masked_mse
-from napari_tcgn.train.record import EpochReport
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.stats.correlation import median_pcc, pearson_per_gene
+from napari_tcgn.training.data.her2st import find_sections, load_section
+from napari_tcgn.training.fit.loop import train_steps
+from napari_tcgn.training.fit.loss import masked_mse
+from napari_tcgn.training.fit.record import EpochReport
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +178,7 @@ def test_start_from_mean(dataset, tmp_path, genes):
 def test_sample_dataset_trains_fold_0(tmp_path):
     sample = Path(__file__).parents[2] / "sample_data" / "her2st_mini"
     settings = TrainSettings(epochs=1, batch_size=16, learning_rate=3e-3, device="cpu")
-    _, result = finish(train(sample, 0, tmp_path / "run", settings, build_net=small_net))
+    _, result = finish(train_steps(sample, 0, tmp_path / "run", settings, build_net=small_net))
     assert result.held_out == ["A2"]
     card = ModelCard.read(result.model_folder / "card.json")
     assert len(card.genes) == 785

@@ -11,13 +11,13 @@ import pytest
 from scipy.sparse import csr_matrix
 from torch import nn
 
+from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import DataError, SpotsError
-from napari_tcgn.predict import run_to_end
-from napari_tcgn.settings import TrainSettings
+from napari_tcgn.options import TrainSettings
 from napari_tcgn.spots import read_st_counts, read_st_spots
-from napari_tcgn.train.folds import resolve_fold
-from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.loop import train
+from napari_tcgn.training.data.folds import resolve_fold
+from napari_tcgn.training.data.her2st import find_sections, load_section
+from napari_tcgn.training.fit.loop import train_steps
 
 
 def as_h5ad(counts, spots, path):
@@ -103,7 +103,7 @@ def test_own_sections_train_by_name_number_and_patient(own, tmp_path, genes):
         resolve_fold("C2", names, patients)
     settings = TrainSettings(epochs=1, batch_size=16, val_fraction=0.0, device="cpu")
     net = lambda n: nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, n))  # noqa: E731
-    result = run_to_end(train(own, "P1", tmp_path / "run", settings, genes=genes, build_net=net))
+    result = run_to_end(train_steps(own, "P1", tmp_path / "run", settings, genes=genes, build_net=net))
     card = json.loads((result.model_folder / "card.json").read_text())
     assert card["name"] == "tcgn-tiny-mine-without-P1"
     assert card["training"]["data"] == "sections of one's own (mine)"

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 from runs import FAST, finish, small_net, start, stop_after_an_epoch
 
+from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import DataError
 from napari_tcgn.model import ModelCard, load_model
-from napari_tcgn.predict import run_to_end
 from napari_tcgn.spots import read_st_counts
-from napari_tcgn.train import crossval, fold_scorer
-from napari_tcgn.train.crossval import cross_validate
-from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.loop import train
-from napari_tcgn.train.panel import choose_panel, given_panel, of_panel, variability
+from napari_tcgn.training.data.her2st import find_sections, load_section
+from napari_tcgn.training.data.panel import choose_panel, given_panel, of_panel, variability
+from napari_tcgn.training.evaluate import crossval, fold_scorer
+from napari_tcgn.training.evaluate.crossval import cross_validate_steps
+from napari_tcgn.training.fit.loop import train_steps
 
 CHOOSING = replace(FAST, epochs=1, top_genes=3)
 # Gene of every section that is loud there and quiet elsewhere; QUIET_… is the other way round.
@@ -129,7 +129,7 @@ def test_section_of_a_panel_is_what_loading_it_would_give(loud):
 
 def test_every_fold_of_a_cross_validation_has_its_own_genes(loud, tmp_path, monkeypatch):
     def quick(data, fold, out, settings, **options):
-        return train(data, fold, out, settings, build_net=small_net, **options)
+        return train_steps(data, fold, out, settings, build_net=small_net, **options)
 
     class Predictor:
         """Stands in for `load_model`, which knows no such small network; the figures are not looked at here."""
@@ -142,7 +142,7 @@ def test_every_fold_of_a_cross_validation_has_its_own_genes(loud, tmp_path, monk
 
     monkeypatch.setattr(crossval, "train", quick)
     monkeypatch.setattr(fold_scorer, "load_model", Predictor)
-    steps = cross_validate(loud, tmp_path / "cv", CHOOSING, by=("section", "patient"), mpp=2.0, final=True)
+    steps = cross_validate_steps(loud, tmp_path / "cv", CHOOSING, by=("section", "patient"), mpp=2.0, final=True)
     result = run_to_end(steps)
     record = json.loads((tmp_path / "cv" / "evaluation.json").read_text())
     for name, gene in LOUD.items():

@@ -9,10 +9,10 @@ import torch
 from PIL import Image
 from runs import finish, start
 
-from napari_tcgn.predict import Progress
-from napari_tcgn.train import cut
-from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.patch_cache import PatchCache, patch_key
+from napari_tcgn.engine import Progress
+from napari_tcgn.training.data import cut
+from napari_tcgn.training.data.her2st import find_sections, load_section
+from napari_tcgn.training.data.patch_cache import PatchCache, patch_key
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_spots_are_still_checked_against_their_slide(own_dataset, genes, tmp_pat
 
 
 def test_patches_of_all_spots_are_indexed_like_one_tensor():
-    from napari_tcgn.train.spot_patches import SpotPatches
+    from napari_tcgn.training.data.spot_patches import SpotPatches
 
     rng = np.random.default_rng(0)
     sections = [rng.integers(0, 255, (n, 6, 6, 3), dtype=np.uint8) for n in (4, 1, 7)]

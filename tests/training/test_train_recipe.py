@@ -8,18 +8,18 @@ import pytest
 import torch
 from torch import nn
 
+from napari_tcgn.engine import run_to_end as finish
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.predict import run_to_end as finish
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.augment import jitter_stain
-from napari_tcgn.train.dataset import build_dataset
-from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.loop import train
-from napari_tcgn.train.loss import correlation_loss
-from napari_tcgn.train.record import EpochReport, draft_card
-from napari_tcgn.train.section import HER2ST
-from napari_tcgn.train.target import centred, smoothed
-from napari_tcgn.train.trainer import Trainer
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.data.augment import jitter_stain
+from napari_tcgn.training.data.dataset import build_dataset
+from napari_tcgn.training.data.her2st import find_sections, load_section
+from napari_tcgn.training.data.section import HER2ST
+from napari_tcgn.training.data.target import centred, smoothed
+from napari_tcgn.training.fit.loop import train_steps
+from napari_tcgn.training.fit.loss import correlation_loss
+from napari_tcgn.training.fit.record import EpochReport, draft_card
+from napari_tcgn.training.fit.trainer import Trainer
 
 EVERYTHING = TrainSettings(
     epochs=4, batch_size=16, learning_rate=3e-3, optimiser="adamw", weight_decay=0.05, schedule="cosine",
@@ -36,7 +36,7 @@ def small_net(num_genes):
 
 
 def run_to_end(dataset, out, genes, settings, **options):
-    steps = train(dataset, "B1", out, settings, genes=genes, mpp=2.0, build_net=small_net, **options)
+    steps = train_steps(dataset, "B1", out, settings, genes=genes, mpp=2.0, build_net=small_net, **options)
     told = []
     while True:
         try:
@@ -127,7 +127,7 @@ def test_stain_jitter_changes_colour_and_nothing_else():
 def test_whole_recipe_resumed_equals_uninterrupted(dataset, tmp_path, genes):
     whole, result = run_to_end(dataset, tmp_path / "whole", genes, EVERYTHING)
     assert len(whole) == 4
-    steps = train(dataset, "B1", tmp_path / "cut", EVERYTHING, genes=genes, mpp=2.0, build_net=small_net)
+    steps = train_steps(dataset, "B1", tmp_path / "cut", EVERYTHING, genes=genes, mpp=2.0, build_net=small_net)
     for step in steps:
         if isinstance(step, EpochReport) and step.epoch == 2:
             steps.close()
@@ -200,14 +200,14 @@ def test_correlation_loss_learns_within_sections(dataset, tmp_path, genes):
         epochs=40, batch_size=8, learning_rate=0.05, loss="correlation", centre_sections=True, val_fraction=0.25,
         device="cpu",
     )  # fmt: skip
-    steps = train(dataset, "B1", tmp_path / "run", settings, genes=genes, mpp=2.0, build_net=mean_colour)
+    steps = train_steps(dataset, "B1", tmp_path / "run", settings, genes=genes, mpp=2.0, build_net=mean_colour)
     result = finish(steps)
     assert result.test_median_pcc > 0.4
 
 
 def test_a_patient_held_out_is_scored_on_every_section(dataset, tmp_path, genes):
     settings = replace(EVERYTHING, epochs=1, val_fraction=0.0)
-    steps = train(dataset, "B", tmp_path / "run", settings, genes=genes, mpp=2.0, build_net=small_net)
+    steps = train_steps(dataset, "B", tmp_path / "run", settings, genes=genes, mpp=2.0, build_net=small_net)
     result = finish(steps)
     assert result.held_out == ["B1", "B2"]
     card = json.loads((result.model_folder / "card.json").read_text())

@@ -14,8 +14,8 @@ from runs import FAST, finish, last_state, reports, small_net, start, stop_after
 from torch import nn
 
 from napari_tcgn.errors import CheckpointError, OutputError
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.record import EpochReport
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.fit.record import EpochReport
 
 
 def figures(history):
@@ -196,7 +196,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
-from napari_tcgn.train.record import EpochReport
+from napari_tcgn.training.fit.record import EpochReport
 from runs import FAST, start
 from dataclasses import replace
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from napari_tcgn.train.split import BLOCK_STEPS, validation_blocks
+from napari_tcgn.training.data.split import BLOCK_STEPS, validation_blocks
 
 ROW, COL = (a.ravel() for a in np.mgrid[0:20, 0:20])
 

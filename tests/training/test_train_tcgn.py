@@ -6,10 +6,10 @@ import torch
 
 from napari_tcgn.model.registry import load_model
 from napari_tcgn.model.tcgn import TCGN
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.her2st import find_sections, load_section
-from napari_tcgn.train.loop import train
-from napari_tcgn.train.record import EpochReport
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.data.her2st import find_sections, load_section
+from napari_tcgn.training.fit.loop import train_steps
+from napari_tcgn.training.fit.record import EpochReport
 
 SETTINGS = TrainSettings(epochs=2, batch_size=8, val_fraction=0.2, device="cpu")
 
@@ -24,13 +24,13 @@ def _finish(run):
 
 @pytest.mark.slow
 def test_tcgn_killed_in_the_middle_and_resumed_equals_uninterrupted(tiny_dataset, tmp_path, genes, same):
-    whole = _finish(train(tiny_dataset, "C1", tmp_path / "whole", SETTINGS, genes=genes, mpp=2.0))
-    run = train(tiny_dataset, "C1", tmp_path / "parts", SETTINGS, genes=genes, mpp=2.0)
+    whole = _finish(train_steps(tiny_dataset, "C1", tmp_path / "whole", SETTINGS, genes=genes, mpp=2.0))
+    run = train_steps(tiny_dataset, "C1", tmp_path / "parts", SETTINGS, genes=genes, mpp=2.0)
     while not isinstance(next(run), EpochReport):
         pass
     assert next(run).stage == "epoch 2 of 2"
     run.close()
-    parts = _finish(train(tiny_dataset, "C1", tmp_path / "parts", SETTINGS, genes=genes, mpp=2.0, resume=True))
+    parts = _finish(train_steps(tiny_dataset, "C1", tmp_path / "parts", SETTINGS, genes=genes, mpp=2.0, resume=True))
 
     states = [torch.load(result.out / "checkpoint.pt", weights_only=True) for result in (whole, parts)]
     assert all(same(states[0][part], states[1][part]) for part in ("net", "optimiser"))

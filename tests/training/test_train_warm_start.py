@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import CheckpointError, OutputError
 from napari_tcgn.model import TCGN, ModelCard
 from napari_tcgn.model.weights import save_model
-from napari_tcgn.predict import run_to_end
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.loop import train
-from napari_tcgn.train.warm_start import warm_start
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.fit.loop import train_steps
+from napari_tcgn.training.fit.warm_start import warm_start
 
 GRAPH_PARTS = ("gnn_block", "channel_attention", "head.")
 
@@ -91,7 +91,9 @@ def test_a_run_records_what_it_started_from_and_resumes_with_it_only(tmp_path, t
     save_model(tmp_path / "donor", TCGN(len(genes)).state_dict(), card)
     settings = TrainSettings(epochs=1, batch_size=4, learning_rate=1e-12, val_fraction=0.0, device="cpu")
     out, told = tmp_path / "run", []
-    run_to_end(train(tiny_dataset, "B1", out, settings, genes=genes, mpp=2.0, init=tmp_path / "donor"), told.append)
+    run_to_end(
+        train_steps(tiny_dataset, "B1", out, settings, genes=genes, mpp=2.0, init=tmp_path / "donor"), told.append
+    )
     record = json.loads((out / "run.json").read_text())
     assert record["init"]["loaded"] == 994
     assert record["identity"]["init"] == record["init"]["sha256"]
@@ -102,4 +104,4 @@ def test_a_run_records_what_it_started_from_and_resumes_with_it_only(tmp_path, t
     assert (kept["blocks_a.0.attn.q.weight"] - donor["blocks_a.0.attn.q.weight"].float()).abs().max() < 1e-6
     more = replace(settings, epochs=1)
     with pytest.raises(OutputError, match="init was"):
-        run_to_end(train(tiny_dataset, "B1", out, more, genes=genes, mpp=2.0, resume=True))
+        run_to_end(train_steps(tiny_dataset, "B1", out, more, genes=genes, mpp=2.0, resume=True))

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.options import PredictSettings
 
 if importlib.util.find_spec("napari") is None:
     collect_ignore_glob = ["test_*.py"]  # an installation without the GUI
@@ -171,7 +171,7 @@ def use_predictor(monkeypatch):
         predictor.card = replace(predictor.card, name=PredictSettings().model)
         monkeypatch.setattr("napari_tcgn.model.registry.list_models", lambda: [predictor.card])
         monkeypatch.setattr("napari_tcgn.model.registry.load_model", lambda source, device, precision: predictor)
-        monkeypatch.setattr("napari_tcgn.ui.speed.measure", speed_of_the_test)  # its batches are counted by tests
+        monkeypatch.setattr("napari_tcgn.ui.tasks.speed.measure", speed_of_the_test)  # its batches are counted by tests
         return predictor
 
     return install

@@ -25,11 +25,11 @@ from qtpy.QtWidgets import (
 )
 
 from napari_tcgn.files import cache_folder
-from napari_tcgn.settings import PredictSettings
-from napari_tcgn.ui.choices import CHOICES
-from napari_tcgn.ui.models import add_model
-from napari_tcgn.ui.preferences import Preferences, read_preferences
-from napari_tcgn.ui.remembered import Remembered, remembered_file
+from napari_tcgn.options import PredictSettings
+from napari_tcgn.ui.prefs.choices import CHOICES
+from napari_tcgn.ui.prefs.models import add_model
+from napari_tcgn.ui.prefs.preferences import Preferences, read_preferences
+from napari_tcgn.ui.prefs.remembered import Remembered, remembered_file
 from napari_tcgn.ui.shortcuts import SHORTCUTS
 
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractItemView, QSlider, QProgressBar)

@@ -11,8 +11,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
-from napari_tcgn.ui import layers, store
 from napari_tcgn.ui.dock import MINIMUM_WIDTH
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
 
 GENES = ["RED", "GREEN", "BLUE", "EXTRA"]
 

@@ -7,9 +7,9 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.ui.gene_model import DEPTH, GENE, MORAN, PCC, SD, VERDICT
-from napari_tcgn.ui.gene_table import GeneTable
 from napari_tcgn.ui.sections.model import card_in_words
+from napari_tcgn.ui.widgets.gene_model import DEPTH, GENE, MORAN, PCC, SD, VERDICT
+from napari_tcgn.ui.widgets.gene_table import GeneTable
 
 METRICS = {
     "pcc": [0.3, None, 0.5], "pcc_low": [0.2, None, 0.4], "pcc_high": [0.41, None, 0.6],

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_tcgn.expression import export
+from napari_tcgn.exports.write import export
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 MPP = 0.5

@@ -11,8 +11,9 @@ import pytest
 from scipy import sparse
 
 from napari_tcgn.errors import DataError, SpotsError
-from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.result_reader import get_reader, read_layers
+from napari_tcgn.ui.io.result_reader import get_reader, read_layers
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
 
 
 def section(n: int = 30, genes: int = 5, libraries: tuple[str, ...] = ("V1",)) -> anndata.AnnData:
@@ -36,7 +37,7 @@ def section(n: int = 30, genes: int = 5, libraries: tuple[str, ...] = ("V1",)) -
 @pytest.fixture
 def warned(monkeypatch) -> list[str]:
     said: list[str] = []
-    monkeypatch.setattr("napari_tcgn.ui.result_reader.show_warning", said.append)
+    monkeypatch.setattr("napari_tcgn.ui.io.result_reader.show_warning", said.append)
     return said
 
 

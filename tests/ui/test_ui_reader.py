@@ -14,8 +14,8 @@ from PIL import Image
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide import open_slide, pyramid_cache
 from napari_tcgn.slide.image import ImageSlide
-from napari_tcgn.ui import reader
-from napari_tcgn.ui.pyramid import LevelArray, levels_for_napari
+from napari_tcgn.ui.io import reader
+from napari_tcgn.ui.layers.pyramid import LevelArray, levels_for_napari
 
 
 @pytest.fixture

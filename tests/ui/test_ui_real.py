@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog
 
-from napari_tcgn.ui import store
+from napari_tcgn.ui.layers import store
 
 HEARTBEAT = Path(__file__).resolve().parents[2] / "benchmarks" / "heartbeat.py"
 

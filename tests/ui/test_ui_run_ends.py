@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_tcgn.ui import store
+from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.model import device_in_words
 from napari_tcgn.ui.state import ModelChoice
 
@@ -150,9 +150,9 @@ def test_the_device_line(ready, kit, qtbot, monkeypatch):
 
 
 def test_the_speed_of_the_bundled_model_is_measured():
-    from napari_tcgn.predict import run_to_end
-    from napari_tcgn.settings import PredictSettings
-    from napari_tcgn.ui.speed import measure
+    from napari_tcgn.engine import run_to_end
+    from napari_tcgn.options import PredictSettings
+    from napari_tcgn.ui.tasks.speed import measure
 
     steps = []
     rate = run_to_end(measure(PredictSettings("haematoxylin-her2st", batch_size=4)), steps.append)

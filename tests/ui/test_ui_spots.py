@@ -394,7 +394,7 @@ def test_reset_width_and_closing(turned, qtbot, kit):
     section.tissue.show_box.setChecked(True)
     qtbot.waitUntil(lambda: section.view.layer is not None, timeout=kit.TIMEOUT)
     click(qtbot, section.reset_button)
-    from napari_tcgn.settings import GridSettings
+    from napari_tcgn.options import GridSettings
 
     assert section.settings() == GridSettings()
     assert not any("preview" in layer.name for layer in viewer.layers)

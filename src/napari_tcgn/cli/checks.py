@@ -85,7 +85,7 @@ def check_torch() -> Finding:
     """Name the device that `--device auto` takes."""
     import torch
 
-    from napari_tcgn.predict import choose_device
+    from napari_tcgn.engine import choose_device
 
     device = choose_device("auto")
     if device == "cuda":
@@ -106,7 +106,7 @@ def check_torch() -> Finding:
 
 def check_timm() -> Finding:
     """Import timm, with the repair for a torchvision whose compiled operators do not load."""
-    from napari_tcgn.model.timm_import import declared_operators, import_timm
+    from napari_tcgn.model import declared_operators, import_timm
 
     timm = import_timm()
     repaired = declared_operators()
@@ -144,8 +144,7 @@ def check_cluster() -> Finding:
 def check_models() -> Finding:
     """Compare the weights of the bundled models with the hashes on their cards."""
     from napari_tcgn.files import sha256_of
-    from napari_tcgn.model.card import ModelCard
-    from napari_tcgn.model.registry import BUNDLED
+    from napari_tcgn.model import BUNDLED, ModelCard
 
     names = []
     for path in sorted(BUNDLED.glob("*/card.json")):
@@ -242,7 +241,7 @@ def check_cache() -> Finding:
 def check_training_data() -> Finding:
     """Look for the her2st sections; only training needs them."""
     from napari_tcgn.cli.train_data import find_her2st
-    from napari_tcgn.train import find_sections
+    from napari_tcgn.training import find_sections
 
     try:
         folder = find_her2st()

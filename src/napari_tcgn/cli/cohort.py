@@ -17,9 +17,7 @@ from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import CohortError, SettingsError
 
 if TYPE_CHECKING:
-    from napari_tcgn.expression.cohort import Event
-    from napari_tcgn.expression.job import Job
-    from napari_tcgn.expression.manifest import Entry
+    from napari_tcgn.jobs import Entry, Event, Job
 
 NAMED = 5  # failures that are told in full; all are in the manifest
 
@@ -74,8 +72,8 @@ def run_many(jobs: Sequence[Job], folder: Path, where: Where, stop_on_error: boo
     CohortError
         At the end, if a slide has failed.
     """
-    from napari_tcgn.expression import run_to_end
-    from napari_tcgn.expression.cohort import run_cohort
+    from napari_tcgn.engine import run_to_end
+    from napari_tcgn.jobs import run_cohort
 
     jobs = with_own_spots(jobs)
     with (
@@ -97,7 +95,7 @@ def _runner(where: Where) -> Iterator[Any]:
     if where.workers is None and where.scheduler is None:
         yield None
         return
-    from napari_tcgn.expression import cluster
+    from napari_tcgn.jobs import cluster
 
     if where.scheduler is not None:
         with cluster.connected(where.scheduler) as client:

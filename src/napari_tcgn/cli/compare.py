@@ -14,10 +14,10 @@ from napari_tcgn.cli import options
 from napari_tcgn.cli.report import ProgressReport
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.settings import CompareSettings, MatchName, NullName, OrientationName, ValuesName
+from napari_tcgn.options import CompareSettings, MatchName, NullName, OrientationName, ValuesName
 
 if TYPE_CHECKING:
-    from napari_tcgn.expression import Comparison
+    from napari_tcgn.comparison import Comparison
 
 COMPARE = CompareSettings()
 
@@ -103,7 +103,7 @@ def compare(
     )
     with when_stopped(f"Stopped; nothing was written to {out}."):
         comparison = _run(predicted, measured, out, settings, spots, slide, mpp, gene_sets, aliases, overwrite)
-    from napari_tcgn.expression import write_comparison
+    from napari_tcgn.comparison import write_comparison
 
     written = write_comparison(comparison, out, overwrite)
     if json:
@@ -126,11 +126,12 @@ def _run(
     overwrite: bool,
 ) -> Comparison:
     """Read, compare with progress on stderr."""
-    from napari_tcgn.expression import compare_steps, read_aliases, read_measured, read_prediction, run_to_end
-    from napari_tcgn.expression.comparison import FILES
-    from napari_tcgn.expression.gene_sets import read_gmt
+    from napari_tcgn.comparison import FILES, compare_steps
+    from napari_tcgn.engine import run_to_end
+    from napari_tcgn.expression import read_aliases, read_measured, read_prediction
     from napari_tcgn.files import check_folder
     from napari_tcgn.slide import open_slide
+    from napari_tcgn.stats import read_gmt
 
     check_folder(out, FILES, overwrite)  # before any work
     given: dict[str, Any] = {

@@ -14,7 +14,7 @@ from napari_tcgn.cli.train import Cache, Genes, Recipe, TopGenes, TrainingData, 
 from napari_tcgn.cli.train_data import patch_folder, training_folder
 
 if TYPE_CHECKING:
-    from napari_tcgn.train import Evaluation
+    from napari_tcgn.training import Evaluation
 
 
 def cross_validate(
@@ -64,11 +64,10 @@ def cross_validate(
     settings = chosen_settings(context, config)
     folder = training_folder(data)
     with when_stopped(f"Stopped; finished epochs are kept in {out}. Go on with the same command."):
-        from napari_tcgn.model.panels import read_panel
-        from napari_tcgn.train import cross_validate as run
-        from napari_tcgn.train.report import write_report
+        from napari_tcgn.model import read_panel
+        from napari_tcgn.training import cross_validate_steps, write_report
 
-        steps = run(
+        steps = cross_validate_steps(
             folder,
             out,
             settings,

@@ -31,8 +31,8 @@ def fetch(
       napari-tcgn data fetch her2st
       napari-tcgn data fetch her2st --section C --out her2st
     """
-    from napari_tcgn.predict import run_to_end
-    from napari_tcgn.train.fetch import fetch_her2st
+    from napari_tcgn.engine import run_to_end
+    from napari_tcgn.training import fetch_her2st
 
     folder = out if out is not None else user_data_folder() / name
     with (
@@ -60,8 +60,8 @@ def cache(
       napari-tcgn data cache --clear
     """
     from napari_tcgn.files import cache_folder
-    from napari_tcgn.slide.pyramid_cache import clear_pyramids, kept_size
-    from napari_tcgn.train.patch_cache import PatchCache
+    from napari_tcgn.slide import clear_pyramids, kept_size
+    from napari_tcgn.training import PatchCache
 
     patches = PatchCache(patch_folder(folder))
     found = [("patches", "section", patches.clear() if clear else patches.size(), patches.folder)]

@@ -12,7 +12,7 @@ from napari_tcgn.cli import options
 from napari_tcgn.cli.options import PREDICT
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.options import PredictSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -44,7 +44,8 @@ def demo(
 
 
 def _predict_sample(settings: PredictSettings) -> AnnData:
-    from napari_tcgn.expression import predict, run_to_end
+    from napari_tcgn.engine import run_to_end
+    from napari_tcgn.expression import predict_steps
     from napari_tcgn.sample import sample_section
     from napari_tcgn.slide import open_slide
     from napari_tcgn.spots import read_st_spots
@@ -52,7 +53,7 @@ def _predict_sample(settings: PredictSettings) -> AnnData:
     section = sample_section()
     spots = read_st_spots(section.spots)
     with closing(open_slide(section.image)) as slide, ProgressReport() as report:
-        return run_to_end(predict(slide, spots, settings=settings), report)
+        return run_to_end(predict_steps(slide, spots, settings=settings), report)
 
 
 def most_trusted(adata: AnnData, count: int) -> list[str]:
@@ -67,7 +68,8 @@ def most_trusted(adata: AnnData, count: int) -> list[str]:
 
 
 def _write(adata: AnnData, genes: list[str], out: Path, overwrite: bool) -> None:
-    from napari_tcgn.expression import gene_figure, write_h5ad
+    from napari_tcgn.exports import gene_figure
+    from napari_tcgn.expression import write_h5ad
     from napari_tcgn.files import make_folder
 
     make_folder(out)
@@ -77,7 +79,7 @@ def _write(adata: AnnData, genes: list[str], out: Path, overwrite: bool) -> None
 
 def in_words(adata: AnnData, genes: list[str], out: Path) -> str:
     """Say what was made and what to do next."""
-    from napari_tcgn.expression.job import summary
+    from napari_tcgn.jobs import summary
 
     made = summary(adata, out / RESULT)
     return f"""\

@@ -12,7 +12,7 @@ import typer
 from napari_tcgn.cli import options
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.settings import ExportSettings
+from napari_tcgn.options import ExportSettings
 
 EXPORT = ExportSettings()
 
@@ -67,10 +67,9 @@ def _run(
     result: Path, to: list[Path], settings: ExportSettings, slide: Path | None, overwrite: bool
 ) -> list[dict[str, Any]]:
     """Read, write every format, and return what was made."""
-    from napari_tcgn.expression.export import check_export_target
-    from napari_tcgn.expression.export import export as export_section
-    from napari_tcgn.expression.library import library_of
-    from napari_tcgn.expression.reopen import read_section
+    from napari_tcgn.exports import check_export_target
+    from napari_tcgn.exports import export as export_section
+    from napari_tcgn.expression import library_of, read_section
     from napari_tcgn.slide import open_slide
 
     for path in to:  # before any work

@@ -10,7 +10,7 @@ import typer
 from napari_tcgn.cli import options
 
 if TYPE_CHECKING:
-    from napari_tcgn.model.card import ModelCard
+    from napari_tcgn.model import ModelCard
 
 TOP_GENES = 10
 
@@ -50,7 +50,7 @@ def info(
     Example:
       napari-tcgn models info tcgn-tiny-her2st
     """
-    from napari_tcgn.model.registry import read_card
+    from napari_tcgn.model import read_card
 
     card = read_card(name)
     typer.echo(card.to_json() if json else in_words(card))

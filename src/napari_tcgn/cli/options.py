@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from napari_tcgn.settings import DeviceName, GridSettings, PrecisionChoice, PredictSettings, TrainSettings
+from napari_tcgn.options import DeviceName, GridSettings, PrecisionChoice, PredictSettings, TrainSettings
 
 GRID = GridSettings()
 PREDICT = PredictSettings()

@@ -15,13 +15,13 @@ from napari_tcgn.cli.options import GRID, PREDICT
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import DataError, SettingsError
-from napari_tcgn.settings import GridSettings, LayoutName, PredictSettings, StainName
+from napari_tcgn.options import GridSettings, LayoutName, PredictSettings, StainName
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_tcgn.expression import Comparison
-    from napari_tcgn.expression.job import Job
+    from napari_tcgn.comparison import Comparison
+    from napari_tcgn.jobs import Job
 
 
 def predict(
@@ -126,8 +126,8 @@ def predict(
     settings = PredictSettings(
         model=model, device=device, precision=precision, batch_size=batch_size, read_threads=read_threads, stain=stain
     )
-    from napari_tcgn.expression.job import Job
-    from napari_tcgn.predict import work_folder_of
+    from napari_tcgn.engine import work_folder_of
+    from napari_tcgn.jobs import Job
 
     jobs = [Job(slide, out, settings, mpp, grid_settings, spots, overwrite, resume, roi) for slide in slides]
     if is_cohort(slides, out, counts):
@@ -168,8 +168,9 @@ def _grid_settings(
 
 def _run(job: Job, counts: Path | None) -> tuple[dict[str, Any], Comparison | None]:
     """Predict with progress on stderr, and compare with counts; return what was made."""
-    from napari_tcgn.expression import read_measured, run_to_end
-    from napari_tcgn.expression.job import run_job
+    from napari_tcgn.engine import run_to_end
+    from napari_tcgn.expression import read_measured
+    from napari_tcgn.jobs import run_job
 
     measured = read_measured(counts) if counts is not None else None
     with ProgressReport() as report:
@@ -185,8 +186,10 @@ def _compare(out: Path, measured: AnnData) -> Comparison:
     DataError
         If the two cannot be compared; the prediction stays.
     """
-    from napari_tcgn.expression import compare_steps, read_prediction, run_to_end
-    from napari_tcgn.settings import CompareSettings
+    from napari_tcgn.comparison import compare_steps
+    from napari_tcgn.engine import run_to_end
+    from napari_tcgn.expression import read_prediction
+    from napari_tcgn.options import CompareSettings
 
     try:
         with ProgressReport("steps") as report:

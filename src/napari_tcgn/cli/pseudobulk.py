@@ -10,7 +10,7 @@ import typer
 
 from napari_tcgn.cli import options
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.settings import BulkScale
+from napari_tcgn.options import BulkScale
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,11 +39,10 @@ def pseudobulk(
     Example:
       napari-tcgn pseudobulk A.h5ad B.h5ad C.h5ad --bulk bulk.tsv --out pseudobulk
     """
-    from napari_tcgn.expression.bulk import compare_with_bulk, read_bulk
-    from napari_tcgn.expression.figures import number
-    from napari_tcgn.expression.metrics import median_pcc
-    from napari_tcgn.expression.pseudobulk import pseudobulk as average
+    from napari_tcgn.comparison import compare_with_bulk, number, read_bulk
+    from napari_tcgn.comparison import pseudobulk as average
     from napari_tcgn.files import check_folder
+    from napari_tcgn.stats import median_pcc
 
     if bulk_scale is not None and bulk is None:
         raise SettingsError("--bulk-scale says how a bulk table is scaled, and there is none.", "Give --bulk too.")

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from napari_tcgn.predict import Progress
+    from napari_tcgn.engine import Progress
 
 
 class ProgressReport:

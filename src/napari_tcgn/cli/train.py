@@ -14,14 +14,14 @@ from napari_tcgn.cli.options import TRAIN
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, patch_folder, training_folder
-from napari_tcgn.settings import BesideName, LossName, PrecisionName, TrainSettings
-from napari_tcgn.train.recipe import RECIPES, read_train_settings
+from napari_tcgn.options import BesideName, LossName, PrecisionName, TrainSettings
+from napari_tcgn.training import RECIPES, read_train_settings
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from napari_tcgn.predict import Progress
-    from napari_tcgn.train import EpochReport, TrainResult
+    from napari_tcgn.engine import Progress
+    from napari_tcgn.training import EpochReport, TrainResult
 
 Result = TypeVar("Result")
 
@@ -156,10 +156,10 @@ def train(
     out = out if out is not None else Path("runs") / f"fold-{fold}"
     how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
     with when_stopped(how_on):
-        from napari_tcgn.model.panels import read_panel
-        from napari_tcgn.train import train as train_fold
+        from napari_tcgn.model import read_panel
+        from napari_tcgn.training import train_steps
 
-        steps = train_fold(
+        steps = train_steps(
             folder,
             fold,
             out,
@@ -178,8 +178,8 @@ def train(
 
 def follow(steps: Generator[Progress | EpochReport, None, Result]) -> Result:
     """Run training to its end and say what it tells; of the processes that torchrun has started, one speaks."""
-    from napari_tcgn.predict import run_to_end
-    from napari_tcgn.train import EpochReport
+    from napari_tcgn.engine import run_to_end
+    from napari_tcgn.training import EpochReport
 
     with open(os.devnull, "w") as nowhere:
         stream = None if _speaks() else nowhere

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.comparison.orientation import IN_WORDS, SYMMETRIES, fit, undo
+from napari_tcgn.comparison.places import Pairs, Places, nearest_pairs, places_of, record_of, same_keys
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.orientation import IN_WORDS, SYMMETRIES, fit, undo
-from napari_tcgn.expression.places import Pairs, Places, nearest_pairs, places_of, record_of, same_keys
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.options import CompareSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData

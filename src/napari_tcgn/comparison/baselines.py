@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.predict import cut_patch, patch_side_px
+from napari_tcgn.engine import cut_patch, patch_side_px
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_tcgn.model.card import ModelCard
-    from napari_tcgn.slide.base import Slide
+    from napari_tcgn.model import ModelCard
+    from napari_tcgn.slide import Slide
 
 Floats = NDArray[np.float64]
 DEPTH_ALONE = "measured depth (no predictor)"  # named as in `train.evaluate`
@@ -39,7 +39,7 @@ def haematoxylin_of_patches(slide: Slide, x: Floats, y: Floats, card: ModelCard)
     SlideError
         If the slide cannot be read, or nothing says its µm per px.
     """
-    from napari_tcgn.model.ridge import FeatureExtractor, feature_card
+    from napari_tcgn.model import FeatureExtractor, feature_card
     from napari_tcgn.slide import require_mpp
 
     extract = FeatureExtractor(feature_card(card, "haematoxylin"), "cpu")

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.comparison.slide_level import shares_to_scale
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.genes_match import GeneMatch, match_genes
-from napari_tcgn.expression.metrics import pearson_per_gene
-from napari_tcgn.expression.pseudobulk import shares_to_scale
-from napari_tcgn.expression.statistics import q_values, spearman_per_gene
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import BulkScale
+from napari_tcgn.expression import UNS_KEY, GeneMatch, match_genes
+from napari_tcgn.model import ModelCard
+from napari_tcgn.options import BulkScale
+from napari_tcgn.stats import pearson_per_gene, q_values, spearman_per_gene
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,12 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, identity
 
-from napari_tcgn.expression.lattice import Lattice
-from napari_tcgn.expression.metrics import pearson_per_gene
-from napari_tcgn.expression.moran import neighbour_weights
-from napari_tcgn.expression.null import random_shifts
-from napari_tcgn.expression.ssim import row_scaled
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.options import CompareSettings
+from napari_tcgn.stats import Lattice, neighbour_weights, pearson_per_gene, random_shifts, row_scaled
 
 Floats = NDArray[np.float64]
 COMPONENTS = 30

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.expression.metrics import median_pcc, pearson_per_gene
+from napari_tcgn.stats import median_pcc, pearson_per_gene
 
 Floats = NDArray[np.float64]
 

@@ -10,18 +10,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.comparison.align import Alignment, align
+from napari_tcgn.comparison.orientation import IN_WORDS, better_by_expression
+from napari_tcgn.comparison.places import record_of
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.align import Alignment, align
-from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.choice import dense
-from napari_tcgn.expression.genes_match import GeneMatch, match_genes
-from napari_tcgn.expression.lattice import Lattice, lattice_of
-from napari_tcgn.expression.measured import describe_source, require_counts, values_of
-from napari_tcgn.expression.orientation import IN_WORDS, better_by_expression
-from napari_tcgn.expression.places import record_of
-from napari_tcgn.expression.scale import OUTPUT_SCALE, scale_counts
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import CompareSettings, to_record
+from napari_tcgn.expression import (
+    OUTPUT_SCALE,
+    UNS_KEY,
+    GeneMatch,
+    dense,
+    describe_source,
+    match_genes,
+    require_counts,
+    scale_counts,
+    values_of,
+)
+from napari_tcgn.model import ModelCard
+from napari_tcgn.options import CompareSettings, to_record
+from napari_tcgn.stats import Lattice, lattice_of
 
 if TYPE_CHECKING:
     from anndata import AnnData

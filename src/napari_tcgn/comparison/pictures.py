@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.expression.figure import PANEL_INCHES, SectionDrawing
-from napari_tcgn.expression.library import library_of
-from napari_tcgn.expression.scale import OUTPUT_SCALE
+from napari_tcgn.exports import PANEL_INCHES, SectionDrawing
+from napari_tcgn.expression import OUTPUT_SCALE, library_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from napari_tcgn.expression.comparison import Comparison
+    from napari_tcgn.comparison.result import Comparison
 
 # Of Okabe and Ito (2008), told apart by the colour-blind; more domains than these start again.
 DOMAIN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#555555")

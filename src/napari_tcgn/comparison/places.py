@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.measured import repeated_spots
+from napari_tcgn.expression import UNS_KEY, repeated_spots
 
 if TYPE_CHECKING:
     from anndata import AnnData

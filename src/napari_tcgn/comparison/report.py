@@ -7,16 +7,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_tcgn.expression import page
-from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.comparison_figures import domains_figure, genes_figure, maps_figure, section_figure
+from napari_tcgn.comparison import page
+from napari_tcgn.comparison.pictures import domains_figure, genes_figure, maps_figure, section_figure
+from napari_tcgn.expression import UNS_KEY
 from napari_tcgn.files import write_whole
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import ModelCard
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_tcgn.expression.comparison import Comparison
+    from napari_tcgn.comparison.result import Comparison
 
 BEST, ROWS = 3, 20
 MAX_GENES_ON_PAGE = 2_000

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.expression.build import write_h5ad
-from napari_tcgn.expression.choice import dense
+from napari_tcgn.expression import dense, write_h5ad
 from napari_tcgn.files import check_folder, make_folder, write_whole
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.options import CompareSettings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +101,7 @@ def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool
     OutputError
         If the folder cannot be made, or a file exists or cannot be written.
     """
-    from napari_tcgn.expression.comparison_report import write_report
+    from napari_tcgn.comparison.report import write_report
 
     folder = Path(folder)
     check_folder(folder, FILES, overwrite)

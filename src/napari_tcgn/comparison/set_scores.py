@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.expression.gene_sets import GeneSet, score_gene_set
+from napari_tcgn.stats import GeneSet, score_gene_set
 
 Floats = NDArray[np.float64]
 MIN_GENES = 2

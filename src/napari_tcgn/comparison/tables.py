@@ -10,18 +10,19 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from napari_tcgn.expression.bootstrap import BlockBootstrap
-from napari_tcgn.expression.metrics import pearson_per_gene
-from napari_tcgn.expression.moran import morans_i, neighbour_weights
-from napari_tcgn.expression.pairing import Pairing
-from napari_tcgn.expression.simple import DEPTH_ALONE, HAEMATOXYLIN
-from napari_tcgn.expression.ssim import ssim_map
-from napari_tcgn.expression.statistics import (
+from napari_tcgn.comparison.baselines import DEPTH_ALONE, HAEMATOXYLIN
+from napari_tcgn.comparison.pairing import Pairing
+from napari_tcgn.stats import (
+    BlockBootstrap,
     interval,
     median_interval,
+    morans_i,
+    neighbour_weights,
     partial_pcc_per_gene,
+    pearson_per_gene,
     rmse_per_gene,
     spearman_per_gene,
+    ssim_map,
     variance_ratio_per_gene,
     without,
 )

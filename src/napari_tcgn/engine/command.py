@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.settings import GridSettings
+from napari_tcgn.options import GridSettings
 
 # What a source of spots may say beside its kind that does not change which spots they are.
 _HARMLESS = {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from napari_tcgn.errors import DeviceError
-from napari_tcgn.settings import PrecisionChoice, PrecisionName
+from napari_tcgn.options import PrecisionChoice, PrecisionName
 
 # On a CPU batches of 8 are the fastest (larger ones leave the cache) and keep cancelling quick. On CUDA this is the
 # most that is taken, where its memory allows.

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from napari_tcgn.errors import ModelError
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import StainName
-from napari_tcgn.slide.base import Slide
-from napari_tcgn.slide.stain import StainStatistics, slide_stain, tissue_pixels
+from napari_tcgn.model import ModelCard
+from napari_tcgn.options import StainName
+from napari_tcgn.slide import Slide, StainStatistics, slide_stain, tissue_pixels
 
 COARSER = 1.25  # times the coarsest training slide: finer ones are shrunk to the same, detail that is not there is not
 FURTHER = 0.5  # standard deviations: the four bundled training sections lie within 0.4 of each other
@@ -83,7 +82,7 @@ def stained_like(slide: Slide, card: ModelCard, method: StainName) -> Slide:
             f"Model {card.name!r} does not say how its training sections were stained ({method}).",
             "Predict without stain normalisation (--stain none), or choose another model.",
         )
-    from napari_tcgn.slide.normalise import NormalisedSlide, colour_change, fit_stain
+    from napari_tcgn.slide import NormalisedSlide, colour_change, fit_stain
 
     source = fit_stain(tissue_pixels(slide), method, slide.name)
     return NormalisedSlide(slide, colour_change(method, source, card.domain["stain"][method]))

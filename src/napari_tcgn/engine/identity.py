@@ -9,11 +9,10 @@ from typing import Any
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import PredictSettings
-from napari_tcgn.slide import thumbnail
-from napari_tcgn.slide.base import Slide, require_mpp
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.model import ModelCard
+from napari_tcgn.options import PredictSettings
+from napari_tcgn.slide import Slide, require_mpp, thumbnail
+from napari_tcgn.spots import Spots
 
 
 def slide_digest(slide: Slide) -> str:

@@ -13,22 +13,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.engine.device import default_batch_size, free_memory, is_out_of_memory
+from napari_tcgn.engine.domain import domain_warnings, stained_like
+from napari_tcgn.engine.identity import run_identity
+from napari_tcgn.engine.memory import require_memory
+from napari_tcgn.engine.patches import choose_level, cut_batch, level_side_px, patch_side_px
+from napari_tcgn.engine.progress import Prediction, Progress
+from napari_tcgn.engine.record import start_record
+from napari_tcgn.engine.work import WorkFolder
 from napari_tcgn.errors import DeviceError, ModelError, SpotsError
-from napari_tcgn.model.card import ModelCard, Predictor, StartingPredictor
-from napari_tcgn.predict.device import default_batch_size, free_memory, is_out_of_memory
-from napari_tcgn.predict.domain import domain_warnings, stained_like
-from napari_tcgn.predict.identity import run_identity
-from napari_tcgn.predict.memory import require_memory
-from napari_tcgn.predict.patches import choose_level, cut_batch, level_side_px, patch_side_px
-from napari_tcgn.predict.progress import Prediction, Progress
-from napari_tcgn.predict.record import start_record
-from napari_tcgn.predict.work import WorkFolder
-from napari_tcgn.settings import PredictSettings
-from napari_tcgn.slide import thumbnail
-from napari_tcgn.slide.base import Slide, require_mpp
-from napari_tcgn.slide.stain import slide_stain
-from napari_tcgn.spots import check_on_slide
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.model import ModelCard, Predictor, StartingPredictor
+from napari_tcgn.options import PredictSettings
+from napari_tcgn.slide import Slide, require_mpp, slide_stain, thumbnail
+from napari_tcgn.spots import Spots, check_on_slide
 
 THUMBNAIL_SIDE = 2000  # px, as the "hires" image of Visium
 MAX_BATCH_BYTES = 256 * 2**20  # of one batch of patches in host memory

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.slide.base import Slide, level_downsamples
+from napari_tcgn.model import ModelCard
+from napari_tcgn.slide import Slide, level_downsamples
 
 # Outside this range the µm per pixel is wrong far more often than the slide is unusual.
 MIN_PATCH_PX = 8

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.predict.work import DiskRows
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.engine.work import DiskRows
+from napari_tcgn.model import ModelCard
+from napari_tcgn.spots import Spots
 
 
 @dataclass(slots=True)

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import PredictSettings, to_record
-from napari_tcgn.slide.base import Slide
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.model import ModelCard
+from napari_tcgn.options import PredictSettings, to_record
+from napari_tcgn.slide import Slide
+from napari_tcgn.spots import Spots
 
 PACKAGES = ("napari-tcgn", "numpy", "torch", "anndata", "tifffile", "pillow")
 

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.engine.identity import require_same
+from napari_tcgn.engine.lock import FolderLock
+from napari_tcgn.engine.memory import in_bytes
 from napari_tcgn.errors import OutputError
-from napari_tcgn.predict.identity import require_same
-from napari_tcgn.predict.lock import FolderLock
-from napari_tcgn.predict.memory import in_bytes
 
 CHUNK_ROWS = 256  # about; a multiple of the batch size
 DONE_ROWS = 65536  # of one chunk of the mask

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError, SpotsError
-from napari_tcgn.expression.library import Library, library_of
+from napari_tcgn.expression import Library, library_of
 from napari_tcgn.files import write_whole_folder
-from napari_tcgn.slide.base import Slide
+from napari_tcgn.slide import Slide
 
 if TYPE_CHECKING:
     from anndata import AnnData

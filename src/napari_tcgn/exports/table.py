@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.expression.choice import ALL, block, choose_genes
-from napari_tcgn.expression.library import Library, library_of
+from napari_tcgn.expression import ALL, Library, block, choose_genes, library_of
 from napari_tcgn.files import check_target, write_whole
 
 if TYPE_CHECKING:

@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.expression import figure, geojson, table_export
-from napari_tcgn.expression.build import write_h5ad
-from napari_tcgn.expression.choice import ALL, TRUSTED, choose_genes
-from napari_tcgn.expression.library import Library, library_ids, library_of
+from napari_tcgn.exports import geojson
+from napari_tcgn.exports import section_figure as figure
+from napari_tcgn.exports import table as table_export
+from napari_tcgn.expression import ALL, TRUSTED, Library, choose_genes, library_ids, library_of, write_h5ad
 from napari_tcgn.files import check_target
-from napari_tcgn.settings import ExportSettings
+from napari_tcgn.options import ExportSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_tcgn.slide.base import Slide
+    from napari_tcgn.slide import Slide
 
 FORMATS = {
     ".h5ad": "AnnData",
@@ -95,7 +95,7 @@ def export(
     if path.suffix == ".h5ad":
         write_h5ad(part, path, overwrite)
     elif path.suffix == ".zarr":
-        from napari_tcgn.expression.spatialdata_export import write_spatialdata
+        from napari_tcgn.exports.spatialdata import write_spatialdata
 
         write_spatialdata(part, path, slide, overwrite=overwrite)
     elif path.suffix in table_export.SUFFIXES:

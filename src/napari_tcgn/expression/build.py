@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_tcgn.engine import Prediction, leaves_image
 from napari_tcgn.errors import DataError, OutputError
 from napari_tcgn.files import check_target, write_whole
-from napari_tcgn.predict import Prediction, leaves_image
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots import Spots
 
 if TYPE_CHECKING:
     import pandas as pd

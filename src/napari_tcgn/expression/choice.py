@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.gene_sets import nearest_names
-from napari_tcgn.model.trust import verdicts
+from napari_tcgn.stats import nearest_names
+from napari_tcgn.trust import verdicts
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from napari_tcgn.expression.library import Library
-    from napari_tcgn.model.card import ModelCard
+    from napari_tcgn.model import ModelCard
 
 PREDICTABLE = ("yes", "simpler")
 ALL, TRUSTED = "all", "trusted"

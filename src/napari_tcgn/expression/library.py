@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.moran import pitch_of
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.slide.canvas import without_alpha
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.model import ModelCard
+from napari_tcgn.slide import without_alpha
+from napari_tcgn.spots import Spots
+from napari_tcgn.stats import pitch_of
 
 if TYPE_CHECKING:
     from anndata import AnnData

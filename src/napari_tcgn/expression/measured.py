@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.choice import dense
-from napari_tcgn.spots import read_st_counts, read_st_spots
-from napari_tcgn.spots.visium import COLUMNS, positions_file, read_positions
+from napari_tcgn.spots import COLUMNS, positions_file, read_positions, read_st_counts, read_st_spots
 
 if TYPE_CHECKING:
     import pandas as pd

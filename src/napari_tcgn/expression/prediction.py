@@ -7,12 +7,12 @@ from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING
 
+from napari_tcgn.engine import Progress, WorkFolder, choose_device, choose_precision, run, run_to_end
 from napari_tcgn.expression.build import to_anndata
-from napari_tcgn.model.card import Predictor
-from napari_tcgn.predict import Progress, WorkFolder, choose_device, choose_precision, run
-from napari_tcgn.settings import PredictSettings
-from napari_tcgn.slide.base import Slide, require_mpp
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.model import Predictor
+from napari_tcgn.options import PredictSettings
+from napari_tcgn.slide import Slide, require_mpp
+from napari_tcgn.spots import Spots
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -24,8 +24,8 @@ def predict(
     model: str | PathLike[str] | Predictor | None = None,
     settings: PredictSettings | None = None,
     work: WorkFolder | None = None,
-) -> Generator[Progress, None, AnnData]:
-    """Predict the expression of every spot of a slide.
+) -> AnnData:
+    """Predict the expression of every spot of a slide, and return when it is done.
 
     Parameters
     ----------
@@ -39,6 +39,31 @@ def predict(
     work : WorkFolder, optional
         Where values are kept as they come; X of the result is read from it then, so write it before removing that.
 
+    Returns
+    -------
+    anndata.AnnData
+
+    Raises
+    ------
+    TcgnError
+        As `napari_tcgn.engine.run`, `choose_device` and `load_model` do.
+
+    Examples
+    --------
+    >>> adata = predict(slide, spots, "tcgn-tiny-her2st")  # doctest: +SKIP
+    """
+    return run_to_end(predict_steps(slide, spots, model, settings, work))
+
+
+def predict_steps(
+    slide: Slide,
+    spots: Spots,
+    model: str | PathLike[str] | Predictor | None = None,
+    settings: PredictSettings | None = None,
+    work: WorkFolder | None = None,
+) -> Generator[Progress, None, AnnData]:
+    """Do what `predict` does as a generator: every step can be shown, and closing it stops the work.
+
     Yields
     ------
     Progress
@@ -48,21 +73,12 @@ def predict(
     Returns
     -------
     anndata.AnnData
-
-    Raises
-    ------
-    TcgnError
-        As `napari_tcgn.predict.run`, `choose_device` and `load_model` do.
-
-    Examples
-    --------
-    >>> adata = run_to_end(predict(slide, spots, "tcgn-tiny-her2st"))  # doctest: +SKIP
     """
     settings = settings if settings is not None else PredictSettings()
     require_mpp(slide)  # refuse before a model is loaded for nothing
     yield Progress("load model", 0, 1)
     if model is None or isinstance(model, str | PathLike):
-        from napari_tcgn.model.registry import load_model
+        from napari_tcgn.model import load_model
 
         settings = replace(settings, model=str(model)) if model is not None else settings
         device = choose_device(settings.device)

@@ -17,12 +17,12 @@ from queue import Empty, Queue
 from typing import Any
 from uuid import uuid4
 
+from napari_tcgn.engine import Progress
 from napari_tcgn.errors import ClusterError, MissingDependencyError, SettingsError
-from napari_tcgn.expression.cohort import Event, Runner, in_a_sentence, load_for
-from napari_tcgn.expression.job import Job, run_job
-from napari_tcgn.model.card import Predictor
-from napari_tcgn.predict import Progress
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.jobs.cohort import Event, Runner, in_a_sentence, load_for
+from napari_tcgn.jobs.job import Job, run_job
+from napari_tcgn.model import Predictor
+from napari_tcgn.options import PredictSettings
 
 Client = Any  # distributed.Client and Future: that package is optional, and its methods are not typed
 Future = Any

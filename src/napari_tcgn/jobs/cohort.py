@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from napari_tcgn.engine import Progress, choose_device, choose_precision, path_digest
 from napari_tcgn.errors import OutputError, SettingsError, TcgnError
-from napari_tcgn.expression.job import Job, job_digest, made_from, run_job
-from napari_tcgn.expression.manifest import Entry, Manifest, State
-from napari_tcgn.model.card import Predictor
-from napari_tcgn.predict import Progress, choose_device, choose_precision
-from napari_tcgn.predict.identity import path_digest
-from napari_tcgn.settings import PredictSettings
+from napari_tcgn.jobs.job import Job, job_digest, made_from, run_job
+from napari_tcgn.jobs.manifest import Entry, Manifest, State
+from napari_tcgn.model import Predictor
+from napari_tcgn.options import PredictSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def run_cohort(
 
 def _from_anywhere(job: Job) -> Job:
     """Return the job with absolute paths: a worker need not run in this process's folder."""
-    from napari_tcgn.model.registry import from_anywhere
+    from napari_tcgn.model import from_anywhere
 
     return replace(
         job,

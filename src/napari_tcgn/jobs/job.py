@@ -9,14 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_tcgn.engine import Progress, WorkFolder, choose_precision, digest, model_identity, work_folder_of
 from napari_tcgn.errors import OutputError
-from napari_tcgn.expression.build import UNS_KEY, check_h5ad_target, write_h5ad
-from napari_tcgn.expression.run import predict
+from napari_tcgn.expression import UNS_KEY, check_h5ad_target, predict_steps, write_h5ad
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model.card import Predictor
-from napari_tcgn.predict import Progress, WorkFolder, choose_precision, work_folder_of
-from napari_tcgn.predict.identity import digest, model_identity
-from napari_tcgn.settings import GridSettings, PredictSettings, to_record
+from napari_tcgn.model import Predictor
+from napari_tcgn.options import GridSettings, PredictSettings, to_record
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -96,7 +94,7 @@ def run_job(
         settings = job.settings
         if predictor is not None:  # for the record: what is computed, not what was asked
             settings = replace(settings, precision=choose_precision(settings.precision, predictor.device))
-        adata = yield from predict(slide, spots, predictor, settings, work)
+        adata = yield from predict_steps(slide, spots, predictor, settings, work)
         adata.uns[UNS_KEY]["job_sha256"] = job_digest(job)
         yield Progress("write result", 0, 1)
         try:
@@ -120,7 +118,7 @@ def job_digest(job: Job) -> str:
     ModelError
         If the model does not exist.
     """
-    from napari_tcgn.model.registry import read_card
+    from napari_tcgn.model import read_card
 
     return digest(
         {
@@ -140,7 +138,7 @@ def _digest_of(path: Path | None) -> str | None:
 
     What else lies in a Visium folder (reads, matrices) can be large and decides nothing.
     """
-    from napari_tcgn.spots.visium import positions_file
+    from napari_tcgn.spots import positions_file
 
     if path is None:
         return None

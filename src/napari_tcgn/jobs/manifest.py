@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from napari_tcgn.engine import FolderLock
 from napari_tcgn.errors import OutputError
 from napari_tcgn.files import make_folder, write_whole
-from napari_tcgn.predict.lock import FolderLock
 
 State = Literal["waiting", "running", "done", "failed", "skipped"]
 COLUMNS = ("slide", "state", "spots", "seconds", "error", "out")  # of the CSV, for people

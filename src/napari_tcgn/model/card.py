@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import ModelError
-from napari_tcgn.settings import StainName
+from napari_tcgn.options import StainName
 
 Orientation = Literal["upright", "transposed"]
 

@@ -15,14 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_tcgn.model.layers import (
-    CMTBlock,
-    CMTFeedForward,
-    ConvNeXtBlock,
-    InterleavedAttention,
-    to_map,
-    to_tokens,
-)
+from napari_tcgn.model.layers import CMTBlock, CMTFeedForward, ConvNeXtBlock, InterleavedAttention, to_map, to_tokens
 from napari_tcgn.model.packed import InPlaceGelu, pack_products
 from napari_tcgn.model.tcgn import GRID, TCGN
 

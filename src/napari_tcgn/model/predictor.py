@@ -17,7 +17,7 @@ from napari_tcgn.model.inference import for_inference
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.tcgn import TCGN
 from napari_tcgn.model.weights import CARD_NAME, load_into, read_checkpoint
-from napari_tcgn.settings import PrecisionName
+from napari_tcgn.options import PrecisionName
 
 LINE = "line."  # begins the names of the numbers of a line beside the network
 PRODUCTS: dict[PrecisionName, torch.dtype | None] = {"float32": None, "bf16": torch.bfloat16}

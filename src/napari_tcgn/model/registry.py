@@ -11,7 +11,7 @@ from pathlib import Path
 
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model.card import ModelCard, Predictor
-from napari_tcgn.settings import PrecisionName
+from napari_tcgn.options import PrecisionName
 
 BUNDLED = Path(__file__).parent / "bundled"
 ENTRY_POINT_GROUP = "napari_tcgn.models"

@@ -1,20 +1,6 @@
 """Open a slide lazily at any level, know its µm per pixel, and find its tissue."""
 
-from napari_tcgn.slide.array import ArraySlide
-from napari_tcgn.slide.base import Slide, level_downsamples, require_mpp
-from napari_tcgn.slide.open import open_slide
-from napari_tcgn.slide.thumbnail import thumbnail
-from napari_tcgn.slide.tissue import TissueDensity, TissueMask, tissue_density, tissue_mask
+import lazy_loader
 
-__all__ = [
-    "ArraySlide",
-    "Slide",
-    "TissueDensity",
-    "TissueMask",
-    "level_downsamples",
-    "open_slide",
-    "require_mpp",
-    "thumbnail",
-    "tissue_density",
-    "tissue_mask",
-]
+# What others may import stands in __init__.pyi; each name is imported when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.slide.canvas import check_level, not_rgb, read_on_white, without_alpha
 from napari_tcgn.slide.mpp import UNKNOWN, checked_mpp
+from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, without_alpha
 
 
 class ArraySlide:

@@ -11,8 +11,8 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide.base import Slide
-from napari_tcgn.slide.canvas import check_level, not_rgb, read_on_white, without_alpha
 from napari_tcgn.slide.mpp import PixelSize, checked_mpp, from_dpi, settled
+from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, without_alpha
 
 # Such an image is decoded whole: 3 bytes a pixel stay in memory, so this is 6 GB.
 MAX_PIXELS = 2_000_000_000

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.settings import StainName
+from napari_tcgn.options import StainName
 from napari_tcgn.slide.base import Slide
-from napari_tcgn.slide.canvas import check_level, read_on_white
+from napari_tcgn.slide.padding import check_level, read_on_white
 
 Reference = dict[str, Any]
 ColourChange = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.slide.canvas import check_level, not_rgb, read_on_white, without_alpha
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, checked_mpp, from_metadata, settled
+from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, without_alpha
 
 METADATA = ("zarr.json", ".zattrs", ".zgroup")  # of version 3 and version 2
 _RED, _GREEN, _BLUE = {"r", "red", "0"}, {"g", "green", "1"}, {"b", "blue", "2"}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.slide.base import Slide
-from napari_tcgn.slide.thumbnail import thumbnail
+from napari_tcgn.slide.overview import thumbnail
 from napari_tcgn.slide.tissue import TissueMask, tissue_mask
 
 # Always at the same scale: blurring narrows the spread of colours, so figures of other scales do not compare.

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.slide.canvas import WHITE, check_level, read_on_white, without_alpha
 from napari_tcgn.slide.mpp import checked_mpp, settled
+from napari_tcgn.slide.padding import WHITE, check_level, read_on_white, without_alpha
 from napari_tcgn.slide.tiff_metadata import is_aperio_ycbcr, rgb_levels, tiff_pixel_size
 
 if TYPE_CHECKING:

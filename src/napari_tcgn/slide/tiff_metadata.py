@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.slide.canvas import not_rgb
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, from_dpi, from_metadata, from_objective, positive
+from napari_tcgn.slide.padding import not_rgb
 
 if TYPE_CHECKING:
     import tifffile

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.slide.base import Slide
+from napari_tcgn.slide.overview import thumbnail
 from napari_tcgn.slide.pen import pen_marks
-from napari_tcgn.slide.thumbnail import thumbnail
 
 WORKING_SIDE = 1500  # px; about 4.5 µm per px on a section of 6.5 mm
 _SMOOTHING = 2.0  # px; bridges nuclei and the gaps between them

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.slide.canvas import check_level, read_on_white, without_alpha
 from napari_tcgn.slide.mpp import PixelSize, checked_mpp, from_metadata, from_objective, positive, settled
+from napari_tcgn.slide.padding import check_level, read_on_white, without_alpha
 
 CACHE_BYTES = 64 * 2**20  # decoded tiles that openslide keeps
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from napari_tcgn.settings import GridSettings
+from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import Slide
 from napari_tcgn.spots.grid import make_grid
 from napari_tcgn.spots.read import read_spots

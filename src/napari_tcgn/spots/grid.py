@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SettingsError, SpotsError
-from napari_tcgn.settings import HEXAGONAL, GridSettings, to_record
+from napari_tcgn.options import HEXAGONAL, GridSettings, to_record
 from napari_tcgn.slide import Slide, TissueMask, require_mpp, tissue_mask
 from napari_tcgn.spots.region import Region
 from napari_tcgn.spots.table import Spots

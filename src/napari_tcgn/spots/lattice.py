@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.settings import HEXAGONAL
+from napari_tcgn.options import HEXAGONAL
 from napari_tcgn.spots.table import Spots
 
 ENOUGH_SPOTS = 20  # to tell a chessboard from chance

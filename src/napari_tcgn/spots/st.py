@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError, SpotsError, TcgnError
-from napari_tcgn.settings import CHESSBOARD, LAYOUTS
+from napari_tcgn.options import CHESSBOARD, LAYOUTS
 from napari_tcgn.spots.lattice import is_chessboard
 from napari_tcgn.spots.table import Spots
 

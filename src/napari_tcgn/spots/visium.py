@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.settings import LAYOUTS
+from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots.lattice import implied_mpp
 from napari_tcgn.spots.table import Spots
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix, identity
 from scipy.spatial import cKDTree
 
-from napari_tcgn.expression.statistics import BLOCK_STEPS
-from napari_tcgn.settings import HEXAGONAL
+from napari_tcgn.options import HEXAGONAL
+from napari_tcgn.stats.statistics import BLOCK_STEPS
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from napari_tcgn.expression.lattice import Lattice
-from napari_tcgn.expression.metrics import pearson_per_gene
-from napari_tcgn.expression.statistics import MIN_OVERLAP, shift_count, shift_test
-from napari_tcgn.predict import Progress
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.engine import Progress
+from napari_tcgn.options import CompareSettings
+from napari_tcgn.stats.correlation import pearson_per_gene
+from napari_tcgn.stats.lattice import Lattice
+from napari_tcgn.stats.statistics import MIN_OVERLAP, shift_count, shift_test
 
 Floats = NDArray[np.float64]
 Meeting = tuple[NDArray[np.intp], NDArray[np.intp]]

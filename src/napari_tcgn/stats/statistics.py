@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control, rankdata
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.bootstrap import BlockBootstrap
-from napari_tcgn.expression.metrics import median_pcc, pearson_per_gene
+from napari_tcgn.stats.bootstrap import BlockBootstrap
+from napari_tcgn.stats.correlation import median_pcc, pearson_per_gene
 
 Floats = NDArray[np.float64]
 

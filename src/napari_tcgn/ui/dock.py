@@ -17,7 +17,7 @@ from napari_tcgn.ui.sections.slide import SlideSection
 from napari_tcgn.ui.sections.spots import SpotsSection
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.shortcuts import add_shortcuts
-from napari_tcgn.ui.speed import SpeedMeter
+from napari_tcgn.ui.tasks.speed import SpeedMeter
 
 if TYPE_CHECKING:
     import napari

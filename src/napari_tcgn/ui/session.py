@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
-from napari_tcgn.settings import GridSettings
+from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import Region, Spots, make_grid
-from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.background import Background, Failure
-from napari_tcgn.ui.choices import Choices
-from napari_tcgn.ui.colours import Colours
-from napari_tcgn.ui.hover import Hover
-from napari_tcgn.ui.placement import placement_events
-from napari_tcgn.ui.pyramid import levels_for_napari
-from napari_tcgn.ui.slides import Slides, SlideWork
-from napari_tcgn.ui.spots_on_slide import read_on_slide
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.colours import Colours
+from napari_tcgn.ui.layers.hover import Hover
+from napari_tcgn.ui.layers.placement import placement_events
+from napari_tcgn.ui.layers.pyramid import levels_for_napari
+from napari_tcgn.ui.layers.slides import Slides, SlideWork
+from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
+from napari_tcgn.ui.layers.tissue_view import TissueStore
+from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
-from napari_tcgn.ui.tissue_view import TissueStore
+from napari_tcgn.ui.tasks.background import Background, Failure
 
 if TYPE_CHECKING:
-    from napari_tcgn.ui.run import Run
+    from napari_tcgn.ui.tasks.run import Run
 
 SPOTS_FILE = "napari_tcgn_spots_file"  # in the metadata of a layer of spots
 Failed = Callable[[Failure], object]

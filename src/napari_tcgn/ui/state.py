@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import evented
 
-from napari_tcgn.settings import PredictSettings, StainName
+from napari_tcgn.options import PredictSettings, StainName
 
 if TYPE_CHECKING:
-    from napari_tcgn.model.card import ModelCard
-    from napari_tcgn.predict.progress import Progress
-    from napari_tcgn.slide.base import Slide
-    from napari_tcgn.spots.table import Spots
+    from napari_tcgn.engine import Progress
+    from napari_tcgn.model import ModelCard
+    from napari_tcgn.slide import Slide
+    from napari_tcgn.spots import Spots
 
 
 @dataclass(frozen=True, slots=True)

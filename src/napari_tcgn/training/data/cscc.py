@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.train.section import Section, Study
+from napari_tcgn.training.data.section import Section, Study
 
 SECTION = r"(P\d+_ST_rep\d+)"
 KINDS = {

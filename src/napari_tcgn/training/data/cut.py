@@ -15,15 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.engine import choose_level, cut_patch, leaves_image, level_side_px, patch_side_px
 from napari_tcgn.errors import DataError, OutputError, PixelSizeUnknownError, SlideError
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.predict import choose_level, cut_patch, leaves_image, patch_side_px
-from napari_tcgn.predict.patches import level_side_px
-from napari_tcgn.slide.base import Slide
-from napari_tcgn.spots.lattice import spot_distance_px
-from napari_tcgn.spots.table import Spots
-from napari_tcgn.train.patch_cache import PatchCache, patch_key
-from napari_tcgn.train.section import Section
+from napari_tcgn.model import ModelCard
+from napari_tcgn.slide import Slide
+from napari_tcgn.spots import Spots, spot_distance_px
+from napari_tcgn.training.data.patch_cache import PatchCache, patch_key
+from napari_tcgn.training.data.section import Section
 
 # The printed grid is not quite regular and its x and y scale differ by 1 %; a wrong scale is off by far more.
 SCALE_TOLERANCE = 0.15

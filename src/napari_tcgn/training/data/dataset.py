@@ -10,11 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.section import SectionData
-from napari_tcgn.train.split import validation_blocks
-from napari_tcgn.train.spot_patches import SpotPatches
-from napari_tcgn.train.target import centred, smoothed
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.data.section import SectionData
+from napari_tcgn.training.data.split import validation_blocks
+from napari_tcgn.training.data.spot_patches import SpotPatches
+from napari_tcgn.training.data.target import centred, smoothed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +32,7 @@ class Dataset:
     target : float32 [N, genes]
         As measured; what is scored.
     taught : float32 [N, genes]
-        What the training spots learn (`train/target.py`); NaN at all others.
+        What the training spots learn (`training/data/target.py`); NaN at all others.
     base : float32 [N, genes]
         What the network adds its output to; zero where it predicts alone.
     measured : bool [S, genes]

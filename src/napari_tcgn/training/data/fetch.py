@@ -18,10 +18,10 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from napari_tcgn.engine import Progress
 from napari_tcgn.errors import DataError, OutputError
-from napari_tcgn.predict import Progress
-from napari_tcgn.train.folds import patient_of
-from napari_tcgn.train.her2st import COUNTS, IMAGES, SPOTS
+from napari_tcgn.training.data.folds import patient_of
+from napari_tcgn.training.data.her2st import COUNTS, IMAGES, SPOTS
 
 CHUNK_BYTES = 1 << 18
 TIMEOUT_SECONDS = 60

@@ -11,18 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.spots.st import MIN_MATCHED
-from napari_tcgn.spots.table import Spots
-from napari_tcgn.train import cscc
-from napari_tcgn.train.folds import patient_of
-from napari_tcgn.train.own import MANIFEST, read_manifest, read_measured
-from napari_tcgn.train.section import HER2ST, Section, SectionData, Study
+from napari_tcgn.model import ModelCard
+from napari_tcgn.spots import MIN_MATCHED, Spots
+from napari_tcgn.training.data import cscc
+from napari_tcgn.training.data.folds import patient_of
+from napari_tcgn.training.data.own_sections import MANIFEST, read_manifest, read_measured
+from napari_tcgn.training.data.section import HER2ST, Section, SectionData, Study
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_tcgn.train.patch_cache import PatchCache
+    from napari_tcgn.training.data.patch_cache import PatchCache
 
 COUNTS, SPOTS, IMAGES = "ST-cnts", "ST-spotfiles", "ST-imgs"
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
@@ -38,8 +37,9 @@ def find_sections(folder: Path) -> list[Section]:
     Parameters
     ----------
     folder : pathlib.Path
-        With a sections.csv (`train/own.py`), with the files of GSE144240 (`train/cscc.py`), or in her2st layout: with
-        ST-cnts, ST-spotfiles and ST-imgs, or the one that holds these as "data"; those are sorted by name.
+        With a sections.csv (`training/data/own_sections.py`), with the files of GSE144240 (`training/data/cscc.py`),
+        or in her2st layout: with ST-cnts, ST-spotfiles and ST-imgs, or the one that holds these as "data"; those are
+        sorted by name.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def load_section(
         If the image or a table cannot be read, or a spot lies outside the image.
     """
     from napari_tcgn.expression import scale_counts
-    from napari_tcgn.train.cut import cut_section
+    from napari_tcgn.training.data.cut import cut_section
 
     table, spots = read_measured(section)
     spots, rows, only_counts, only_spots = _join(section, table, spots)

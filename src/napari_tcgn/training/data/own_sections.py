@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.settings import LAYOUTS
-from napari_tcgn.spots.table import Spots
-from napari_tcgn.train.section import Section
+from napari_tcgn.options import LAYOUTS
+from napari_tcgn.spots import Spots
+from napari_tcgn.training.data.section import Section
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_tcgn.engine import Progress
 from napari_tcgn.errors import DataError
-from napari_tcgn.model.panels import read_panel
-from napari_tcgn.predict import Progress
-from napari_tcgn.train.own import read_measured
-from napari_tcgn.train.section import Section, SectionData
+from napari_tcgn.model import read_panel
+from napari_tcgn.training.data.own_sections import read_measured
+from napari_tcgn.training.data.section import Section, SectionData
 
 if TYPE_CHECKING:
     import pandas as pd

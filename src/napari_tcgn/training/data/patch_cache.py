@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.files import CacheSize, sha256_of, write_whole
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots import Spots
 
 FORMAT = "napari-tcgn patches 1"
 READERS = ("pillow", "tifffile", "imagecodecs", "openslide-python", "openslide-bin")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots import Spots
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,22 +13,22 @@ from numpy.typing import NDArray
 from torch import nn
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import pearson_per_gene
-from napari_tcgn.expression.statistics import median_counting_constants
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.ridge import (
+from napari_tcgn.model import (
     FeatureExtractor,
     Line,
+    ModelCard,
     build_encoder,
     encoder_card,
     feature_card,
     hub_encoder,
+    read_checkpoint,
     ridge_state,
+    save_model,
 )
-from napari_tcgn.model.weights import read_checkpoint, save_model
-from napari_tcgn.train.section import SectionData
-from napari_tcgn.train.split import validation_blocks
+from napari_tcgn.stats import median_counting_constants, pearson_per_gene
+from napari_tcgn.training.data.section import SectionData
+from napari_tcgn.training.data.split import validation_blocks
 
 # Strength of the ridge (features of unit variance) and rank of the line: chosen among the training sections.
 ALPHAS = tuple(10.0 ** np.arange(0, 6))

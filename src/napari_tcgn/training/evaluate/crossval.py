@@ -11,24 +11,23 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from napari_tcgn.engine import Progress, choose_device, package_versions, run_to_end
 from napari_tcgn.errors import DataError, SettingsError
 from napari_tcgn.files import write_whole
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.predict import Progress, choose_device
-from napari_tcgn.predict.record import package_versions
-from napari_tcgn.settings import TrainSettings, to_record
-from napari_tcgn.train.baselines import Baseline, default_baselines
-from napari_tcgn.train.evaluate import TCGN_METHOD, Scored, difference_table, gene_table, summary_table
-from napari_tcgn.train.final import final_models
-from napari_tcgn.train.fold_scorer import FoldScorer
-from napari_tcgn.train.folds import fold_name, patient_of, resolve_fold
-from napari_tcgn.train.group import started_processes
-from napari_tcgn.train.her2st import find_sections, study_of
-from napari_tcgn.train.loop import read_sections, train
-from napari_tcgn.train.panel import Panel, fold_panel, variability
-from napari_tcgn.train.patch_cache import PatchCache
-from napari_tcgn.train.record import EpochReport, draft_card, held_out_kind
-from napari_tcgn.train.section import Section, SectionData, Study
+from napari_tcgn.model import ModelCard
+from napari_tcgn.options import TrainSettings, to_record
+from napari_tcgn.training.data.folds import fold_name, patient_of, resolve_fold
+from napari_tcgn.training.data.her2st import find_sections, study_of
+from napari_tcgn.training.data.panel import Panel, fold_panel, variability
+from napari_tcgn.training.data.patch_cache import PatchCache
+from napari_tcgn.training.data.section import Section, SectionData, Study
+from napari_tcgn.training.evaluate.baselines import Baseline, default_baselines
+from napari_tcgn.training.evaluate.evaluate import TCGN_METHOD, Scored, difference_table, gene_table, summary_table
+from napari_tcgn.training.evaluate.final import final_models
+from napari_tcgn.training.evaluate.fold_scorer import FoldScorer
+from napari_tcgn.training.fit.group import started_processes
+from napari_tcgn.training.fit.loop import read_sections, train_steps
+from napari_tcgn.training.fit.record import EpochReport, draft_card, held_out_kind
 
 MIN_SPOTS = 3
 By = Literal["section", "patient"]
@@ -69,7 +68,7 @@ def cross_validate(
     mpp: float | None = None,
     cache: Path | None = None,
     final: bool = False,
-) -> Generator[Progress | EpochReport, None, Evaluation]:
+) -> Evaluation:
     """Train and score every fold; folds that are finished already are taken as they are.
 
     Parameters
@@ -92,10 +91,6 @@ def cross_validate(
     final : bool
         Also train TCGN and the simple models on every section, with the held-out figures on their cards, into models/.
 
-    Yields
-    ------
-    Progress, EpochReport
-
     Returns
     -------
     Evaluation
@@ -106,6 +101,36 @@ def cross_validate(
         If fewer than two sections are at hand, or one has fewer than three spots.
     OutputError
         If `out` holds runs of another recipe.
+    """
+    steps = cross_validate_steps(
+        data, out, settings, by=by, encoder=encoder, encoder_weights=encoder_weights, genes=genes, mpp=mpp,
+        cache=cache, final=final,
+    )  # fmt: skip
+    return run_to_end(steps)
+
+
+def cross_validate_steps(
+    data: Path,
+    out: Path,
+    settings: TrainSettings | None = None,
+    *,
+    by: Sequence[By] = ("section",),
+    encoder: str | None = None,
+    encoder_weights: Path | str | None = None,
+    genes: Sequence[str] | None = None,
+    mpp: float | None = None,
+    cache: Path | None = None,
+    final: bool = False,
+) -> Generator[Progress | EpochReport, None, Evaluation]:
+    """Do what `cross_validate` does as a generator: every step can be shown, and closing it stops the work.
+
+    Yields
+    ------
+    Progress, EpochReport
+
+    Returns
+    -------
+    Evaluation
     """
     settings = settings or TrainSettings()
     if settings.select_on_test:
@@ -136,7 +161,7 @@ def cross_validate(
     def run_fold(name: str, label: str) -> Generator[Progress | EpochReport, None, Path]:
         run = out / "runs" / f"fold-{label}"
         resume = (run / "run.json").is_file()
-        yield from train(
+        yield from train_steps(
             data, name, run, settings,
             resume=resume, genes=genes, mpp=mpp, cache=cache, variabilities=variabilities,
         )  # fmt: skip

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from napari_tcgn.expression import pearson_per_gene
-from napari_tcgn.expression.statistics import (
+from napari_tcgn.stats import (
     block_bootstrap,
     interval,
     median_interval,
     partial_pcc_per_gene,
+    pearson_per_gene,
     q_values,
     rmse_per_gene,
     shift_test,
@@ -22,7 +22,7 @@ from napari_tcgn.expression.statistics import (
     variance_ratio_per_gene,
     without,
 )
-from napari_tcgn.train.section import SectionData
+from napari_tcgn.training.data.section import SectionData
 
 DRAWS = 1000
 SIGNIFICANT = 0.05  # false discovery rate

@@ -7,14 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_tcgn.files import write_whole
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.weights import CARD_NAME, WEIGHTS_NAME, read_checkpoint, save_model
-from napari_tcgn.train.baselines import LINE_METHOD
-from napari_tcgn.train.beside import mean_of
-from napari_tcgn.train.evaluate import BOTH, TCGN_METHOD, Scored
-from napari_tcgn.train.fold_scorer import FoldScorer
-from napari_tcgn.train.panel import Panel
-from napari_tcgn.train.trust import trust
+from napari_tcgn.model import CARD_NAME, WEIGHTS_NAME, ModelCard, read_checkpoint, save_model
+from napari_tcgn.training.data.panel import Panel
+from napari_tcgn.training.evaluate.baselines import LINE_METHOD
+from napari_tcgn.training.evaluate.evaluate import BOTH, TCGN_METHOD, Scored
+from napari_tcgn.training.evaluate.fold_scorer import FoldScorer
+from napari_tcgn.training.evaluate.trust import trust
+from napari_tcgn.training.fit.residual import mean_of
 
 
 def final_models(

@@ -10,14 +10,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_tcgn.model import load_model
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.predict import choose_device, default_batch_size
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.baselines import LINE_METHOD, Baseline
-from napari_tcgn.train.evaluate import BOTH, DEPTH_ALONE, TCGN_METHOD, TRAINING_MEAN, Scored, depth_of, score_section
-from napari_tcgn.train.panel import Panel, of_panel
-from napari_tcgn.train.section import SectionData, Study
+from napari_tcgn.engine import choose_device, default_batch_size
+from napari_tcgn.model import ModelCard, load_model
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.data.panel import Panel, of_panel
+from napari_tcgn.training.data.section import SectionData, Study
+from napari_tcgn.training.evaluate.baselines import LINE_METHOD, Baseline
+from napari_tcgn.training.evaluate.evaluate import (
+    BOTH,
+    DEPTH_ALONE,
+    TCGN_METHOD,
+    TRAINING_MEAN,
+    Scored,
+    depth_of,
+    score_section,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

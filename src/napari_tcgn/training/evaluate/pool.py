@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import median_pcc
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import TrainSettings, to_record
-from napari_tcgn.train.recipe import with_defaults
-from napari_tcgn.train.record import number_or_none
+from napari_tcgn.model import ModelCard
+from napari_tcgn.options import TrainSettings, to_record
+from napari_tcgn.stats import median_pcc
+from napari_tcgn.training.fit.recipe import with_defaults
+from napari_tcgn.training.fit.record import number_or_none
 
 
 def read_held_out_cards(runs: Sequence[Path], settings: TrainSettings, genes: Sequence[str]) -> list[ModelCard]:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_tcgn.expression import page
+from napari_tcgn.comparison import page
 from napari_tcgn.files import write_whole
-from napari_tcgn.train.crossval import Evaluation
-from napari_tcgn.train.evaluate import DEPTH_ALONE, TCGN_METHOD, TRAINING_MEAN, pool
+from napari_tcgn.training.evaluate.crossval import Evaluation
+from napari_tcgn.training.evaluate.evaluate import DEPTH_ALONE, TCGN_METHOD, TRAINING_MEAN, pool
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from napari_tcgn.train.evaluate import (
+from napari_tcgn.training.evaluate.evaluate import (
     BOTH,
     DEPTH_ALONE,
     SIGNIFICANT,

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 
 from napari_tcgn.errors import CheckpointError, OutputError
 from napari_tcgn.files import write_whole
-from napari_tcgn.train.recipe import with_defaults
-from napari_tcgn.train.record import EpochReport
+from napari_tcgn.training.fit.recipe import with_defaults
+from napari_tcgn.training.fit.record import EpochReport
 
 RUN_FORMAT = "napari-tcgn training run 1"
 CHECKPOINT_FORMAT = "napari-tcgn checkpoint 2"

@@ -12,22 +12,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from napari_tcgn.engine import Progress, choose_device, package_versions, run_to_end
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.weights import WEIGHTS_NAME, load_into, read_checkpoint, save_model
-from napari_tcgn.predict import Progress, choose_device
-from napari_tcgn.predict.record import package_versions
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.beside import Beside, fit_beside
-from napari_tcgn.train.checkpoint import RunFolder
-from napari_tcgn.train.dataset import build_dataset
-from napari_tcgn.train.folds import fold_name, resolve_fold
-from napari_tcgn.train.group import join_group
-from napari_tcgn.train.her2st import find_sections, load_section, study_of
-from napari_tcgn.train.panel import Panel, fold_panel
-from napari_tcgn.train.patch_cache import PatchCache
-from napari_tcgn.train.pool import pooled_metrics, read_held_out_cards
-from napari_tcgn.train.record import (
+from napari_tcgn.model import WEIGHTS_NAME, ModelCard, load_into, read_checkpoint, save_model
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.data.dataset import build_dataset
+from napari_tcgn.training.data.folds import fold_name, resolve_fold
+from napari_tcgn.training.data.her2st import find_sections, load_section, study_of
+from napari_tcgn.training.data.panel import Panel, fold_panel
+from napari_tcgn.training.data.patch_cache import PatchCache
+from napari_tcgn.training.data.section import Section, SectionData, Study
+from napari_tcgn.training.evaluate.pool import pooled_metrics, read_held_out_cards
+from napari_tcgn.training.fit.checkpoint import RunFolder
+from napari_tcgn.training.fit.group import join_group
+from napari_tcgn.training.fit.record import (
     EpochReport,
     TrainResult,
     data_record,
@@ -38,9 +36,9 @@ from napari_tcgn.train.record import (
     number_or_none,
     selection_note,
 )
-from napari_tcgn.train.score import score_spots
-from napari_tcgn.train.section import Section, SectionData, Study
-from napari_tcgn.train.trainer import BuildNet, Trainer
+from napari_tcgn.training.fit.residual import Beside, fit_beside
+from napari_tcgn.training.fit.score import score_spots
+from napari_tcgn.training.fit.trainer import BuildNet, Trainer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +58,7 @@ def train(
     variabilities: Mapping[str, pd.DataFrame] | None = None,
     held_out_runs: Sequence[Path] = (),
     build_net: BuildNet | None = None,
-) -> Generator[Progress | EpochReport, None, TrainResult]:
+) -> TrainResult:
     """Train on all sections but those of a fold, choose the epoch, and score it on the ones held out (if any).
 
     Parameters
@@ -92,13 +90,6 @@ def train(
     build_net : callable, optional
         Makes the network from the number of genes; default: TCGN of `settings.size`.
 
-    Yields
-    ------
-    Progress
-        "read sections", then "epoch 3 of 79" with spots done and in all over the whole run.
-    EpochReport
-        After every epoch, once its checkpoint is written.
-
     Returns
     -------
     TrainResult
@@ -109,6 +100,41 @@ def train(
         Before anything is written.
     TcgnError
         If the loss is no number any more; the checkpoint of the last good epoch stays.
+    """
+    steps = train_steps(
+        data, fold, out, settings, resume=resume, genes=genes, mpp=mpp, init=init, cache=cache,
+        variabilities=variabilities, held_out_runs=held_out_runs, build_net=build_net,
+    )  # fmt: skip
+    return run_to_end(steps)
+
+
+def train_steps(
+    data: Path,
+    fold: str | int,
+    out: Path,
+    settings: TrainSettings | None = None,
+    *,
+    resume: bool = False,
+    genes: Sequence[str] | None = None,
+    mpp: float | None = None,
+    init: Path | None = None,
+    cache: Path | None = None,
+    variabilities: Mapping[str, pd.DataFrame] | None = None,
+    held_out_runs: Sequence[Path] = (),
+    build_net: BuildNet | None = None,
+) -> Generator[Progress | EpochReport, None, TrainResult]:
+    """Do what `train` does as a generator: every step can be shown, and closing it stops the work.
+
+    Yields
+    ------
+    Progress
+        "read sections", then "epoch 3 of 79" with spots done and in all over the whole run.
+    EpochReport
+        After every epoch, once its checkpoint is written.
+
+    Returns
+    -------
+    TrainResult
     """
     settings = settings or TrainSettings()
     group, device = join_group(choose_device(settings.device), settings.batch_size)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.dataset import Dataset
-from napari_tcgn.train.likelihood import NegativeBinomial
-from napari_tcgn.train.loss import correlation_loss, masked_mse
-from napari_tcgn.train.subspace import Subspace
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.data.dataset import Dataset
+from napari_tcgn.training.fit.likelihood import NegativeBinomial
+from napari_tcgn.training.fit.loss import correlation_loss, masked_mse
+from napari_tcgn.training.fit.subspace import Subspace
 
 
 class Objective:

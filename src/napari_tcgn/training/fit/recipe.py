@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.settings import TrainSettings, to_record
+from napari_tcgn.options import TrainSettings, to_record
 
 # Those that come with the package, by name.
 RECIPES: dict[str, Path] = {path.stem: path for path in sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))}

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import TrainSettings, to_record
-from napari_tcgn.slide.stain import STAIN_UM, stain_of_patches
-from napari_tcgn.train.folds import fold_name
-from napari_tcgn.train.panel import Panel
-from napari_tcgn.train.section import SectionData, Study
+from napari_tcgn.model import ModelCard
+from napari_tcgn.options import TrainSettings, to_record
+from napari_tcgn.slide import STAIN_UM, stain_of_patches
+from napari_tcgn.training.data.folds import fold_name
+from napari_tcgn.training.data.panel import Panel
+from napari_tcgn.training.data.section import SectionData, Study
 
 TCGN_CITATION = (
     "Xiao X. et al. Transformer with Convolution and Graph-Node co-embedding. Medical Image Analysis (2024). "

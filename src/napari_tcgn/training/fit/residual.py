@@ -9,12 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.predictor import LINE
-from napari_tcgn.model.ridge import Line
-from napari_tcgn.train.baselines import Baseline
-from napari_tcgn.train.dataset import Dataset
-from napari_tcgn.train.section import SectionData
+from napari_tcgn.model import LINE, Line, ModelCard
+from napari_tcgn.training.data.dataset import Dataset
+from napari_tcgn.training.data.section import SectionData
+from napari_tcgn.training.evaluate.baselines import Baseline
 
 
 @dataclass(frozen=True, slots=True, eq=False)

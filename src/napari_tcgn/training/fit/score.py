@@ -9,11 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from napari_tcgn.expression import median_pcc, pearson_per_gene
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.prepare import prepare_patches
-from napari_tcgn.predict import default_batch_size
-from napari_tcgn.train.dataset import Dataset
+from napari_tcgn.engine import default_batch_size
+from napari_tcgn.model import ModelCard, prepare_patches
+from napari_tcgn.stats import median_pcc, pearson_per_gene
+from napari_tcgn.training.data.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from napari_tcgn.settings import LossName
-from napari_tcgn.train.dataset import Dataset
-from napari_tcgn.train.likelihood import mean_share, scaled_share
+from napari_tcgn.options import LossName
+from napari_tcgn.training.data.dataset import Dataset
+from napari_tcgn.training.fit.likelihood import mean_share, scaled_share
 
 
 def last_layer(net: nn.Module) -> tuple[str, nn.Linear]:

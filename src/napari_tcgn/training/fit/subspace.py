@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from napari_tcgn.train.dataset import Dataset
+from napari_tcgn.training.data.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True, eq=False)

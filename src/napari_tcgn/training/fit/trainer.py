@@ -12,23 +12,21 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from napari_tcgn.engine import Progress, is_out_of_memory
 from napari_tcgn.errors import CheckpointError, DeviceError, TcgnError
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.prepare import prepare_patches
-from napari_tcgn.predict import Progress
-from napari_tcgn.predict.device import is_out_of_memory
-from napari_tcgn.settings import TrainSettings
-from napari_tcgn.train.augment import augment, jitter_stain
-from napari_tcgn.train.checkpoint import Checkpoint
-from napari_tcgn.train.dataset import Dataset
-from napari_tcgn.train.group import Group
-from napari_tcgn.train.likelihood import NegativeBinomial
-from napari_tcgn.train.objective import Objective
-from napari_tcgn.train.record import EpochReport, number_or_none
-from napari_tcgn.train.score import score_spots
-from napari_tcgn.train.start import last_layer, start_from_mean, start_from_nothing
-from napari_tcgn.train.subspace import Subspace, leading_directions
-from napari_tcgn.train.warm_start import warm_start
+from napari_tcgn.model import ModelCard, prepare_patches
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.data.augment import augment, jitter_stain
+from napari_tcgn.training.data.dataset import Dataset
+from napari_tcgn.training.fit.checkpoint import Checkpoint
+from napari_tcgn.training.fit.group import Group
+from napari_tcgn.training.fit.likelihood import NegativeBinomial
+from napari_tcgn.training.fit.objective import Objective
+from napari_tcgn.training.fit.record import EpochReport, number_or_none
+from napari_tcgn.training.fit.score import score_spots
+from napari_tcgn.training.fit.start import last_layer, start_from_mean, start_from_nothing
+from napari_tcgn.training.fit.subspace import Subspace, leading_directions
+from napari_tcgn.training.fit.warm_start import warm_start
 
 BuildNet = Callable[[int], nn.Module]
 ALONE = Group()
@@ -103,7 +101,7 @@ class Trainer:
         self.history: list[EpochReport] = []
 
     def _build_tcgn(self, num_genes: int) -> nn.Module:
-        from napari_tcgn.model.tcgn import TCGN
+        from napari_tcgn.model import TCGN
 
         return TCGN(num_genes, size=self.settings.size)
 

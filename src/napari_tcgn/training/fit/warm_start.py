@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from napari_tcgn.errors import CheckpointError
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.weights import CARD_NAME, read_checkpoint
+from napari_tcgn.model import CARD_NAME, ModelCard, read_checkpoint
 
 HEAD = ("head.2.weight", "head.2.bias")  # one row per gene
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide import Slide, open_slide
-from napari_tcgn.ui.layers import slide_layer_kwargs
-from napari_tcgn.ui.pyramid import levels_for_napari
+from napari_tcgn.ui.layers.pyramid import levels_for_napari
+from napari_tcgn.ui.layers.slide_layers import slide_layer_kwargs
 
 # Of these names most files are no slides: what is no slide is left to napari's own readers and those of others.
 PLAIN_IMAGES = (".jpg", ".jpeg", ".png")

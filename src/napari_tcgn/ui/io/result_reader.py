@@ -10,7 +10,8 @@ from typing import Any
 
 from napari.utils.notifications import show_warning
 
-from napari_tcgn.ui import layers, store
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
 
 LayerData = tuple[Any, dict[str, Any], str]
 COLORMAP = "viridis"
@@ -32,8 +33,7 @@ def read_layers(path: str) -> list[LayerData]:
     DataError, SpotsError
         If the file is no AnnData, is too large, or its spots have no positions.
     """
-    from napari_tcgn.expression.library import library_ids, library_of
-    from napari_tcgn.expression.reopen import read_section
+    from napari_tcgn.expression import library_ids, library_of, read_section
 
     adata, notes = read_section(path)
     found: list[LayerData] = []

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.ui import layers, store
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
 
 
 def write_result(path: str, data: Any, meta: dict[str, Any]) -> list[str]:

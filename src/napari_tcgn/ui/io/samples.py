@@ -7,8 +7,8 @@ from typing import Any
 from napari_tcgn.errors import DataError
 from napari_tcgn.sample import sample_folder
 from napari_tcgn.slide import open_slide
-from napari_tcgn.ui.layers import slide_layer_kwargs
-from napari_tcgn.ui.pyramid import levels_for_napari
+from napari_tcgn.ui.layers.pyramid import levels_for_napari
+from napari_tcgn.ui.layers.slide_layers import slide_layer_kwargs
 
 
 def open_sample() -> list[tuple[Any, dict[str, Any], str]]:

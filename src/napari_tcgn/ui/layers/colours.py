@@ -12,9 +12,10 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.colour_scale import ColourScale
-from napari_tcgn.ui.per_layer import PerLayer, bare
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.colour_scale import ColourScale
+from napari_tcgn.ui.layers.per_layer import PerLayer, bare
 
 SHARED = ("low", "high", "automatic", "percent", "centre")  # what linked layers have in common
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.colour_scale import robust_limits
-from napari_tcgn.ui.per_layer import PerLayer
-from napari_tcgn.ui.store import Result
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.colour_scale import robust_limits
+from napari_tcgn.ui.layers.per_layer import PerLayer
+from napari_tcgn.ui.layers.store import Result
 
 CHANNELS = ("red", "green", "blue")
 Limits = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_tcgn.settings import GridSettings
-from napari_tcgn.spots.grid import grid_origin
-from napari_tcgn.ui.layers import move
-from napari_tcgn.ui.placement import moved_affine, shift, turn
+from napari_tcgn.options import GridSettings
+from napari_tcgn.spots import grid_origin
+from napari_tcgn.ui.layers.placement import moved_affine, shift, turn
+from napari_tcgn.ui.layers.slide_layers import move
 from napari_tcgn.ui.session import Session
 
 KEY_TURN = 0.5  # degrees

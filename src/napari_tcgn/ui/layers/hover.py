@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tcgn.ui import composite, store
+from napari_tcgn.ui.layers import composite, store
 
 
 class Hover:

@@ -13,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.slide import Slide, thumbnail
-from napari_tcgn.slide.image import ImageSlide
-from napari_tcgn.slide.pyramid_cache import find_pyramid, keep_pyramid, wants_pyramid
+from napari_tcgn.slide import ImageSlide, Slide, find_pyramid, keep_pyramid, thumbnail, wants_pyramid
 
 COARSEST_SIDE = 1024  # px; napari reads the coarsest level whole, for its thumbnail and the overview
 FACTOR = 4  # between the levels made here

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots import Region, region_of_polygons
-from napari_tcgn.ui.placement import picture_placement, px_of
+from napari_tcgn.ui.layers.placement import picture_placement, px_of
 
 SUFFIX = " · region"
 ELLIPSE_CORNERS = 90

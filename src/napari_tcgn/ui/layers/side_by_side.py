@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_tcgn.ui import layers
-from napari_tcgn.ui.per_layer import bare
-from napari_tcgn.ui.placement import moved_affine, placement_events, shift
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers.per_layer import bare
+from napari_tcgn.ui.layers.placement import moved_affine, placement_events, shift
 from napari_tcgn.ui.session import Session
 
 GAP = 0.04  # between the two, as a share of the width

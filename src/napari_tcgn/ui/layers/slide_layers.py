@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide import ArraySlide, Slide
 from napari_tcgn.spots import Spots
-from napari_tcgn.ui import store
-from napari_tcgn.ui.colour_scale import colours_of, robust_limits
-from napari_tcgn.ui.per_layer import bare
-from napari_tcgn.ui.pyramid import LevelArray
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.colour_scale import colours_of, robust_limits
+from napari_tcgn.ui.layers.per_layer import bare
+from napari_tcgn.ui.layers.pyramid import LevelArray
 
 MICROMETRE = "um"
 NOT_PREDICTED = (0.75, 0.75, 0.75, 0.35)  # grey, and the tissue shines through
@@ -348,5 +348,5 @@ def shown_gene(layer: Any) -> str:
 
 
 def _features(ids: NDArray[np.object_], gene: str, values: NDArray[np.float64]) -> dict[str, Any]:
-    # Three columns: the status bar prints them all where the dock does not (ui/hover.py).
+    # Three columns: the status bar prints them all where the dock does not (ui/layers/hover.py).
     return {"spot": ids, "gene": np.full(len(ids), gene, dtype=object), "value": values}

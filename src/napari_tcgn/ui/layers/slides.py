@@ -6,13 +6,13 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_tcgn.ui import store
+from napari_tcgn.ui.layers import store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_tcgn.slide.base import Slide
-    from napari_tcgn.spots.table import Spots
+    from napari_tcgn.slide import Slide
+    from napari_tcgn.spots import Spots
 
 
 @dataclass(eq=False)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_tcgn.slide import Slide, TissueMask
-from napari_tcgn.spots import Region, Spots, check_on_slide, implied_mpp, keep_inside, read_spots
-from napari_tcgn.spots.st import ST_TABLE
+from napari_tcgn.spots import ST_TABLE, Region, Spots, check_on_slide, implied_mpp, keep_inside, read_spots
 
 
 def read_on_slide(path: Path, slide: Slide, tissue: TissueMask, region: Region | None) -> Spots:

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_tcgn.expression.library import Library
-    from napari_tcgn.model.card import ModelCard
-    from napari_tcgn.predict.progress import Prediction
-    from napari_tcgn.slide.base import Slide
+    from napari_tcgn.engine import Prediction
+    from napari_tcgn.expression import Library
+    from napari_tcgn.model import ModelCard
+    from napari_tcgn.slide import Slide
     from napari_tcgn.spots import Spots
 
 KEY = "napari_tcgn"  # in a layer's metadata
@@ -111,7 +111,7 @@ class Result:
         TcgnError
             As `library_of` and `Library.spots` do.
         """
-        from napari_tcgn.expression.library import library_of
+        from napari_tcgn.expression import library_of
 
         return cls.of_library(library_of(adata, library_id))
 
@@ -166,8 +166,7 @@ class Result:
         OutputError
             If no spot is predicted yet.
         """
-        from napari_tcgn.expression import to_anndata
-        from napari_tcgn.expression.build import section_anndata
+        from napari_tcgn.expression import section_anndata, to_anndata
 
         if self.adata is None and self.prediction is None:
             values, spots = self.values[self.done], self.spots.select(self.done)

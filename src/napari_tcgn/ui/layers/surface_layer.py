@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_tcgn.expression.surface import Surface
-from napari_tcgn.ui import store
-from napari_tcgn.ui.colour_scale import ColourScale
+from napari_tcgn.stats import Surface
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.colour_scale import ColourScale
 
 
 def add_surface(viewer: Any, layer: Any, surface: Surface, scale: ColourScale, name: str) -> Any:

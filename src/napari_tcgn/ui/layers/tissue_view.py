@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.slide import Slide, TissueDensity, TissueMask, tissue_density
-from napari_tcgn.ui.background import Background, Failure
-from napari_tcgn.ui.latest import Latest
-from napari_tcgn.ui.placement import picture_placement, placement_events
+from napari_tcgn.ui.layers.placement import picture_placement, placement_events
+from napari_tcgn.ui.tasks.background import Background, Failure
+from napari_tcgn.ui.tasks.latest import Latest
 
 SUFFIX = " · tissue (preview)"
 COLOUR = "#00c8ff"

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.settings import PredictSettings
-from napari_tcgn.ui.preferences import AUTOMATIC, Preferences, read_preferences, watch_preferences
-from napari_tcgn.ui.remembered import Remembered
+from napari_tcgn.options import PredictSettings
+from napari_tcgn.ui.prefs.preferences import AUTOMATIC, Preferences, read_preferences, watch_preferences
+from napari_tcgn.ui.prefs.remembered import Remembered
 
 if TYPE_CHECKING:
     from napari_tcgn.ui.state import DockState

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import ModelCard
 from napari_tcgn.ui.state import ModelChoice
 
 if TYPE_CHECKING:
-    from napari_tcgn.ui.background import Failure
     from napari_tcgn.ui.session import Session
+    from napari_tcgn.ui.tasks.background import Failure
 
 
 def find_models(session: Session, failed: Callable[[Failure], object]) -> None:
@@ -21,7 +21,7 @@ def find_models(session: Session, failed: Callable[[Failure], object]) -> None:
     state = session.state
 
     def look() -> list[ModelCard]:
-        from napari_tcgn.model.registry import list_models
+        from napari_tcgn.model import list_models
 
         return list_models()
 

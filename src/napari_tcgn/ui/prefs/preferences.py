@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from napari_tcgn.files import CACHE_VARIABLE
-from napari_tcgn.settings import PredictSettings
-from napari_tcgn.slide.pyramid_cache import LIMIT_GB, LIMIT_VARIABLE
+from napari_tcgn.options import PredictSettings
+from napari_tcgn.slide import LIMIT_GB, LIMIT_VARIABLE
 
 PLUGIN = "napari-tcgn"
 GROUP = "prediction"  # key of the configuration in napari.yaml

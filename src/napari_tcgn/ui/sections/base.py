@@ -14,8 +14,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import Failure
 
 FOLDED = "folded"  # names of sections in the dock's memory
 

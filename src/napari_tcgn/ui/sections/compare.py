@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 
-from napari_tcgn.spots.st import ST_TABLE
-from napari_tcgn.ui import store
-from napari_tcgn.ui.background import Failure
-from napari_tcgn.ui.compare_table import CompareTable
-from napari_tcgn.ui.comparing import Compared, Comparing, Measured
-from napari_tcgn.ui.genes.scale import quietly
-from napari_tcgn.ui.scatter import Scatter
+from napari_tcgn.spots import ST_TABLE
+from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.gene_parts.scale import quietly
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.tasks.comparing import Compared, Comparing, Measured
+from napari_tcgn.ui.widgets.compare_table import CompareTable
+from napari_tcgn.ui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
-    from napari_tcgn.expression import Comparison
+    from napari_tcgn.comparison import Comparison
 
 ST, VISIUM, H5AD = "st", "visium", "h5ad"
 BESIDE_TIP = "Show the measured spots beside the predicted ones, or on top of them"
@@ -224,7 +224,7 @@ class CompareSection(Section):
         comparison = self._shown.comparison
 
         def write() -> list[Path]:
-            from napari_tcgn.expression import write_comparison
+            from napari_tcgn.comparison import write_comparison
 
             return write_comparison(comparison, folder, overwrite)
 
@@ -246,7 +246,7 @@ class CompareSection(Section):
 
 def holds_comparison(folder: Path) -> bool:
     """Whether a folder has a file that a comparison would replace."""
-    from napari_tcgn.expression.comparison import FILES
+    from napari_tcgn.comparison import FILES
 
     return any((folder / name).exists() for name in FILES)
 

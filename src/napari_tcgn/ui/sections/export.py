@@ -10,11 +10,11 @@ from typing import Any
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.settings import ExportSettings
-from napari_tcgn.ui import store
-from napari_tcgn.ui.background import Failure
+from napari_tcgn.options import ExportSettings
+from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import Failure
 
 SHOWN, TRUSTED, ALL = "shown", "trusted", "all"
 
@@ -150,7 +150,7 @@ class ExportSection(Section):
         with_slide = self.full_box.isEnabled() and self.full_box.isChecked() and path.suffix == ".zarr"
 
         def write() -> Any:
-            from napari_tcgn.expression import export
+            from napari_tcgn.exports import export
 
             with ExitStack() as stack:
                 slide = stack.enter_context(result.slide_for_reading()) if with_slide else None
@@ -176,7 +176,7 @@ class ExportSection(Section):
     # -- the command ---------------------------------------------------------------------------------------------
 
     def _copy(self) -> None:
-        from napari_tcgn.predict.command import as_line, predict_command
+        from napari_tcgn.engine import as_line, predict_command
 
         result = self._result()
         assert result is not None  # the button is disabled without one

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton
 
-from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.background import Failure
-from napari_tcgn.ui.gene_names import GeneNames, find_gene, unknown_gene
-from napari_tcgn.ui.gene_table import GeneTable
-from napari_tcgn.ui.genes.composite import CompositePart, suggest_genes
-from napari_tcgn.ui.genes.gene_set import GeneSetPart
-from napari_tcgn.ui.genes.link import LinkPart
-from napari_tcgn.ui.genes.scale import ScaleControls
-from napari_tcgn.ui.genes.statistics import Statistics
-from napari_tcgn.ui.genes.surface import SurfacePart
-from napari_tcgn.ui.pace import Throttle
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.gene_parts.composite import CompositePart, suggest_genes
+from napari_tcgn.ui.sections.gene_parts.gene_set import GeneSetPart
+from napari_tcgn.ui.sections.gene_parts.link import LinkPart
+from napari_tcgn.ui.sections.gene_parts.scale import ScaleControls
+from napari_tcgn.ui.sections.gene_parts.statistics import Statistics
+from napari_tcgn.ui.sections.gene_parts.surface import SurfacePart
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.tasks.throttle import Throttle
+from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, unknown_gene
+from napari_tcgn.ui.widgets.gene_table import GeneTable
 
 
 class GenesSection(Section):

@@ -8,13 +8,13 @@ from typing import Any, get_args
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.settings import DeviceName
-from napari_tcgn.ui import models
-from napari_tcgn.ui.background import Failure
-from napari_tcgn.ui.latest import Latest
+from napari_tcgn.model import ModelCard
+from napari_tcgn.options import DeviceName
+from napari_tcgn.ui.prefs import models
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.tasks.latest import Latest
 
 MODELS = "Models (card.json *.safetensors *.pt *.pth);;All files (*)"
 
@@ -126,8 +126,8 @@ class ModelSection(Section):
             return
 
         def look() -> tuple[Any, list[str]]:
-            from napari_tcgn.predict.domain import domain_warnings
-            from napari_tcgn.slide.stain import slide_stain
+            from napari_tcgn.engine import domain_warnings
+            from napari_tcgn.slide import slide_stain
 
             stain = slide_stain(slide, tissue.mask(slide, None))
             return (slide, mpp, model), domain_warnings(model.card, slide, stain)
@@ -198,7 +198,7 @@ def device_in_words(name: str) -> str:
     """
     import torch
 
-    from napari_tcgn.predict import choose_device
+    from napari_tcgn.engine import choose_device
 
     device = choose_device(name)
     if device.startswith("cuda"):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
-from napari_tcgn.ui import layers
+from napari_tcgn.ui.layers import slide_layers as layers
 from napari_tcgn.ui.sections.base import Part, text_label
 from napari_tcgn.ui.session import Session
 

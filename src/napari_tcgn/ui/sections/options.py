@@ -6,7 +6,7 @@ from typing import get_args
 
 from qtpy.QtWidgets import QComboBox, QSpinBox
 
-from napari_tcgn.settings import PrecisionChoice
+from napari_tcgn.options import PrecisionChoice
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 

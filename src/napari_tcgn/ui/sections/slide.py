@@ -9,8 +9,8 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.slide.base import mpp_hint
-from napari_tcgn.ui import layers
+from napari_tcgn.slide import mpp_hint
+from napari_tcgn.ui.layers import slide_layers as layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session

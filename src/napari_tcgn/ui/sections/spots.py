@@ -8,20 +8,19 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.settings import GridSettings
-from napari_tcgn.spots import Region
-from napari_tcgn.spots.grid import count_spots
-from napari_tcgn.ui.background import Failure
-from napari_tcgn.ui.grid_drag import GridDrag
-from napari_tcgn.ui.latest import Latest
-from napari_tcgn.ui.run import in_words
+from napari_tcgn.options import GridSettings
+from napari_tcgn.spots import Region, count_spots
+from napari_tcgn.ui.layers.grid_drag import GridDrag
+from napari_tcgn.ui.layers.tissue_view import TissueView
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.spots_files import SpotFiles
 from napari_tcgn.ui.sections.spots_grid import GridControls
 from napari_tcgn.ui.sections.spots_region import RegionControls
 from napari_tcgn.ui.sections.spots_tissue import TissueControls
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.tissue_view import TissueView
+from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.tasks.latest import Latest
+from napari_tcgn.ui.tasks.run import in_words
 
 TABLE = "table"
 # Shown, layout of `GridSettings`; the spots of a file are none of them.

@@ -7,8 +7,8 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QWidget
 
-from napari_tcgn.ui.background import Failure
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import Failure
 
 READABLE = "Spots (*.tsv *.txt *.csv *.gz *.h5ad *.parquet);;All files (*)"
 SAVED = "Spots (*.csv *.csv.gz)"

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidg
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots import Region
-from napari_tcgn.ui.region_layer import add_region_layer, region_of_shapes, shapes_layers
+from napari_tcgn.ui.layers.region_layer import add_region_layer, region_of_shapes, shapes_layers
 from napari_tcgn.ui.session import Session
 
 

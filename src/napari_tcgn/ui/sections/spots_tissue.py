@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
-from napari_tcgn.settings import GridSettings
+from napari_tcgn.options import GridSettings
 
 STEP = 0.01  # optical density per step of the slider
 LOWEST, HIGHEST = 0.02, 1.0

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.background import Failure, Job
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.side_by_side import SideBySide
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.side_by_side import SideBySide
+from napari_tcgn.ui.tasks.background import Failure, Job
 
 if TYPE_CHECKING:
-    from napari_tcgn.expression import Comparison
-    from napari_tcgn.predict import Progress
+    from napari_tcgn.comparison import Comparison
+    from napari_tcgn.engine import Progress
 
 MEASURED = "measured"
 
@@ -99,8 +100,9 @@ class Comparing:
         """Compare a predicted result with measured counts."""
 
         def steps() -> Generator[Progress, None, Compared]:
-            from napari_tcgn.expression import compare_steps, read_measured
-            from napari_tcgn.expression.gene_sets import read_gmt
+            from napari_tcgn.comparison import compare_steps
+            from napari_tcgn.expression import read_measured
+            from napari_tcgn.stats import read_gmt
 
             sets = {s.name: s.genes for s in read_gmt(measured.gene_sets)} if measured.gene_sets is not None else None
             found = read_measured(measured.path, measured.spots)

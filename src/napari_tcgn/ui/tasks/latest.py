@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from napari_tcgn.ui.background import Background, Failure, Job
+from napari_tcgn.ui.tasks.background import Background, Failure, Job
 
 
 class Latest:

@@ -6,16 +6,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.background import Failure
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from anndata import AnnData
 
-    from napari_tcgn.predict.progress import Progress
+    from napari_tcgn.engine import Progress
 
 SECONDS_BETWEEN_UPDATES = 0.25
 DEFAULT_COLORMAP = "viridis"
@@ -43,9 +44,9 @@ class Run:
         slide, spots, settings = state.slide, state.spots, state.predict_settings()
 
         def steps() -> Generator[Progress, None, AnnData]:
-            from napari_tcgn.expression import predict
+            from napari_tcgn.expression import predict_steps
 
-            return predict(slide, spots, settings=settings)
+            return predict_steps(slide, spots, settings=settings)
 
         session.run = self
         state.running, state.progress = True, None

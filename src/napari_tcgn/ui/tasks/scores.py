@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.gene_sets import SCORE_UNIT, GeneSet, Score, score_gene_set
-from napari_tcgn.ui import layers
-from napari_tcgn.ui.per_layer import PerLayer
-from napari_tcgn.ui.store import Result
+from napari_tcgn.stats import SCORE_UNIT, GeneSet, Score, score_gene_set
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers.per_layer import PerLayer
+from napari_tcgn.ui.layers.store import Result
 
 KIND = "score"
 

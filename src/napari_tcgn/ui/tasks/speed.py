@@ -6,12 +6,12 @@ import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
-from napari_tcgn.settings import PredictSettings
-from napari_tcgn.ui.background import Failure
+from napari_tcgn.options import PredictSettings
+from napari_tcgn.ui.tasks.background import Failure
 
 if TYPE_CHECKING:
-    from napari_tcgn.ui.background import Job
     from napari_tcgn.ui.session import Session
+    from napari_tcgn.ui.tasks.background import Job
 
 SECONDS = 2.0  # the first batch warms up, the others are timed for so long
 MOST_BATCHES = 5
@@ -37,8 +37,8 @@ def measure(settings: PredictSettings) -> Generator[None, None, float]:
     """
     import numpy as np
 
-    from napari_tcgn.model.registry import load_model
-    from napari_tcgn.predict import choose_device, choose_precision, default_batch_size
+    from napari_tcgn.engine import choose_device, choose_precision, default_batch_size
+    from napari_tcgn.model import load_model
 
     device = choose_device(settings.device)
     predictor = load_model(settings.model, device, choose_precision(settings.precision, device))

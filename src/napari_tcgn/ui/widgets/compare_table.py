@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QModelIndex, Qt
 
-from napari_tcgn.ui.pick_table import GENE, GeneRows, PickTable, short
+from napari_tcgn.ui.widgets.pick_table import GENE, GeneRows, PickTable, short
 
 if TYPE_CHECKING:
     import pandas as pd

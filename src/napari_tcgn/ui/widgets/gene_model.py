@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QModelIndex, Qt
 
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.trust import VERDICTS, verdicts
-from napari_tcgn.ui.pick_table import GENE, GeneRows, short
+from napari_tcgn.model import ModelCard
+from napari_tcgn.trust import VERDICTS, verdicts
+from napari_tcgn.ui.widgets.pick_table import GENE, GeneRows, short
 
 VERDICT, PCC, DEPTH, SD, MORAN = range(GENE + 1, 6)
 HEADINGS = ("gene", "trust", "held-out\nPCC", "depth\nout", "sd", "Moran\nI")

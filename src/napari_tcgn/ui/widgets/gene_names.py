@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from qtpy.QtCore import QStringListModel, Qt
 from qtpy.QtWidgets import QCompleter, QLineEdit
 
-from napari_tcgn.expression.gene_sets import nearest_names
+from napari_tcgn.stats import nearest_names
 
 
 class GeneNames(QStringListModel):

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 
-from napari_tcgn.model.card import ModelCard
-from napari_tcgn.ui.gene_model import DEPTH, MORAN, PCC, SD, TRUST_COLUMNS, VERDICT, GeneModel
-from napari_tcgn.ui.pick_table import PickTable
+from napari_tcgn.model import ModelCard
+from napari_tcgn.ui.widgets.gene_model import DEPTH, MORAN, PCC, SD, TRUST_COLUMNS, VERDICT, GeneModel
+from napari_tcgn.ui.widgets.pick_table import PickTable
 
 # What the columns must hold; the gene takes the rest.
 WIDEST = {VERDICT: "(✓)", PCC: ".48 (.39–.55)", DEPTH: "-0.22", SD: "0.012", MORAN: "-0.12"}

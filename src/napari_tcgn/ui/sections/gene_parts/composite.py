@@ -6,8 +6,9 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QPushButton
 
-from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.composite import (
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.composite import (
     CHANNELS,
     Composite,
     add_composite,
@@ -15,11 +16,11 @@ from napari_tcgn.ui.composite import (
     refresh_composites,
     show_composite,
 )
-from napari_tcgn.ui.gene_names import GeneNames, find_gene, unknown_gene
-from napari_tcgn.ui.genes.scale import limit_box, quietly
-from napari_tcgn.ui.per_layer import bare
+from napari_tcgn.ui.layers.per_layer import bare
 from napari_tcgn.ui.sections.base import Part
+from napari_tcgn.ui.sections.gene_parts.scale import limit_box, quietly
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, unknown_gene
 
 PAINT = {"red": "#e04040", "green": "#30a030", "blue": "#4070ff"}  # readable on dark and on light
 

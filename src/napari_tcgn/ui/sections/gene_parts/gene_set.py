@@ -8,12 +8,13 @@ from typing import Any
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QPushButton
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.expression.gene_sets import GeneSet, parse_gene_names, read_gmt
-from napari_tcgn.ui import scores, store
-from napari_tcgn.ui.background import Failure
-from napari_tcgn.ui.latest import Latest
+from napari_tcgn.stats import GeneSet, parse_gene_names, read_gmt
+from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks import scores
+from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.tasks.latest import Latest
 
 
 class GeneSetPart(Part):

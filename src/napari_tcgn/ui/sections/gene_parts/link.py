@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
-from napari_tcgn.ui.per_layer import bare
+from napari_tcgn.ui.layers.per_layer import bare
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 

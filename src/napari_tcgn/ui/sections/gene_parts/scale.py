@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_tcgn.ui import store
-from napari_tcgn.ui.colour_bar import ColourBar
-from napari_tcgn.ui.colour_scale import DIVERGING, SEQUENTIAL, ColourScale
-from napari_tcgn.ui.per_layer import bare
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.colour_scale import DIVERGING, SEQUENTIAL, ColourScale
+from napari_tcgn.ui.layers.per_layer import bare
 from napari_tcgn.ui.sections.base import Message
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.colour_bar import ColourBar
 
 LIMIT = 1e9
 CENTRES = {"no centre": "", "centre 0": "zero", "centre median": "median"}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.ui.background import Background, Failure, Job
-from napari_tcgn.ui.store import Result
+from napari_tcgn.ui.layers.store import Result
+from napari_tcgn.ui.tasks.background import Background, Failure, Job
 
 Floats = NDArray[np.float64]
 VALUES_AT_ONCE = 4_000_000
@@ -54,8 +54,7 @@ class Statistics:
 
 def _steps(result: Result, rows: NDArray[np.bool_]) -> Generator[int, None, tuple[Any, Any]]:
     """Compute sd and Moran's I of some genes at a time, so that the work can be left between two steps."""
-    from napari_tcgn.expression.moran import morans_i, neighbour_weights
-    from napari_tcgn.expression.variability import variability
+    from napari_tcgn.stats import morans_i, neighbour_weights, variability
 
     weights = neighbour_weights(result.spots.x[rows], result.spots.y[rows])
     genes = len(result.genes)

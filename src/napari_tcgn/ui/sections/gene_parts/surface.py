@@ -7,15 +7,16 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox
 
-from napari_tcgn.ui import layers, store
-from napari_tcgn.ui.background import Failure
-from napari_tcgn.ui.genes.scale import quietly
-from napari_tcgn.ui.latest import Latest
-from napari_tcgn.ui.per_layer import PerLayer, bare
-from napari_tcgn.ui.placement import placement_events
+from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.per_layer import PerLayer, bare
+from napari_tcgn.ui.layers.placement import placement_events
+from napari_tcgn.ui.layers.surface_layer import add_surface, colour_surface, place_surface, show_surface
 from napari_tcgn.ui.sections.base import Part
+from napari_tcgn.ui.sections.gene_parts.scale import quietly
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.surface_layer import add_surface, colour_surface, place_surface, show_surface
+from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.tasks.latest import Latest
 
 
 class SurfacePart(Part):
@@ -92,7 +93,7 @@ class SurfacePart(Part):
         values, spots = result.values_of(gene), result.spots
 
         def work() -> Any:
-            from napari_tcgn.expression.surface import smooth_surface
+            from napari_tcgn.stats import smooth_surface
 
             return layer, gene, smooth_surface(spots.x, spots.y, values, bandwidth)
 

@@ -11,25 +11,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_tcgn.comparison.baselines import (
+    DEPTH_ALONE,
+    HAEMATOXYLIN,
+    haematoxylin_of_patches,
+    haematoxylin_of_picture,
+)
+from napari_tcgn.comparison.domains import domain_agreement, leiden_domains, niche_table
+from napari_tcgn.comparison.pairing import Pairing, pair
+from napari_tcgn.comparison.result import Comparison
+from napari_tcgn.comparison.set_scores import score_both
+from napari_tcgn.comparison.tables import Intervals, baseline_table, gene_table, overall_medians, set_table
+from napari_tcgn.engine import Progress, package_versions, run_to_end
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.bootstrap import BlockBootstrap
-from napari_tcgn.expression.comparison import Comparison
-from napari_tcgn.expression.domains import domain_agreement, leiden_domains, niche_table
-from napari_tcgn.expression.figures import Intervals, baseline_table, gene_table, overall_medians, set_table
-from napari_tcgn.expression.measured import read_measured
-from napari_tcgn.expression.null import null_test
-from napari_tcgn.expression.pairing import Pairing, pair
-from napari_tcgn.expression.set_scores import score_both
-from napari_tcgn.expression.simple import DEPTH_ALONE, HAEMATOXYLIN, haematoxylin_of_patches, haematoxylin_of_picture
-from napari_tcgn.expression.statistics import q_values, without
-from napari_tcgn.predict import Progress, run_to_end
-from napari_tcgn.predict.record import package_versions
-from napari_tcgn.settings import CompareSettings
+from napari_tcgn.expression import read_measured
+from napari_tcgn.options import CompareSettings
+from napari_tcgn.stats import BlockBootstrap, null_test, q_values, without
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_tcgn.slide.base import Slide
+    from napari_tcgn.slide import Slide
 
 Floats = NDArray[np.float64]
 UNS_COMPARE = "napari_tcgn_compare"

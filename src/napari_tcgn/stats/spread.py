@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tcgn.expression.moran import VALUES_AT_ONCE
+from napari_tcgn.stats.moran import VALUES_AT_ONCE
 
 
 def variability(values: ArrayLike) -> NDArray[np.float64]:

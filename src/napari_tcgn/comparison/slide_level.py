@@ -13,10 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.choice import dense
-from napari_tcgn.expression.scale import OUTPUT_SCALE
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.expression import OUTPUT_SCALE, UNS_KEY, dense
+from napari_tcgn.model import ModelCard
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -6,7 +6,7 @@ import pytest
 
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model.card import ModelCard
-from napari_tcgn.model.trust import VERDICTS, verdicts
+from napari_tcgn.trust.genes import VERDICTS, verdicts
 
 GENES = ["A", "B", "C", "D", "E", "F"]
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import ModelCard
 
 Verdict = Literal["yes", "simpler", "no", "?"]
 

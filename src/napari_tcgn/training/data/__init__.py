@@ -1,0 +1,1 @@
+"""What a model is trained on: sections with measured counts, folds, gene panels and patches."""

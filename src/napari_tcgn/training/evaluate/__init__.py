@@ -1,0 +1,1 @@
+"""How good a way of training is: cross-validation beside simple models, and its report."""

@@ -1,0 +1,6 @@
+from .genes import (
+    VERDICTS as VERDICTS,
+)
+from .genes import (
+    verdicts as verdicts,
+)

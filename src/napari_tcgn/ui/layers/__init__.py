@@ -1,0 +1,1 @@
+"""Slides, spots and results as napari layers."""

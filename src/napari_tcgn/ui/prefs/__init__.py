@@ -1,0 +1,1 @@
+"""What the dock starts with: preferences, and what was chosen the last time."""

@@ -1,0 +1,1 @@
+"""Work that the dock starts and does not wait for."""
