@@ -1,26 +1,26 @@
-"""One tree of typed errors: each says what is wrong, what was found and how to mend it."""
+"""One tree of typed errors: each says what is wrong, what was found and how to fix it."""
 
 from __future__ import annotations
 
 
 class TcgnError(Exception):
-    """Base of every error a user can cause and mend.
+    """Base of every error a user can cause and fix.
 
     Parameters
     ----------
     problem : str
         What is wrong and what was found, as one sentence.
-    mend : str
+    hint : str
         What to do about it, as one sentence.
     """
 
-    def __init__(self, problem: str, mend: str) -> None:
-        super().__init__(problem, mend)
+    def __init__(self, problem: str, hint: str) -> None:
+        super().__init__(problem, hint)
         self.problem = problem
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.problem} {self.mend}"
+        return f"{self.problem} {self.hint}"
 
 
 class SettingsError(TcgnError, ValueError):

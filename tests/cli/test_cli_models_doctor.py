@@ -109,7 +109,7 @@ def test_napari_and_qt(monkeypatch: pytest.MonkeyPatch, installed: dict[str, str
     finding = checks.check_napari()
     assert finding.verdict == verdict
     assert found in finding.found
-    assert bool(finding.mend) == (verdict != "PASS")
+    assert bool(finding.hint) == (verdict != "PASS")
 
 
 def test_window_on_linux(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +135,7 @@ def test_openslide_that_cannot_be_loaded(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setitem(sys.modules, "openslide", None)
     finding = checks.check_slides()
     assert finding.verdict == "FAIL"
-    assert "openslide-bin" in finding.mend
+    assert "openslide-bin" in finding.hint
 
 
 @pytest.mark.parametrize(("installed", "verdict"), [("2026.1.1", "PASS"), (None, "WARN")])
@@ -143,7 +143,7 @@ def test_distributed_is_optional(monkeypatch: pytest.MonkeyPatch, installed: str
     monkeypatch.setattr(checks, "_version", {"distributed": installed}.get)
     finding = checks.check_cluster()
     assert finding.verdict == verdict
-    assert ("[cluster]" in finding.mend) == (verdict == "WARN")
+    assert ("[cluster]" in finding.hint) == (verdict == "WARN")
 
 
 def test_a_cache_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,7 +154,7 @@ def test_a_cache_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("NAPARI_TCGN_CACHE", str(tmp_path / "file"))
     finding = checks.check_cache()
     assert finding.verdict == "WARN"
-    assert "NAPARI_TCGN_CACHE" in finding.mend
+    assert "NAPARI_TCGN_CACHE" in finding.hint
 
 
 def test_an_error_in_a_check_is_a_fail_line() -> None:

@@ -32,7 +32,7 @@ def test_absent_device_says_how_to_mend(monkeypatch: pytest.MonkeyPatch, name: s
     machine(monkeypatch, False, False)
     with pytest.raises(DeviceError, match=words) as caught:
         choose_device(name)
-    assert "cpu" in caught.value.mend
+    assert "cpu" in caught.value.hint
 
 
 @pytest.mark.parametrize(

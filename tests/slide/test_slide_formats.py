@@ -170,7 +170,7 @@ def test_alpha_of_a_tiff_lies_on_white(tmp_path, picture):
 
 
 @pytest.mark.parametrize(
-    ("array", "mend"),
+    ("array", "hint"),
     [
         (np.zeros((3, 9, 9), np.uint8), r"moveaxis\(array, 0, -1\)"),
         (np.zeros((9, 9, 3), np.float32), r"255.*uint8"),
@@ -178,8 +178,8 @@ def test_alpha_of_a_tiff_lies_on_white(tmp_path, picture):
         (np.zeros((9, 9), np.uint8), "colour"),
     ],
 )
-def test_arrays_are_refused_with_their_own_mend(array, mend):
-    with pytest.raises(SlideError, match=f"not an RGB image of 8 bits.*{mend}"):
+def test_arrays_are_refused_with_their_own_mend(array, hint):
+    with pytest.raises(SlideError, match=f"not an RGB image of 8 bits.*{hint}"):
         ArraySlide(array)
 
 

@@ -32,14 +32,14 @@ class Finding:
     verdict : {"PASS", "WARN", "FAIL"}
         FAIL: the main job does not work; WARN: something else does not, or is worth knowing.
     found : str
-    mend : str
+    hint : str
         What to do about it; "" where there is nothing to do.
     """
 
     subject: str
     verdict: Literal["PASS", "WARN", "FAIL"]
     found: str
-    mend: str = ""
+    hint: str = ""
 
 
 def examine(check: Callable[[], Finding]) -> Finding:
@@ -48,7 +48,7 @@ def examine(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except TcgnError as error:
-        return Finding(subject, "FAIL", error.problem, error.mend)
+        return Finding(subject, "FAIL", error.problem, error.hint)
     except Exception as error:
         return Finding(subject, "FAIL", f"{type(error).__name__}: {error}", "Install napari-tcgn again.")
 
@@ -247,7 +247,7 @@ def check_training_data() -> Finding:
         folder = find_her2st()
         names = [section.name for section in find_sections(folder)]
     except TcgnError as error:
-        return Finding("Training data", "WARN", error.problem, error.mend)
+        return Finding("Training data", "WARN", error.problem, error.hint)
     return Finding("Training data", "PASS", f"{len(names)} sections in {folder}")
 
 

@@ -1,4 +1,4 @@
-"""`napari-tcgn doctor`: what works on this machine, and how to mend what does not."""
+"""`napari-tcgn doctor`: what works on this machine, and how to fix what does not."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def doctor(json: options.Json = False) -> None:
         findings.append(finding)
         if not json:
             typer.echo(f"{finding.verdict}  {finding.subject}: {finding.found}")
-            if finding.mend:
-                typer.echo(f"      {finding.mend}")
+            if finding.hint:
+                typer.echo(f"      {finding.hint}")
     if json:
         typer.echo(json_text.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     if any(finding.verdict == "FAIL" for finding in findings):

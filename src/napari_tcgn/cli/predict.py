@@ -196,7 +196,7 @@ def _compare(out: Path, measured: AnnData) -> Comparison:
             steps = compare_steps(read_prediction(out), measured, CompareSettings(domains=False))
             return run_to_end(steps, report)
     except DataError as error:
-        raise DataError(f"{out} is written, but not compared. {error.problem}", error.mend) from error
+        raise DataError(f"{out} is written, but not compared. {error.problem}", error.hint) from error
 
 
 def _in_json(comparison: Comparison) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def compare(
     Raises
     ------
     DataError
-        If the two do not belong together or hold what cannot be compared; the message says what and how to mend it.
+        If the two do not belong together or hold what cannot be compared; the message says what and how to fix it.
 
     Examples
     --------

@@ -204,8 +204,8 @@ def _centres(adata: AnnData) -> NDArray[np.float64]:
         raise DataError(f"The AnnData has {adata.n_obs} spots and {adata.n_vars} genes.", "Give one with both.")
     for what, names in (("Gene", adata.var_names), ("Spot", adata.obs_names)):
         if not names.is_unique:
-            mend = "Number them (var_names_make_unique, obs_names_make_unique), or read the file with read_section."
-            raise DataError(f"{what} {names[names.duplicated()][0]!r} is there more than once.", mend)
+            hint = "Number them (var_names_make_unique, obs_names_make_unique), or read the file with read_section."
+            raise DataError(f"{what} {names[names.duplicated()][0]!r} is there more than once.", hint)
     if "spatial" not in adata.obsm:
         found = ", ".join(adata.obsm) or "nothing"
         raise DataError(

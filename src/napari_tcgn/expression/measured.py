@@ -168,16 +168,16 @@ def require_counts(counts: NDArray[np.float64], layers: list[str]) -> None:
     """
     other = next((name for name in layers if "count" in name.lower() or "raw" in name.lower()), None)
     where = f"Give raw counts: the layer {other!r} may hold them (--layer {other})" if other else "Give raw counts"
-    mend = f"{where}; or, if the values are on the model's scale already, say so (--values model-scale)."
+    hint = f"{where}; or, if the values are on the model's scale already, say so (--values model-scale)."
     missing = ~np.isfinite(counts)
     if missing.any():
-        raise DataError(f"{int(missing.sum())} measured values are missing or not finite (NaN).", mend)
+        raise DataError(f"{int(missing.sum())} measured values are missing or not finite (NaN).", hint)
     if (counts < 0).any():
         share = (counts < 0).mean()
         raise DataError(
             f"{share:.0%} of the measured values are negative (smallest {counts.min():.3g}): they look standardised, "
             "not counted.",
-            mend,
+            hint,
         )
     broken = counts != np.round(counts)
     if broken.any():
@@ -186,7 +186,7 @@ def require_counts(counts: NDArray[np.float64], layers: list[str]) -> None:
         raise DataError(
             f"{broken.mean():.0%} of the measured values are no whole numbers (largest {largest:.3g}): they look "
             f"{looks}, not counted.",
-            mend,
+            hint,
         )
 
 

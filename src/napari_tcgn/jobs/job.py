@@ -102,7 +102,7 @@ def run_job(
         except OutputError as error:
             raise OutputError(
                 error.problem,
-                f"{error.mend.rstrip('.')}; the same command with --resume then writes what is kept in "
+                f"{error.hint.rstrip('.')}; the same command with --resume then writes what is kept in "
                 f"{work.path.name}.",
             ) from error
         made = summary(adata, job.out)

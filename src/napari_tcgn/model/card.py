@@ -83,9 +83,9 @@ class ModelCard:
     caveats: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        def require(condition: bool, problem: str, mend: str) -> None:
+        def require(condition: bool, problem: str, hint: str) -> None:
             if not condition:
-                raise ModelError(f"Model card {self.name!r}: {problem}", mend)
+                raise ModelError(f"Model card {self.name!r}: {problem}", hint)
 
         require(len(self.genes) > 0, "it names no genes.", "List the genes in output order.")
         require(len(set(self.genes)) == len(self.genes), "a gene is named twice.", "Name every gene once.")

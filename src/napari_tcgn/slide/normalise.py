@@ -55,9 +55,9 @@ def fit_stain(pixels: NDArray[np.uint8], method: StainName, name: str = "slide")
     from spatialdata.models import Image2DModel, Labels2DModel
     from squidpy.experimental.im import fit_stain_reference
 
-    mend = "Predict it without stain normalisation (--stain none), or check that it is an H&E slide."
+    hint = "Predict it without stain normalisation (--stain none), or check that it is an H&E slide."
     if len(pixels) < MIN_PIXELS:
-        raise SlideError(f"The stain of {name} cannot be estimated: {len(pixels)} px of tissue are found.", mend)
+        raise SlideError(f"The stain of {name} cannot be estimated: {len(pixels)} px of tissue are found.", hint)
     # The estimate looks at colours only, not at where they lie.
     width = int(len(pixels) ** 0.5)
     image = np.moveaxis(pixels[: width * (len(pixels) // width)].reshape(-1, width, 3), -1, 0)
@@ -70,7 +70,7 @@ def fit_stain(pixels: NDArray[np.uint8], method: StainName, name: str = "slide")
         found = fit_stain_reference(data, "slide", method=method)
     except (ValueError, RuntimeError) as error:  # of which squidpy's own error of a failed fit is a kind
         reason = str(error).removeprefix("[slide] ")
-        raise SlideError(f"The stain of {name} cannot be estimated: {reason}", mend) from error
+        raise SlideError(f"The stain of {name} cannot be estimated: {reason}", hint) from error
     names = ("mu", "sigma") if method == "reinhard" else ("stain_matrix", "max_concentrations")
     return {key: np.round(getattr(found, key), 6).tolist() for key in names}
 

@@ -79,9 +79,9 @@ def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return mixed
 
 
-def not_rgb(name: str, found: str, mend: str = "") -> SlideError:
-    """Return the error for an image that is not RGB of 8 bits; `found` says what it is, `mend` what helps this one."""
+def not_rgb(name: str, found: str, hint: str = "") -> SlideError:
+    """Return the error for an image that is not RGB of 8 bits; `found` says what it is, `hint` what helps this one."""
     return SlideError(
         f"{name} is not an RGB image of 8 bits: found {found}.",
-        mend or "Give an H&E image in colour, converted to 8-bit RGB (for instance with QuPath or Fiji).",
+        hint or "Give an H&E image in colour, converted to 8-bit RGB (for instance with QuPath or Fiji).",
     )

@@ -78,12 +78,12 @@ def _check_inside(spots: Spots, slide: Slide) -> None:
     )
     factor = max(float(spots.x.max()) / width, float(spots.y.max()) / height)
     if factor > 1.5 and min(spots.x.min(), spots.y.min()) >= 0:
-        mend = f"The table seems made for an image at least {factor:.1f} times larger: give the full-resolution image."
+        hint = f"The table seems made for an image at least {factor:.1f} times larger: give the full-resolution image."
     elif outside.all():
-        mend = "Give the table of this section, with positions in px of the full-resolution image."
+        hint = "Give the table of this section, with positions in px of the full-resolution image."
     else:
-        mend = _OTHER
-    raise SpotsError(found, mend)
+        hint = _OTHER
+    raise SpotsError(found, hint)
 
 
 def _check_exact_size(spots: Spots, slide: Slide) -> None:

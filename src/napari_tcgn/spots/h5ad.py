@@ -163,7 +163,7 @@ def _image_size(library: Any, positions: NDArray[np.float64], name: str) -> dict
             raise SpotsError(
                 f"The positions of {name} reach to ({positions[:, 0].max():.0f}, {positions[:, 1].max():.0f}), but its "
                 f"scale factors describe an image of {size[0]:.0f} x {size[1]:.0f} px: they are px of another image.",
-                "Write positions in px of the full-resolution image, or mend the scale factors.",
+                "Write positions in px of the full-resolution image, or correct the scale factors.",
             )
         return {"image_size": [round(float(v), 1) for v in size], "image_size_tolerance": round(1 / scale, 1)}
     return {}

@@ -62,11 +62,11 @@ def read_gmt(path: Path) -> list[GeneSet]:
     DataError
         If the file cannot be read, a line is not such a set, a set has no genes, or a name occurs twice.
     """
-    mend = "Give a .gmt file: on each line a name, a description and the genes, separated by tabs."
+    hint = "Give a .gmt file: on each line a name, a description and the genes, separated by tabs."
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text: {error}.", mend) from error
+        raise DataError(f"{path} cannot be read as text: {error}.", hint) from error
     sets: dict[str, GeneSet] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -74,14 +74,14 @@ def read_gmt(path: Path) -> list[GeneSet]:
         name, *rest = (field.strip() for field in line.split("\t"))
         genes = tuple(dict.fromkeys(gene for gene in rest[1:] if gene))
         if not name or not genes:
-            raise DataError(f"Line {number} of {path.name} is not a gene set: {line[:60]!r}.", mend)
+            raise DataError(f"Line {number} of {path.name} is not a gene set: {line[:60]!r}.", hint)
         if name in sets:
             raise DataError(
                 f"{path.name} names the set {name!r} twice (line {number}).", "Give every set its own name."
             )
         sets[name] = GeneSet(name, genes)
     if not sets:
-        raise DataError(f"{path.name} holds no gene set.", mend)
+        raise DataError(f"{path.name} holds no gene set.", hint)
     return list(sets.values())
 
 

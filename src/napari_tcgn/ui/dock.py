@@ -104,12 +104,12 @@ class Dock(QWidget):
                 self._docked = True
             elif self._docked:
                 self._docked = False
-                self._let_go()
+                self._disconnect()
         return super().event(event)
 
-    def _let_go(self) -> None:
+    def _disconnect(self) -> None:
         if self.session.viewer is not None:
             for section in self.sections:
-                section.let_go()
+                section.disconnect_all()
             self.session.close()
         self.deleteLater()

@@ -91,7 +91,7 @@ class Session:
             self.run.cancel()
         self.background.close()
         if self.run is not None:
-            self.run.let_go()
+            self.run.disconnect_all()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.layers.selection.events.active.disconnect(self.on_active)
         self.choices.close()

@@ -136,14 +136,14 @@ def _pixel_size(section: Section, spots: Spots, slide: Slide) -> tuple[float, st
         return slide.mpp, slide.mpp_source
     if section.published_mpp is not None:
         return section.published_mpp, "known scale of the published images"
-    mend = "Give it with --mpp."
+    hint = "Give it with --mpp."
     step = spot_distance_px(spots, max_residual=math.inf)
     if step is not None:
         pitches = section.pitches_um or (spots.pitch_um,)
         known = " or ".join(f"{pitch / step:.3g} at {pitch:g} µm" for pitch in pitches)
-        mend = f"Give it with --mpp. The spots are {step:.1f} px apart: {known} from spot to spot."
+        hint = f"Give it with --mpp. The spots are {step:.1f} px apart: {known} from spot to spot."
     raise PixelSizeUnknownError(
-        f"The µm per pixel of section {section.name} is unknown: its image does not say it.", mend
+        f"The µm per pixel of section {section.name} is unknown: its image does not say it.", hint
     )
 
 

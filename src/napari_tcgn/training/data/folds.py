@@ -61,7 +61,7 @@ def resolve_fold(
     at_hand = set(names)
     usable = [name for name in order if name in at_hand]
     possible = ", ".join(f"{order.index(name)} ({name})" for name in usable) or "none"
-    mend = f"Folds possible with the sections at hand: {possible}."
+    hint = f"Folds possible with the sections at hand: {possible}."
     text = str(fold).strip()
     if text.lower() == "none":
         if not usable:
@@ -72,21 +72,21 @@ def resolve_fold(
     if same_name:
         held_out = same_name[0]
     elif of_patient:
-        return _hold_out([name for name in usable if name in of_patient], usable, f"patient {of[of_patient[0]]}", mend)
+        return _hold_out([name for name in usable if name in of_patient], usable, f"patient {of[of_patient[0]]}", hint)
     elif text.isdecimal():
         if int(text) >= len(order):
-            raise DataError(f"There is no fold {text}: they are numbered 0 to {len(order) - 1}.", mend)
+            raise DataError(f"There is no fold {text}: they are numbered 0 to {len(order) - 1}.", hint)
         held_out = order[int(text)]
     else:
-        raise DataError(f"Fold {fold!r} is neither a number nor a section nor a patient of the data.", mend)
+        raise DataError(f"Fold {fold!r} is neither a number nor a section nor a patient of the data.", hint)
     if held_out not in at_hand:
-        raise DataError(f"Fold {fold} holds out section {held_out}, which is not in the data.", mend)
-    return _hold_out([held_out], usable, f"section {held_out}", mend)
+        raise DataError(f"Fold {fold} holds out section {held_out}, which is not in the data.", hint)
+    return _hold_out([held_out], usable, f"section {held_out}", hint)
 
 
-def _hold_out(held_out: list[str], usable: Sequence[str], what: str, mend: str) -> tuple[list[str], list[str]]:
+def _hold_out(held_out: list[str], usable: Sequence[str], what: str, hint: str) -> tuple[list[str], list[str]]:
     if not held_out:
-        raise DataError(f"No section of {what} is in the data.", mend)
+        raise DataError(f"No section of {what} is in the data.", hint)
     training = [name for name in usable if name not in held_out]
     if not training:
         raise DataError(

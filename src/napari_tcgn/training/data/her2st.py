@@ -157,19 +157,19 @@ def load_section(
 
 def _data_root(folder: Path) -> Path:
     """Return the folder that holds ST-cnts, ST-spotfiles and ST-imgs."""
-    mend = (
+    hint = (
         f"Choose a folder in her2st layout ({COUNTS}, {SPOTS} and {IMAGES}), one with the files of GSE144240, or one "
         f"with a {MANIFEST}."
     )
     if not folder.is_dir():
-        raise DataError(f"The data folder {folder} does not exist.", mend)
+        raise DataError(f"The data folder {folder} does not exist.", hint)
     for root in (folder, folder / "data"):
         if (root / COUNTS).is_dir():
             missing = [name for name in (SPOTS, IMAGES) if not (root / name).is_dir()]
             if missing:
-                raise DataError(f"{root} has {COUNTS} but no {' and no '.join(missing)}.", mend)
+                raise DataError(f"{root} has {COUNTS} but no {' and no '.join(missing)}.", hint)
             return root
-    raise DataError(f"{folder} holds no sections: there is no {COUNTS} in it.", mend)
+    raise DataError(f"{folder} holds no sections: there is no {COUNTS} in it.", hint)
 
 
 def _images(folder: Path) -> list[Path]:

@@ -112,16 +112,16 @@ def read_measured(section: Section) -> tuple[pd.DataFrame, Spots]:
 def _read_h5ad(section: Section) -> tuple[pd.DataFrame, Spots]:
     import anndata
 
-    mend = "Save raw counts with obs array_row and array_col and obsm['spatial'] in full-resolution px."
+    hint = "Save raw counts with obs array_row and array_col and obsm['spatial'] in full-resolution px."
     try:
         adata = anndata.read_h5ad(section.counts)
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{section.counts} is no readable .h5ad: {error}.", mend) from error
+        raise DataError(f"{section.counts} is no readable .h5ad: {error}.", hint) from error
     lacking = [f"obs[{key!r}]" for key in ("array_row", "array_col") if key not in adata.obs]
     if "spatial" not in adata.obsm:
         lacking.append("obsm['spatial']")
     if lacking:
-        raise DataError(f"{section.counts} lacks {' and '.join(lacking)}.", mend)
+        raise DataError(f"{section.counts} lacks {' and '.join(lacking)}.", hint)
     place = np.asarray(adata.obsm["spatial"], dtype=float)  # [n, 2]: x, y
     return _table(adata, section), _spots(section, adata, place)
 

@@ -181,13 +181,13 @@ class RunFolder:
         """
         if not self.checkpoint_path.is_file():
             return None
-        mend = "Start a new run in another folder (--out)."
+        hint = "Start a new run in another folder (--out)."
         try:
             content = torch.load(self.checkpoint_path, map_location="cpu", weights_only=True)
         except Exception as error:  # torch raises many kinds for a damaged or unsafe file
-            raise CheckpointError(f"{self.checkpoint_path} cannot be read: {error}.", mend) from error
+            raise CheckpointError(f"{self.checkpoint_path} cannot be read: {error}.", hint) from error
         if not isinstance(content, dict) or content.get("format") != CHECKPOINT_FORMAT:
-            raise CheckpointError(f"{self.checkpoint_path} is not a checkpoint of a training run.", mend)
+            raise CheckpointError(f"{self.checkpoint_path} is not a checkpoint of a training run.", hint)
         try:
             history = [EpochReport(**row) for row in content["history"]]
             return Checkpoint(
@@ -200,7 +200,7 @@ class RunFolder:
                 history=history,
             )
         except (KeyError, TypeError) as error:
-            raise CheckpointError(f"{self.checkpoint_path} is incomplete: {error}.", mend) from error
+            raise CheckpointError(f"{self.checkpoint_path} is incomplete: {error}.", hint) from error
 
     def best_weights(self, epoch: int) -> dict[str, torch.Tensor]:
         """Read the weights of the chosen epoch.

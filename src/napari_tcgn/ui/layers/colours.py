@@ -15,7 +15,7 @@ from psygnal import Signal
 from napari_tcgn.ui.layers import slide_layers as layers
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.colour_scale import ColourScale
-from napari_tcgn.ui.layers.per_layer import PerLayer, bare
+from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 
 SHARED = ("low", "high", "automatic", "percent", "centre")  # what linked layers have in common
 
@@ -48,7 +48,7 @@ class Colours:
 
     def show(self, layer: Any, gene: str) -> None:
         """Colour a result layer by a gene, and the layers linked to it."""
-        genes = {bare(layer): gene}
+        genes = {unwrap(layer): gene}
         if self.same_gene:
             for other in self.linked_to(layer):
                 result = store.result_of(other)
@@ -73,7 +73,7 @@ class Colours:
 
     def result_layers(self) -> list[Any]:
         """Return the layers of the viewer that show a result."""
-        return [bare(layer) for layer in self._viewer.layers if store.result_of(layer) is not None]
+        return [unwrap(layer) for layer in self._viewer.layers if store.result_of(layer) is not None]
 
     # -- scales --------------------------------------------------------------------------------------------------
 
@@ -97,7 +97,7 @@ class Colours:
 
     def link(self, chosen: Iterable[Any]) -> None:
         """Let layers share their limits; the first one's scale is taken over by all. Others are linked no longer."""
-        chosen = [bare(layer) for layer in chosen]
+        chosen = [unwrap(layer) for layer in chosen]
         self._linked = weakref.WeakSet(chosen if len(chosen) > 1 else ())
         if self._linked:
             self.change(chosen[0], **{name: getattr(self.scale(chosen[0]), name) for name in SHARED})
@@ -105,9 +105,9 @@ class Colours:
 
     def linked_to(self, layer: Any) -> list[Any]:
         """Return the other layers that share a layer's limits, in the order of the viewer."""
-        if bare(layer) not in self._linked:
+        if unwrap(layer) not in self._linked:
             return []
-        return [other for other in self.result_layers() if other in self._linked and other is not bare(layer)]
+        return [other for other in self.result_layers() if other in self._linked and other is not unwrap(layer)]
 
     # -- layers that stay with their gene ------------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class Colours:
 
     def _paint(self, layer: Any, genes: dict[Any, str]) -> None:
         """Colour a layer and all that share its limits; `genes` says which gene where it changes."""
-        group = [bare(layer), *self.linked_to(layer)]
+        group = [unwrap(layer), *self.linked_to(layer)]
         shown = {one: genes.get(one) or layers.shown_gene(one) for one in group}
         values = []
         if self.scale(layer).automatic:

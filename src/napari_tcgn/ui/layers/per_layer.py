@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-def bare(layer: Any) -> Any:
+def unwrap(layer: Any) -> Any:
     """Return the layer itself: widgets see layers through a proxy that lives for a moment only."""
     return getattr(layer, "__wrapped__", layer)
 
@@ -20,18 +20,18 @@ class PerLayer(Generic[T]):
         self._of: weakref.WeakKeyDictionary[Any, T] = weakref.WeakKeyDictionary()
 
     def __setitem__(self, layer: Any, value: T) -> None:
-        self._of[bare(layer)] = value
+        self._of[unwrap(layer)] = value
 
     def __contains__(self, layer: Any) -> bool:
-        return layer is not None and bare(layer) in self._of
+        return layer is not None and unwrap(layer) in self._of
 
     def get(self, layer: Any) -> T | None:
         """Return what is remembered of a layer, None if nothing is."""
-        return None if layer is None else self._of.get(bare(layer))
+        return None if layer is None else self._of.get(unwrap(layer))
 
     def forget(self, layer: Any) -> None:
         """Remember nothing of a layer any more."""
-        self._of.pop(bare(layer), None)
+        self._of.pop(unwrap(layer), None)
 
     def layers(self) -> list[Any]:
         """Return the layers of which something is remembered."""

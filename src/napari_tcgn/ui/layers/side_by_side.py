@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers.per_layer import bare
+from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.layers.placement import moved_affine, placement_events, shift
 from napari_tcgn.ui.session import Session
 
@@ -43,7 +43,7 @@ class SideBySide:
         session.viewer.layers.events.removed.connect(self._on_removed)
         session.state.events.image.connect(self._on_other_slide)
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """End the pair and stop listening to the viewer, which outlives the dock."""
         self.close()
         self._session.viewer.layers.events.removed.disconnect(self._on_removed)
@@ -56,7 +56,7 @@ class SideBySide:
 
     def shows(self, layer: Any) -> bool:
         """Whether a layer is the one that was moved beside another."""
-        return layer is not None and bare(layer) is self._right
+        return layer is not None and unwrap(layer) is self._right
 
     def open(self, left: Any, right: Any, image: Any) -> None:
         """Move `right` beside `left`, which lies on `image` (None: on no slide of this viewer)."""
@@ -71,7 +71,7 @@ class SideBySide:
             width = float(np.ptp(left.data[:, 1]) + np.max(left.size))
             affine = moved_affine(left, shift(0, (1 + GAP) * width))
         right.affine = self._moved = affine
-        self._left, self._right, self._image = bare(left), bare(right), image
+        self._left, self._right, self._image = unwrap(left), unwrap(right), image
         layers.frame(self._session.viewer, [left, right])
 
     def close(self) -> None:
@@ -93,8 +93,8 @@ class SideBySide:
                 layer.affine = home
 
     def _on_removed(self, event: Any) -> None:
-        gone = bare(event.value)
-        if any(gone is bare(one) for one in (self._left, self._right, self._image, self._second) if one is not None):
+        gone = unwrap(event.value)
+        if any(gone is unwrap(one) for one in (self._left, self._right, self._image, self._second) if one is not None):
             self._end()
 
     def _on_other_slide(self, image: Any) -> None:
@@ -125,4 +125,4 @@ class SideBySide:
                 metadata={layers.VIEW_OF: image.name},
             )
             viewer.layers.move(viewer.layers.index(added), viewer.layers.index(image) + 1)
-        return bare(added)
+        return unwrap(added)

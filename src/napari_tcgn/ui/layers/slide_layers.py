@@ -19,7 +19,7 @@ from napari_tcgn.slide import ArraySlide, Slide
 from napari_tcgn.spots import Spots
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.colour_scale import colours_of, robust_limits
-from napari_tcgn.ui.layers.per_layer import bare
+from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.layers.pyramid import LevelArray
 
 MICROMETRE = "um"
@@ -172,7 +172,7 @@ def _placement(image: Any) -> dict[str, Any]:
 def frame(viewer: Any, shown: list[Any]) -> None:
     """Let the camera show some layers as large as they fit."""
     try:
-        viewer.reset_view(layers=[bare(layer) for layer in shown])
+        viewer.reset_view(layers=[unwrap(layer) for layer in shown])
         scene = getattr(viewer, "scene", None)
         camera = viewer.camera if scene is None else scene.camera  # before and since napari 0.9
         camera.zoom *= 0.9  # spots at the edge are seen whole

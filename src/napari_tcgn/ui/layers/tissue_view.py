@@ -82,7 +82,7 @@ class TissueView:
 
     def hide(self) -> None:
         """Take the overlay away."""
-        self._latest.leave()
+        self._latest.cancel()
         layer, image, self.layer, self._image = self.layer, self._image, None, None
         if image is not None:
             for event in placement_events(image):

@@ -128,7 +128,7 @@ class Fold(QFrame):
         layout.addWidget(self.heading)
         layout.addWidget(self.body)
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
 
 

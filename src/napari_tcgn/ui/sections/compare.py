@@ -95,9 +95,9 @@ class CompareSection(Section):
         compared = self.comparing.of(chosen)
         return chosen if compared is None else compared.predicted
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop comparing, and put the layers back where they were."""
-        self.comparing.let_go()
+        self.comparing.disconnect_all()
 
     # -- start and end -------------------------------------------------------------------------------------------
 

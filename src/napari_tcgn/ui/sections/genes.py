@@ -75,10 +75,10 @@ class GenesSection(Section):
         for fold in (self.surface, self.link, self.composite, self.gene_set):
             self.form.addRow(fold)
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
         for part in (self.surface, self.link, self.composite, self.gene_set):
-            part.let_go()
+            part.disconnect_all()
 
     def _result(self) -> store.Result | None:
         return store.result_of(self.session.state.result)

@@ -121,7 +121,7 @@ class ModelSection(Section):
         state = self.session.state
         slide, mpp, model, tissue = state.slide, state.mpp, state.model, self.session.tissue
         if slide is None or model is None or mpp is None:
-            self._domain.leave()
+            self._domain.cancel()
             self._warn(((slide, mpp, model), []))
             return
 

@@ -74,7 +74,7 @@ class MppWays(Part):
         for row in (self.ruler_button, self._ruler_row, self.ruler_text, objective, self.objective_text):
             self.form.addRow(row)
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
         self._session.viewer.layers.events.removed.disconnect(self._on_removed)
         self.put_away()

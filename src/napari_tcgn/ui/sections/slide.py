@@ -68,12 +68,12 @@ class SlideSection(Section):
             event.connect(self._list_layers)
         self._list_layers()
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
         layer_events = self.session.viewer.layers.events
         for event in (layer_events.inserted, layer_events.removed, layer_events.reordered, layer_events.renamed):
             event.disconnect(self._list_layers)
-        self.ways.let_go()
+        self.ways.disconnect_all()
 
     def _list_layers(self, event: Any = None) -> None:
         self._layers = self.session.image_layers()

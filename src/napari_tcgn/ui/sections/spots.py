@@ -93,12 +93,12 @@ class SpotsSection(Section):
             event.connect(self._enable)
         events.busy.connect(self._lay_what_waits)
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock, and take the overlay away."""
         self._timer.stop()
         self.drag.detach()
         self.view.hide()
-        self.region.let_go()
+        self.region.disconnect_all()
 
     def settings(self) -> GridSettings:
         """Return what the controls say.
@@ -237,7 +237,7 @@ class SpotsSection(Section):
         wish = self._wish()
         if wish is not None:
             self._timer.stop()
-            self._count.leave()
+            self._count.cancel()
             self._expected = ""
             self.session.lay_grid(wish[0], self._on_not_laid, wish[1])
 

@@ -44,7 +44,7 @@ class RegionControls(QWidget):
             event.connect(self._list_layers)
         self._list_layers()
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
         for event in self._layer_events():
             event.disconnect(self._list_layers)

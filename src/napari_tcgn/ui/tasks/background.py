@@ -24,7 +24,7 @@ class Failure:
     Attributes
     ----------
     sentence : str
-        What went wrong and how to mend it.
+        What went wrong and how to fix it.
     details : str
         The traceback, for a report.
     """
@@ -50,7 +50,7 @@ class _Done:
 class Job:
     """One piece of background work.
 
-    Its callbacks run on the main thread, and none of them after `leave`.
+    Its callbacks run on the main thread, and none of them after `cancel`.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Job:
         """Whether the work has ended and nobody waits for its outcome any more."""
         return self.ended.is_set() and self._done is None
 
-    def leave(self) -> None:
+    def cancel(self) -> None:
         """Ask the work to stop at its next step and listen to it no longer."""
         self._stop.set()
         self._done = self._failed = self._step = None
@@ -148,7 +148,7 @@ class Background:
     def close(self) -> None:
         """Leave all work and wait, for a moment, until it has ended."""
         for job in self._jobs:
-            job.leave()
+            job.cancel()
         for job in self._jobs:
             job.ended.wait(CLOSE_SECONDS)
         self._jobs.clear()

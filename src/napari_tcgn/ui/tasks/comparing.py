@@ -75,10 +75,10 @@ class Comparing:
         self.beside = SideBySide(session, changed)
         session.viewer.layers.events.removed.connect(self._on_removed)
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop comparing, put layers back and stop listening to the viewer, which outlives the dock."""
         self.cancel()
-        self.beside.let_go()
+        self.beside.disconnect_all()
         self._session.viewer.layers.events.removed.disconnect(self._on_removed)
 
     @property
@@ -125,7 +125,7 @@ class Comparing:
     def cancel(self) -> None:
         """Stop the comparison that is being made; what was compared before stays."""
         if self._job is not None:
-            self._job.leave()
+            self._job.cancel()
             self._job = self._result = self.step = None
             self._changed()
 

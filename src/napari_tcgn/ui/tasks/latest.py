@@ -37,10 +37,10 @@ class Latest:
         """Whether something is being done."""
         return self._job is not None
 
-    def leave(self) -> None:
+    def cancel(self) -> None:
         """Forget what is being done and what waits."""
         if self._job is not None:
-            self._job.leave()
+            self._job.cancel()
         self._job = self._next = None
 
     def _start(self, work: Callable[[], Any]) -> None:

@@ -55,11 +55,11 @@ class Run:
 
     def cancel(self) -> None:
         """Stop at once; what is predicted so far stays, labelled partial."""
-        self._job.leave()
+        self._job.cancel()
         kept = self._keep_partial()
         self._end(f"Cancelled: {kept}" if kept else "Cancelled before any spot was predicted.", None)
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop watching the viewer, which is going away."""
         self._session.viewer.layers.events.removed.disconnect(self._on_removed)
         self._session.run = None
@@ -123,7 +123,7 @@ class Run:
             self.cancel()
 
     def _end(self, sentence: str, failure: Failure | None) -> None:
-        self.let_go()
+        self.disconnect_all()
         state = self._session.state
         state.running, state.progress = False, None
         state.result_version += 1

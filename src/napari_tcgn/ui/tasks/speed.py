@@ -80,7 +80,7 @@ class SpeedMeter:
 
     def _leave(self) -> None:
         if self._job is not None:
-            self._job.leave()
+            self._job.cancel()
             self._job = None
 
     def _measure_if_unknown(self) -> None:

@@ -39,5 +39,5 @@ def find_gene(text: str, genes: Sequence[str]) -> str:
 def unknown_gene(text: str, genes: Sequence[str]) -> str:
     """Say that there is no such gene, and which ones are called nearly so."""
     near = nearest_names(text.strip(), genes)
-    mend = f" Near: {', '.join(near)}." if near else ""
-    return f"No gene of this panel ({len(genes)} genes) is called {text.strip()!r}.{mend}"
+    hint = f" Near: {', '.join(near)}." if near else ""
+    return f"No gene of this panel ({len(genes)} genes) is called {text.strip()!r}.{hint}"

@@ -16,7 +16,7 @@ from napari_tcgn.ui.layers.composite import (
     refresh_composites,
     show_composite,
 )
-from napari_tcgn.ui.layers.per_layer import bare
+from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.sections.gene_parts.scale import limit_box, quietly
 from napari_tcgn.ui.session import Session
@@ -71,7 +71,7 @@ class CompositePart(Part):
         session.viewer.layers.events.removed.connect(self._on_removed)
         self._enable()
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
         self.session.viewer.layers.selection.events.active.disconnect(self._on_active)
         self.session.viewer.layers.events.removed.disconnect(self._on_removed)
@@ -118,7 +118,7 @@ class CompositePart(Part):
         shown = self._chosen(result) if result is not None else None
         if shown is None:
             return
-        added = bare(add_composite(self.session.viewer, layer, shown))
+        added = unwrap(add_composite(self.session.viewer, layer, shown))
         self._take(added)
 
     def _on_changed(self) -> None:
@@ -160,10 +160,10 @@ class CompositePart(Part):
 
     def _on_active(self, event: Any) -> None:
         if composite_of(event.value) is not None:
-            self._take(bare(event.value))
+            self._take(unwrap(event.value))
 
     def _on_removed(self, event: Any) -> None:
-        if bare(event.value) is self._layer:
+        if unwrap(event.value) is self._layer:
             self._layer = None
         self._enable()
 

@@ -7,7 +7,7 @@ from typing import Any
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
 
-from napari_tcgn.ui.layers.per_layer import bare
+from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 
@@ -35,7 +35,7 @@ class LinkPart(Part):
         session.state.events.result.connect(self.update_list)
         self.update_list()
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
         self.session.viewer.layers.events.removed.disconnect(self.update_list)
         self.session.viewer.layers.events.inserted.disconnect(self._on_inserted)
@@ -65,7 +65,7 @@ class LinkPart(Part):
     def _on_ticked(self) -> None:
         ticked = [self.list.item(i).checkState() == Qt.CheckState.Checked for i in range(len(self._layers))]
         chosen = [layer for layer, tick in zip(self._layers, ticked, strict=True) if tick]
-        active = bare(self.session.state.result)
+        active = unwrap(self.session.state.result)
         chosen.sort(key=lambda layer: layer is not active)  # the chosen one's limits are taken over
         if len(chosen) == 1 and not self.session.colours.linked_to(chosen[0]):
             return  # the first tick of two

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QL
 
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.colour_scale import DIVERGING, SEQUENTIAL, ColourScale
-from napari_tcgn.ui.layers.per_layer import bare
+from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.sections.base import Message
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.colour_bar import ColourBar
@@ -102,7 +102,7 @@ class ScaleControls(QWidget):
         self.bar.show_scale(scale.colormap, scale.low, scale.high, result.output_scale if result else "")
 
     def _on_painted(self, layer: Any) -> None:
-        if bare(layer) is bare(self.session.state.result):
+        if unwrap(layer) is unwrap(self.session.state.result):
             self._show(self.session.colours.scale(layer))
 
     def _change(self, **changes: Any) -> None:

@@ -35,7 +35,7 @@ class Statistics:
         if self._result is result:
             return
         if self._job is not None:
-            self._job.leave()
+            self._job.cancel()
         count = int(result.done.sum())
         self._result = result
 

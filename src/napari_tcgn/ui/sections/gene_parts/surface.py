@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox
 
 from napari_tcgn.ui.layers import slide_layers as layers
 from napari_tcgn.ui.layers import store
-from napari_tcgn.ui.layers.per_layer import PerLayer, bare
+from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.surface_layer import add_surface, colour_surface, place_surface, show_surface
 from napari_tcgn.ui.sections.base import Part
@@ -52,7 +52,7 @@ class SurfacePart(Part):
         session.viewer.layers.events.removed.connect(self._on_removed)
         self._show_state()
 
-    def let_go(self) -> None:
+    def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
         self.session.viewer.layers.events.removed.disconnect(self._on_removed)
 
@@ -71,10 +71,10 @@ class SurfacePart(Part):
     def _on_surface(self, wanted: bool) -> None:
         layer = self.session.state.result
         if wanted:
-            self._wanted.add(bare(layer))
+            self._wanted.add(unwrap(layer))
             self._compute()
             return
-        self._wanted.discard(bare(layer))
+        self._wanted.discard(unwrap(layer))
         image = self._images.get(layer)
         layer.visible = True
         quietly(self.spots_box, True)
@@ -85,7 +85,7 @@ class SurfacePart(Part):
         self.session.state.result.visible = shown
 
     def _compute(self, *_: Any) -> None:
-        layer = bare(self.session.state.result)
+        layer = unwrap(self.session.state.result)
         result = store.result_of(layer)
         if result is None or layer not in self._wanted:
             return
@@ -109,7 +109,7 @@ class SurfacePart(Part):
         name = f"{layers.result_name(gene, result.kind)} · surface"
         self._surfaces[layer] = surface
         if image is None:
-            self._images[layer] = bare(add_surface(viewer, layer, surface, scale, name))
+            self._images[layer] = unwrap(add_surface(viewer, layer, surface, scale, name))
             for event in placement_events(layer):
                 event.connect(self._on_placed)
         else:
@@ -131,11 +131,11 @@ class SurfacePart(Part):
         if image is None:
             return
         colour_surface(image, self.session.colours.scale(layer))
-        if bare(layer) is bare(self.session.state.result):
+        if unwrap(layer) is unwrap(self.session.state.result):
             self._compute()
 
     def _on_removed(self, event: Any) -> None:
-        removed = bare(event.value)
+        removed = unwrap(event.value)
         for layer in self._images.layers():
             if self._images.get(layer) is removed:
                 self._images.forget(layer)
