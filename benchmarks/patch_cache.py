@@ -26,7 +26,7 @@ from napari_tcgn.model.panels import read_panel
 from napari_tcgn.options import TrainSettings
 from napari_tcgn.training.data.dataset import build_dataset
 from napari_tcgn.training.data.her2st import find_sections, load_section
-from napari_tcgn.training.data.own_sections import read_measured
+from napari_tcgn.training.data.own_sections import counts_and_spots
 from napari_tcgn.training.data.patch_cache import PatchCache
 from napari_tcgn.engine import cut_patch
 import napari_tcgn.slide, napari_tcgn.spots, napari_tcgn.expression, pandas, skimage.color
@@ -45,7 +45,7 @@ sections = [load_section(found[name], panel, card, cache=patches) for name in na
 seconds = time.process_time() - started
 tables = time.process_time()
 for name in names:
-    read_measured(found[name])
+    counts_and_spots(found[name])
 tables = time.process_time() - tables
 settings = TrainSettings(val_fraction=0.0, device="cpu")
 dataset = build_dataset(sections, settings, "cpu", held_out=0)

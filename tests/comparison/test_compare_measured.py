@@ -104,7 +104,7 @@ def test_h5ad(make_pair, tmp_path: Path) -> None:
     adata = read_measured(tmp_path / "m.h5ad")
     np.testing.assert_array_equal(adata.X, measured.X)
     (tmp_path / "broken.h5ad").write_bytes(b"no HDF5")
-    with pytest.raises(DataError, match=r"broken\.h5ad cannot be read"):
+    with pytest.raises(DataError, match=r"broken\.h5ad is not an \.h5ad file"):
         read_measured(tmp_path / "broken.h5ad")
     with pytest.raises(DataError, match="has positions of its own"):
         read_measured(tmp_path / "m.h5ad", spots=tmp_path / "x.tsv")

@@ -111,10 +111,15 @@ def test_counts_plain_and_gzipped(counts_file, name):
     assert counts.to_numpy().tolist() == [[0, 1, 2], [5, 0, 7]]
 
 
+def test_a_gene_that_stands_twice_keeps_its_name_and_both_columns(counts_file):
+    counts = read_st_counts(counts_file("\tA\tB\tA\n1x1\t0\t1\t5\n"))
+    assert counts.columns.tolist() == ["A", "B", "A"]
+    assert counts.to_numpy().tolist() == [[0, 1, 5]]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("\tA\tA\n1x1\t0\t1\n", "names gene 'A' 2 times"),
         ("\tA\tB\n1x1\t0\t-1\n", "negative or missing"),
         ("\tA\tB\n1x1\t0\t\n", "negative or missing"),
         ("\tA\tB\n1x1\t0\tinf\n", "negative or missing"),

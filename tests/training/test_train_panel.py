@@ -140,7 +140,7 @@ def test_every_fold_of_a_cross_validation_has_its_own_genes(loud, tmp_path, monk
         def predict(self, patches):
             return np.repeat(patches.mean(axis=(1, 2, 3))[:, None], len(self.genes), axis=1).astype(np.float32)
 
-    monkeypatch.setattr(crossval, "train", quick)
+    monkeypatch.setattr(crossval, "train_steps", quick)
     monkeypatch.setattr(fold_scorer, "load_model", Predictor)
     steps = cross_validate_steps(loud, tmp_path / "cv", CHOOSING, by=("section", "patient"), mpp=2.0, final=True)
     result = run_to_end(steps)

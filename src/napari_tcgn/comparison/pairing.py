@@ -22,6 +22,7 @@ from napari_tcgn.expression import (
     describe_source,
     match_genes,
     require_counts,
+    require_measured,
     scale_counts,
     values_of,
 )
@@ -82,10 +83,7 @@ def pair(
     record = record_of(predicted)
     card = ModelCard.from_json(str(predicted.uns[UNS_KEY]["model_card"]), "of the prediction")
     _require_scale(str(predicted.uns[UNS_KEY]["output_scale"]))
-    if "model_card" in measured.uns.get(UNS_KEY, {}):
-        raise DataError("The measured data are themselves a prediction.", "Give measured counts.")
-    if measured.n_obs == 0 or measured.n_vars == 0:
-        raise DataError(f"The measured data hold {measured.n_obs} spots and {measured.n_vars} genes.", "Give some.")
+    require_measured(measured)
     _require_panel(predicted, card, settings)
     match = match_genes(predicted, measured, card.organism, aliases)
     alignment = align(predicted, measured, settings)

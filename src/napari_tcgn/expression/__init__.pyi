@@ -56,6 +56,9 @@ from .library import (
     library_of as library_of,
 )
 from .measured import (
+    counts_table as counts_table,
+)
+from .measured import (
     describe_source as describe_source,
 )
 from .measured import (
@@ -66,6 +69,9 @@ from .measured import (
 )
 from .measured import (
     require_counts as require_counts,
+)
+from .measured import (
+    require_measured as require_measured,
 )
 from .measured import (
     values_of as values_of,

@@ -13,6 +13,7 @@ import numpy as np
 from napari_tcgn.engine import Prediction, leaves_image
 from napari_tcgn.errors import DataError, OutputError
 from napari_tcgn.files import check_target, write_whole
+from napari_tcgn.h5ad import read_h5ad
 from napari_tcgn.spots import Spots
 
 if TYPE_CHECKING:
@@ -213,15 +214,7 @@ def read_prediction(path: str | Path) -> AnnData:
     DataError
         If the file is missing, is no .h5ad, or holds no prediction of this package.
     """
-    import anndata
-
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.", "Give the .h5ad file of an earlier prediction.")
-    try:
-        adata = anndata.read_h5ad(path)
-    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
-        raise DataError(f"{path} cannot be read as .h5ad: {error}.", "Run the prediction again.") from error
+    adata = read_h5ad(path)
     if UNS_KEY not in adata.uns:
         raise DataError(
             f"{path} holds no napari-tcgn prediction (uns has {sorted(adata.uns)}).",

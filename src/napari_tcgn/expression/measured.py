@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,56 +11,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.expression.choice import dense
-from napari_tcgn.spots import COLUMNS, positions_file, read_positions, read_st_counts, read_st_spots
+from napari_tcgn.h5ad import read_h5ad
+from napari_tcgn.spots import COLUMNS, is_st_table, positions_file, read_positions, read_st_counts, read_st_spots
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-ST_SUFFIXES = (".tsv", ".tsv.gz", ".txt", ".txt.gz")
 MATRIX = "filtered_feature_bc_matrix"
 _KINDS = "Give an ST count table (.tsv, .tsv.gz), a Visium folder (Space Ranger's outs) or an .h5ad."
 
 
 def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
-    """Read the measured expression of one section.
+    """Read the measured expression of one section: the one way in, for comparison, training and the dock.
 
     Parameters
     ----------
     path : str or pathlib.Path
-        ST count table (.tsv or .txt, also .gz: spots "<x>x<y>" in rows, genes in columns), a Visium folder as Space
-        Ranger 1 and 2 write it, or an .h5ad.
+        ST count table (.tsv or .txt, also .gz: spots "<x>x<y>" in rows, genes in columns); a Visium folder as Space
+        Ranger writes it; the count matrix in it, .h5 or folder with matrix.mtx; or an .h5ad.
     spots : str or pathlib.Path, optional
         ST selection table of the count table: gives the spots their positions in the image.
 
     Returns
     -------
     anndata.AnnData
-        X as it stands in the file (raw counts are wanted; `compare` checks it). obs: array_row, array_col where
-        known. obsm["spatial"]: float64 (x, y) in full-resolution px where known. uns["napari_tcgn_measured"]: kind
-        and file names.
+        X as it stands in the file (raw counts are wanted; `require_counts` checks it). A gene that the file names
+        twice stands there twice: whoever uses the counts sums them (`counts_table`, `GeneMatch.summed`). obs:
+        array_row, array_col where known. obsm["spatial"]: float64 (x, y) in full-resolution px where known.
+        uns["napari_tcgn_measured"]: kind and file names.
 
     Raises
     ------
     DataError
-        If the file is missing, unreadable or of none of these kinds.
+        If the file is missing, unreadable or of none of these kinds, or names a spot twice.
     SpotsError
         If the selection table or the table of positions is unreadable, or belongs to another section.
     """
     path = Path(path)
     if not path.exists():
         raise DataError(f"There is no file or folder {path}.", "Check its name.")
-    if spots is not None and (path.is_dir() or path.suffix == ".h5ad"):
+    table = is_st_table(path)
+    if spots is not None and not table:
         raise DataError(f"{path.name} has positions of its own.", "Give a selection table only with an ST count table.")
     if path.is_dir():
         adata, kind = _visium(path), "Visium folder"
     elif path.suffix == ".h5ad":
-        adata, kind = _h5ad(path), "h5ad"
-    elif path.name.endswith(ST_SUFFIXES):
+        adata, kind = read_h5ad(path), "h5ad"
+    elif path.suffix == ".h5":
+        adata, kind = _with_positions(_matrix(path), path.parent), "Visium matrix"
+    elif table:
         adata, kind = _st(path, spots), "ST count table"
     else:
         raise DataError(f"{path.name} is none of the files that measured expression comes in.", _KINDS)
+    if not adata.obs_names.is_unique:
+        raise repeated_spots(adata.obs_names, path.name)
     source = {"kind": kind, "file": path.name}
     adata.uns["napari_tcgn_measured"] = source if spots is None else source | {"spots_file": Path(spots).name}
     return adata
@@ -84,30 +92,33 @@ def _st(path: Path, selection: str | Path | None) -> AnnData:
     )
 
 
-def _h5ad(path: Path) -> AnnData:
-    import anndata
-
-    try:
-        return anndata.read_h5ad(path)
-    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
-        raise DataError(f"{path.name} cannot be read as .h5ad: {error}.", "Write or download it again.") from error
-
-
 def _visium(folder: Path) -> AnnData:
-    import scanpy as sc
-
-    matrix, table = folder / f"{MATRIX}.h5", folder / MATRIX
-    if not matrix.is_file() and not table.is_dir():
+    """Read a Space Ranger folder, or the folder of a count matrix in one."""
+    is_matrix = any((folder / name).is_file() for name in ("matrix.mtx", "matrix.mtx.gz"))
+    candidates = (folder,) if is_matrix else (folder / f"{MATRIX}.h5", folder / MATRIX)
+    matrix = next((path for path in candidates if path.exists()), None)
+    if matrix is None:
         raise DataError(
             f"{folder} is no Visium folder: it has no {MATRIX}.h5 and no folder {MATRIX}.",
             "Give the folder `outs` of Space Ranger.",
         )
+    return _with_positions(_matrix(matrix), folder.parent if is_matrix else folder)
+
+
+def _matrix(path: Path) -> AnnData:
+    """Read a count matrix of 10x Genomics; a symbol that stands in it twice stays so, whichever kind it is."""
+    import scanpy as sc
+
     try:
-        adata = sc.read_10x_h5(matrix) if matrix.is_file() else sc.read_10x_mtx(table)
-    except Exception as error:  # as many kinds as for .h5ad
-        raise DataError(f"The counts in {folder} cannot be read: {error}.", "Copy the folder again.") from error
-    if not adata.obs_names.is_unique:
-        raise repeated_spots(adata.obs_names, folder.name)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Variable names are not unique")  # they are summed later
+            return sc.read_10x_h5(path) if path.is_file() else sc.read_10x_mtx(path, make_unique=False)
+    except Exception as error:  # h5py and scanpy raise many kinds for a damaged file
+        raise DataError(f"The counts in {path} cannot be read: {error}.", "Copy them again.") from error
+
+
+def _with_positions(adata: AnnData, folder: Path) -> AnnData:
+    """Give barcodes the positions that stand in the folder's table, where there is one."""
     file = positions_file(folder)
     if file is None:
         return adata
@@ -119,6 +130,8 @@ def _visium(folder: Path) -> AnnData:
             f"(first: {adata.obs_names[unknown][0]}).",
             "Keep the files of one section together.",
         )
+    if not adata.obs_names.is_unique:
+        raise repeated_spots(adata.obs_names, folder.name)
     chosen = positions.loc[adata.obs_names]
     for name in ("in_tissue", "array_row", "array_col"):
         adata.obs[name] = chosen[name].to_numpy(dtype=np.int64)
@@ -151,6 +164,51 @@ def values_of(measured: AnnData, columns: NDArray[np.intp], layer: str | None) -
     if table is None:
         raise DataError("The measured data hold no values (X is empty).", "Name the layer that holds the counts.")
     return dense(table[:, columns]).astype(np.float64)
+
+
+def require_measured(adata: AnnData) -> None:
+    """Refuse what holds no measurement: nothing, or a prediction.
+
+    Raises
+    ------
+    DataError
+    """
+    if "model_card" in adata.uns.get(UNS_KEY, {}):
+        raise DataError("The measured data are themselves a prediction.", "Give measured counts.")
+    if adata.n_obs == 0 or adata.n_vars == 0:
+        raise DataError(f"The measured data hold {adata.n_obs} spots and {adata.n_vars} genes.", "Give some.")
+
+
+def counts_table(measured: AnnData) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return all raw counts of a section, a gene that stands there more than once summed.
+
+    Parameters
+    ----------
+    measured : anndata.AnnData
+        From `read_measured`.
+
+    Returns
+    -------
+    table : pandas.DataFrame [spots, genes]
+        Counts as whole numbers; index and columns hold the names of spots and genes.
+    summed : tuple of str
+        The genes that stood there more than once.
+
+    Raises
+    ------
+    DataError
+        If it holds no raw counts.
+    """
+    import pandas as pd
+
+    require_measured(measured)
+    values = values_of(measured, np.arange(measured.n_vars), None)
+    require_counts(values, list(measured.layers))
+    table = pd.DataFrame(values, index=measured.obs_names.astype(str), columns=measured.var_names.astype(str))
+    repeated = table.columns[table.columns.duplicated()].unique()
+    if len(repeated):
+        table = table.T.groupby(level=0, sort=False).sum().T
+    return table, tuple(str(name) for name in repeated)
 
 
 def require_counts(counts: NDArray[np.float64], layers: list[str]) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.h5ad import MAX_BYTES, read_h5ad
 
 if TYPE_CHECKING:
     from anndata import AnnData
-
-MAX_BYTES = 4 * 2**30  # of the matrices in memory
 
 
 def read_section(path: str | Path) -> tuple[AnnData, list[str]]:
@@ -32,15 +31,10 @@ def read_section(path: str | Path) -> tuple[AnnData, list[str]]:
     DataError
         If the file is missing, is no AnnData, has no matrix, or its matrices would take more than 4 GiB of memory.
     """
-    import anndata
     from scipy import sparse
 
     path = Path(path)
-    _check(path)
-    try:
-        adata = anndata.read_h5ad(path)
-    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
-        raise DataError(f"{path.name} cannot be read as AnnData: {error}.", "Write it again with anndata.") from error
+    adata = read_h5ad(path, max_bytes=MAX_BYTES)
     if adata.X is None:
         raise DataError(f"{path.name} holds no values: X is empty.", "Put the values into X.")
     notes = []
@@ -57,32 +51,3 @@ def read_section(path: str | Path) -> tuple[AnnData, list[str]]:
     if sparse.issparse(adata.X) and adata.X.format != "csc":
         adata.X = adata.X.tocsc()
     return adata, notes
-
-
-def _check(path: Path) -> None:
-    """Refuse what is no AnnData or too large, from the file's table of contents."""
-    import h5py
-
-    if not path.is_file():
-        raise DataError(f"There is no file {path}.", "Check its name and folder.")
-    if not h5py.is_hdf5(path):
-        raise DataError(f"{path.name} is not an .h5ad file: it is no HDF5.", "Give a file that anndata has written.")
-    try:
-        with h5py.File(path, "r") as file:
-            missing = [name for name in ("obs", "var") if name not in file]
-            held = sum(_bytes(file[name]) for name in ("X", "layers", "raw", "obsp", "varp") if name in file)
-    except OSError as error:
-        raise DataError(f"{path.name} cannot be read: {error}.", "Copy or download it again.") from error
-    if missing:
-        raise DataError(f"{path.name} is no AnnData: it has no {' and '.join(missing)}.", "Give an AnnData's .h5ad.")
-    if held > MAX_BYTES:
-        raise DataError(
-            f"The matrices of {path.name} would take {held / 2**30:.1f} GiB of memory, more than {MAX_BYTES >> 30}.",
-            "Write a file with fewer genes or spots, without layers and raw.",
-        )
-
-
-def _bytes(node: Any) -> int:
-    if hasattr(node, "nbytes"):
-        return int(node.nbytes)
-    return sum(_bytes(child) for child in node.values()) if hasattr(node, "values") else 0

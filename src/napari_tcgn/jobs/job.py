@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.engine import Progress, WorkFolder, choose_precision, digest, model_identity, work_folder_of
-from napari_tcgn.errors import OutputError
+from napari_tcgn.errors import DataError, OutputError
 from napari_tcgn.expression import UNS_KEY, check_h5ad_target, predict_steps, write_h5ad
 from napari_tcgn.files import sha256_of
+from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.model import Predictor
 from napari_tcgn.options import GridSettings, PredictSettings, to_record
 
@@ -148,13 +149,11 @@ def _digest_of(path: Path | None) -> str | None:
 
 def made_from(out: Path) -> tuple[str, dict[str, Any]] | None:
     """Return the `job_digest` and the run record of a result file, None if it is not the result of a job."""
-    import h5py
-
     try:
-        with h5py.File(out, "r") as file:
+        with open_h5ad(out) as file:
             kept = file["uns"][UNS_KEY]
             return kept["job_sha256"][()].decode(), json.loads(kept["run_record"][()].decode())
-    except (OSError, KeyError, AttributeError, ValueError, TypeError):
+    except DataError:
         return None
 
 

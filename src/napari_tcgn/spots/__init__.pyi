@@ -40,6 +40,9 @@ from .st import (
     ST_TABLE as ST_TABLE,
 )
 from .st import (
+    is_st_table as is_st_table,
+)
+from .st import (
     read_st_counts as read_st_counts,
 )
 from .st import (

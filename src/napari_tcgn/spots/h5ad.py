@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
+from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots.lattice import implied_mpp
 from napari_tcgn.spots.table import Spots
@@ -24,7 +25,9 @@ _WRITTEN_HERE = "napari_tcgn"
 _MEND = "Give an .h5ad with positions in obsm['spatial'], in px of the full-resolution image."
 
 
-def read_h5ad_spots(path: str | Path, mpp: float | None = None) -> Spots:
+def read_h5ad_spots(
+    path: str | Path, mpp: float | None = None, pitch_um: float | None = None, diameter_um: float | None = None
+) -> Spots:
     """Read the spots of an .h5ad; expression and images stay on the disk.
 
     Parameters
@@ -32,6 +35,8 @@ def read_h5ad_spots(path: str | Path, mpp: float | None = None) -> Spots:
     path : str or pathlib.Path
     mpp : float or None
         µm per px of the slide: needed only where the file does not tell how large a spot is in µm.
+    pitch_um, diameter_um : float or None
+        Of a square array with array_row and array_col whose file does not tell how large its spots are.
 
     Returns
     -------
@@ -39,7 +44,8 @@ def read_h5ad_spots(path: str | Path, mpp: float | None = None) -> Spots:
         Positions are those of obsm["spatial"], which by the custom of squidpy and scanpy are px of the
         full-resolution image. Layout, pitch and diameter come from the run record of a file written here; from the
         Visium array where array_row and array_col are those of one; else ("custom") the diameter is
-        spot_diameter_fullres and the pitch the median distance to the nearest spot.
+        spot_diameter_fullres and the pitch the median distance to the nearest spot; without that, from what is given
+        ("st").
 
     Raises
     ------
@@ -47,21 +53,11 @@ def read_h5ad_spots(path: str | Path, mpp: float | None = None) -> Spots:
         If the file is missing or unreadable, has no positions, holds several sections, or its positions reach beyond
         the image that its scale factors describe.
     """
-    import h5py
-
-    path = Path(path)
-    if not path.is_file():
-        raise SpotsError(f"There is no file {path}.", "Check its name and folder.")
-    try:
-        with h5py.File(path, "r") as file:
-            return _read(file, path.name, mpp)
-    except SpotsError:
-        raise
-    except Exception as error:  # h5py and anndata raise many kinds for a damaged file
-        raise SpotsError(f"{path.name} cannot be read as .h5ad: {error}.", "Copy or write it again.") from error
+    with open_h5ad(path, SpotsError) as file:
+        return _read(file, Path(path).name, mpp, pitch_um, diameter_um)
 
 
-def _read(file: h5py.File, name: str, mpp: float | None) -> Spots:
+def _read(file: h5py.File, name: str, mpp: float | None, pitch_um: float | None, diameter_um: float | None) -> Spots:
     from anndata.io import read_elem
 
     if "obs" not in file or "obsm" not in file or "spatial" not in file["obsm"]:
@@ -103,7 +99,14 @@ def _read(file: h5py.File, name: str, mpp: float | None) -> Spots:
     if has_array and ((rows + cols) % 2 == 0).all() and (implied := implied_mpp(spots)) is not None:
         source["implied_mpp"] = round(implied, 5)
         return spots
+    if has_array and pitch_um is not None and diameter_um is not None and not _tells_size(library, mpp):
+        return _of_size(spots, "st", pitch_um, diameter_um)
     return _custom(spots, library, name, mpp)
+
+
+def _tells_size(library: Any, mpp: float | None) -> bool:
+    known = _number(library, "metadata", "mpp") or mpp
+    return known is not None and _number(library, "scalefactors", "spot_diameter_fullres") is not None
 
 
 def _of_size(spots: Spots, layout: str, pitch_um: float, diameter_um: float) -> Spots:

@@ -23,7 +23,9 @@ KINDS = (
 )
 
 
-def read_spots(path: str | Path, mpp: float | None = None) -> Spots:
+def read_spots(
+    path: str | Path, mpp: float | None = None, pitch_um: float | None = None, diameter_um: float | None = None
+) -> Spots:
     """Read the spots of a measured section, or saved ones.
 
     Parameters
@@ -33,6 +35,8 @@ def read_spots(path: str | Path, mpp: float | None = None) -> Spots:
         table, an .h5ad with obsm["spatial"], or a file of `write_spots`.
     mpp : float or None
         µm per px of the slide: needed only for an .h5ad that does not tell how large its spots are.
+    pitch_um, diameter_um : float or None
+        Of the array of such an .h5ad, where it is a square one.
 
     Raises
     ------
@@ -44,7 +48,7 @@ def read_spots(path: str | Path, mpp: float | None = None) -> Spots:
         return read_visium(path)
     line = _first_line(path)
     if line.startswith(_HDF5):
-        return read_h5ad_spots(path, mpp)
+        return read_h5ad_spots(path, mpp, pitch_um, diameter_um)
     if line.startswith(_PARQUET):
         return read_visium(path)
     text = line.decode("utf-8", errors="replace")

@@ -23,6 +23,12 @@ ST_TABLE = "ST selection table"  # Spots.source["kind"] of such spots
 NEEDED = ("x", "y", "pixel_x", "pixel_y")
 # Fewer matching spots than this share of a selection table: the counts are those of another section.
 MIN_MATCHED = 0.5
+COUNT_SUFFIXES = (".tsv", ".tsv.gz", ".txt", ".txt.gz")
+
+
+def is_st_table(path: Path) -> bool:
+    """Tell by its name whether a file is a count table of a legacy ST section."""
+    return path.name.endswith(COUNT_SUFFIXES)
 
 
 def read_st_counts(path: str | Path) -> pd.DataFrame:
@@ -36,33 +42,31 @@ def read_st_counts(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame [spots, genes]
-        Counts as they stand; the index holds the spots' ids.
+        Counts as they stand; the index holds the spots' ids. A gene that stands there twice has two columns of its
+        name.
 
     Raises
     ------
     DataError
-        If the file is missing, unreadable or not such a table, if a gene or a spot occurs twice, or if a count is
-        negative or not a number.
+        If the file is missing, unreadable or not such a table, if a spot occurs twice, or if a count is negative or
+        not a number.
     """
+    import pandas as pd
+
     path = Path(path)
     genes = _header(path)[1:]
     if not genes:
         raise _not_counts(path, "it has no tab-separated columns")
-    # Checked before pandas sees it, which would rename a second "X" to "X.1".
-    unique, times = np.unique(np.array(genes), return_counts=True)
-    if len(unique) < len(genes):
-        raise DataError(
-            f"{path.name} names gene {str(unique[times > 1][0])!r} {times.max()} times.",
-            "Sum or rename the repeated columns.",
-        )
     counts = _read_table(path, DataError, index_col=0)
+    if len(counts.columns) == len(genes):
+        counts.columns = pd.Index(genes)  # pandas calls a second "X" "X.1"
     ids = counts.index.astype(str)
     if len(counts) == 0 or not ids.str.fullmatch(r"-?\d+x-?\d+").all():
         wrong = next((i for i in ids if "x" not in i), ids[0] if len(ids) else "nothing")
         raise _not_counts(path, f"its first column holds {wrong!r}")
     if not ids.is_unique:
         raise DataError(f"{path.name} holds spot {ids[ids.duplicated()][0]!r} twice.", "Keep one row per spot.")
-    text = [name for name, dtype in counts.dtypes.items() if dtype.kind not in "iuf"]
+    text = [name for name, dtype in zip(counts.columns, counts.dtypes, strict=True) if dtype.kind not in "iuf"]
     if text:
         raise _not_counts(path, f"column {text[0]!r} holds text")
     values = counts.to_numpy()

@@ -15,7 +15,7 @@ from napari_tcgn.model import ModelCard
 from napari_tcgn.spots import MIN_MATCHED, Spots
 from napari_tcgn.training.data import cscc
 from napari_tcgn.training.data.folds import patient_of
-from napari_tcgn.training.data.own_sections import MANIFEST, read_manifest, read_measured
+from napari_tcgn.training.data.own_sections import MANIFEST, counts_and_spots, read_manifest
 from napari_tcgn.training.data.section import HER2ST, Section, SectionData, Study
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def load_section(
     from napari_tcgn.expression import scale_counts
     from napari_tcgn.training.data.cut import cut_section
 
-    table, spots = read_measured(section)
+    table, summed, spots = counts_and_spots(section)
     spots, rows, only_counts, only_spots = _join(section, table, spots)
     measured = np.isin(np.asarray(genes, dtype=str), table.columns.to_numpy(dtype=str))
     if not measured.any():
@@ -152,6 +152,7 @@ def load_section(
         padded=cut.padded,
         only_counts=only_counts,
         only_spots=only_spots,
+        summed=summed,
     )
 
 

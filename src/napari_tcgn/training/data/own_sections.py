@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from napari_tcgn.errors import DataError
+from napari_tcgn.errors import DataError, TcgnError
 from napari_tcgn.options import LAYOUTS
-from napari_tcgn.spots import Spots
+from napari_tcgn.spots import Spots, is_st_table, read_spots
 from napari_tcgn.training.data.section import Section
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 MANIFEST = "sections.csv"
 REQUIRED = ("section", "patient", "image", "counts")
 OPTIONAL = ("spots", "mpp", "diameter_um", "pitch_um")
-MATRIX = "filtered_feature_bc_matrix.h5"
 
 
 def read_manifest(folder: Path) -> list[Section]:
@@ -86,106 +85,55 @@ def _number(text: str, what: str) -> float | None:
     return value
 
 
-def read_measured(section: Section) -> tuple[pd.DataFrame, Spots]:
-    """Return raw counts (spots x genes) and spots of a section, whichever layout they have.
+def counts_and_spots(section: Section) -> tuple[pd.DataFrame, tuple[str, ...], Spots]:
+    """Read raw counts and spots of a section, whichever layout they have.
+
+    Returns
+    -------
+    table : pandas.DataFrame [spots, genes]
+    summed : tuple of str
+        Genes that the file names more than once.
+    spots : Spots
 
     Raises
     ------
     DataError, SpotsError
-        If a file is not what it should be, or the values are no raw counts.
+        If a file is not what it should be, or the values are no raw counts; the message names the section.
     """
-    from napari_tcgn.spots import read_st_counts, read_st_spots
+    from napari_tcgn.expression import counts_table, read_measured
 
-    counts = section.counts
-    if counts.is_dir():
-        return _read_visium(section)
-    if counts.suffix == ".h5ad":
-        return _read_h5ad(section)
-    if section.spots is None:
-        raise DataError(
-            f"Section {section.name}: {counts.name} is a legacy ST table, but no spot table is named.",
-            f"Give the column spots in {MANIFEST}.",
-        )
-    return read_st_counts(counts), _as_said(section, read_st_spots(section.spots))
-
-
-def _read_h5ad(section: Section) -> tuple[pd.DataFrame, Spots]:
-    import anndata
-
-    hint = "Save raw counts with obs array_row and array_col and obsm['spatial'] in full-resolution px."
     try:
-        adata = anndata.read_h5ad(section.counts)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{section.counts} is no readable .h5ad: {error}.", hint) from error
-    lacking = [f"obs[{key!r}]" for key in ("array_row", "array_col") if key not in adata.obs]
-    if "spatial" not in adata.obsm:
+        if section.spots is None and is_st_table(section.counts):
+            raise DataError(
+                f"{section.counts.name} is a legacy ST table, but no spot table is named.",
+                f"Give the column spots in {MANIFEST}.",
+            )
+        measured = read_measured(section.counts)
+        if section.spots is None:
+            _require_array(measured, section.counts)
+        table, summed = counts_table(measured)
+        pitch, diameter = section.pitch_um or LAYOUTS["st"][0], section.diameter_um or LAYOUTS["st"][1]
+        spots = read_spots(section.spots or section.counts, section.mpp, pitch, diameter)
+        if section.spots is None:  # both are of one file or folder, which may hold counts of some spots only
+            spots = spots.select(np.isin(spots.ids, table.index.to_numpy(dtype=np.str_)))
+    except TcgnError as error:
+        raise type(error)(f"Section {section.name}: {error.problem}", error.hint) from error
+    return table, summed, _as_said(section, spots)
+
+
+def _require_array(measured: AnnData, path: Path) -> None:
+    """Refuse counts without places on an array, which spatial blocks need."""
+    lacking = [f"obs[{key!r}]" for key in ("array_row", "array_col") if key not in measured.obs]
+    if "spatial" not in measured.obsm:
         lacking.append("obsm['spatial']")
     if lacking:
-        raise DataError(f"{section.counts} lacks {' and '.join(lacking)}.", hint)
-    place = np.asarray(adata.obsm["spatial"], dtype=float)  # [n, 2]: x, y
-    return _table(adata, section), _spots(section, adata, place)
-
-
-def _read_visium(section: Section) -> tuple[pd.DataFrame, Spots]:
-    import scanpy
-
-    from napari_tcgn.spots import read_visium
-
-    folder = section.counts
-    matrix = folder / MATRIX
-    if not matrix.is_file():
-        raise DataError(f"{folder} is no Visium folder: it lacks {MATRIX}.", "Give the outs folder of Space Ranger.")
-    spots = read_visium(folder)
-    try:
-        adata = scanpy.read_10x_h5(matrix)
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{matrix} cannot be read: {error}.", "Copy the file again.") from error
-    row_of = {name: row for row, name in enumerate(spots.ids.tolist())}
-    missing = [name for name in adata.obs_names if name not in row_of]
-    if missing:
         raise DataError(
-            f"{len(missing)} barcodes of {matrix} are not among the spots on tissue of {spots.source['positions']} "
-            f"(first: {missing[0]}).",
-            "Take both from the same section.",
+            f"{path.name} lacks {' and '.join(lacking)}.",
+            "Save raw counts with obs array_row and array_col and obsm['spatial'] in full-resolution px.",
         )
-    spots = spots.select(np.array([row_of[name] for name in adata.obs_names], dtype=np.intp))
-    return _table(adata, section), _as_said(section, spots)
 
 
 def _as_said(section: Section, spots: Spots) -> Spots:
     """Return spots of the pitch and diameter that the section's own table says, where it says them."""
     pitch, diameter = section.pitch_um or spots.pitch_um, section.diameter_um or spots.diameter_um
     return replace(spots, pitch_um=pitch, diameter_um=diameter)
-
-
-def _table(adata: AnnData, section: Section) -> pd.DataFrame:
-    """Return raw counts as a table; log-transformed or normalised values are refused, repeated genes added up."""
-    values = adata.X.toarray() if hasattr(adata.X, "toarray") else np.asarray(adata.X)
-    if not np.isfinite(values).all() or (values < 0).any() or (values != np.round(values)).any():
-        raise DataError(
-            f"{section.counts} of section {section.name} does not hold raw counts: there are values such as "
-            f"{values[~(np.isfinite(values) & (values >= 0) & (values == np.round(values)))][0]:g}.",
-            "Save the counts as they were measured, neither normalised nor log-transformed.",
-        )
-    table = pd.DataFrame(values, index=adata.obs_names.astype(str), columns=adata.var_names.astype(str))
-    return table.T.groupby(level=0, sort=False).sum().T if table.columns.has_duplicates else table
-
-
-def _spots(section: Section, adata: AnnData, place: np.ndarray) -> Spots:
-    row, col = (adata.obs[key].to_numpy() for key in ("array_row", "array_col"))
-    # On a hexagonal array every second column is used in each row.
-    hexagonal = bool(np.all((row + col) % 2 == (row[0] + col[0]) % 2)) and len(np.unique(col % 2)) == 2
-    layout = "visium" if hexagonal else "st"
-    pitch, diameter = LAYOUTS[layout]
-    spots = Spots(
-        ids=adata.obs_names.to_numpy(dtype=str),
-        x=place[:, 0],
-        y=place[:, 1],
-        array_row=row,
-        array_col=col,
-        diameter_um=diameter,
-        pitch_um=pitch,
-        layout=layout,
-        source={"file": section.counts.name},
-    )
-    return _as_said(section, spots)

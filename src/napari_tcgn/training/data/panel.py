@@ -11,7 +11,7 @@ import numpy as np
 from napari_tcgn.engine import Progress
 from napari_tcgn.errors import DataError
 from napari_tcgn.model import read_panel
-from napari_tcgn.training.data.own_sections import read_measured
+from napari_tcgn.training.data.own_sections import counts_and_spots
 from napari_tcgn.training.data.section import Section, SectionData
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def variability(section: Section) -> pd.DataFrame:
     import pandas as pd
     import scanpy
 
-    table, _ = read_measured(section)
+    table, _, _ = counts_and_spots(section)
     table = table.loc[table.sum(axis=1) > 0]
     if len(table) < 2:  # nothing varies over one spot
         return pd.DataFrame({"dispersion": np.nan, "seen": np.nan}, index=table.columns.astype(str))

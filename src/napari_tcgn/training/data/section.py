@@ -102,6 +102,8 @@ class SectionData:
         Spots whose patch reaches over the edge of the image (filled up with white).
     only_counts, only_spots : tuple of str
         Ids left out because they stand in one of the two tables only.
+    summed : tuple of str
+        Genes that the count table names more than once; their counts are added up.
     """
 
     section: Section
@@ -115,6 +117,7 @@ class SectionData:
     padded: int
     only_counts: tuple[str, ...]
     only_spots: tuple[str, ...]
+    summed: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.spots)

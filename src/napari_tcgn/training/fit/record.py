@@ -120,6 +120,7 @@ def data_record(sections: Sequence[SectionData], genes: Sequence[str]) -> dict[s
         section.section.name: {
             "spots": len(section),
             "spots_without_position": list(section.only_counts),
+            "genes_summed": list(section.summed),
             "spots_without_counts": list(section.only_spots),
             "empty_spots": int((section.counts.sum(axis=1) == 0).sum()),
             "patches_over_the_edge": section.padded,

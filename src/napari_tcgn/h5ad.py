@@ -1,0 +1,92 @@
+"""The one way to open an .h5ad, whole or in part: what is missing, damaged, no AnnData or too large is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_tcgn.errors import DataError, TcgnError
+
+if TYPE_CHECKING:
+    import h5py
+    from anndata import AnnData
+
+MAX_BYTES = 4 * 2**30  # of the matrices in memory, where a whole file is read for the dock or an export
+
+
+@contextmanager
+def open_h5ad(path: str | Path, error: type[TcgnError] = DataError) -> Iterator[h5py.File]:
+    """Open an .h5ad to read parts of it; nothing is loaded.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+    error : type of TcgnError
+        What is raised: spots and counts have errors of their own.
+
+    Yields
+    ------
+    h5py.File
+        Closed afterwards. Errors of h5py and anndata that are raised while it is open come out as `error` too.
+
+    Raises
+    ------
+    TcgnError
+        Of the given type, if the file is missing, is no HDF5, holds no AnnData, or is damaged.
+    """
+    import h5py
+
+    path = Path(path)
+    if not path.is_file():
+        raise error(f"There is no file {path}.", "Check its name and folder.")
+    if not h5py.is_hdf5(path):
+        raise error(f"{path.name} is not an .h5ad file: it is no HDF5.", "Give a file that anndata has written.")
+    try:
+        with h5py.File(path, "r") as file:
+            missing = [name for name in ("obs", "var") if name not in file]
+            if missing:
+                raise error(
+                    f"{path.name} is no AnnData: it has no {' and '.join(missing)}.", "Give an AnnData's .h5ad."
+                )
+            yield file
+    except TcgnError:
+        raise
+    except Exception as cause:  # h5py and anndata raise many kinds for a damaged file
+        raise error(f"{path.name} cannot be read as .h5ad: {cause}.", "Copy, download or write it again.") from cause
+
+
+def read_h5ad(path: str | Path, error: type[TcgnError] = DataError, max_bytes: int | None = None) -> AnnData:
+    """Read a whole .h5ad.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+    error : type of TcgnError
+    max_bytes : int, optional
+        Refuse a file whose matrices would take more memory.
+
+    Raises
+    ------
+    TcgnError
+        As `open_h5ad` does, or if it is too large.
+    """
+    import anndata
+
+    path = Path(path)
+    with open_h5ad(path, error) as file:
+        held = sum(_bytes(file[name]) for name in ("X", "layers", "raw", "obsp", "varp") if name in file)
+        if max_bytes is not None and held > max_bytes:
+            raise error(
+                f"The matrices of {path.name} would take {held / 2**30:.1f} GiB of memory, more than "
+                f"{max_bytes >> 30}.",
+                "Write a file with fewer genes or spots, without layers and raw.",
+            )
+        return anndata.read_h5ad(path)
+
+
+def _bytes(node: Any) -> int:
+    if hasattr(node, "nbytes"):
+        return int(node.nbytes)
+    return sum(_bytes(child) for child in node.values()) if hasattr(node, "values") else 0
