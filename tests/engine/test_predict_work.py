@@ -164,7 +164,7 @@ def test_two_processes_do_not_share_a_folder(slide, spots, predictor, folder: Pa
 def test_a_full_disk_keeps_what_is_done(
     slide, spots, new_predictor, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from napari_tcgn.engine.work import DiskRows
+    from napari_tcgn.engine.disk_rows import DiskRows
 
     monkeypatch.setattr("napari_tcgn.engine.work.FLUSH_SECONDS", 0.0)
     expected = run_to_end(run(slide, spots, new_predictor(), SMALL))

@@ -26,7 +26,7 @@ from .identity import (
 from .identity import (
     path_digest as path_digest,
 )
-from .lock import FolderLock as FolderLock
+from .lock import lock_folder as lock_folder
 from .loop import (
     run as run,
 )

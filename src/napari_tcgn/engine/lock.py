@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import OutputError
 
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
-class FolderLock:
-    """Keeps two processes from writing into the same folder.
+
+def lock_folder(path: Path, what: str) -> BaseFileLock:
+    """Keep other processes from writing into a folder, until `release` is called.
 
     Parameters
     ----------
@@ -24,32 +26,15 @@ class FolderLock:
     OutputError
         If another process holds it, or the file cannot be made.
     """
+    from filelock import FileLock, Timeout
 
-    def __init__(self, path: Path, what: str) -> None:
-        try:
-            self._file: IO[bytes] = path.open("ab")
-        except OSError as error:
-            raise OutputError(f"{path} cannot be written: {error}.", "Choose another folder.") from error
-        try:
-            _lock(self._file)
-        except OSError as error:
-            self._file.close()
-            raise OutputError(
-                f"Another process is writing {what} at this moment.", "Wait for it to end, or choose another --out."
-            ) from error
-
-    def release(self) -> None:
-        """Give the lock back; a second call does nothing."""
-        self._file.close()
-
-
-def _lock(file: IO[bytes]) -> None:
-    """Take the lock of an open file without waiting; OSError if someone else has it."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    lock = FileLock(path, thread_local=False)  # whichever thread ends a run gives it back
+    try:
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise OutputError(
+            f"Another process is writing {what} at this moment.", "Wait for it to end, or choose another --out."
+        ) from error
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error}.", "Choose another folder.") from error
+    return lock

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.engine.work import DiskRows
+from napari_tcgn.engine.disk_rows import DiskRows
 from napari_tcgn.model import ModelCard
 from napari_tcgn.spots import Spots
 

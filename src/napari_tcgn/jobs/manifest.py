@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from napari_tcgn.engine import FolderLock
+from napari_tcgn.engine import lock_folder
 from napari_tcgn.errors import OutputError
 from napari_tcgn.files import make_folder, write_whole
 
@@ -78,7 +78,7 @@ class Manifest:
 
     def __enter__(self) -> Manifest:
         make_folder(self.folder)
-        self._lock = FolderLock(self.folder / LOCK, f"into {self.folder}")
+        self._lock = lock_folder(self.folder / LOCK, f"into {self.folder}")
         try:
             self.entries = self._read()
         except BaseException:
