@@ -28,8 +28,7 @@ from napari_tcgn.stats.moran import morans_i, neighbour_weights
 from napari_tcgn.stats.spread import variability
 from napari_tcgn.stats.surface import smooth_surface
 from napari_tcgn.ui import make_dock
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.widgets.gene_model import MORAN, PCC
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,8 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
 from napari_tcgn.ui.dock import MINIMUM_WIDTH
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 
 GENES = ["RED", "GREEN", "BLUE", "EXTRA"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import HeldOut, ModelCard
 from napari_tcgn.ui.sections.model import card_in_words
 from napari_tcgn.ui.widgets.gene_model import DEPTH, GENE, MORAN, PCC, SD, VERDICT
 from napari_tcgn.ui.widgets.gene_table import GeneTable
@@ -22,7 +22,7 @@ TIP, SHOWN = Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.DisplayRole
 def table(qtbot):
     table = GeneTable()
     qtbot.addWidget(table)
-    table.set_card(ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=METRICS))
+    table.set_card(ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=HeldOut.from_record(METRICS)))
     return table
 
 
@@ -73,7 +73,7 @@ def test_without_a_card_there_are_no_trust_columns(table) -> None:
 
 
 def test_a_card_may_know_other_genes_than_the_result(table) -> None:
-    table.set_genes(("C", "Z"), ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=METRICS))
+    table.set_genes(("C", "Z"), ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=HeldOut.from_record(METRICS)))
     assert [row[:3] for row in cells(table)] == [["C", "✗", ".50 (.40–.60)"], ["Z", "", "–"]]
 
 
@@ -100,7 +100,9 @@ def test_the_card_says_where_a_simple_model_does_better() -> None:
         "protocol": "leave one section out, mean over C2, C3; the figures are those of other models",
         "median_pcc": 0.2, "median_depth_pcc": 0.111, "better_simple": ["haematoxylin", None],
     }  # fmt: skip
-    said = card_in_words(ModelCard("m", "1", {}, ["A", "B"], 154.0, tissue="breast", metrics=metrics)).splitlines()
+    said = card_in_words(
+        ModelCard("m", "1", {}, ["A", "B"], 154.0, tissue="breast", metrics=HeldOut.from_record(metrics))
+    ).splitlines()
     assert said[:4] == [
         "breast · 2 genes · patches of 154 µm",
         "held-out median PCC 0.20 (leave one section out, mean over C2, C3)",

@@ -12,8 +12,7 @@ from scipy import sparse
 
 from napari_tcgn.errors import DataError, SpotsError
 from napari_tcgn.ui.io.result_reader import get_reader, read_layers
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 
 
 def section(n: int = 30, genes: int = 5, libraries: tuple[str, ...] = ("V1",)) -> anndata.AnnData:

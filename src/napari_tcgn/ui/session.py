@@ -14,8 +14,7 @@ from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import Region, Spots, make_grid
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.placement import placement_events

@@ -10,8 +10,7 @@ from typing import Any
 
 from napari.utils.notifications import show_warning
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 
 LayerData = tuple[Any, dict[str, Any], str]
 COLORMAP = "viridis"

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 
 
 def write_result(path: str, data: Any, meta: dict[str, Any]) -> list[str]:

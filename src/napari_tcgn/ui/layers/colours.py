@@ -12,8 +12,7 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.layers.colour_scale import ColourScale
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.layers.colour_scale import robust_limits
 from napari_tcgn.ui.layers.per_layer import PerLayer
 from napari_tcgn.ui.layers.store import Result

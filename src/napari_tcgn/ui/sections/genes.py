@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.gene_parts.composite import CompositePart, suggest_genes
 from napari_tcgn.ui.sections.gene_parts.gene_set import GeneSetPart

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.layers.side_by_side import SideBySide
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure, Job

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QPushButton
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.layers.composite import (
     CHANNELS,
     Composite,

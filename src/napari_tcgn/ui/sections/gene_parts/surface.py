@@ -7,8 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.surface_layer import add_surface, colour_surface, place_surface, show_surface
