@@ -1,5 +1,12 @@
 from .check import check_on_slide as check_on_slide
 from .choose import choose_spots as choose_spots
+from .distance import (
+    implied_mpp as implied_mpp,
+)
+from .distance import (
+    spot_distance_px as spot_distance_px,
+)
+from .fit import fit_lattice as fit_lattice
 from .grid import (
     count_spots as count_spots,
 )
@@ -11,13 +18,19 @@ from .grid import (
 )
 from .h5ad import read_h5ad_spots as read_h5ad_spots
 from .lattice import (
-    fit_lattice as fit_lattice,
+    BLOCK as BLOCK,
 )
 from .lattice import (
-    implied_mpp as implied_mpp,
+    Lattice as Lattice,
 )
 from .lattice import (
-    spot_distance_px as spot_distance_px,
+    make_lattice as make_lattice,
+)
+from .lattice import (
+    neighbour_weights as neighbour_weights,
+)
+from .lattice import (
+    pitch_of as pitch_of,
 )
 from .read import read_spots as read_spots
 from .region import (

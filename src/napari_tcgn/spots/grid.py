@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import SettingsError, SpotsError
 from napari_tcgn.options import HEXAGONAL, GridSettings, to_record
 from napari_tcgn.slide import Slide, TissueMask, require_mpp, tissue_mask
+from napari_tcgn.spots.lattice import ARRAY_STEP
 from napari_tcgn.spots.region import Region
 from napari_tcgn.spots.table import Spots
 
@@ -173,9 +174,8 @@ def _on_tissue(
 
 def _steps(settings: GridSettings) -> tuple[float, float]:
     """µm from one row to the next and from one array column to the next."""
-    if settings.layout in HEXAGONAL:
-        return settings.pitch * math.sqrt(3) / 2, settings.pitch / 2
-    return settings.pitch, settings.pitch
+    col_step, row_step = ARRAY_STEP["hexagonal" if settings.layout in HEXAGONAL else "square"]
+    return row_step * settings.pitch, col_step * settings.pitch
 
 
 def _positions(box: Box, settings: GridSettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -26,20 +26,8 @@ from .gene_sets import (
 from .gene_sets import (
     score_gene_set as score_gene_set,
 )
-from .lattice import (
-    Lattice as Lattice,
-)
-from .lattice import (
-    lattice_of as lattice_of,
-)
 from .moran import (
     morans_i as morans_i,
-)
-from .moran import (
-    neighbour_weights as neighbour_weights,
-)
-from .moran import (
-    pitch_of as pitch_of,
 )
 from .shifts import (
     null_test as null_test,
@@ -47,15 +35,15 @@ from .shifts import (
 from .shifts import (
     random_shifts as random_shifts,
 )
+from .shifts import (
+    shift_p as shift_p,
+)
 from .spread import variability as variability
 from .ssim import (
     row_scaled as row_scaled,
 )
 from .ssim import (
     ssim_map as ssim_map,
-)
-from .statistics import (
-    block_bootstrap as block_bootstrap,
 )
 from .statistics import (
     interval as interval,
@@ -74,9 +62,6 @@ from .statistics import (
 )
 from .statistics import (
     rmse_per_gene as rmse_per_gene,
-)
-from .statistics import (
-    shift_test as shift_test,
 )
 from .statistics import (
     spearman_per_gene as spearman_per_gene,
