@@ -123,7 +123,8 @@ def pair(
 def _lattice(paired: AnnData, layout: str, pitch_px: float) -> Lattice:
     """Return how the paired spots of a prediction stand to each other."""
     row, col = (paired.obs[name].to_numpy(dtype=np.int64) for name in ("array_row", "array_col"))
-    return make_lattice(layout, row, col, *np.asarray(paired.obsm["spatial"])[:, :2].T, pitch_px)
+    x, y = np.asarray(paired.obsm["spatial"])[:, :2].T
+    return make_lattice(layout, row, col, x, y, pitch_px)
 
 
 def _require_scale(scale: str) -> None:

@@ -16,27 +16,6 @@ from .build import (
 from .build import (
     write_h5ad as write_h5ad,
 )
-from .choice import (
-    ALL as ALL,
-)
-from .choice import (
-    TRUSTED as TRUSTED,
-)
-from .choice import (
-    block as block,
-)
-from .choice import (
-    choose_genes as choose_genes,
-)
-from .choice import (
-    column as column,
-)
-from .choice import (
-    dense as dense,
-)
-from .choice import (
-    require_genes as require_genes,
-)
 from .gene_names import (
     GeneMatch as GeneMatch,
 )
@@ -88,4 +67,13 @@ from .scale import (
 )
 from .scale import (
     scale_counts as scale_counts,
+)
+from .values import (
+    block as block,
+)
+from .values import (
+    column as column,
+)
+from .values import (
+    dense as dense,
 )
