@@ -11,6 +11,7 @@ from .base import (
 from .base import (
     require_mpp as require_mpp,
 )
+from .density import optical_density as optical_density
 from .image import ImageSlide as ImageSlide
 from .normalise import (
     NormalisedSlide as NormalisedSlide,
@@ -18,12 +19,15 @@ from .normalise import (
 from .normalise import (
     colour_change as colour_change,
 )
-from .normalise import (
-    fit_stain as fit_stain,
-)
 from .open import open_slide as open_slide
-from .overview import thumbnail as thumbnail
+from .overview import (
+    Overview as Overview,
+)
+from .overview import (
+    overview_of as overview_of,
+)
 from .padding import without_alpha as without_alpha
+from .picture import thumbnail as thumbnail
 from .pyramid_cache import (
     LIMIT_GB as LIMIT_GB,
 )
@@ -52,23 +56,12 @@ from .stain import (
     StainStatistics as StainStatistics,
 )
 from .stain import (
-    slide_stain as slide_stain,
-)
-from .stain import (
     stain_of_patches as stain_of_patches,
 )
-from .stain import (
-    tissue_pixels as tissue_pixels,
-)
+from .stain_fit import fit_stain as fit_stain
 from .tissue import (
     TissueDensity as TissueDensity,
 )
 from .tissue import (
     TissueMask as TissueMask,
-)
-from .tissue import (
-    tissue_density as tissue_density,
-)
-from .tissue import (
-    tissue_mask as tissue_mask,
 )

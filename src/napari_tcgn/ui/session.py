@@ -22,7 +22,6 @@ from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
 from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
-from napari_tcgn.ui.layers.tissue_view import TissueStore
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tasks.background import Background, Failure
@@ -50,7 +49,6 @@ class Session:
         What the state started with, and its memory.
     slides : Slides
         What was done on each slide.
-    tissue : TissueStore
     colours : Colours
         Which gene every result layer shows and how it is coloured.
     spots_layer : points layer or None
@@ -65,7 +63,6 @@ class Session:
         self.background = Background()
         self.choices = Choices(self.state)
         self.slides = Slides()
-        self.tissue = TissueStore()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
         self.spots_layer: Any = None
         self.run: Run | None = None
@@ -239,8 +236,7 @@ class Session:
         slide = self.state.slide
 
         def lay() -> Spots:
-            tissue = self.tissue.mask(slide, settings.tissue_threshold) if settings.tissue_only else None
-            return make_grid(slide, settings, tissue, region)
+            return make_grid(slide, settings, region=region)
 
         self._in_background("Laying spots …", lay, self._take_spots, failed)
 
@@ -249,7 +245,7 @@ class Session:
         slide = self.state.slide
 
         def read() -> Spots:
-            return read_on_slide(path, slide, self.tissue.mask(slide, None), region)
+            return read_on_slide(path, slide, region)
 
         self._in_background(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
 
