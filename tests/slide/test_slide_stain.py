@@ -203,6 +203,7 @@ def test_optical_density_by_hand() -> None:
     rgb = np.array([255, 128, 1, 0], np.uint8)
     np.testing.assert_allclose(optical_density(rgb), [0, 0.68923, 5.54126, 5.54126], atol=1e-5)
     np.testing.assert_allclose(optical_density(rgb, add_one=True), [0, 0.68537, 4.85203, 5.54518], atol=1e-5)
+    assert optical_density(rgb, darkest=255 / 256)[-1] == pytest.approx(np.log(256))
     assert optical_density(rgb, dtype=np.float64).dtype == np.float64
 
 

@@ -11,7 +11,12 @@ from .base import (
 from .base import (
     require_mpp as require_mpp,
 )
-from .density import optical_density as optical_density
+from .density import (
+    DARKEST_OF_FEATURES as DARKEST_OF_FEATURES,
+)
+from .density import (
+    optical_density as optical_density,
+)
 from .image import ImageSlide as ImageSlide
 from .normalise import (
     NormalisedSlide as NormalisedSlide,
