@@ -19,10 +19,10 @@ def optical_density(
         From 0 to 255.
     add_one : bool
         How black, whose density is infinite, is kept finite. False: -log(max(rgb, darkest) / 255), so that stain adds
-        up exactly (Beer and Lambert; Ruifrok and Johnston 2001); the stain figures on model cards are of this kind. True:
-        -log((rgb + 1) / 256), which keeps every two colours apart, so that a change of stain can be undone; it serves
-        the normalisation of stain (Macenko et al. 2009) and tissue. They differ by at most 0.02 where a colour is
-        brighter than 50 of 255.
+        up exactly (Beer and Lambert; Ruifrok and Johnston 2001); the stain figures on model cards are of this kind.
+        True: -log((rgb + 1) / 256), which keeps every two colours apart, so that a change of stain can be undone; it
+        serves the normalisation of stain (Macenko et al. 2009) and tissue. They differ by at most 0.02 where a colour
+        is brighter than 50 of 255.
     darkest : float
         What counts as black: 1 in the stain figures of slides, `DARKEST_OF_FEATURES` beside the features of models.
     dtype : numpy dtype
