@@ -20,9 +20,9 @@ import torch
 
 from napari_tcgn.model.panels import read_panel
 from napari_tcgn.options import TrainSettings
-from napari_tcgn.slide import open_slide
-from napari_tcgn.slide.normalise import colour_change, fit_stain
-from napari_tcgn.slide.stain import tissue_pixels
+from napari_tcgn.slide import open_slide, overview_of
+from napari_tcgn.slide.normalise import colour_change
+from napari_tcgn.slide.stain_fit import fit_stain
 from napari_tcgn.stats.correlation import median_pcc, pearson_per_gene
 from napari_tcgn.training.data.her2st import find_sections, load_section, study_of
 from napari_tcgn.training.evaluate.baselines import default_baselines
@@ -44,7 +44,7 @@ def main() -> None:
     pixels = []
     for section in found:
         with closing(open_slide(section.image, mpp=MPP)) as slide:
-            pixels.append(tissue_pixels(slide))
+            pixels.append(overview_of(slide).tissue_pixels)
     result = []
     for baseline in default_baselines():
         features = baseline.extract(sections, card)

@@ -23,8 +23,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from timing import circumstances
 
-from napari_tcgn.spots import Spots
-from napari_tcgn.stats.moran import morans_i, neighbour_weights
+from napari_tcgn.spots import Spots, neighbour_weights
+from napari_tcgn.stats.moran import morans_i
 from napari_tcgn.stats.spread import variability
 from napari_tcgn.stats.surface import smooth_surface
 from napari_tcgn.ui import make_dock

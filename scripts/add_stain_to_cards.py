@@ -19,9 +19,8 @@ import numpy as np
 
 from napari_tcgn.files import write_whole
 from napari_tcgn.model import ModelCard, TrainingStain
-from napari_tcgn.slide import open_slide
-from napari_tcgn.slide.normalise import fit_stain
-from napari_tcgn.slide.stain import STAIN_UM, stain_statistics, tissue_pixels
+from napari_tcgn.slide import fit_stain, open_slide, overview_of
+from napari_tcgn.slide.stain import STAIN_UM, stain_statistics
 from napari_tcgn.training.data.her2st import find_sections
 
 
@@ -31,7 +30,7 @@ def stain_of(data: Path, names: tuple[str, ...], mpp: float) -> dict[str, Any]:
     for section in find_sections(data):
         if section.name in names:
             with closing(open_slide(section.image, mpp=mpp)) as slide:
-                pixels[section.name] = tissue_pixels(slide)
+                pixels[section.name] = overview_of(slide).tissue_pixels
     missing = sorted(set(names) - set(pixels))
     if missing:
         raise SystemExit(f"{data} lacks the sections {', '.join(missing)}.")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.slide import Slide, TissueDensity, TissueMask, open_slide, tissue_density
+from napari_tcgn.slide import Slide, TissueDensity, TissueMask, open_slide, overview_of
 from napari_tcgn.spots import Spots, fit_lattice, read_st_spots
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +60,7 @@ def measure(image: Path, table: Path, pictures: Path | None) -> dict[str, Any]:
     slide = open_slide(image, mpp=MPP)
     places = candidates(read_st_spots(table), slide)
     start = time.perf_counter()
-    density = tissue_density(slide)
+    density = overview_of(slide).density
     seconds = time.perf_counter() - start
     mask = density.mask()
     if pictures is not None:

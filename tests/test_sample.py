@@ -14,7 +14,7 @@ from PIL import Image
 from napari_tcgn import sample
 from napari_tcgn.errors import DataError
 from napari_tcgn.sample import sample_folder, sample_section, training_sample
-from napari_tcgn.slide import open_slide, tissue_mask
+from napari_tcgn.slide import open_slide, overview_of
 from napari_tcgn.spots import check_on_slide, read_st_counts, read_st_spots
 
 PANEL = Path(sample.__file__).parent / "model" / "panels" / "her2st_785.txt"
@@ -51,7 +51,7 @@ def test_section_opens_and_its_spots_lie_on_tissue():
     check_on_slide(spots, slide)
     assert len(spots) == 79
     # Fat is pale: the mask misses some of it, as on real tissue.
-    assert (tissue_mask(slide).fraction(spots.x, spots.y, 100 / 0.688) >= 0.5).mean() > 0.7
+    assert (overview_of(slide).tissue().fraction(spots.x, spots.y, 100 / 0.688) >= 0.5).mean() > 0.7
 
 
 def test_tables_and_h5ad_hold_the_same():

@@ -57,7 +57,7 @@ class GridSettings:
     min_tissue_fraction : float
         Between 0 and 1.
     tissue_threshold : float or None
-        Optical density above which a pixel is tissue; None: chosen for the slide (`slide.tissue_mask`).
+        Optical density above which a pixel is tissue; None: chosen for the slide (`slide.tissue`).
     """
 
     layout: LayoutName = "st"

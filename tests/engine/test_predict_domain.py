@@ -14,10 +14,11 @@ from napari_tcgn.engine.command import predict_command
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model import TrainingDomain
 from napari_tcgn.model.registry import BUNDLED, read_card
-from napari_tcgn.options import PredictSettings
-from napari_tcgn.slide import ArraySlide, open_slide
-from napari_tcgn.slide.normalise import fit_stain
-from napari_tcgn.slide.stain import StainStatistics, slide_stain, tissue_pixels
+from napari_tcgn.options import GridSettings, PredictSettings
+from napari_tcgn.slide import ArraySlide, open_slide, overview_of, thumbnail
+from napari_tcgn.slide.stain import StainStatistics
+from napari_tcgn.slide.stain_fit import fit_stain
+from napari_tcgn.spots import make_grid
 
 SMALL = PredictSettings(batch_size=4)
 NAMES = sorted(path.name for path in BUNDLED.iterdir() if (path / "card.json").exists())
@@ -38,8 +39,8 @@ def tissue(new_predictor):
     slide = ArraySlide(picture, "section", 0.5)
     predictor = new_predictor()
     stain = {
-        "sections": {"A": slide_stain(slide).to_record()},
-        **{method: fit_stain(tissue_pixels(slide), method) for method in ("reinhard", "macenko")},
+        "sections": {"A": overview_of(slide).stain.to_record()},
+        **{method: fit_stain(overview_of(slide).tissue_pixels, method) for method in ("reinhard", "macenko")},
     }
     predictor.card = replace(predictor.card, domain=TrainingDomain.from_record({"mpp": [0.5, 0.5], "stain": stain}))
     return slide, predictor
@@ -70,7 +71,7 @@ def test_another_stain_is_told(tissue) -> None:
 
 def test_a_coarser_slide_is_told_and_a_finer_one_is_not(tissue) -> None:
     slide, predictor = tissue
-    stain = slide_stain(slide)
+    stain = overview_of(slide).stain
     slide.mpp = 1.0
     (found,) = domain_warnings(predictor.card, slide, stain)
     assert found.startswith("The slide has 1 µm per px, the training sections 0.5: it shows less detail")
@@ -87,7 +88,7 @@ def test_glass_and_cards_that_say_nothing(tissue, predictor) -> None:
 
 def test_a_known_stain_is_not_measured_again(tissue) -> None:
     slide, predictor = tissue
-    stain = slide_stain(slide)
+    stain = overview_of(slide).stain
     slide.read_region = None  # any read would fail
     assert domain_warnings(predictor.card, slide, stain) == []
 
@@ -130,8 +131,29 @@ def test_bundled_cards_know_their_training_sections(name: str, real_data: Path) 
     assert (stain.um_per_px, set(stain.targets)) == (8.0, {"reinhard", "macenko"})
     (image,) = (real_data / "her2st/data/ST-imgs/C/C2").glob("*.jpg")
     slide = open_slide(image, mpp=0.688)
-    found = slide_stain(slide)
+    found = overview_of(slide).stain
     slide.close()
     assert found.to_record() == pytest.approx(asdict(stain.sections["C2"]), abs=0.05)
     assert domain_warnings(card, slide, found) == []
     assert domain_warnings(card, slide, StainStatistics(2.5, 0.3, 0.0, 0.1)) != []
+
+
+@pytest.mark.parametrize("stain", ["none", "reinhard", "macenko"])
+def test_a_prediction_on_a_grid_looks_at_its_slide_once(tissue, stain, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One set of small pictures and one segmentation for grid, check, stain, domain, normalisation and result."""
+    from napari_tcgn.engine.identity import slide_digest
+    from napari_tcgn.slide import overview as module
+
+    slide, predictor = tissue
+    fresh = ArraySlide(slide.read_region(0, 0, *slide.level_dimensions[0]), "section", slide.mpp)
+    made: list[str] = []
+    for name in ("thumbnails", "measure_density"):
+        old = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, name=name, old=old: made.append(name) or old(*args))
+    spots = make_grid(fresh, GridSettings("st", pitch_um=100.0))
+    prediction = run_to_end(run(fresh, spots, predictor, replace(SMALL, stain=stain)))
+    assert prediction.done.all()
+    assert prediction.record["stain"] is not None
+    assert len(slide_digest(fresh)) == 64
+    assert made == ["thumbnails", "measure_density"]
+    np.testing.assert_array_equal(prediction.thumbnail, thumbnail(fresh, 2000)[0])

@@ -347,8 +347,8 @@ def test_what_fails_in_the_middle_leaves_nothing(tmp_path: Path, adata, suffix: 
     def fail(*_args: object) -> None:
         raise RuntimeError("disk on fire")
 
-    for place in ("table_export.block", "geojson.block"):
-        monkeypatch.setattr(f"napari_tcgn.expression.{place}", fail)
+    for place in ("table.block", "geojson.block"):
+        monkeypatch.setattr(f"napari_tcgn.exports.{place}", fail)
     monkeypatch.setattr("napari_tcgn.exports.spatialdata._shapes", fail)
     with pytest.raises(RuntimeError, match="fire"):
         export(adata, tmp_path / f"t{suffix}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import replace
 from pathlib import Path
 
 import anndata
@@ -14,8 +13,7 @@ from scipy import sparse
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import library_ids, library_of, read_section, to_anndata, write_h5ad
-from napari_tcgn.expression.choice import block, choose_genes, column
-from napari_tcgn.model import HeldOut
+from napari_tcgn.expression.values import block, column
 
 
 def foreign(n: int = 6, genes: int = 4, **uns) -> anndata.AnnData:
@@ -199,24 +197,3 @@ def test_sparse_values_stay_sparse_and_come_by_column(tmp_path: Path) -> None:
     assert read.X.format == "csc"
     np.testing.assert_array_equal(column(read, "G2"), adata.X.toarray()[:, 2])
     np.testing.assert_array_equal(block(read, slice(1, 3), ["G3", "G0"]), adata.X.toarray()[1:3][:, [3, 0]])
-
-
-def test_which_genes_a_choice_means(prediction) -> None:
-    library = library_of(to_anndata(prediction))
-    assert choose_genes(library) == list(library.adata.var_names)
-    # ERBB2's interval touches 0, FASN's lies below, ACTB's is unknown
-    assert choose_genes(library, "trusted") == ["IGKC", "GNAS", "B2M"]
-    assert choose_genes(library, "trusted", top=1) == ["IGKC"]
-    assert choose_genes(library, "GNAS, FASN,GNAS") == ["GNAS", "FASN"]
-    with pytest.raises(DataError, match="Did you mean GNAS"):
-        choose_genes(library, "GNAZ")
-    with pytest.raises(DataError, match="No gene is named"):
-        choose_genes(library, ",")
-    odd = foreign()
-    odd.var_names = ["HLA-A,B", "all", "G2", "G3"]
-    assert choose_genes(library_of(odd), "HLA-A,B") == ["HLA-A,B"]
-    with pytest.raises(DataError, match="Nothing is known"):
-        choose_genes(library_of(odd), "trusted")
-    bad = replace(prediction.card, metrics=HeldOut(pcc=[-0.1] * 6))
-    with pytest.raises(DataError, match="No gene is predictable"):
-        choose_genes(library_of(to_anndata(replace(prediction, card=bad))), "trusted")

@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.options import GridSettings
-from napari_tcgn.slide import ArraySlide, TissueMask, open_slide, thumbnail, tissue_density, tissue_mask
+from napari_tcgn.slide import ArraySlide, TissueMask, open_slide, overview_of, thumbnail
 from napari_tcgn.slide.pen import pen_marks
 from napari_tcgn.spots import make_grid
 
@@ -57,7 +57,7 @@ def test_ink_is_found_and_is_no_tissue(name, glass):
     assert found[line & ~piece].mean() > 0.99
     near = gaussian_filter(line.astype(float), 6) > 0.02
     assert not found[~near].any()
-    mask = tissue_mask(ArraySlide(inked, mpp=4.5)).mask
+    mask = overview_of(ArraySlide(inked, mpp=4.5)).tissue().mask
     assert mask[line & ~piece].mean() < 0.001
     # Blue and faded ink over strongly pink tissue has the colour of nuclei: not told from them (docs/spots.md).
     if name in ("green", "teal", "black"):
@@ -73,7 +73,7 @@ def test_no_ink_is_found_in_tissue_and_folds(glass):
         picture, piece = section(glass, fold)
         picture = picture.astype(np.uint8)
         assert not pen_marks(picture).any()
-        mask = tissue_mask(ArraySlide(picture, mpp=4.5)).mask
+        mask = overview_of(ArraySlide(picture, mpp=4.5)).tissue().mask
         assert (mask & piece).sum() / (mask | piece).sum() > 0.97  # a fold is tissue
 
 
@@ -83,7 +83,7 @@ def test_dust_is_no_tissue(glass):
     picture, piece = section(glass)
     for x, y in zip(rng.integers(830, 1190, 40), rng.integers(10, 990, 40), strict=True):
         picture[y - 4 : y + 4, x - 4 : x + 4] = 40
-    mask = tissue_mask(ArraySlide(picture.astype(np.uint8), mpp=4.5)).mask
+    mask = overview_of(ArraySlide(picture.astype(np.uint8), mpp=4.5)).tissue().mask
     assert not mask[:, 830:].any()
     assert mask[piece].mean() > 0.97
 
@@ -111,7 +111,7 @@ def empty_slides() -> dict[str, np.ndarray]:
 def test_an_empty_slide_has_no_tissue_and_says_so(name):
     slide = ArraySlide(empty_slides()[name].clip(0, 255).astype(np.uint8), "blank", mpp=4.5)
     if name != "all ink":  # without any glass, black is as good as the darkest tissue
-        assert not tissue_mask(slide).mask.any()
+        assert not overview_of(slide).tissue().mask.any()
         with pytest.raises(SpotsError, match=r"No tissue was found on slide blank.*--whole-slide"):
             make_grid(slide, GridSettings("st"))
 
@@ -123,17 +123,17 @@ def test_small_pieces_count_by_their_area_on_a_large_slide():
     picture[300:334, 300:334] = (150, 80, 150)  # 0.4 mm wide at 12 µm per px
     picture[700:710, 700:710] = (150, 80, 150)  # 0.12 mm: dust
     slide = ArraySlide(picture.astype(np.uint8), mpp=12.0)
-    mask = tissue_mask(slide).mask
+    mask = overview_of(slide).tissue().mask
     assert mask[317, 317]
     assert not mask[705, 705]
-    assert not tissue_mask(ArraySlide(picture.astype(np.uint8))).mask.any()  # of unknown size: by its share
+    assert not overview_of(ArraySlide(picture.astype(np.uint8))).tissue().mask.any()  # of unknown size: by its share
 
 
 def test_a_mask_of_any_threshold_follows_at_once():
     picture, _ = section()
     slide = ArraySlide(picture.astype(np.uint8), mpp=4.5)
-    density = tissue_density(slide)
-    np.testing.assert_array_equal(density.mask().mask, tissue_mask(slide).mask)
+    density = overview_of(slide).density
+    np.testing.assert_array_equal(density.mask().mask, overview_of(slide).tissue().mask)
     areas = [density.mask(threshold).mask.sum() for threshold in (0.1, 0.4, 0.8, 3.0)]
     assert areas == sorted(areas, reverse=True)
     assert areas[-1] == 0

@@ -10,9 +10,10 @@ import pytest
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.sample import sample_section
-from napari_tcgn.slide import ArraySlide, open_slide, tissue_mask
-from napari_tcgn.slide.normalise import NormalisedSlide, colour_change, fit_stain
-from napari_tcgn.slide.stain import slide_stain, stain_of_patches, stain_statistics, tissue_pixels
+from napari_tcgn.slide import ArraySlide, open_slide, optical_density, overview_of
+from napari_tcgn.slide.normalise import NormalisedSlide, colour_change
+from napari_tcgn.slide.stain import stain_of_patches, stain_statistics
+from napari_tcgn.slide.stain_fit import fit_stain
 
 METHODS = ["reinhard", "macenko"]
 
@@ -41,11 +42,11 @@ def slide_of(picture: np.ndarray) -> ArraySlide:
 
 
 def test_statistics_follow_the_amount_of_stain(picture) -> None:
-    plain = slide_stain(slide_of(picture))
-    strong = slide_stain(slide_of(restained(picture, 1.3, 1.0)))
+    plain = overview_of(slide_of(picture)).stain
+    strong = overview_of(slide_of(restained(picture, 1.3, 1.0))).stain
     assert strong.haematoxylin_mean == pytest.approx(1.3 * plain.haematoxylin_mean, rel=0.05)
     assert strong.eosin_mean == pytest.approx(plain.eosin_mean, abs=0.02)
-    pink = slide_stain(slide_of(restained(picture, 1.0, 1.5)))
+    pink = overview_of(slide_of(restained(picture, 1.0, 1.5))).stain
     assert pink.eosin_mean == pytest.approx(1.5 * plain.eosin_mean, rel=0.1)
 
 
@@ -62,7 +63,7 @@ def test_statistics_of_one_colour_are_that_colour() -> None:
 def test_only_tissue_counts(picture) -> None:
     wide = np.full((picture.shape[0], picture.shape[1] * 2, 3), picture[0, 0], np.uint8)  # as much again of glass
     wide[:, : picture.shape[1]] = picture
-    alone, beside = slide_stain(slide_of(picture)), slide_stain(slide_of(wide))
+    alone, beside = overview_of(slide_of(picture)).stain, overview_of(slide_of(wide)).stain
     assert beside.haematoxylin_mean == pytest.approx(alone.haematoxylin_mean, rel=0.03)
 
 
@@ -70,7 +71,7 @@ def test_resolution_of_the_slide_does_not_matter() -> None:
     with_levels = open_slide(sample_section().image)
     width, height = with_levels.level_dimensions[1]
     coarse = ArraySlide(with_levels.read_region(0, 0, width, height, 1), "half", 2 * 0.688)
-    fine, half = slide_stain(with_levels), slide_stain(coarse)
+    fine, half = overview_of(with_levels).stain, overview_of(coarse).stain
     assert half.haematoxylin_mean == pytest.approx(fine.haematoxylin_mean, rel=0.02)
     assert half.haematoxylin_sd == pytest.approx(fine.haematoxylin_sd, rel=0.05)
     with_levels.close()
@@ -79,8 +80,8 @@ def test_resolution_of_the_slide_does_not_matter() -> None:
 def test_patches_have_the_stain_of_their_slide() -> None:
     slide = open_slide(sample_section().image)
     width, height = slide.level_dimensions[0]
-    whole = slide_stain(slide)
-    tissue = tissue_mask(slide)
+    whole = overview_of(slide).stain
+    tissue = overview_of(slide).tissue()
     x, y = (a.ravel().astype(float) for a in np.meshgrid(np.arange(150, width, 150), np.arange(150, height, 150)))
     inside = tissue.fraction(x, y, 150) > 0.95
     patches = np.stack(
@@ -95,28 +96,28 @@ def test_patches_have_the_stain_of_their_slide() -> None:
 
 def test_no_tissue_no_stain() -> None:
     slide = ArraySlide(np.full((500, 500, 3), 250, np.uint8), "glass", 1.0)
-    assert slide_stain(slide) is None
-    assert tissue_pixels(slide).shape == (0, 3)
+    assert overview_of(slide).stain is None
+    assert overview_of(slide).tissue_pixels.shape == (0, 3)
 
 
 def test_a_slide_of_unknown_scale_is_measured_all_the_same(picture) -> None:
-    assert slide_stain(ArraySlide(picture, "drawn")).haematoxylin_mean > 0.3
+    assert overview_of(ArraySlide(picture, "drawn")).stain.haematoxylin_mean > 0.3
 
 
 def test_huge_slides_are_sampled(picture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_tcgn.slide.stain.MAX_PIXELS", 500)
     slide = slide_of(picture)
-    few = tissue_pixels(slide)
+    few = overview_of(slide).tissue_pixels
     assert 250 < len(few) <= 500
-    assert tissue_mask(slide).mask.any()
+    assert overview_of(slide).tissue().mask.any()
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_stain_becomes_the_other(picture, method) -> None:
     slide, other = slide_of(picture), slide_of(restained(picture, 0.7, 1.2))
-    target, source = (fit_stain(tissue_pixels(s), method) for s in (slide, other))
-    changed = colour_change(method, source, target)(tissue_pixels(other)).astype(float)
-    wanted, before = tissue_pixels(slide), tissue_pixels(other)
+    target, source = (fit_stain(overview_of(s).tissue_pixels, method) for s in (slide, other))
+    changed = colour_change(method, source, target)(overview_of(other).tissue_pixels).astype(float)
+    wanted, before = overview_of(slide).tissue_pixels, overview_of(other).tissue_pixels
     n = min(len(wanted), len(before))
     # In the middle, where the two masks agree: the colours are those of the first slide again.
     assert abs(changed.mean(0) - wanted.mean(0)).max() < 0.35 * abs(before.mean(0) - wanted.mean(0)).max()
@@ -125,7 +126,7 @@ def test_a_stain_becomes_the_other(picture, method) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_slide_with_the_right_stain_stays_as_it_is(picture, method) -> None:
-    reference = fit_stain(tissue_pixels(slide_of(picture)), method)
+    reference = fit_stain(overview_of(slide_of(picture)).tissue_pixels, method)
     changed = colour_change(method, reference, reference)(picture)
     assert np.abs(changed.astype(int) - picture).max() <= 1
 
@@ -156,9 +157,59 @@ def test_the_change_is_that_of_squidpy(picture, method) -> None:
     assert difference.max() <= 1
 
 
+@pytest.mark.parametrize("white", [False, True])
+@pytest.mark.parametrize("method", METHODS)
+def test_the_fit_is_that_of_squidpy(picture, method, white: bool) -> None:
+    import spatialdata as sd
+    from spatialdata.models import Image2DModel, Labels2DModel
+    from squidpy.experimental.im import fit_stain_reference
+
+    pixels = overview_of(slide_of(picture)).tissue_pixels.copy()
+    if white:
+        pixels[:7] = 255  # a lumen: no direction in optical density
+    width = int(len(pixels) ** 0.5)
+    image = np.moveaxis(pixels[: width * (len(pixels) // width)].reshape(-1, width, 3), -1, 0)
+    data = sd.SpatialData(
+        images={"x": Image2DModel.parse(image, dims=("c", "y", "x"), c_coords=["r", "g", "b"])},
+        labels={"x_tissue": Labels2DModel.parse(np.ones(image.shape[1:], np.int32), dims=("y", "x"))},
+    )
+    expected = fit_stain_reference(data, "x", method=method)
+    found = fit_stain(pixels, method)
+    assert set(found) == ({"mu", "sigma"} if method == "reinhard" else {"stain_matrix", "max_concentrations"})
+    for name, values in found.items():
+        np.testing.assert_allclose(values, getattr(expected, name), rtol=2e-6, atol=1e-6)
+
+
+def test_stains_that_are_known_are_found() -> None:
+    """Pixels mixed of two stains: Macenko's directions are theirs, whatever the order and the amounts."""
+    rng = np.random.default_rng(0)
+    stains = np.array([[0.65, 0.70, 0.29], [0.25, 0.90, 0.35]])
+    stains /= np.linalg.norm(stains, axis=1, keepdims=True)
+    amounts = rng.uniform(0.2, 1.2, (20_000, 2)) * rng.permuted(np.tile([[0.02, 1.0]], (20_000, 1)), axis=1)
+    pixels = np.clip(np.rint(256 * np.exp(-amounts @ stains) - 1), 0, 255).astype(np.uint8)
+    matrix = np.array(fit_stain(pixels, "macenko")["stain_matrix"])
+    angles = np.degrees(np.arccos(np.clip((matrix[:, :2].T * stains).sum(axis=1), -1, 1)))
+    assert (angles < 2).all()
+    np.testing.assert_allclose(matrix.T @ matrix[:, 2], [0, 0, 1], atol=1e-5)
+
+
+def test_one_colour_is_no_stain() -> None:
+    for method in METHODS:
+        with pytest.raises(SlideError, match="cannot be estimated"):
+            fit_stain(np.full((2000, 3), 120, np.uint8), method, "grey")
+
+
+def test_optical_density_by_hand() -> None:
+    rgb = np.array([255, 128, 1, 0], np.uint8)
+    np.testing.assert_allclose(optical_density(rgb), [0, 0.68923, 5.54126, 5.54126], atol=1e-5)
+    np.testing.assert_allclose(optical_density(rgb, add_one=True), [0, 0.68537, 4.85203, 5.54518], atol=1e-5)
+    assert optical_density(rgb, darkest=255 / 256)[-1] == pytest.approx(np.log(256))
+    assert optical_density(rgb, dtype=np.float64).dtype == np.float64
+
+
 def test_padding_stays_white_and_regions_agree(picture) -> None:
     slide = slide_of(picture)
-    reference = fit_stain(tissue_pixels(slide), "reinhard")
+    reference = fit_stain(overview_of(slide).tissue_pixels, "reinhard")
     target = {"mu": [value - 0.3 for value in reference["mu"]], "sigma": reference["sigma"]}
     seen = NormalisedSlide(slide, colour_change("reinhard", reference, target))
     corner = seen.read_region(-20, -10, 60, 50)
@@ -173,7 +224,7 @@ def test_padding_stays_white_and_regions_agree(picture) -> None:
 
 def test_regions_are_changed_in_several_threads(picture) -> None:
     slide = slide_of(picture)
-    reference = fit_stain(tissue_pixels(slide), "macenko")
+    reference = fit_stain(overview_of(slide).tissue_pixels, "macenko")
     change = colour_change("macenko", reference, {**reference, "max_concentrations": [60.0, 60.0]})
     seen = NormalisedSlide(slide, change)
     expected = seen.read_region(0, 0, 200, 200)
@@ -202,7 +253,7 @@ def test_colours_that_are_not_of_haematoxylin_and_eosin() -> None:
 
 def test_real_slide_at_the_scale_of_the_statistics(real_data: Path) -> None:
     with_eosin = open_slide(real_data / "wsi_svs" / "CMU-1-Small-Region.svs")
-    found = slide_stain(with_eosin)
+    found = overview_of(with_eosin).stain
     with_eosin.close()
     assert 0.3 < found.haematoxylin_mean < 0.8
     assert 0.1 < found.eosin_mean < 0.4

@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.slide import ArraySlide, TissueMask, open_slide, thumbnail, tissue_mask
+from napari_tcgn.slide import ArraySlide, TissueMask, open_slide, overview_of, thumbnail
 from napari_tcgn.spots import read_st_spots
 
 SECTIONS = {
@@ -66,7 +66,7 @@ def test_thumbnail_never_enlarges_and_takes_the_coarsest_fit():
 @pytest.mark.parametrize("glass", [(255, 255, 255), (233, 220, 235), (235, 195, 225), (200, 195, 200)])
 def test_mask_finds_the_tissue_on_any_glass(glass):
     slide, piece = blob_slide(glass)
-    mask = tissue_mask(slide)
+    mask = overview_of(slide).tissue()
     found = mask.mask if mask.scale == 1 else np.kron(mask.mask, np.ones((2, 2), bool))
     assert (found & piece).sum() / (found | piece).sum() > 0.97
 
@@ -74,18 +74,18 @@ def test_mask_finds_the_tissue_on_any_glass(glass):
 def test_mask_of_empty_glass_is_empty_and_of_full_tissue_full():
     rng = np.random.default_rng(2)
     glass = np.clip(rng.normal(245, 2, (400, 400, 3)), 0, 255).astype(np.uint8)
-    assert not tissue_mask(ArraySlide(glass)).mask.any()
+    assert not overview_of(ArraySlide(glass)).tissue().mask.any()
     tissue = np.clip(rng.normal(110, 25, (400, 400, 3)), 0, 255).astype(np.uint8)
-    assert tissue_mask(ArraySlide(tissue)).mask.all()
+    assert overview_of(ArraySlide(tissue)).tissue().mask.all()
 
 
 def test_given_threshold_is_used():
     slide, _ = blob_slide()
-    assert tissue_mask(slide, threshold=0.3).threshold == 0.3
-    assert not tissue_mask(slide, threshold=3.0).mask.any()
+    assert overview_of(slide).tissue(threshold=0.3).threshold == 0.3
+    assert not overview_of(slide).tissue(threshold=3.0).mask.any()
     for wrong in (0, -1, float("nan")):
         with pytest.raises(SettingsError, match="threshold"):
-            tissue_mask(slide, threshold=wrong)
+            overview_of(slide).tissue(threshold=wrong)
 
 
 def test_small_holes_are_filled_and_dust_is_dropped():
@@ -93,7 +93,7 @@ def test_small_holes_are_filled_and_dust_is_dropped():
     picture = slide.read_region(0, 0, 1200, 1000).copy()
     picture[470:490, 490:510] = 235  # a lumen
     picture[50:60, 1100:1110] = 40  # dust
-    mask = tissue_mask(ArraySlide(picture))
+    mask = overview_of(ArraySlide(picture)).tissue()
     assert mask.mask[480, 500]
     assert not mask.mask[55, 1105]
 
@@ -131,7 +131,7 @@ def test_real_tissue_is_where_the_selected_spots_are(real_data, section):
     selected = np.zeros(x.shape, bool)
     place = spots.array_row - 1, spots.array_col - 1
     x[place], y[place], selected[place] = spots.x, spots.y, True
-    tissue = tissue_mask(slide).fraction(x.ravel(), y.ravel(), 145.0) >= 0.5
+    tissue = overview_of(slide).tissue().fraction(x.ravel(), y.ravel(), 145.0) >= 0.5
     iou = (tissue & selected.ravel()).sum() / (tissue | selected.ravel()).sum()
     # Measured: C2 0.995, C3 0.984, C5 0.989, B4 0.910 (pale fat on tinted glass).
     assert iou > (0.88 if section == "B4" else 0.95)

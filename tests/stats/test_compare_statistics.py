@@ -15,11 +15,11 @@ from scipy.ndimage import gaussian_filter
 from napari_tcgn.comparison.steps import compare
 from napari_tcgn.comparison.tables import r2_per_gene
 from napari_tcgn.options import CompareSettings
+from napari_tcgn.spots import Lattice
 from napari_tcgn.stats.bootstrap import BlockBootstrap
-from napari_tcgn.stats.lattice import Lattice, lattice_of
 from napari_tcgn.stats.shifts import random_shift_test, random_shifts
 from napari_tcgn.stats.ssim import ssim_map
-from napari_tcgn.stats.statistics import block_bootstrap, shift_count, shift_test
+from napari_tcgn.stats.statistics import shift_count, shift_test
 
 
 def square(rows: int, cols: int) -> Lattice:
@@ -111,7 +111,6 @@ def test_bootstrap_by_sums_of_blocks_equals_drawing_the_spots() -> None:
             assert found["rmse"][draw, gene] == pytest.approx(np.sqrt(np.mean((a - b) ** 2)))
             assert found["r2"][draw, gene] == pytest.approx(1 - np.sum((a - b) ** 2) / np.sum((b - b.mean()) ** 2))
             assert found["variance_ratio"][draw, gene] == pytest.approx(np.var(a) / np.var(b))
-    np.testing.assert_allclose(block_bootstrap(x, y, lattice.row, lattice.col, 20, 3), found["pcc"])
 
 
 def test_blocks_are_squares_of_four_pitches() -> None:
@@ -171,22 +170,9 @@ def test_irregular_spots_have_round_windows() -> None:
 
 def test_bins_of_visium_hd_stand_on_a_square_array(make_pair) -> None:
     predicted, measured = make_pair()
-    lattice = lattice_of(predicted, "visium-hd", 400)
-    assert lattice.kind == "square"
-    np.testing.assert_array_equal(lattice.xy, predicted.obs[["array_col", "array_row"]])
     record = json.loads(predicted.uns["napari_tcgn"]["run_record"])
     record["spots"]["layout"] = "visium-hd"
     predicted.uns["napari_tcgn"]["run_record"] = json.dumps(record)
     found = compare(predicted, measured, CompareSettings(domains=False, draws=40))
     assert found.overall["null"]["kind"] == "all toroidal shifts"
     assert found.manifest["spots"]["layout"] == "square"
-
-
-def test_lattice_of_a_prediction(make_pair) -> None:
-    predicted, _ = make_pair("visium")
-    lattice = lattice_of(predicted, "visium", 200)
-    assert lattice.kind == "hexagonal"
-    distance = np.linalg.norm(lattice.xy[:, None] - lattice.xy[None], axis=-1)
-    np.testing.assert_allclose(np.sort(distance, axis=1)[:, 1], 1.0, err_msg="in pitches")
-    predicted.obs["array_col"] = 0
-    assert lattice_of(predicted, "visium", 200).kind == "irregular", "spots share positions"

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.stats.moran import morans_i, neighbour_weights, pitch_of
+from napari_tcgn.spots import neighbour_weights, pitch_of
+from napari_tcgn.stats.moran import morans_i
 
 
 @pytest.fixture(scope="module")

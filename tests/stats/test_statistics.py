@@ -7,10 +7,11 @@ import pytest
 from scipy import stats
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.spots import Lattice
 from napari_tcgn.stats import statistics
+from napari_tcgn.stats.bootstrap import BlockBootstrap
 from napari_tcgn.stats.correlation import pearson_per_gene
 from napari_tcgn.stats.statistics import (
-    block_bootstrap,
     interval,
     median_counting_constants,
     median_interval,
@@ -35,6 +36,11 @@ def tables():
 
 def grid(rows: int, cols: int):
     return np.divmod(np.arange(rows * cols), cols)
+
+
+def square(rows: int, cols: int):
+    row, col = grid(rows, cols)
+    return Lattice("square", np.column_stack([col, row]).astype(float), row, col), row, col
 
 
 def smooth_map(rng, rows: int, cols: int) -> np.ndarray:
@@ -83,8 +89,8 @@ def test_nothing_is_left_of_a_prediction_that_is_depth_alone(tables) -> None:
 
 def test_bootstrap_equals_resampling_by_hand(tables) -> None:
     x, y = tables
-    row, col = grid(6, 10)
-    found = block_bootstrap(x, y, row, col, draws=30, seed=3)
+    lattice, row, col = square(6, 10)
+    found = BlockBootstrap(lattice.blocks(), 30, 3).pcc(x, y)
     block_of = np.unique(np.stack([row // 4, col // 4]), axis=1, return_inverse=True)[1]
     draws = np.random.default_rng(3).multinomial(
         block_of.max() + 1, [1 / (block_of.max() + 1)] * (block_of.max() + 1), 30
@@ -100,13 +106,14 @@ def test_bootstrap_equals_resampling_by_hand(tables) -> None:
 
 def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
-    row, col = grid(20, 20)
+    lattice, _, _ = square(20, 20)
     x = rng.normal(size=(400, 200))
     y = 0.6 * x + 0.8 * rng.normal(size=(400, 200))
-    low, high = interval(block_bootstrap(x, y, row, col, draws=400))
+    samples = BlockBootstrap(lattice.blocks(), 400).pcc(x, y)
+    low, high = interval(samples)
     covered = np.mean((low <= 0.6) & (high >= 0.6))
     assert 0.85 < covered < 0.99
-    middle = median_interval(block_bootstrap(x, y, row, col, draws=400))
+    middle = median_interval(samples)
     assert middle[0] < 0.6 < middle[1]
     assert middle[1] - middle[0] < np.median(high - low), "a median over many genes is surer than one gene"
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from napari_tcgn.errors import DataError, DeviceError, OutputError, TcgnError
 from napari_tcgn.options import TrainSettings
-from napari_tcgn.slide import open_slide, tissue_mask
+from napari_tcgn.slide import open_slide, overview_of
 from napari_tcgn.spots import read_st_counts, read_st_spots
 from napari_tcgn.training.data.her2st import find_sections
 from napari_tcgn.training.evaluate.crossval import cross_validate_steps
@@ -128,7 +128,7 @@ def test_other_errors_of_a_step_are_not_called_out_of_memory(dataset, tmp_path, 
 
 def one_spot(section):
     """Leave one spot of a drawn section, on its tissue."""
-    tissue = tissue_mask(open_slide(section.image))
+    tissue = overview_of(open_slide(section.image)).tissue()
     table, spots = read_st_counts(section.counts), read_st_spots(section.spots)
     spots = spots.select(np.isin(spots.ids, table.index))
     name = str(spots.ids[np.argmax(tissue.fraction(spots.x, spots.y, 100.0))])

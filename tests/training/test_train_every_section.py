@@ -6,7 +6,7 @@ from torch import nn
 
 from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import DataError, SettingsError
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import HeldOut, ModelCard
 from napari_tcgn.options import TrainSettings
 from napari_tcgn.training import resolve_fold, train_steps
 
@@ -39,7 +39,7 @@ def test_every_section_trains_and_the_card_pools_the_runs(dataset, genes, tmp_pa
 
 def test_without_runs_the_card_claims_nothing(dataset, genes, tmp_path):
     every = fold(dataset, tmp_path / "all", genes, "none")
-    assert ModelCard.read(every.model_folder / "card.json").metrics == {}
+    assert ModelCard.read(every.model_folder / "card.json").metrics == HeldOut()
 
 
 def test_unfinished_runs_and_other_recipes_are_refused(dataset, genes, tmp_path):

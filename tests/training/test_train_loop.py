@@ -139,7 +139,7 @@ def test_last_incomplete_batch_is_dropped_and_genes_that_are_not_measured_do_not
     learnt = last_state(out)["net"]["out"]
     assert learnt[-1] == 0
     assert (learnt[:-1] > 0).all()
-    assert ModelCard.read(out / "model" / "card.json").metrics["pcc"][-1] is None
+    assert ModelCard.read(out / "model" / "card.json").metrics.pcc[-1] is None
 
 
 def test_masked_mse_is_the_mean_over_measured_entries():

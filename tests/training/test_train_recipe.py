@@ -11,6 +11,7 @@ from torch import nn
 from napari_tcgn.engine import run_to_end as finish
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.options import TrainSettings
+from napari_tcgn.spots import Lattice
 from napari_tcgn.training.data.augment import jitter_stain
 from napari_tcgn.training.data.dataset import build_dataset
 from napari_tcgn.training.data.her2st import find_sections, load_section
@@ -77,11 +78,12 @@ def test_correlation_loss_of_a_constant_network_has_a_finite_gradient():
 def test_smoothing_mixes_in_the_eight_neighbours():
     row, col = np.divmod(np.arange(9), 3)
     target = np.arange(9, dtype=np.float32)[:, None]
-    found = smoothed(target, row, col, 0.5)
+    lattice = Lattice("square", np.column_stack([col, row]).astype(float), row, col)
+    found = smoothed(target, lattice, 0.5)
     assert found[4, 0] == pytest.approx(4.0)  # the middle: its neighbours' mean is its own value
     assert found[0, 0] == pytest.approx(0.5 * 0 + 0.5 * (1 + 3 + 4) / 3)
-    np.testing.assert_array_equal(smoothed(target, row, col, 0.0), target)
-    apart = smoothed(target[:2], np.array([0, 9]), np.array([0, 9]), 0.5)
+    np.testing.assert_array_equal(smoothed(target, lattice, 0.0), target)
+    apart = smoothed(target[:2], lattice.select([0, 8]), 0.5)
     np.testing.assert_array_equal(apart, target[:2])
 
 

@@ -9,9 +9,9 @@ import pytest
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QFileDialog
 
-from napari_tcgn.spots import Spots
+from napari_tcgn.spots import Spots, neighbour_weights
 from napari_tcgn.stats.gene_sets import SCORE_UNIT
-from napari_tcgn.stats.moran import morans_i, neighbour_weights
+from napari_tcgn.stats.moran import morans_i
 from napari_tcgn.ui.layers import slide_layers as layers, store
 from napari_tcgn.ui.layers.composite import composite_of
 from napari_tcgn.ui.layers.surface_layer import surface_placement

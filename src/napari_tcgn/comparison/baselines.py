@@ -69,15 +69,16 @@ def haematoxylin_of_picture(adata: AnnData, patch_um: float, mpp: float) -> Floa
     """
     from skimage.color import hed_from_rgb
 
+    from napari_tcgn.slide import DARKEST_OF_FEATURES, optical_density
+
     library: dict[str, Any] = next(iter(adata.uns.get("spatial", {}).values()), {})
     picture = library.get("images", {}).get("hires")
     if picture is None:
         return None
     scale = float(library["scalefactors"]["tissue_hires_scalef"])
     values = np.asarray(picture)[..., :3].astype(np.float64)
-    values = values / 255 if values.max() > 1 else values
-    density = -np.log(np.clip(values, 1 / 256, 1))
-    stain = density @ hed_from_rgb[:, 0]  # [h, w]
+    values = values if values.max() > 1 else 255 * values
+    stain = optical_density(values, darkest=DARKEST_OF_FEATURES, dtype=np.float64) @ hed_from_rgb[:, 0]  # [h, w]
     # Sums over squares by differences of running sums.
     running = np.zeros((stain.shape[0] + 1, stain.shape[1] + 1))
     running[1:, 1:] = stain.cumsum(axis=0).cumsum(axis=1)

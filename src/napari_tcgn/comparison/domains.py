@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, identity
 
 from napari_tcgn.options import CompareSettings
-from napari_tcgn.stats import Lattice, neighbour_weights, pearson_per_gene, random_shifts, row_scaled
+from napari_tcgn.spots import Lattice
+from napari_tcgn.stats import pearson_per_gene, random_shifts, row_scaled
 
 Floats = NDArray[np.float64]
 COMPONENTS = 30
@@ -152,7 +153,7 @@ def niche_table(predicted: NDArray[np.intp], measured: NDArray[np.intp], lattice
     common = np.zeros(sizes, dtype=np.int64)
     np.add.at(common, (measured, predicted), 1)
     partner = dict(zip(*linear_sum_assignment(-common), strict=True))
-    around = row_scaled(csr_matrix(neighbour_weights(*lattice.xy.T) > 0) + identity(len(measured), format="csr"))
+    around = row_scaled(csr_matrix(lattice.neighbour_weights() > 0) + identity(len(measured), format="csr"))
     rows = []
     for domain in range(sizes[0]):
         other = int(partner.get(domain, -1))

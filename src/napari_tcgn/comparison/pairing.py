@@ -28,7 +28,7 @@ from napari_tcgn.expression import (
 )
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import CompareSettings, to_record
-from napari_tcgn.stats import Lattice, lattice_of
+from napari_tcgn.spots import Lattice, make_lattice
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -96,7 +96,8 @@ def pair(
             "Give the counts of the whole section.",
         )
     spots = record["spots"]
-    lattice = lattice_of(predicted[alignment.predicted], str(spots["layout"]), spots["pitch_um"] / float(record["mpp"]))
+    mpp = float(record["mpp"])
+    lattice = _lattice(predicted[alignment.predicted], str(spots["layout"]), spots["pitch_um"] / mpp)
     warnings = [*alignment.warnings, *match.warnings, *_optimism(card, record)]
     if predicted.uns[UNS_KEY].get("partial"):
         warnings.append("The prediction is partial: only the spots that were predicted are compared.")
@@ -116,8 +117,14 @@ def pair(
         "settings": to_record(settings),
     }
     depth = _depth(measured, alignment, counts)
-    mpp = float(record["mpp"])
     return Pairing(x, values, counts, depth, lattice, alignment, match, card, mpp, manifest, warnings)
+
+
+def _lattice(paired: AnnData, layout: str, pitch_px: float) -> Lattice:
+    """Return how the paired spots of a prediction stand to each other."""
+    row, col = (paired.obs[name].to_numpy(dtype=np.int64) for name in ("array_row", "array_col"))
+    x, y = np.asarray(paired.obsm["spatial"])[:, :2].T
+    return make_lattice(layout, row, col, x, y, pitch_px)
 
 
 def _require_scale(scale: str) -> None:

@@ -17,7 +17,6 @@ from napari_tcgn.stats import (
     interval,
     median_interval,
     morans_i,
-    neighbour_weights,
     partial_pcc_per_gene,
     pearson_per_gene,
     rmse_per_gene,
@@ -61,7 +60,7 @@ def gene_table(paired: Pairing, names: Sequence[str], simple: Mapping[str, Float
     A gene that is constant in the measurement has no figures; one that is constant in the prediction scores 0.
     """
     x, y, depth = paired.predicted, paired.measured, paired.depth
-    near = neighbour_weights(*paired.lattice.xy.T)
+    near = paired.lattice.neighbour_weights()
     ssim = ssim_map(x, y, paired.lattice.window())
     varies = y.max(axis=0) > y.min(axis=0)
     columns: dict[str, Any] = {

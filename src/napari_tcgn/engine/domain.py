@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model import ModelCard, SectionStain
 from napari_tcgn.options import StainName
-from napari_tcgn.slide import Slide, StainStatistics, slide_stain, tissue_pixels
+from napari_tcgn.slide import Slide, StainStatistics, overview_of
 
 COARSER = 1.25  # times the coarsest training slide: finer ones are shrunk to the same, detail that is not there is not
 FURTHER = 0.5  # standard deviations: the four bundled training sections lie within 0.4 of each other
@@ -24,8 +24,7 @@ def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None
         Its `domain` says what the training sections were like; what it does not say is not compared.
     slide : Slide
     stain : StainStatistics, optional
-        The slide's, where it is known already (`slide_stain`); by default it is measured here, which reads a small
-        picture of the slide.
+        By default that of `overview_of(slide)`.
 
     Raises
     ------
@@ -39,7 +38,7 @@ def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None
             f"The slide has {slide.mpp:g} µm per px, the training sections {max(mpps):g}: it shows less detail than "
             f"{card.name} was trained on."
         )
-    stain = stain if stain is not None else slide_stain(slide)
+    stain = stain if stain is not None else overview_of(slide).stain
     if stain is None:
         return [
             *found,
@@ -82,5 +81,5 @@ def stained_like(slide: Slide, card: ModelCard, method: StainName) -> Slide:
         )
     from napari_tcgn.slide import NormalisedSlide, colour_change, fit_stain
 
-    source = fit_stain(tissue_pixels(slide), method, slide.name)
+    source = fit_stain(overview_of(slide).tissue_pixels, method, slide.name)
     return NormalisedSlide(slide, colour_change(method, source, card.domain.stain.targets[method]))

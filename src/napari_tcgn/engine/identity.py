@@ -11,7 +11,7 @@ from napari_tcgn.errors import OutputError
 from napari_tcgn.files import sha256_of
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import PredictSettings
-from napari_tcgn.slide import Slide, require_mpp, thumbnail
+from napari_tcgn.slide import Slide, overview_of, require_mpp
 from napari_tcgn.spots import Spots
 
 
@@ -19,7 +19,7 @@ def slide_digest(slide: Slide) -> str:
     """Return the SHA-256 of a slide's file or folder; of an array that of a small picture and the size."""
     if slide.path is not None:
         return path_digest(slide.path)
-    picture, _ = thumbnail(slide)
+    picture = overview_of(slide).picture
     return hashlib.sha256(repr(slide.level_dimensions).encode() + picture.tobytes()).hexdigest()
 
 

@@ -24,10 +24,9 @@ from napari_tcgn.engine.work import WorkFolder
 from napari_tcgn.errors import DeviceError, ModelError, SpotsError
 from napari_tcgn.model import ModelCard, Predictor, StartingPredictor
 from napari_tcgn.options import PredictSettings
-from napari_tcgn.slide import Slide, require_mpp, slide_stain, thumbnail
+from napari_tcgn.slide import Slide, overview_of, require_mpp
 from napari_tcgn.spots import Spots, check_on_slide
 
-THUMBNAIL_SIDE = 2000  # px, as the "hires" image of Visium
 MAX_BATCH_BYTES = 256 * 2**20  # of one batch of patches in host memory
 RATE_SECONDS = 10.0  # the rate is measured over the latest ones: the first model calls are slow
 
@@ -100,7 +99,7 @@ def run(
     yield Progress("read slide", 0, 1)
     record = start_record(slide, spots, card, settings, predictor.device, batch_size)
     record["patch"] = {"um": card.patch_um, "side_px": side, "level": level, "level_side_px": level_side}
-    stain = slide_stain(slide)
+    stain = overview_of(slide).stain
     record["stain"] = stain.to_record() if stain is not None else None
     record["warnings"] = domain_warnings(card, slide, stain)
     order = _reading_order(spots, side)
@@ -159,7 +158,7 @@ def run_to_end(steps: Generator[Step, None, Result], on_progress: Callable[[Step
 
 def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor, record: dict[str, Any]) -> Prediction:
     """Return a prediction of no spot at all, without room for values."""
-    picture, scale = thumbnail(slide, THUMBNAIL_SIDE)
+    overview = overview_of(slide)
     return Prediction(
         values=np.empty((0, len(predictor.card.genes)), dtype=np.float32),
         done=np.zeros(len(spots), dtype=bool),
@@ -167,8 +166,8 @@ def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor, record: 
         card=predictor.card,
         library_id=slide.name,
         mpp=require_mpp(slide),
-        thumbnail=picture,
-        thumbnail_scale=scale,
+        thumbnail=overview.picture,
+        thumbnail_scale=overview.scale,
         record=record,
     )
 

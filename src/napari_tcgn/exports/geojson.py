@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.expression import TRUSTED, Library, block, choose_genes, library_of
+from napari_tcgn.exports.genes import TRUSTED, choose_genes
+from napari_tcgn.expression import Library, block, library_of
 from napari_tcgn.files import check_target, write_whole
 
 if TYPE_CHECKING:

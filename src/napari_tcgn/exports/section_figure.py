@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.expression import Library, column, library_of, require_genes
+from napari_tcgn.exports.genes import require_genes
+from napari_tcgn.expression import Library, column, library_of
 from napari_tcgn.files import check_target, write_whole
 
 if TYPE_CHECKING:

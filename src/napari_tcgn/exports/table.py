@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.expression import ALL, Library, block, choose_genes, library_of
+from napari_tcgn.exports.genes import ALL, choose_genes
+from napari_tcgn.expression import Library, block, library_of
 from napari_tcgn.files import check_target, write_whole
 
 if TYPE_CHECKING:

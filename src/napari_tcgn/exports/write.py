@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.exports import geojson, section_figure as figure, table as table_export
-from napari_tcgn.expression import ALL, TRUSTED, Library, choose_genes, library_ids, library_of, write_h5ad
+from napari_tcgn.exports.genes import ALL, TRUSTED, choose_genes
+from napari_tcgn.expression import Library, library_ids, library_of, write_h5ad
 from napari_tcgn.files import check_target
 from napari_tcgn.options import ExportSettings
 

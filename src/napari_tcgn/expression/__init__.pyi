@@ -6,15 +6,6 @@ from .build import (
     to_anndata as to_anndata,
     write_h5ad as write_h5ad,
 )
-from .choice import (
-    ALL as ALL,
-    TRUSTED as TRUSTED,
-    block as block,
-    choose_genes as choose_genes,
-    column as column,
-    dense as dense,
-    require_genes as require_genes,
-)
 from .gene_names import GeneMatch as GeneMatch, match_genes as match_genes, read_aliases as read_aliases
 from .library import Library as Library, library_ids as library_ids, library_of as library_of
 from .measured import (
@@ -29,3 +20,4 @@ from .measured import (
 from .prediction import predict as predict, predict_steps as predict_steps
 from .read import read_section as read_section
 from .scale import OUTPUT_SCALE as OUTPUT_SCALE, scale_counts as scale_counts
+from .values import block as block, column as column, dense as dense

@@ -17,8 +17,7 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.model import ModelCard
 from napari_tcgn.slide import without_alpha
-from napari_tcgn.spots import Spots
-from napari_tcgn.stats import pitch_of
+from napari_tcgn.spots import Spots, pitch_of
 
 if TYPE_CHECKING:
     from anndata import AnnData

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.choice import dense
+from napari_tcgn.expression.values import dense
 from napari_tcgn.h5ad import read_h5ad
 from napari_tcgn.spots import COLUMNS, is_st_table, positions_file, read_positions, read_st_counts, read_st_spots
 

@@ -5,11 +5,13 @@ from .base import (
     mpp_hint as mpp_hint,
     require_mpp as require_mpp,
 )
+from .density import DARKEST_OF_FEATURES as DARKEST_OF_FEATURES, optical_density as optical_density
 from .image import ImageSlide as ImageSlide
-from .normalise import NormalisedSlide as NormalisedSlide, colour_change as colour_change, fit_stain as fit_stain
+from .normalise import NormalisedSlide as NormalisedSlide, colour_change as colour_change
 from .open import open_slide as open_slide
-from .overview import thumbnail as thumbnail
+from .overview import Overview as Overview, overview_of as overview_of
 from .padding import without_alpha as without_alpha
+from .picture import thumbnail as thumbnail
 from .pyramid_cache import (
     LIMIT_GB as LIMIT_GB,
     LIMIT_VARIABLE as LIMIT_VARIABLE,
@@ -19,16 +21,6 @@ from .pyramid_cache import (
     kept_size as kept_size,
     wants_pyramid as wants_pyramid,
 )
-from .stain import (
-    STAIN_UM as STAIN_UM,
-    StainStatistics as StainStatistics,
-    slide_stain as slide_stain,
-    stain_of_patches as stain_of_patches,
-    tissue_pixels as tissue_pixels,
-)
-from .tissue import (
-    TissueDensity as TissueDensity,
-    TissueMask as TissueMask,
-    tissue_density as tissue_density,
-    tissue_mask as tissue_mask,
-)
+from .stain import STAIN_UM as STAIN_UM, StainStatistics as StainStatistics, stain_of_patches as stain_of_patches
+from .stain_fit import fit_stain as fit_stain
+from .tissue import TissueDensity as TissueDensity, TissueMask as TissueMask

@@ -1,64 +1,102 @@
-"""A small picture of a whole slide, without holding the whole slide in memory."""
+"""What is known of a whole slide from small pictures of it: how it looks, where its tissue is, how it is stained."""
 
 from __future__ import annotations
 
+import threading
+import weakref
+from dataclasses import dataclass, field
+
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from napari_tcgn.errors import SettingsError
 from napari_tcgn.slide.base import Slide
+from napari_tcgn.slide.picture import thumbnails
+from napari_tcgn.slide.stain import StainStatistics, pixels_on_tissue, stain_side, stain_statistics
+from napari_tcgn.slide.tissue import WORKING_SIDE, TissueDensity, TissueMask, measure_density
 
-_STRIP_PIXELS = 16 * 2**20  # read at a time
+PICTURE_SIDE = 2000  # px, as the "hires" image of Visium
 
 
-def thumbnail(slide: Slide, max_side: int = 1000) -> tuple[NDArray[np.uint8], float]:
-    """Shrink a slide; every source pixel counts (no aliasing).
+@dataclass(frozen=True, slots=True, eq=False)
+class Overview:
+    """A slide as a whole; a few tens of MB, however large the slide is.
+
+    Attributes
+    ----------
+    picture : uint8 [h, w, 3]
+        At most 2,000 px wide or high.
+    scale : float
+        Its px per full-resolution px: (x, y) of the slide lies at (x * scale, y * scale).
+    density : TissueDensity
+        From which the tissue of any threshold follows.
+    tissue_pixels : uint8 [n, 3]
+        Colours of the tissue at 8 µm per px, or an even choice of half a million of them; empty if none is found.
+        Where the slide's µm per px is unknown, they are those of a picture of 1,000 px.
+    stain : StainStatistics or None
+        Of these colours; None if no tissue is found.
+    """
+
+    picture: NDArray[np.uint8]
+    scale: float
+    density: TissueDensity
+    tissue_pixels: NDArray[np.uint8]
+    stain: StainStatistics | None
+    _tissue: TissueMask
+
+    def tissue(self, threshold: float | None = None) -> TissueMask:
+        """Return the tissue at a threshold (optical density), by default at the one chosen for the slide.
+
+        Raises
+        ------
+        SettingsError
+            If `threshold` is not a positive number.
+        """
+        return self._tissue if threshold is None else self.density.mask(threshold)
+
+
+@dataclass(slots=True)
+class _Known:
+    """The overview of one slide, and the µm per px that it was made with."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    mpp: float | None = None
+    overview: Overview | None = None
+
+
+_KNOWN: weakref.WeakKeyDictionary[Slide, _Known] = weakref.WeakKeyDictionary()
+_LOCK = threading.Lock()
+
+
+def overview_of(slide: Slide) -> Overview:
+    """Return the overview of a slide: made at the first call, and again only if its µm per px becomes another one.
+
+    It is forgotten with the slide. Several threads may ask for it; the first one makes it, which reads a coarse level
+    of the slide once (a slide without levels: the whole of it), and the others wait.
 
     Parameters
     ----------
     slide : Slide
-    max_side : int
-        Longer side of the result in px; a smaller slide is not enlarged.
-
-    Returns
-    -------
-    picture : uint8 [h, w, 3]
-    scale : float
-        Thumbnail px per full-resolution px: (x, y) of the slide lies at (x * scale, y * scale).
+        Open, and with pixels that do not change.
 
     Raises
     ------
-    SettingsError
-        If `max_side` is not positive.
     SlideError
         If the slide cannot be read.
     """
-    if max_side < 1:
-        raise SettingsError(f"max_side must be at least 1, found {max_side}.", "Give a positive number of px.")
-    full_width, full_height = slide.level_dimensions[0]
-    scale = min(1.0, max_side / max(full_width, full_height))
-    target = (max(1, round(full_width * scale)), max(1, round(full_height * scale)))
-    # The coarsest level that still has at least the asked-for size.
-    level = max(i for i, (width, _) in enumerate(slide.level_dimensions) if i == 0 or width >= target[0])
-    width, height = slide.level_dimensions[level]
-    factor = max(1, min(width // target[0], height // target[1]))
-    reduced = _box_reduce(slide, level, factor)
-    if reduced.shape[:2] == (target[1], target[0]):
-        return reduced, scale
-    # `box` leaves out the part of the last blocks that lies beyond the image.
-    image = Image.fromarray(reduced).resize(
-        target, Image.Resampling.LANCZOS, box=(0, 0, width / factor, height / factor)
-    )
-    return np.array(image), scale
+    with _LOCK:
+        known = _KNOWN.setdefault(slide, _Known())
+    with known.lock:
+        mpp = slide.mpp
+        if known.overview is None or known.mpp != mpp:  # what counts as dust, and 8 µm, depend on it
+            known.overview, known.mpp = _look_over(slide, mpp), mpp
+        return known.overview
 
 
-def _box_reduce(slide: Slide, level: int, factor: int) -> NDArray[np.uint8]:
-    """Average blocks of `factor` x `factor` px of one level, read in strips; the last blocks may be smaller."""
-    width, height = slide.level_dimensions[level]
-    rows = max(1, _STRIP_PIXELS // width // factor) * factor
-    strips = []
-    for y in range(0, height, rows):
-        strip = slide.read_region(0, y, width, min(rows, height - y), level)
-        strips.append(strip if factor == 1 else np.array(Image.fromarray(strip).reduce(factor)))
-    return np.concatenate(strips)
+def _look_over(slide: Slide, mpp: float | None) -> Overview:
+    sides = (PICTURE_SIDE, WORKING_SIDE, stain_side(slide))
+    (picture, scale), (working, working_scale), (coloured, coloured_scale) = thumbnails(slide, sides)
+    density = measure_density(working, working_scale, mpp)
+    tissue = density.mask()
+    pixels = pixels_on_tissue(coloured, coloured_scale, tissue)
+    stain = stain_statistics(pixels) if len(pixels) else None
+    return Overview(picture, scale, density, pixels, stain, tissue)

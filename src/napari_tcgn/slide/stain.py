@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.slide.base import Slide
-from napari_tcgn.slide.overview import thumbnail
-from napari_tcgn.slide.tissue import TissueMask, tissue_mask
+from napari_tcgn.slide.density import optical_density
+from napari_tcgn.slide.tissue import TissueMask
 
 # Always at the same scale: blurring narrows the spread of colours, so figures of other scales do not compare.
 STAIN_UM = 8.0  # µm per px
@@ -38,34 +38,31 @@ class StainStatistics:
         return {name: round(value, 4) for name, value in asdict(self).items()}
 
 
-def tissue_pixels(slide: Slide, tissue: TissueMask | None = None) -> NDArray[np.uint8]:
-    """Return the colours of a slide's tissue at 8 µm per px, or an even choice of half a million of them.
+def stain_side(slide: Slide) -> int:
+    """Return the longer side (px) of the picture of a slide that its stain is measured in."""
+    side = UNKNOWN_SIDE if slide.mpp is None else round(max(slide.level_dimensions[0]) * slide.mpp / STAIN_UM)
+    return min(MAX_SIDE, max(1, side))
+
+
+def pixels_on_tissue(picture: NDArray[np.uint8], scale: float, tissue: TissueMask) -> NDArray[np.uint8]:
+    """Return the colours of a picture's tissue, or an even choice of half a million of them.
 
     Parameters
     ----------
-    slide : Slide
-        Where its µm per px is unknown, a picture of 1,000 px is looked at.
-    tissue : TissueMask, optional
-        The slide's, where it is known already.
+    picture : uint8 [h, w, 3]
+    scale : float
+        Its px per full-resolution px.
+    tissue : TissueMask
 
     Returns
     -------
     uint8 [n, 3]
-        Empty if no tissue is found.
-
-    Raises
-    ------
-    SlideError
-        If the slide cannot be read.
+        Empty if there is no tissue.
     """
-    longest = max(slide.level_dimensions[0])
-    side = UNKNOWN_SIDE if slide.mpp is None else round(longest * slide.mpp / STAIN_UM)
-    picture, scale = thumbnail(slide, min(MAX_SIDE, max(1, side)))
-    found = tissue if tissue is not None else tissue_mask(slide)
-    height, width = found.mask.shape
-    row = ((np.arange(picture.shape[0]) + 0.5) / scale * found.scale).astype(np.intp).clip(0, height - 1)
-    column = ((np.arange(picture.shape[1]) + 0.5) / scale * found.scale).astype(np.intp).clip(0, width - 1)
-    inside = np.flatnonzero(found.mask[np.ix_(row, column)])
+    height, width = tissue.mask.shape
+    row = ((np.arange(picture.shape[0]) + 0.5) / scale * tissue.scale).astype(np.intp).clip(0, height - 1)
+    column = ((np.arange(picture.shape[1]) + 0.5) / scale * tissue.scale).astype(np.intp).clip(0, width - 1)
+    inside = np.flatnonzero(tissue.mask[np.ix_(row, column)])
     return picture.reshape(-1, 3)[inside[:: -(-len(inside) // MAX_PIXELS) or 1]]
 
 
@@ -73,32 +70,13 @@ def stain_statistics(pixels: NDArray[np.uint8]) -> StainStatistics:
     """Measure the stain of tissue pixels, uint8 [n, 3], n at least 1."""
     from skimage.color import hed_from_rgb
 
-    density = -np.log(np.maximum(pixels.astype(np.float32), 1) / 255)  # [n, RGB]
-    stains = density @ hed_from_rgb[:, :2].astype(np.float32)  # [n, haematoxylin and eosin]
+    stains = optical_density(pixels) @ hed_from_rgb[:, :2].astype(np.float32)  # [n, haematoxylin and eosin]
     mean, sd = stains.mean(axis=0, dtype=np.float64), stains.std(axis=0, dtype=np.float64)
     return StainStatistics(float(mean[0]), float(sd[0]), float(mean[1]), float(sd[1]))
 
 
-def slide_stain(slide: Slide, tissue: TissueMask | None = None) -> StainStatistics | None:
-    """Measure the stain of a slide's tissue from a small picture; None if no tissue is found.
-
-    Parameters
-    ----------
-    slide : Slide
-    tissue : TissueMask, optional
-        The slide's, where it is known already.
-
-    Raises
-    ------
-    SlideError
-        If the slide cannot be read.
-    """
-    pixels = tissue_pixels(slide, tissue)
-    return stain_statistics(pixels) if len(pixels) else None
-
-
 def stain_of_patches(patches: NDArray[np.uint8], um: float) -> StainStatistics:
-    """Measure the stain of the tissue in patches, at the same scale as `slide_stain` does.
+    """Measure the stain of the tissue in patches, at the same scale as `Overview.stain`.
 
     Parameters
     ----------

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.slide.base import Slide
-from napari_tcgn.slide.overview import thumbnail
+from napari_tcgn.slide.density import optical_density
 from napari_tcgn.slide.pen import pen_marks
 
 WORKING_SIDE = 1500  # px; about 4.5 µm per px on a section of 6.5 mm
@@ -124,32 +123,8 @@ class TissueDensity:
         return TissueMask(_without_small(mask, True, self.small_px), self.scale, threshold)
 
 
-def tissue_mask(slide: Slide, threshold: float | None = None) -> TissueMask:
-    """Find the tissue of a slide; see `tissue_density`.
-
-    Parameters
-    ----------
-    slide : Slide
-    threshold : float or None
-        Optical density above which a pixel is tissue; None: chosen for the slide.
-
-    Returns
-    -------
-    TissueMask
-        Empty where the slide is.
-
-    Raises
-    ------
-    SettingsError
-        If `threshold` is not a positive number.
-    SlideError
-        If the slide cannot be read.
-    """
-    return tissue_density(slide).mask(threshold)
-
-
-def tissue_density(slide: Slide) -> TissueDensity:
-    """Measure how dark a slide is and choose the threshold of tissue.
+def measure_density(picture: NDArray[np.uint8], scale: float, mpp: float | None) -> TissueDensity:
+    """Measure how dark a slide is and choose the threshold of tissue; `Overview.density` is the way for a slide.
 
     Tissue is what is darker than its surroundings in red and green: haematoxylin and eosin take these, whereas a
     pink or yellow haze of the glass is bright in red, so that saturation, the usual measure, would take it for tissue.
@@ -158,26 +133,21 @@ def tissue_density(slide: Slide) -> TissueDensity:
 
     Parameters
     ----------
-    slide : Slide
-
-    Returns
-    -------
-    TissueDensity
-
-    Raises
-    ------
-    SlideError
-        If the slide cannot be read.
+    picture : uint8 [h, w, 3]
+        Of the slide, of about 1,500 px.
+    scale : float
+        Its px per full-resolution px.
+    mpp : float or None
+        µm per full-resolution px.
     """
     from scipy.ndimage import gaussian_filter
 
-    picture, scale = thumbnail(slide, WORKING_SIDE)
-    density = -np.log((picture[..., :2].astype(np.float32) + 1) / 256).mean(axis=-1)  # [h, w]
+    density = optical_density(picture[..., :2], add_one=True).mean(axis=-1)  # [h, w]
     density = gaussian_filter(density, _SMOOTHING)
     pen = pen_marks(picture)
     small = _SMALL_SHARE * density.size
-    if slide.mpp is not None:
-        small = min(small, _SMALL_MM2 * 1e6 * (scale / slide.mpp) ** 2)
+    if mpp is not None:
+        small = min(small, _SMALL_MM2 * 1e6 * (scale / mpp) ** 2)
     return TissueDensity(density, pen, scale, _choose_threshold(density[~pen]), small)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.slide import Slide, TissueMask, tissue_mask
+from napari_tcgn.slide import Slide, overview_of
 from napari_tcgn.spots.st import ST_TABLE
 from napari_tcgn.spots.table import Spots
 from napari_tcgn.spots.visium import VISIUM_FOLDER
@@ -21,7 +21,7 @@ ENOUGH_SPOTS = 10  # fewer may all lie on fat, or at the border of the mask: the
 _OTHER = "Give the image and the spot table of the same section."
 
 
-def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None) -> Spots:
+def check_on_slide(spots: Spots, slide: Slide) -> Spots:
     """Refuse spots that do not belong to a slide, before anything is predicted for them.
 
     The image must have the size that the spots were made for, where they tell it, and no spot may lie outside it.
@@ -31,8 +31,6 @@ def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None)
     ----------
     spots : Spots
     slide : Slide
-    tissue : TissueMask, optional
-        The slide's, where it is known already.
 
     Returns
     -------
@@ -56,7 +54,7 @@ def check_on_slide(spots: Spots, slide: Slide, tissue: TissueMask | None = None)
         _check_size(spots, slide)
     mpp = slide.mpp
     diameter_px = 1.0 if mpp is None else spots.diameter_um / mpp
-    fraction = (tissue or tissue_mask(slide)).fraction(spots.x, spots.y, diameter_px, spots.shape == "square")
+    fraction = overview_of(slide).tissue().fraction(spots.x, spots.y, diameter_px, spots.shape == "square")
     on_tissue = int((fraction >= 0.5).sum())
     if len(spots) >= ENOUGH_SPOTS and on_tissue < MIN_ON_TISSUE * len(spots):
         raise SpotsError(

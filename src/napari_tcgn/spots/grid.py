@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SettingsError, SpotsError
 from napari_tcgn.options import HEXAGONAL, GridSettings, to_record
-from napari_tcgn.slide import Slide, TissueMask, require_mpp, tissue_mask
+from napari_tcgn.slide import Slide, TissueMask, overview_of, require_mpp
+from napari_tcgn.spots.lattice import ARRAY_STEP
 from napari_tcgn.spots.region import Region
 from napari_tcgn.spots.table import Spots
 
@@ -35,7 +36,7 @@ def make_grid(
         With known µm per pixel.
     settings : GridSettings
     tissue : TissueMask, optional
-        The slide's at the settings' threshold, where it is known already; by default it is found here if needed.
+        By default the slide's at the settings' threshold.
     region : Region, optional
         Only spots whose centre lies in it.
 
@@ -107,7 +108,7 @@ def _lay(slide: Slide, settings: GridSettings, tissue: TissueMask | None, region
     row, col, x, y = row[keep], col[keep], x[keep], y[keep]
     fraction = np.full(len(x), np.nan)
     if settings.tissue_only:
-        tissue = tissue or tissue_mask(slide, settings.tissue_threshold)
+        tissue = tissue or overview_of(slide).tissue(settings.tissue_threshold)
         source["tissue_threshold"] = round(tissue.threshold, 4)
         fraction = _on_tissue(slide, settings, tissue, x, y, mpp)
         keep = fraction >= settings.min_tissue_fraction
@@ -173,9 +174,8 @@ def _on_tissue(
 
 def _steps(settings: GridSettings) -> tuple[float, float]:
     """µm from one row to the next and from one array column to the next."""
-    if settings.layout in HEXAGONAL:
-        return settings.pitch * math.sqrt(3) / 2, settings.pitch / 2
-    return settings.pitch, settings.pitch
+    col_step, row_step = ARRAY_STEP["hexagonal" if settings.layout in HEXAGONAL else "square"]
+    return row_step * settings.pitch, col_step * settings.pitch
 
 
 def _positions(box: Box, settings: GridSettings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.options import LAYOUTS
-from napari_tcgn.spots.lattice import implied_mpp
+from napari_tcgn.spots.distance import implied_mpp
+from napari_tcgn.spots.lattice import pitch_of
 from napari_tcgn.spots.table import Spots
 
 if TYPE_CHECKING:
@@ -115,8 +116,6 @@ def _of_size(spots: Spots, layout: str, pitch_um: float, diameter_um: float) -> 
 
 def _custom(spots: Spots, library: Any, name: str, mpp: float | None) -> Spots:
     """Take the spots' size from the scale factors, and their pitch from themselves."""
-    from scipy.spatial import cKDTree
-
     diameter_px = _number(library, "scalefactors", "spot_diameter_fullres")
     mpp = _number(library, "metadata", "mpp") or mpp
     if diameter_px is None or mpp is None:
@@ -129,8 +128,7 @@ def _custom(spots: Spots, library: Any, name: str, mpp: float | None) -> Spots:
         )
     pitch = diameter_px
     if len(spots) > 1:
-        points = np.column_stack([spots.x, spots.y])
-        pitch = float(np.median(cKDTree(points).query(points, k=2)[0][:, 1]))
+        pitch = pitch_of(spots.x, spots.y)
     return _of_size(spots, "custom", pitch * mpp, diameter_px * mpp)
 
 

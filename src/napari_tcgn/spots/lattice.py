@@ -1,127 +1,215 @@
-"""The lattice behind measured spots: where every array position lies, and the µm per pixel that follows from it."""
+"""How the spots of a section stand to each other: neighbours, windows and blocks, whatever their arrangement.
+
+The one home of array geometry: statistics, comparison and training ask here who is near whom.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.options import HEXAGONAL
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots.fit import fit_positions
 
+Floats = NDArray[np.float64]
+ArrayKind = Literal["square", "hexagonal", "chessboard"]
+LatticeKind = Literal["square", "hexagonal", "chessboard", "irregular"]
+
+# Layouts whose rows and columns are one pitch apart; the bins of Visium HD adjoin each other on such an array.
+SQUARE = ("st", "square", "visium-hd")
+# From one array column, and one array row, to the next, in pitches. A pitch is from a spot to its nearest one:
+# on a hexagonal array (Visium) that is two columns to the right, on a chessboard (later ST) across the corner.
+ARRAY_STEP: dict[ArrayKind, tuple[float, float]] = {
+    "square": (1.0, 1.0),
+    "hexagonal": (0.5, math.sqrt(3) / 2),
+    "chessboard": (math.sqrt(0.5), math.sqrt(0.5)),
+}
 ENOUGH_SPOTS = 20  # to tell a chessboard from chance
-MAX_RESIDUAL = 0.35  # steps; printed legacy arrays are up to 0.3 step off their lattice
+# A chessboard's rows and columns are equally far apart on the image; those of an array whose layout nobody names may
+# be hexagonal, which the numbers alone do not tell: there the one step is 0.58 of the other.
+UNEVEN = 0.25
+# In pitches, with room for spots that were not printed quite where they should be.
+SIDES = 1.25  # the four sides of a square array, not its diagonals (1.41); the six of a hexagonal one
+AROUND = 1.5  # the eight around a spot of a square array; the six of a hexagonal one, not the next ring (1.73)
+WINDOW = 2.1  # two pitches
+BLOCK = 4  # spots nearer than this look and express alike
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lattice:
-    """A regular lattice in px of the full-resolution image.
+    """Spots in pitches of their array.
 
     Attributes
     ----------
-    origin : float64 [2]
-        (x, y) of array position (0, 0).
-    col_step, row_step : float64 [2]
-        (x, y) from one array column, or row, to the next.
-    residual : float
-        Root mean square distance of the spots from it, in px.
+    kind : {"square", "hexagonal", "chessboard", "irregular"}
+        The bins of Visium HD are "square". "irregular": no array, or one that the positions do not follow.
+    xy : float64 [n, 2]
+        In pitches; x to the right, y down.
+    row, col : int64 [n]
+        Array positions, as they stand; no two alike, unless "irregular".
     """
 
-    origin: NDArray[np.float64]
-    col_step: NDArray[np.float64]
-    row_step: NDArray[np.float64]
-    residual: float
+    kind: LatticeKind
+    xy: Floats
+    row: NDArray[np.int64]
+    col: NDArray[np.int64]
 
-    def place(
-        self, array_row: NDArray[np.int64], array_col: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the centres (x, y: float64 [n], px) of array positions."""
-        at = self.origin[:, None] + np.outer(self.col_step, array_col) + np.outer(self.row_step, array_row)
-        return at[0], at[1]
+    def __len__(self) -> int:
+        return len(self.xy)
+
+    @property
+    def regular(self) -> bool:
+        """Whether the spots can be shifted against each other by whole steps of an array."""
+        return self.kind != "irregular"
+
+    def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Lattice:
+        """Return the lattice of some spots, picked by a boolean mask or by indices."""
+        return replace(self, xy=self.xy[keep], row=self.row[keep], col=self.col[keep])
+
+    def neighbour_weights(self) -> Any:
+        """Return who is whose neighbour for Moran's I: four on a square array, six on a hexagonal one.
+
+        Returns
+        -------
+        scipy.sparse.csr_array [n, n]
+            As of the function `neighbour_weights`.
+        """
+        return neighbour_weights(*self.xy.T)
+
+    def pairs_around(self) -> NDArray[np.intp]:
+        """Return every two spots that lie around each other, once: intp [pairs, 2].
+
+        Eight around a spot of a square array, corners included (Moran's I counts only the four sides), six on a
+        hexagonal one; elsewhere all within one and a half pitches.
+        """
+        return pairs_within(self.xy, AROUND)
+
+    def window(self) -> Any:
+        """Return who lies in whose window, itself included, scipy.sparse.csr_matrix float64 [n, n] of 0 and 1.
+
+        Five by five steps on a square array; elsewhere all spots within two pitches.
+        """
+        from scipy.sparse import coo_matrix, csr_matrix, identity
+
+        n = len(self)
+        rows, cols = _both_ways(pairs_within(self.xy, WINDOW, np.inf if self.kind == "square" else 2))
+        near = coo_matrix((np.ones(len(rows)), (rows, cols)), shape=(n, n)).tocsr()
+        return csr_matrix(near + identity(n, format="csr"))
+
+    def blocks(self, side: int = BLOCK) -> NDArray[np.intp]:
+        """Number the blocks of the section: squares of so many pitches, by default four; intp [n], from 0.
+
+        The same for every use: the block bootstrap of a comparison and of a cross-validation, and the spots that are
+        set aside in training (with smaller sides for small sections).
+        """
+        corner = np.floor(self.xy[:, ::-1] / side + 1e-9).astype(np.int64)
+        return np.unique(corner, axis=0, return_inverse=True)[1].reshape(-1).astype(np.intp)
 
 
-def fit_lattice(spots: Spots, max_residual: float = MAX_RESIDUAL) -> Lattice:
-    """Fit a lattice to spots by least squares: px = origin + column * col_step + row * row_step.
+def make_lattice(
+    layout: str,
+    array_row: ArrayLike,
+    array_col: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    pitch_px: float | None = None,
+) -> Lattice:
+    """Return how spots stand to each other; `Spots.lattice` is the way for spots.
 
     Parameters
     ----------
-    spots : Spots
-    max_residual : float
-        How far (root mean square) they may lie off it, in steps.
-
-    Raises
-    ------
-    SpotsError
-        If the spots are fewer than three, lie in one row or column, or follow no lattice.
+    layout : str
+        As of `Spots`. One that is none of the named ones is a chessboard if the array positions and the places of the
+        spots say so, else irregular; spots that share an array position are irregular in any layout.
+    array_row, array_col : int array [n]
+    x, y : array [n]
+        Centres in px.
+    pitch_px : float, optional
+        Of spots that follow no array; by default the median distance to the nearest one.
     """
-    design = np.column_stack([np.ones(len(spots)), spots.array_col, spots.array_row])
-    if len(spots) < 3 or np.linalg.matrix_rank(design) < 3:
-        raise SpotsError(
-            f"{len(spots)} spots in one row or column do not tell the lattice of their array.",
-            "Give spots from at least two rows and two columns.",
-        )
-    pixels = np.column_stack([spots.x, spots.y])
-    steps, *_ = np.linalg.lstsq(design, pixels, rcond=None)
-    residual = math.sqrt(float(((design @ steps - pixels) ** 2).sum(axis=1).mean()))
-    lattice = Lattice(steps[0], steps[1], steps[2], residual)
-    if residual > max_residual * min(np.hypot(*steps[1]), np.hypot(*steps[2])):
-        raise SpotsError(
-            f"The spots lie {residual:.0f} px off any regular lattice of their array positions.",
-            "Check that array rows and columns are not swapped or numbered anew.",
-        )
-    return lattice
+    row, col = (np.asarray(v, dtype=np.int64) for v in (array_row, array_col))
+    pixels = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
+    kind = _kind(layout, row, col, pixels)
+    if kind is not None and len(np.unique(np.stack([row, col]), axis=1).T) == len(row):
+        col_step, row_step = ARRAY_STEP[kind]
+        return Lattice(kind, np.column_stack([col * col_step, row * row_step]), row, col)
+    pitch = pitch_of(*pixels.T) if pitch_px is None else pitch_px
+    return Lattice("irregular", pixels / pitch if pitch > 0 else pixels, row, col)
+
+
+def _kind(layout: str, row: NDArray[np.int64], col: NDArray[np.int64], pixels: Floats) -> ArrayKind | None:
+    if layout in SQUARE:
+        return "square"
+    if layout in HEXAGONAL:
+        return "hexagonal"
+    if not is_chessboard(row, col):
+        return None
+    try:
+        fitted = fit_positions(row, col, pixels)
+    except SpotsError:
+        return None
+    uneven = abs(np.hypot(*fitted.col_step) / np.hypot(*fitted.row_step) - 1)
+    return "chessboard" if uneven < UNEVEN else None
 
 
 def is_chessboard(array_row: NDArray[np.int64], array_col: NDArray[np.int64]) -> bool:
     """Tell whether spots stand on the fields of one colour only of a chessboard; fewer than 20 do not tell."""
-    return len(array_row) >= ENOUGH_SPOTS and _one_colour(array_row, array_col) and len(np.unique(array_row % 2)) == 2
+    return len(array_row) >= ENOUGH_SPOTS and on_one_colour(array_row, array_col) and len(np.unique(array_row % 2)) == 2
 
 
-def _one_colour(array_row: NDArray[np.int64], array_col: NDArray[np.int64]) -> bool:
+def on_one_colour(array_row: NDArray[np.int64], array_col: NDArray[np.int64]) -> bool:
+    """Tell whether the sum of row and column is odd for all spots, or even for all."""
     return len(np.unique((array_row + array_col) % 2)) == 1
 
 
-def spot_distance_px(spots: Spots, max_residual: float = MAX_RESIDUAL) -> float | None:
-    """Return the px from a spot to the next one, whatever the rotation.
+def pitch_of(x: ArrayLike, y: ArrayLike) -> float:
+    """Return the median distance of spots [n] to their nearest spot, in the unit of the positions; NaN for n < 2."""
+    from scipy.spatial import cKDTree
 
-    It follows from the area of a cell of the lattice, so that an uneven shrinkage of one direction does not matter.
+    positions = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
+    if len(positions) < 2:
+        return float("nan")
+    nearest, _ = cKDTree(positions).query(positions, k=2)
+    return float(np.median(nearest[:, 1]))
+
+
+def pairs_within(positions: Floats, reach: float, norm: float = 2) -> NDArray[np.intp]:
+    """Return every two positions [n, 2] that are at most `reach` apart, once: intp [pairs, 2]."""
+    from scipy.spatial import cKDTree
+
+    pairs: NDArray[np.intp] = cKDTree(positions).query_pairs(reach, p=norm, output_type="ndarray")
+    return pairs
+
+
+def _both_ways(pairs: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    rows, cols = np.concatenate([pairs, pairs[:, ::-1]]).T
+    return rows, cols
+
+
+def neighbour_weights(x: ArrayLike, y: ArrayLike) -> Any:
+    """Return which spots are neighbours: those within 1.25 pitches of each other.
 
     Parameters
     ----------
-    spots : Spots
-    max_residual : float
-        As in `fit_lattice`.
+    x, y : array [n]
+        Positions in any one unit; the pitch is taken from them (`pitch_of`).
 
     Returns
     -------
-    float or None
-        None where the spots are numbered otherwise than their layout has it, lie in one line, or follow no lattice.
+    scipy.sparse.csr_array [n, n]
+        Every row sums to 1 (squidpy's `transformation=True`), or to 0 for a spot without neighbours.
     """
-    one_colour = _one_colour(spots.array_row, spots.array_col)
-    # Cells per square of the distance.
-    share = 1.0
-    if spots.layout in HEXAGONAL:
-        if not one_colour:
-            return None
-        share = math.sqrt(3) / 4  # half steps along a row, and rows that are nearer than spots
-    elif spots.layout == "custom" and one_colour:
-        share = 0.5  # a chessboard: the next spot is across the corner
-    try:
-        lattice = fit_lattice(spots, max_residual)
-    except SpotsError:
-        return None
-    cell = abs(float(lattice.col_step[0] * lattice.row_step[1] - lattice.col_step[1] * lattice.row_step[0]))
-    return math.sqrt(cell / share) if cell > 0 else None
+    from scipy.sparse import csr_array
 
-
-def implied_mpp(spots: Spots) -> float | None:
-    """Return the µm per pixel that follows from the px between neighbouring spots of a known pitch.
-
-    Better than scalefactors_json.json, whose spot_diameter_fullres stands for a spot of 65 µm. None where
-    `spot_distance_px` is.
-    """
-    distance = spot_distance_px(spots)
-    return None if distance is None else spots.pitch_um / distance
+    positions = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
+    n, pitch = len(positions), pitch_of(x, y)
+    if not np.isfinite(pitch):
+        return csr_array((n, n), dtype=np.float64)
+    rows, cols = _both_ways(pairs_within(positions, SIDES * pitch))
+    degree = np.bincount(rows, minlength=n)
+    return csr_array((1.0 / degree[rows], (rows, cols)), shape=(n, n))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
+from napari_tcgn.spots.lattice import Lattice, make_lattice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,6 +52,7 @@ class Spots:
     in_tissue: NDArray[np.bool_] | None = None
     tissue_fraction: NDArray[np.float64] | None = None
     source: dict[str, Any] = field(default_factory=dict)
+    _lattice: Lattice | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         def set_field(name: str, value: object) -> None:
@@ -90,6 +92,15 @@ class Spots:
     def shape(self) -> Literal["disc", "square"]:
         """What a spot looks like: the bins of Visium HD are squares."""
         return "square" if self.layout == "visium-hd" else "disc"
+
+    @property
+    def lattice(self) -> Lattice:
+        """How the spots stand to each other: neighbours, windows, blocks; computed once."""
+        if self._lattice is None:
+            found = make_lattice(self.layout, self.array_row, self.array_col, self.x, self.y)
+            object.__setattr__(self, "_lattice", found)
+            return found
+        return self._lattice
 
     def select(self, keep: NDArray[np.bool_] | NDArray[np.intp]) -> Spots:
         """Return the spots picked by a boolean mask or by indices, in that order."""

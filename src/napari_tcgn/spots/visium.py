@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.options import LAYOUTS
-from napari_tcgn.spots.lattice import implied_mpp
+from napari_tcgn.spots.distance import implied_mpp
 from napari_tcgn.spots.table import Spots
 
 if TYPE_CHECKING:

@@ -9,20 +9,17 @@ from .gene_sets import (
     read_gmt as read_gmt,
     score_gene_set as score_gene_set,
 )
-from .lattice import Lattice as Lattice, lattice_of as lattice_of
-from .moran import morans_i as morans_i, neighbour_weights as neighbour_weights, pitch_of as pitch_of
-from .shifts import null_test as null_test, random_shifts as random_shifts
+from .moran import morans_i as morans_i
+from .shifts import null_test as null_test, random_shifts as random_shifts, shift_p as shift_p
 from .spread import variability as variability
 from .ssim import row_scaled as row_scaled, ssim_map as ssim_map
 from .statistics import (
-    block_bootstrap as block_bootstrap,
     interval as interval,
     median_counting_constants as median_counting_constants,
     median_interval as median_interval,
     partial_pcc_per_gene as partial_pcc_per_gene,
     q_values as q_values,
     rmse_per_gene as rmse_per_gene,
-    shift_test as shift_test,
     spearman_per_gene as spearman_per_gene,
     variance_ratio_per_gene as variance_ratio_per_gene,
     without as without,

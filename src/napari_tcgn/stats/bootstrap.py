@@ -17,7 +17,8 @@ class BlockBootstrap:
     Parameters
     ----------
     block_of : int array [n]
-        Number of every spot's block, from 0.
+        Number of every spot's block, from 0 (`Lattice.blocks`). Blocks instead of spots, because neighbouring spots are
+        not independent.
     draws : int
     seed : int
     """

@@ -9,48 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_tcgn.errors import DataError
 
-# Spots up to so many pitches apart are neighbours: the four sides of a square array, not its diagonals (1.41), and the
-# six of a hexagonal one, with room for spots that were not printed quite where they should be.
-REACH = 1.25
 # Values that are worked on at once: more do not fit into a processor's cache, which costs a factor of 5.
 VALUES_AT_ONCE = 1_000_000
-
-
-def pitch_of(x: ArrayLike, y: ArrayLike) -> float:
-    """Return the median distance of spots [n] to their nearest spot, in the unit of the positions; NaN for n < 2."""
-    from scipy.spatial import cKDTree
-
-    positions = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
-    if len(positions) < 2:
-        return float("nan")
-    nearest, _ = cKDTree(positions).query(positions, k=2)
-    return float(np.median(nearest[:, 1]))
-
-
-def neighbour_weights(x: ArrayLike, y: ArrayLike) -> Any:
-    """Return which spots are neighbours: those within 1.25 pitches of each other.
-
-    Parameters
-    ----------
-    x, y : array [n]
-        Positions in any one unit; the pitch is taken from them (`pitch_of`).
-
-    Returns
-    -------
-    scipy.sparse.csr_array [n, n]
-        Every row sums to 1 (squidpy's `transformation=True`), or to 0 for a spot without neighbours.
-    """
-    from scipy.sparse import csr_array
-    from scipy.spatial import cKDTree
-
-    positions = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
-    n, pitch = len(positions), pitch_of(x, y)
-    if not np.isfinite(pitch):
-        return csr_array((n, n), dtype=np.float64)
-    pairs = cKDTree(positions).query_pairs(REACH * pitch, output_type="ndarray")
-    rows, cols = np.concatenate([pairs, pairs[:, ::-1]]).T
-    degree = np.bincount(rows, minlength=n)
-    return csr_array((1.0 / degree[rows], (rows, cols)), shape=(n, n))
 
 
 def morans_i(values: ArrayLike, weights: Any) -> NDArray[np.float64]:
@@ -63,7 +23,7 @@ def morans_i(values: ArrayLike, weights: Any) -> NDArray[np.float64]:
     values : float array [n, genes]
         A spot whose value of a gene is NaN is left out for that gene, with its links.
     weights : scipy.sparse matrix [n, n]
-        As from `neighbour_weights`.
+        Who is whose neighbour: `Lattice.neighbour_weights`.
 
     Returns
     -------

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from napari_tcgn.engine import Progress
+from napari_tcgn.engine import Progress, run_to_end
 from napari_tcgn.options import CompareSettings
+from napari_tcgn.spots import Lattice
 from napari_tcgn.stats.correlation import pearson_per_gene
-from napari_tcgn.stats.lattice import Lattice
 from napari_tcgn.stats.statistics import MIN_OVERLAP, shift_count, shift_test
 
 Floats = NDArray[np.float64]
@@ -36,7 +36,7 @@ def random_shifts(lattice: Lattice, permutations: int, seed: int = 0) -> Iterato
     seed : int
     """
     random = np.random.default_rng(seed)
-    meet = _array_shift(lattice, random) if lattice.kind != "irregular" else _free_shift(lattice, random)
+    meet = _array_shift(lattice, random) if lattice.regular else _free_shift(lattice, random)
     least = max(8, MIN_OVERLAP * len(lattice.xy))
     found = 0
     for _ in range(TRIES * permutations):
@@ -126,6 +126,16 @@ def random_shift_test(
     return p, shifts
 
 
+def shift_p(predicted: ArrayLike, measured: ArrayLike, lattice: Lattice) -> Floats:
+    """Return the p-value of every gene's PCC against shifts of the section against itself, float64 [genes].
+
+    Against all of them on an array (`shift_test`), else against 1,000 random ones (`random_shift_test`).
+    """
+    if lattice.regular:
+        return shift_test(predicted, measured, lattice.row, lattice.col)
+    return run_to_end(random_shift_test(predicted, measured, lattice))[0]
+
+
 def null_test(
     x: Floats, y: Floats, lattice: Lattice, settings: CompareSettings, stage: str
 ) -> Generator[Progress, None, tuple[Floats, str, int]]:
@@ -147,7 +157,7 @@ def null_test(
     kind : str
     shifts : int
     """
-    everything = settings.null == "all-shifts" or (settings.null == "auto" and lattice.kind != "irregular")
+    everything = settings.null == "all-shifts" or (settings.null == "auto" and lattice.regular)
     if not everything:
         steps = random_shift_test(x, y, lattice, settings.permutations, settings.seed)
         yield Progress(stage, 0, settings.permutations)

@@ -11,13 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import false_discovery_control, rankdata
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.stats.bootstrap import BlockBootstrap
 from napari_tcgn.stats.correlation import median_pcc, pearson_per_gene
 
 Floats = NDArray[np.float64]
 
-# Side of a block of the bootstrap in array steps: spots nearer than this look and express alike.
-BLOCK_STEPS = 4
 # A shifted section must still overlap itself by this share of its spots, for its correlation to mean something.
 MIN_OVERLAP = 0.25
 # Values of genes times shifts that are worked on at once: a dozen tables of this size are held.
@@ -75,35 +72,6 @@ def without(values: ArrayLike, covariate: ArrayLike) -> Floats:
     # What is nothing but rounding is nothing.
     rest[:, np.linalg.norm(rest, axis=0) <= 1e-9 * np.linalg.norm(table, axis=0)] = 0.0
     return rest
-
-
-def block_bootstrap(
-    predicted: ArrayLike,
-    measured: ArrayLike,
-    array_row: ArrayLike,
-    array_col: ArrayLike,
-    draws: int = 1000,
-    seed: int = 0,
-) -> Floats:
-    """Return the PCC of every gene in samples of whole blocks of the array, drawn with replacement.
-
-    Blocks instead of spots, because neighbouring spots are not independent (Künsch 1989; Lahiri 2003).
-
-    Parameters
-    ----------
-    predicted, measured : array [n, genes]
-    array_row, array_col : int array [n]
-    draws : int
-    seed : int
-
-    Returns
-    -------
-    float64 [draws, genes]
-        NaN where a gene is constant in a sample. Percentiles over the draws are a confidence interval.
-    """
-    corner = np.stack([np.asarray(array_row) // BLOCK_STEPS, np.asarray(array_col) // BLOCK_STEPS], axis=1)
-    _, block_of = np.unique(corner, axis=0, return_inverse=True)
-    return BlockBootstrap(block_of.reshape(-1), draws, seed).pcc(predicted, measured)
 
 
 def interval(samples: Floats, level: float = 0.95) -> tuple[Floats, Floats]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.stats.moran import pitch_of
+from napari_tcgn.spots import pitch_of
 
 STEPS_PER_PITCH = 8
 MOST_STEPS = 2048  # of the longer side

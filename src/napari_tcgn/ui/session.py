@@ -21,7 +21,6 @@ from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
 from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
-from napari_tcgn.ui.layers.tissue_view import TissueStore
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tasks.background import Background, Failure
@@ -49,7 +48,6 @@ class Session:
         What the state started with, and its memory.
     slides : Slides
         What was done on each slide.
-    tissue : TissueStore
     colours : Colours
         Which gene every result layer shows and how it is coloured.
     spots_layer : points layer or None
@@ -64,7 +62,6 @@ class Session:
         self.background = Background()
         self.choices = Choices(self.state)
         self.slides = Slides()
-        self.tissue = TissueStore()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
         self.spots_layer: Any = None
         self.run: Run | None = None
@@ -238,8 +235,7 @@ class Session:
         slide = self.state.slide
 
         def lay() -> Spots:
-            tissue = self.tissue.mask(slide, settings.tissue_threshold) if settings.tissue_only else None
-            return make_grid(slide, settings, tissue, region)
+            return make_grid(slide, settings, region=region)
 
         self._in_background("Laying spots …", lay, self._take_spots, failed)
 
@@ -248,7 +244,7 @@ class Session:
         slide = self.state.slide
 
         def read() -> Spots:
-            return read_on_slide(path, slide, self.tissue.mask(slide, None), region)
+            return read_on_slide(path, slide, region)
 
         self._in_background(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
 

@@ -106,8 +106,8 @@ def _taught(
     for number, section in enumerate(sections):
         here = section_of == number
         mine = train[here]
-        row, col = section.spots.array_row[mine], section.spots.array_col[mine]
-        taught[here & train] = smoothed(section.target[mine], row, col, settings.smooth_targets)
+        lattice = section.spots.lattice.select(mine)
+        taught[here & train] = smoothed(section.target[mine], lattice, settings.smooth_targets)
     if settings.centre_sections:
         measured = np.stack([section.measured for section in sections])
         taught[train] = centred(taught[train], section_of[train], measured)
@@ -123,6 +123,4 @@ def _chooses_epoch(section: SectionData, settings: TrainSettings) -> NDArray[np.
     """Mark the validation spots of a training section; none where no spot is set aside for choosing the epoch."""
     if settings.select_on_test or settings.val_fraction == 0:
         return np.zeros(len(section), dtype=bool)
-    return validation_blocks(
-        section.spots.array_row, section.spots.array_col, settings.val_fraction, settings.seed, section.section.name
-    )
+    return validation_blocks(section.spots.lattice, settings.val_fraction, settings.seed, section.section.name)

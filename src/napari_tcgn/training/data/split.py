@@ -8,24 +8,18 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-# Side of a block in array steps (legacy ST: 4 x 200 µm). Neighbouring spots look and express alike, so that
-# single spots taken out at random would be judged by their own neighbours.
-BLOCK_STEPS = 4
+from napari_tcgn.spots import BLOCK, Lattice
 
 
-def validation_blocks(
-    array_row: NDArray[np.int64],
-    array_col: NDArray[np.int64],
-    fraction: float,
-    seed: int,
-    section: str,
-) -> NDArray[np.bool_]:
+def validation_blocks(lattice: Lattice, fraction: float, seed: int, section: str) -> NDArray[np.bool_]:
     """Mark the spots of one section that choose the epoch instead of training.
+
+    Neighbouring spots look and express alike: single spots taken out at random would be judged by their own neighbours.
 
     Parameters
     ----------
-    array_row, array_col : int64 [n]
-        Position of every spot on the array.
+    lattice : Lattice
+        Of the n spots.
     fraction : float
         Wanted share of spots; whole blocks come as near to it as they can, but at least one.
     seed : int
@@ -38,11 +32,11 @@ def validation_blocks(
     bool [n]
         True: validation. Never all of the spots; none if there are fewer than two spots.
     """
-    n = len(array_row)
+    n = len(lattice)
     chosen = np.zeros(n, dtype=bool)
     if n < 2:
         return chosen
-    block_of = _blocks(array_row, array_col, wanted=math.ceil(1 / fraction))
+    block_of = _blocks(lattice, wanted=math.ceil(1 / fraction))
     order = np.random.default_rng([seed, zlib.crc32(section.encode())]).permutation(block_of.max() + 1)
     target = fraction * n
     for block in order:
@@ -57,12 +51,10 @@ def validation_blocks(
     return chosen
 
 
-def _blocks(array_row: NDArray[np.int64], array_col: NDArray[np.int64], wanted: int) -> NDArray[np.intp]:
-    """Number square blocks from 0; a small section gets smaller blocks, until there are `wanted` of them."""
-    block_of = np.zeros(len(array_row), dtype=np.intp)
-    for side in range(BLOCK_STEPS, 0, -1):
-        corner = np.stack([array_row // side, array_col // side], axis=1)  # [n, 2]
-        _, block_of = np.unique(corner, axis=0, return_inverse=True)
+def _blocks(lattice: Lattice, wanted: int) -> NDArray[np.intp]:
+    """Number the blocks of a section from 0; a small one gets smaller blocks, until there are `wanted` of them."""
+    for side in range(BLOCK, 1, -1):
+        block_of = lattice.blocks(side)
         if block_of.max() + 1 >= wanted:
-            break
-    return block_of.reshape(-1)
+            return block_of
+    return lattice.blocks(1)

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
-# Neighbours of a spot in array steps: the eight around it on a square array.
-NEIGHBOUR_STEPS = 1.5
+from napari_tcgn.spots import Lattice
 
 
-def smoothed(
-    target: NDArray[np.float32], array_row: NDArray[np.int64], array_col: NDArray[np.int64], share: float
-) -> NDArray[np.float32]:
-    """Mix every spot with the mean of its neighbours on the array; one without neighbours stays as it is.
+def smoothed(target: NDArray[np.float32], lattice: Lattice, share: float) -> NDArray[np.float32]:
+    """Mix every spot with the mean of those around it; one with none around it stays as it is.
+
+    Eight lie around a spot of a square array, six around one of Visium (`Lattice.pairs_around`).
 
     Parameters
     ----------
     target : float32 [n, genes]
         Of the training spots of one section.
-    array_row, array_col : int64 [n]
+    lattice : Lattice
+        Of the same n spots.
     share : float
         Weight of the neighbours' mean, from 0 to 1.
 
@@ -33,8 +32,7 @@ def smoothed(
     """
     if share == 0 or len(target) < 2:
         return target
-    place = np.stack([array_row, array_col], axis=1).astype(float)  # [n, 2]
-    pairs = cKDTree(place).query_pairs(NEIGHBOUR_STEPS, output_type="ndarray")  # [pairs, 2]
+    pairs = lattice.pairs_around()
     total, count = np.zeros(target.shape, dtype=np.float64), np.zeros(len(target))
     for one, other in ((0, 1), (1, 0)):
         np.add.at(total, pairs[:, one], target[pairs[:, other]])

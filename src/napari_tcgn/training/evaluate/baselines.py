@@ -201,7 +201,7 @@ def _parts(sections: Sequence[SectionData]) -> list[NDArray[np.intp]]:
     if len(sections) > 1:
         return [np.full(len(section), number) for number, section in enumerate(sections)]
     only = sections[0]
-    return [validation_blocks(only.spots.array_row, only.spots.array_col, 0.5, 0, only.section.name).astype(np.intp)]
+    return [validation_blocks(only.spots.lattice, 0.5, 0, only.section.name).astype(np.intp)]
 
 
 class _Ridge:

@@ -10,14 +10,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_tcgn.stats import (
-    block_bootstrap,
+    BlockBootstrap,
     interval,
     median_interval,
     partial_pcc_per_gene,
     pearson_per_gene,
     q_values,
     rmse_per_gene,
-    shift_test,
+    shift_p,
     spearman_per_gene,
     variance_ratio_per_gene,
     without,
@@ -74,10 +74,11 @@ def score_section(
     target = section.target.astype(np.float64)
     varies = section.measured & (target.max(axis=0) > target.min(axis=0))
     x, y = np.asarray(predicted, dtype=np.float64)[:, varies], target[:, varies]
-    row, col, depth = section.spots.array_row, section.spots.array_col, depth_of(section)
-    samples = _zero(block_bootstrap(x, y, row, col, DRAWS))
+    lattice, depth = section.spots.lattice, depth_of(section)
+    bootstrap = BlockBootstrap(lattice.blocks(), DRAWS)
+    samples = _zero(bootstrap.pcc(x, y))
     low, high = interval(samples)
-    p = shift_test(x, y, row, col)
+    p = shift_p(x, y, lattice)
     genes = pd.DataFrame(
         {
             "pcc": _zero(pearson_per_gene(x, y)),
@@ -92,7 +93,7 @@ def score_section(
         },
         index=pd.Index(np.asarray(panel, dtype=str)[varies], name="gene"),
     )
-    depth_samples = _zero(block_bootstrap(without(x, depth), without(y, depth), row, col, DRAWS))
+    depth_samples = _zero(bootstrap.pcc(without(x, depth), without(y, depth)))
     return Scored(by, fold, section.section.name, method, genes, samples, depth_samples, len(section))
 
 

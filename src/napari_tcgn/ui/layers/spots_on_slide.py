@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_tcgn.slide import Slide, TissueMask
+from napari_tcgn.slide import Slide
 from napari_tcgn.spots import ST_TABLE, Region, Spots, check_on_slide, implied_mpp, keep_inside, read_spots
 
 
-def read_on_slide(path: Path, slide: Slide, tissue: TissueMask, region: Region | None) -> Spots:
+def read_on_slide(path: Path, slide: Slide, region: Region | None) -> Spots:
     """Return the spots of a file or folder of any kind, checked against a slide; inside a region if one is given.
 
     An ST table's array implies the µm per px: it is noted in `source`, so that the dock can compare it.
@@ -18,7 +18,7 @@ def read_on_slide(path: Path, slide: Slide, tissue: TissueMask, region: Region |
     SpotsError
         If it cannot be read or does not lie on the slide.
     """
-    spots = check_on_slide(read_spots(path, slide.mpp), slide, tissue)
+    spots = check_on_slide(read_spots(path, slide.mpp), slide)
     if spots.source.get("kind") == ST_TABLE and (implied := implied_mpp(spots)) is not None:
         spots.source["implied_mpp"] = round(implied, 5)
     return spots if region is None else keep_inside(spots, region)

@@ -1,49 +1,20 @@
-"""The tissue of the slides in hand: measured once, masked at any threshold, and shown as an overlay."""
+"""The tissue of the slide in hand, masked at any threshold and shown as an overlay."""
 
 from __future__ import annotations
 
-import threading
-import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.slide import Slide, TissueDensity, TissueMask, tissue_density
+from napari_tcgn.slide import Slide, overview_of
 from napari_tcgn.ui.layers.placement import picture_placement, placement_events
 from napari_tcgn.ui.tasks.background import Background, Failure
 from napari_tcgn.ui.tasks.latest import Latest
 
 SUFFIX = " · tissue (preview)"
 COLOUR = "#00c8ff"
-
-
-class TissueStore:
-    """Remembers how dark each slide is where; safe to ask from worker threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: weakref.WeakKeyDictionary[Slide, tuple[float | None, TissueDensity]] = weakref.WeakKeyDictionary()
-
-    def density(self, slide: Slide) -> TissueDensity:
-        """Return a slide's density, which is measured at the first call: not for the main thread.
-
-        Raises
-        ------
-        SlideError
-            If the slide cannot be read.
-        """
-        with self._lock:
-            mpp, density = self._known.get(slide, (None, None))
-            if density is None or mpp != slide.mpp:  # what counts as dust depends on the µm per px
-                density = tissue_density(slide)
-                self._known[slide] = (slide.mpp, density)
-            return density
-
-    def mask(self, slide: Slide, threshold: float | None) -> TissueMask:
-        """Return a slide's tissue at a threshold: not for the main thread."""
-        return self.density(slide).mask(threshold)
 
 
 class TissueView:
@@ -53,14 +24,11 @@ class TissueView:
     ----------
     viewer : napari.Viewer
     background : Background
-    store : TissueStore
     failed : callable (Failure)
     """
 
-    def __init__(
-        self, viewer: Any, background: Background, store: TissueStore, failed: Callable[[Failure], object]
-    ) -> None:
-        self._viewer, self._store = viewer, store
+    def __init__(self, viewer: Any, background: Background, failed: Callable[[Failure], object]) -> None:
+        self._viewer = viewer
         self._image: Any = None
         self.layer: Any = None
         self._scale = 1.0  # px of the mask per px of the image
@@ -70,7 +38,7 @@ class TissueView:
         """Show the mask of a threshold as soon as it is computed."""
 
         def compute() -> tuple[Any, NDArray[np.uint8], float]:
-            mask = self._store.mask(slide, threshold)
+            mask = overview_of(slide).tissue(threshold)
             return image, mask.mask.astype(np.uint8), mask.scale
 
         if image is not self._image:

@@ -119,7 +119,7 @@ class ModelSection(Section):
     def _look_at_domain(self) -> None:
         """Warn in the background, because looking at the stain reads the slide."""
         state = self.session.state
-        slide, mpp, model, tissue = state.slide, state.mpp, state.model, self.session.tissue
+        slide, mpp, model = state.slide, state.mpp, state.model
         if slide is None or model is None or mpp is None:
             self._domain.cancel()
             self._warn(((slide, mpp, model), []))
@@ -127,10 +127,8 @@ class ModelSection(Section):
 
         def look() -> tuple[Any, list[str]]:
             from napari_tcgn.engine import domain_warnings
-            from napari_tcgn.slide import slide_stain
 
-            stain = slide_stain(slide, tissue.mask(slide, None))
-            return (slide, mpp, model), domain_warnings(model.card, slide, stain)
+            return (slide, mpp, model), domain_warnings(model.card, slide)
 
         self._domain.ask(look)
 

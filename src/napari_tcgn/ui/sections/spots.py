@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import GridSettings
+from napari_tcgn.slide import overview_of
 from napari_tcgn.spots import Region, count_spots
 from napari_tcgn.ui.layers.grid_drag import GridDrag
 from napari_tcgn.ui.layers.tissue_view import TissueView
@@ -56,7 +57,7 @@ class SpotsSection(Section):
         self.reset_button.setToolTip("Set everything in this section back; spots that are laid stay")
         self.count = text_label()
         self.drag = GridDrag(session, self._on_dragged)
-        self.view = TissueView(session.viewer, session.background, session.tissue, self.message.fail)
+        self.view = TissueView(session.viewer, session.background, self.message.fail)
         self._count = Latest(session.background, self._take_count, self._no_count)
         self._expected: int | str = ""  # how many spots would be laid, or why none; "": not known
         self._lay_again = False
@@ -176,14 +177,12 @@ class SpotsSection(Section):
         wish = self._wish()
         if wish is None:
             return
-        (settings, region), slide, store = wish, state.slide, self.session.tissue
+        (settings, region), slide = wish, state.slide
 
         def count() -> tuple[int, float | None]:
             if not settings.tissue_only:
                 return count_spots(slide, settings, region=region), None
-            density = store.density(slide)
-            mask = density.mask(settings.tissue_threshold)
-            return count_spots(slide, settings, mask, region), density.threshold
+            return count_spots(slide, settings, region=region), overview_of(slide).density.threshold
 
         self._expected = "counting spots …"
         self._show_count()

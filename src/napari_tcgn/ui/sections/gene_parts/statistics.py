@@ -54,9 +54,9 @@ class Statistics:
 
 def _steps(result: Result, rows: NDArray[np.bool_]) -> Generator[int, None, tuple[Any, Any]]:
     """Compute sd and Moran's I of some genes at a time, so that the work can be left between two steps."""
-    from napari_tcgn.stats import morans_i, neighbour_weights, variability
+    from napari_tcgn.stats import morans_i, variability
 
-    weights = neighbour_weights(result.spots.x[rows], result.spots.y[rows])
+    weights = result.spots.select(rows).lattice.neighbour_weights()
     genes = len(result.genes)
     sd, moran = np.full(genes, np.nan), np.full(genes, np.nan)
     at_once = max(1, VALUES_AT_ONCE // max(1, len(rows)))

@@ -1,21 +1,20 @@
-"""Which genes of a result are meant, and their values."""
+"""Which genes of a result are meant."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression import Library
 from napari_tcgn.stats import nearest_names
 from napari_tcgn.trust import verdicts
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
-    from napari_tcgn.expression.library import Library
     from napari_tcgn.model import ModelCard
 
 PREDICTABLE = ("yes", "simpler")
@@ -80,19 +79,3 @@ def require_genes(adata: AnnData, genes: Sequence[str]) -> None:
                 f"Did you mean {' or '.join(close)}?" if close else "`napari-tcgn models info` lists a model's panel."
             )
             raise DataError(f"Gene {gene!r} is not among the {adata.n_vars} genes of the result.", hint)
-
-
-def column(adata: AnnData, gene: str) -> NDArray[np.float64]:
-    """Return the values of a gene at all spots (float64 [spots])."""
-    return block(adata, slice(None), [gene])[:, 0].astype(np.float64)
-
-
-def block(adata: AnnData, rows: slice, genes: Sequence[str]) -> NDArray[np.float32]:
-    """Return a dense block of the matrix (float32 [rows, genes]), from a dense or a sparse one."""
-    indices = adata.var_names.get_indexer(list(genes))
-    return dense(adata.X[rows][:, indices]).astype(np.float32, copy=False)
-
-
-def dense(values: Any) -> NDArray[Any]:
-    """Return a table as an array, whether it is one, a sparse matrix or lazy."""
-    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
