@@ -95,15 +95,15 @@ def _runner(where: Where) -> Iterator[Any]:
     if where.workers is None and where.scheduler is None:
         yield None
         return
-    from napari_tcgn.jobs import cluster
+    from napari_tcgn.jobs import cluster_runner, connected, local_cluster, threads_per_worker
 
     if where.scheduler is not None:
-        with cluster.connected(where.scheduler) as client:
-            yield cluster.cluster_runner(client)
+        with connected(where.scheduler) as client:
+            yield cluster_runner(client)
     else:
         assert where.workers is not None  # one of the two is given
-        with cluster.local_cluster(where.workers) as client:
-            yield cluster.cluster_runner(client, cluster.threads_per_worker(where.workers))
+        with local_cluster(where.workers) as client:
+            yield cluster_runner(client, threads_per_worker(where.workers))
 
 
 class CohortReport:

@@ -1,3 +1,9 @@
+from .cluster import (
+    cluster_runner as cluster_runner,
+    connected as connected,
+    local_cluster as local_cluster,
+    threads_per_worker as threads_per_worker,
+)
 from .cohort import Event as Event, run_cohort as run_cohort
 from .job import Job as Job, run_job as run_job, summary as summary
 from .manifest import Entry as Entry

@@ -39,7 +39,7 @@ class ModelCard:
         Side of the network's input; patches are resized to it on the device.
     orientation : {"upright", "transposed"}
         "upright": tensor axes are channel, image row, image column. "transposed": channel, column, row
-        (the published TCGN checkpoints, spec quirk 16).
+        (the published TCGN checkpoints, whose training read images with both axes swapped).
     mean, std : list of 3 floats
         Normalisation of RGB / 255.
     output_scale : str
