@@ -28,8 +28,7 @@ from napari_tcgn.stats.moran import morans_i, neighbour_weights
 from napari_tcgn.stats.spread import variability
 from napari_tcgn.stats.surface import smooth_surface
 from napari_tcgn.ui import make_dock
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.widgets.gene_model import MORAN, PCC
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -79,7 +78,7 @@ def result_of(n: int, genes: tuple[str, ...]) -> store.Result:
 def recolour(viewer: napari.Viewer, dock: object, image: object, n: int) -> dict[str, dict[str, float]]:
     """Switch the gene, its limits and its colour map at n spots."""
     genes = tuple(f"G{i}" for i in range(40))
-    layer = layers.add_result(viewer, image, result_of(n, genes), "G0", "viridis")
+    layer = result_layers.add_result(viewer, image, result_of(n, genes), "G0", "viridis")
     dock.session.state.result = layer
     draw()
     table = dock.genes.table

@@ -143,7 +143,7 @@ def runs(photographer: Photographer, gene: str) -> None:
 
 def comparison(photographer: Photographer, section: Path, gene: str) -> None:
     """Predicted beside measured expression, with the section Compare."""
-    from napari_tcgn.ui.tasks.comparing import Measured
+    from napari_tcgn.ui.actions.comparing import Measured
 
     dock = photographer.dock
     dock.compare.compare(Measured(section / "ST-cnts" / "C2.tsv.gz", section / "ST-spotfiles" / "C2_selection.tsv"))

@@ -171,7 +171,9 @@ def use_predictor(monkeypatch):
         predictor.card = replace(predictor.card, name=PredictSettings().model)
         monkeypatch.setattr("napari_tcgn.model.registry.list_models", lambda: [predictor.card])
         monkeypatch.setattr("napari_tcgn.model.registry.load_model", lambda source, device, precision: predictor)
-        monkeypatch.setattr("napari_tcgn.ui.tasks.speed.measure", speed_of_the_test)  # its batches are counted by tests
+        monkeypatch.setattr(
+            "napari_tcgn.ui.actions.speed.measure", speed_of_the_test
+        )  # its batches are counted by tests
         return predictor
 
     return install

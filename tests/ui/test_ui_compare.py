@@ -12,8 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
 from napari_tcgn.ui.dock import MINIMUM_WIDTH
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import result_layers, slide_layers, store
 
 GENES = ["RED", "GREEN", "BLUE", "EXTRA"]
 
@@ -75,7 +74,7 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     # both maps: the same gene, the same limits, one camera, the slide under both
     assert state.result == layer, "the prediction stays the chosen one"
     gene = state.gene
-    assert layers.shown_gene(layer) == layers.shown_gene(found) == gene
+    assert result_layers.shown_gene(layer) == result_layers.shown_gene(found) == gene
     assert found.name == f"{gene} · measured"
     assert tuple(layer.face_contrast_limits) == tuple(found.face_contrast_limits)
     total = measured[:, ["RED", "GREEN", "BLUE"]].X.sum(axis=1)
@@ -87,7 +86,7 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     second = next(one for one in viewer.layers if one.name.endswith("beside"))
     corner = second.data_to_world((0, 0))[1] - state.image.data_to_world((0, 0))[1]
     assert corner == pytest.approx(offset)
-    assert second not in dock.session.image_layers() or not layers.may_be_slide(second)
+    assert second not in dock.session.image_layers() or not slide_layers.may_be_slide(second)
 
     # table, scatter plot and figures
     table = section.table
@@ -101,7 +100,9 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     table.scrollTo(index)
     qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(index).center())
     assert state.gene == other
-    qtbot.waitUntil(lambda: layers.shown_gene(found) == layers.shown_gene(layer) == other, timeout=kit.TIMEOUT)
+    qtbot.waitUntil(
+        lambda: result_layers.shown_gene(found) == result_layers.shown_gene(layer) == other, timeout=kit.TIMEOUT
+    )
     assert tuple(layer.face_contrast_limits) == tuple(found.face_contrast_limits)
     assert section.scatter.title.startswith(other)
 

@@ -12,8 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_tcgn.spots import Spots
 from napari_tcgn.stats.gene_sets import SCORE_UNIT
 from napari_tcgn.stats.moran import morans_i, neighbour_weights
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.composite import composite_of
 from napari_tcgn.ui.layers.surface_layer import surface_placement
 from napari_tcgn.ui.widgets.gene_model import MORAN, PCC, SD
@@ -47,7 +46,7 @@ def press(qtbot, dock, gene):
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
     state = dock.session.state
     if store.result_of(state.result) is not None and store.result_of(state.result).has(state.gene):
-        qtbot.waitUntil(lambda: layers.shown_gene(state.result) == state.gene)
+        qtbot.waitUntil(lambda: result_layers.shown_gene(state.result) == state.gene)
 
 
 @pytest.fixture
@@ -72,14 +71,14 @@ def made(dock_in_viewer, use_predictor, kit, qtbot, request):
         done = np.isfinite(values).any(axis=1)
         return store.Result(values, done, GENES, spots, 2.0, "slide", SCALE, kind=kind, card=card)
 
-    predicted = layers.add_result(viewer, image, result("predicted", table, card), "RED", "viridis")
+    predicted = result_layers.add_result(viewer, image, result("predicted", table, card), "RED", "viridis")
     dock.session.state.result = predicted
     holed = 3 * table + 1
     holed[5] = np.nan
 
     def measured():
         """Add the measured result; the predicted one stays selected."""
-        layer = layers.add_result(viewer, image, result("measured", holed), "GREEN", "magma")
+        layer = result_layers.add_result(viewer, image, result("measured", holed), "GREEN", "magma")
         viewer.layers.selection.active = predicted
         return layer
 
@@ -206,14 +205,14 @@ def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
     assert made.state.result == made.predicted, "browsing goes on where it was"
     press(qtbot, made.dock, "green")
     assert made.predicted.name == "GREEN · predicted"
-    assert layers.shown_gene(pinned) == "RED"
+    assert result_layers.shown_gene(pinned) == "RED"
     # its scale can be changed; another gene is shown in the browsing layer
     made.viewer.layers.selection.active = pinned
     assert "stays with its gene" in made.genes.shown.text()
     made.genes.scale.colormap_box.setCurrentText("gray")
     assert made.predicted.face_colormap.name == "viridis"
     press(qtbot, made.dock, "blue")
-    assert layers.shown_gene(pinned) == "RED"
+    assert result_layers.shown_gene(pinned) == "RED"
     assert made.predicted.name == "BLUE · predicted"
     assert made.state.result == made.predicted
     # without one, a new browsing layer is added
@@ -221,8 +220,8 @@ def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
     assert made.state.result == pinned
     press(qtbot, made.dock, "green")
     assert made.state.result != pinned
-    assert layers.shown_gene(made.state.result) == "GREEN"
-    assert layers.shown_gene(pinned) == "RED"
+    assert result_layers.shown_gene(made.state.result) == "GREEN"
+    assert result_layers.shown_gene(pinned) == "RED"
 
 
 def test_three_genes_as_red_green_blue(made, qtbot):
@@ -432,7 +431,7 @@ def test_the_user_s_name_of_a_layer_is_kept(made, qtbot):
     made.predicted.name = "my map"
     press(qtbot, made.dock, "green")
     assert made.predicted.name == "my map"
-    assert layers.shown_gene(made.predicted) == "GREEN"
+    assert result_layers.shown_gene(made.predicted) == "GREEN"
 
 
 def test_placement_of_a_surface_under_a_general_transform(made):

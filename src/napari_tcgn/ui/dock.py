@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from napari_tcgn.ui.actions.speed import SpeedMeter
 from napari_tcgn.ui.sections.compare import CompareSection
 from napari_tcgn.ui.sections.export import ExportSection
 from napari_tcgn.ui.sections.genes import GenesSection
@@ -16,8 +17,7 @@ from napari_tcgn.ui.sections.run import RunSection
 from napari_tcgn.ui.sections.slide import SlideSection
 from napari_tcgn.ui.sections.spots import SpotsSection
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.shortcuts import add_shortcuts
-from napari_tcgn.ui.tasks.speed import SpeedMeter
+from napari_tcgn.ui.shortcuts import add_shortcuts, keys_of, step
 
 if TYPE_CHECKING:
     import napari
@@ -85,11 +85,34 @@ class Dock(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
         self.setMinimumWidth(MINIMUM_WIDTH)
-        self.shortcuts = add_shortcuts(self)
+        self._add_shortcuts()
         self._docked = False
         _docks.add(self)
         # Not a method of this widget, which is gone by then.
         self.destroyed.connect(lambda: session.close(viewer_is_gone=True))
+
+    def _add_shortcuts(self) -> None:
+        genes = self.genes
+        self.shortcuts = add_shortcuts(
+            self,
+            {
+                "run": self.run.start,
+                "cancel": self.run.cancel,
+                "next_gene": lambda: step(genes.table, 1),
+                "previous_gene": lambda: step(genes.table, -1),
+                "search": self.focus_search,
+            },
+        )
+        walk = f"{keys_of('previous_gene')} and {keys_of('next_gene')} walk through it from anywhere"
+        genes.table.setToolTip(f"{genes.table.toolTip()}. {walk}")
+        genes.search.setToolTip(f"{genes.search.toolTip()} ({keys_of('search')})")
+
+    def focus_search(self) -> None:
+        """Unfold the section Genes and put the cursor into its search box."""
+        self.genes.heading.setChecked(True)
+        self.scroll.ensureWidgetVisible(self.genes.search)
+        self.genes.search.setFocus()
+        self.genes.search.selectAll()
 
     def reset(self) -> None:
         """Forget what was chosen in earlier sessions, and unfold every section."""

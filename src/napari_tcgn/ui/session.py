@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from napari.layers import Image, Points
 
@@ -14,8 +14,7 @@ from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import Region, Spots, make_grid
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.placement import placement_events
@@ -27,11 +26,18 @@ from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tasks.background import Background, Failure
 
-if TYPE_CHECKING:
-    from napari_tcgn.ui.tasks.run import Run
-
 SPOTS_FILE = "napari_tcgn_spots_file"  # in the metadata of a layer of spots
 Failed = Callable[[Failure], object]
+
+
+class Running(Protocol):
+    """What a session needs of the run that is going on (`actions.run.Run`), to end it."""
+
+    def cancel(self) -> None:
+        """Stop at once and keep what is predicted so far."""
+
+    def disconnect_all(self) -> None:
+        """Stop watching the viewer, which is going away."""
 
 
 class Session:
@@ -55,7 +61,7 @@ class Session:
         Which gene every result layer shows and how it is coloured.
     spots_layer : points layer or None
         Shows `state.spots`.
-    run : Run or None
+    run : Running or None
         The run that is going on.
     """
 
@@ -68,7 +74,7 @@ class Session:
         self.tissue = TissueStore()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
         self.spots_layer: Any = None
-        self.run: Run | None = None
+        self.run: Running | None = None
         self._setting_mpp = False
         self._results_made = 0
         viewer.layers.events.removed.connect(self._on_removed)
@@ -107,7 +113,9 @@ class Session:
 
     def image_layers(self) -> list[Any]:
         """Return the viewer's image layers that may be slides."""
-        return [layer for layer in self.viewer.layers if isinstance(layer, Image) and not layers.is_own_picture(layer)]
+        return [
+            layer for layer in self.viewer.layers if isinstance(layer, Image) and not slide_layers.is_own_picture(layer)
+        ]
 
     def choose_image(self, layer: Any, show: bool = False) -> None:
         """Make an image layer the slide and take up what was done on it before; None chooses none.
@@ -151,7 +159,7 @@ class Session:
         state.slide = state.mpp = None
 
     def _begin(self, layer: Any) -> SlideWork:
-        work = self.slides.add(layer, layers.slide_of(layer))
+        work = self.slides.add(layer, slide_layers.slide_of(layer))
         for event in placement_events(layer):
             event.connect(self._on_placed)
         return work
@@ -160,7 +168,7 @@ class Session:
         state = self.state
         state.slide, state.mpp = work.slide, work.mpp
         if work.mpp is not None:
-            layers.show_scale_bar(self.viewer)
+            canvas.show_scale_bar(self.viewer)
         self.spots_layer, state.spots = work.spots_layer, work.spots
         owner = self.slides.owner_of(state.result)
         if owner is not work:
@@ -174,11 +182,11 @@ class Session:
         """Say how many µm a px of the slide covers, and how it is known; the layer is rescaled."""
         self._setting_mpp = True
         try:
-            layers.set_layer_mpp(self.state.image, mpp)
+            slide_layers.set_layer_mpp(self.state.image, mpp)
         finally:
             self._setting_mpp = False
         self._take_mpp(mpp, source)
-        layers.show_scale_bar(self.viewer)
+        canvas.show_scale_bar(self.viewer)
         self.viewer.reset_view()
 
     def _on_placed(self, event: Any) -> None:
@@ -191,7 +199,7 @@ class Session:
             on_it.append(self.spots_layer)
         for layer in on_it:
             if isinstance(layer, Points):  # surfaces follow their points
-                layers.place(layer, work.image)
+                placement.place(layer, work.image)
         if work.image == self.state.image and not self._setting_mpp:
             self._follow_scale()
 
@@ -200,7 +208,7 @@ class Session:
         if self.state.slide is None:
             return
         try:
-            self._take_mpp(layers.layer_mpp(self.state.image), "layer's scale and units")
+            self._take_mpp(slide_layers.layer_mpp(self.state.image), "layer's scale and units")
         except SlideError:  # no longer square
             self._take_mpp(None, "unknown")
 
@@ -213,7 +221,7 @@ class Session:
         if state.spots is not None and (mpp is None or state.spots.source.get("kind") == "grid"):
             self._drop_spots()
         elif state.spots is not None:
-            layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
+            spot_layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
         state.mpp = mpp
 
     def _unwatch(self, layer: Any) -> None:
@@ -228,7 +236,7 @@ class Session:
             return slide, levels_for_napari(slide)
 
         def show(opened: tuple[Any, list[Any]]) -> None:
-            self.choose_image(layers.add_slide(self.viewer, *opened), show=True)
+            self.choose_image(slide_layers.add_slide(self.viewer, *opened), show=True)
 
         self._in_background(f"Opening {path.name} …", read, show, failed)
 
@@ -256,10 +264,10 @@ class Session:
     def _take_spots(self, spots: Spots, file: Path | None = None) -> None:
         state = self.state
         if self.spots_layer is not None and self.spots_layer in self.viewer.layers:
-            layers.show_other_spots(self.spots_layer, state.image, spots, state.mpp)
+            spot_layers.show_other_spots(self.spots_layer, state.image, spots, state.mpp)
             self.spots_layer.visible = True  # a run that has ended hides them
         else:
-            self.spots_layer = layers.add_spots(self.viewer, state.image, spots, state.mpp)
+            self.spots_layer = spot_layers.add_spots(self.viewer, state.image, spots, state.mpp)
         self.spots_layer.metadata[SPOTS_FILE] = file
         state.spots = spots
 
@@ -307,7 +315,7 @@ class Session:
         self.slides.forget(work)
         if work.spots_layer is not None and work.spots_layer in self.viewer.layers:
             self.viewer.layers.remove(work.spots_layer)
-        another = next((layer for layer in reversed(self.viewer.layers) if layers.may_be_slide(layer)), None)
+        another = next((layer for layer in reversed(self.viewer.layers) if slide_layers.may_be_slide(layer)), None)
         if was_chosen and another is not None:
             with suppress(TcgnError):
                 self.choose_image(another)
@@ -322,7 +330,7 @@ class Session:
             if work is not None:
                 self.choose_image(work.image)
             state.result = layer
-        elif layer is not None and layer != state.image and layers.may_be_slide(layer):
+        elif layer is not None and layer != state.image and slide_layers.may_be_slide(layer):
             with suppress(TcgnError):  # the section Slide tells the trouble
                 self.choose_image(layer)
 

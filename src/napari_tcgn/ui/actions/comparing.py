@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
-from napari_tcgn.ui.layers.side_by_side import SideBySide
+from napari_tcgn.ui.actions.side_by_side import SideBySide
+from napari_tcgn.ui.layers import canvas, result_layers, store
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure, Job
 
@@ -140,7 +139,7 @@ class Comparing:
         """Show the measured spots on top of the predicted ones again."""
         self.beside.close()
         if (layer := self._session.state.result) is not None:
-            layers.frame(self._session.viewer, [layer])
+            canvas.frame(self._session.viewer, [layer])
 
     def _on_step(self, step: Progress) -> None:
         self.step = step
@@ -168,10 +167,10 @@ class Comparing:
         work = session.slides.owner_of(predicted)
         if work is not None:
             session.slides.claim(compared.measured, work.image)
-        gene = layers.shown_gene(predicted)
+        gene = result_layers.shown_gene(predicted)
         shown = gene if compared.measured.has(gene) else compared.measured.genes[0]
         with session.selection_kept():
-            added = layers.add_result_like(viewer, predicted, compared.measured, shown)
+            added = result_layers.add_result_like(viewer, predicted, compared.measured, shown)
         session.colours.link([predicted, *session.colours.linked_to(predicted), added])
         if store.result_of(session.state.result) is compared.predicted:
             session.state.gene = shown

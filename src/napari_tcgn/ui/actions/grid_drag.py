@@ -11,8 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_tcgn.options import GridSettings
 from napari_tcgn.spots import grid_origin
-from napari_tcgn.ui.layers.placement import moved_affine, shift, turn
-from napari_tcgn.ui.layers.slide_layers import move
+from napari_tcgn.ui.layers.placement import move, moved_affine, shift, turn
 from napari_tcgn.ui.session import Session
 
 KEY_TURN = 0.5  # degrees

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 
@@ -79,7 +78,7 @@ class Run:
             result.slide, result.spots_file = self._slide, self._spots_file
             self._session.slides.claim(result, self._image)
             gene = state.gene if result.has(state.gene) else store.best_gene(result)
-            self._layer = layers.add_result(self._session.viewer, self._image, result, gene, DEFAULT_COLORMAP)
+            self._layer = result_layers.add_result(self._session.viewer, self._image, result, gene, DEFAULT_COLORMAP)
             state.gene, state.result = gene, self._layer
         state.progress = step
 
@@ -115,7 +114,9 @@ class Run:
         if done == 0 or not layer_is_there:
             return ""
         if done < total:
-            self._layer.name = layers.result_name(layers.shown_gene(self._layer), result.kind, partial=True)
+            self._layer.name = result_layers.result_name(
+                result_layers.shown_gene(self._layer), result.kind, partial=True
+            )
         return f"{done} of {total} spots are predicted and kept as a partial result."
 
     def _on_removed(self, event: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.stats import SCORE_UNIT, GeneSet, Score, score_gene_set
-from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import result_layers
 from napari_tcgn.ui.layers.per_layer import PerLayer
 from napari_tcgn.ui.layers.store import Result
 
@@ -78,7 +78,7 @@ def add_scores(viewer: Any, layer: Any, scored: Scored, sets: Sequence[GeneSet])
     names = tuple(scored.scores)
     done = np.isfinite(values).any(axis=1)
     result = Result(values, done, names, source.spots, source.mpp, source.library_id, SCORE_UNIT, kind=KIND)
-    added = layers.add_result_like(viewer, layer, result, names[0], source)
+    added = result_layers.add_result_like(viewer, layer, result, names[0], source)
     _sources[added] = (source, tuple(s for s in sets if s.name in scored.scores), scored.spots_done)
     return added
 

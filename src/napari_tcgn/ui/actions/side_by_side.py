@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import canvas, slide_layers
 from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.layers.placement import moved_affine, placement_events, shift
 from napari_tcgn.ui.session import Session
@@ -72,7 +72,7 @@ class SideBySide:
             affine = moved_affine(left, shift(0, (1 + GAP) * width))
         right.affine = self._moved = affine
         self._left, self._right, self._image = unwrap(left), unwrap(right), image
-        layers.frame(self._session.viewer, [left, right])
+        canvas.frame(self._session.viewer, [left, right])
 
     def close(self) -> None:
         """Put the moved layer back onto the slide."""
@@ -122,7 +122,7 @@ class SideBySide:
                 shear=image.shear,
                 affine=affine,
                 units=image.units,
-                metadata={layers.VIEW_OF: image.name},
+                metadata={slide_layers.VIEW_OF: image.name},
             )
             viewer.layers.move(viewer.layers.index(added), viewer.layers.index(image) + 1)
         return unwrap(added)

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import spot_layers, store
 
 
 def write_result(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -33,7 +32,7 @@ def write_result(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
             f"Layer {meta.get('name', '')!r} holds no predicted or measured genes.",
             "Save a layer that the dock or an .h5ad file has made.",
         )
-    points = layers.points_of(result.spots)
+    points = spot_layers.points_of(result.spots)
     if np.shape(data) != points.shape or not np.allclose(data, points):
         raise OutputError(
             f"The points of layer {meta.get('name', '')!r} were moved or removed; its result is that of all of them.",

@@ -12,8 +12,7 @@ from typing import Any
 
 from psygnal import Signal
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.colour_scale import ColourScale
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 
@@ -69,7 +68,7 @@ class Colours:
         for layer in self.result_layers():
             result = store.result_of(layer)
             assert result is not None  # `result_layers` returns no others
-            self._name(layer, result, layers.shown_gene(layer), result.partial)
+            self._name(layer, result, result_layers.shown_gene(layer), result.partial)
 
     def result_layers(self) -> list[Any]:
         """Return the layers of the viewer that show a result."""
@@ -115,7 +114,7 @@ class Colours:
         """Add a layer that shows a gene of a layer's result and stays with it; returns the layer."""
         result = store.result_of(layer)
         assert result is not None  # only result layers are pinned
-        added = layers.add_result_like(self._viewer, layer, result, gene)
+        added = result_layers.add_result_like(self._viewer, layer, result, gene)
         _pinned[added] = gene
         _scales[added] = self.scale(layer)
         self._paint(added, {})
@@ -134,7 +133,7 @@ class Colours:
         for other in self.result_layers():
             if other not in _pinned and store.result_of(other) is result:
                 return other
-        added = layers.add_result_like(self._viewer, layer, result, layers.shown_gene(layer))
+        added = result_layers.add_result_like(self._viewer, layer, result, result_layers.shown_gene(layer))
         _scales[added] = self.scale(layer)
         return added
 
@@ -143,7 +142,7 @@ class Colours:
     def _paint(self, layer: Any, genes: dict[Any, str]) -> None:
         """Colour a layer and all that share its limits; `genes` says which gene where it changes."""
         group = [unwrap(layer), *self.linked_to(layer)]
-        shown = {one: genes.get(one) or layers.shown_gene(one) for one in group}
+        shown = {one: genes.get(one) or result_layers.shown_gene(one) for one in group}
         values = []
         if self.scale(layer).automatic:
             for one, gene in shown.items():
@@ -159,12 +158,12 @@ class Colours:
         assert result is not None  # only result layers are coloured
         _scales[layer] = scale
         _painted[layer] = int(result.done.sum())
-        layers.colour_by_gene(layer, gene, scale.limits, scale.colormap)
+        result_layers.colour_by_gene(layer, gene, scale.limits, scale.colormap)
         # What is being filled in is not called partial; what a run has left behind stays so.
         self._name(layer, result, gene, result.partial and "(partial)" in layer.name)
         self.painted.emit(layer)
 
     def _name(self, layer: Any, result: store.Result, gene: str, partial: bool) -> None:
-        name = layers.result_name(gene, result.kind, partial)
-        if layers.is_named_by_us(layer.name, result.kind) and layer.name.split(" [")[0] != name:
+        name = result_layers.result_name(gene, result.kind, partial)
+        if result_layers.is_named_by_us(layer.name, result.kind) and layer.name.split(" [")[0] != name:
             layer.name = name

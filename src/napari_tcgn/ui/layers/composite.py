@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.colour_scale import robust_limits
 from napari_tcgn.ui.layers.per_layer import PerLayer
 from napari_tcgn.ui.layers.store import Result
@@ -70,7 +69,7 @@ def composite_of(layer: Any) -> Composite | None:
 def add_composite(viewer: Any, layer: Any, shown: Composite) -> Any:
     """Show three genes at the spots of a result layer; returns the new layer."""
     features = {"spot": layer.features["spot"].to_numpy()}
-    added = layers.add_points_like(
+    added = result_layers.add_points_like(
         viewer, layer, name=shown.name, features=features, face_color=shown.colours(),
         metadata={store.MADE_FROM: shown.result},
     )  # fmt: skip
@@ -83,7 +82,7 @@ def show_composite(layer: Any, shown: Composite) -> None:
     before = _composites.get(layer)
     assert before is not None  # only such layers come here
     _composites[layer], _painted[layer] = shown, int(shown.result.done.sum())
-    layers.set_colours(layer, shown.colours())
+    result_layers.set_colours(layer, shown.colours())
     if layer.name.split(" [")[0] == before.name:  # not if the user has renamed it
         layer.name = shown.name
 

@@ -9,12 +9,12 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 
 from napari_tcgn.spots import ST_TABLE
+from napari_tcgn.ui.actions.comparing import Compared, Comparing, Measured
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.gene_parts.scale import quietly
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
-from napari_tcgn.ui.tasks.comparing import Compared, Comparing, Measured
 from napari_tcgn.ui.widgets.compare_table import CompareTable
 from napari_tcgn.ui.widgets.scatter import Scatter
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.gene_parts.composite import CompositePart, suggest_genes
 from napari_tcgn.ui.sections.gene_parts.gene_set import GeneSetPart
@@ -96,7 +95,7 @@ class GenesSection(Section):
         self.scale.show_layer()
         self._show_statistics()
         if result is not None:
-            state.gene = layers.shown_gene(state.result)
+            state.gene = result_layers.shown_gene(state.result)
         self.table.show_gene(state.gene)
         self._enable()
 
@@ -111,7 +110,7 @@ class GenesSection(Section):
     def _colour(self) -> None:
         """Colour the spots by the chosen gene."""
         state, result, colours = self.session.state, self._result(), self.session.colours
-        if result is not None and result.has(state.gene) and layers.shown_gene(state.result) != state.gene:
+        if result is not None and result.has(state.gene) and result_layers.shown_gene(state.result) != state.gene:
             if colours.pinned(state.result):
                 self._browse_beside(state.gene)
             else:
@@ -127,7 +126,7 @@ class GenesSection(Section):
 
     def _pin(self) -> None:
         layer = self.session.state.result
-        self.session.colours.pin(layer, layers.shown_gene(layer))
+        self.session.colours.pin(layer, result_layers.shown_gene(layer))
         self.session.viewer.layers.selection.active = layer  # where the browsing goes on
 
     # -- search --------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
 
-from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Part, text_label
 from napari_tcgn.ui.session import Session
 
@@ -84,7 +84,7 @@ class MppWays(Part):
     def _on_ruler(self, wanted: bool) -> None:
         image = self._session.state.image
         if wanted and image is not None:
-            self._ruler = layers.add_ruler(self._session.viewer, image, RULER)
+            self._ruler = slide_layers.add_ruler(self._session.viewer, image, RULER)
             self._ruler.events.data.connect(self._measure)
         elif not wanted:
             self.put_away()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
 
+from napari_tcgn.ui.actions.run import Run, in_words
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.options import Options
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.shortcuts import keys_of
 from napari_tcgn.ui.tasks.background import Failure
-from napari_tcgn.ui.tasks.run import Run, in_words
 
 
 class RunSection(Section):

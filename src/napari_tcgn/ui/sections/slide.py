@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, 
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.slide import mpp_hint
-from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session
@@ -84,7 +84,7 @@ class SlideSection(Section):
         state = self.session.state
         if state.image is None and not state.busy:
             # The first slide that comes is the one to work on.
-            usable = [layer for layer in self._layers if layers.may_be_slide(layer)]
+            usable = [layer for layer in self._layers if slide_layers.may_be_slide(layer)]
             if usable:
                 self._choose_layer(usable[-1])
         self._show()

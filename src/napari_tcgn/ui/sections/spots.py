@@ -10,7 +10,8 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import GridSettings
 from napari_tcgn.spots import Region, count_spots
-from napari_tcgn.ui.layers.grid_drag import GridDrag
+from napari_tcgn.ui.actions.grid_drag import GridDrag
+from napari_tcgn.ui.actions.run import in_words
 from napari_tcgn.ui.layers.tissue_view import TissueView
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.spots_files import SpotFiles
@@ -20,7 +21,6 @@ from napari_tcgn.ui.sections.spots_tissue import TissueControls
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
-from napari_tcgn.ui.tasks.run import in_words
 
 TABLE = "table"
 # Shown, layout of `GridSettings`; the spots of a file are none of them.

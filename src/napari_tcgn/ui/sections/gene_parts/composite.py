@@ -6,8 +6,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QPushButton
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.composite import (
     CHANNELS,
     Composite,
@@ -172,6 +171,6 @@ def suggest_genes(part: CompositePart, layer: Any, best: list[str]) -> None:
     """Fill empty channels with the shown gene and the best others, so that the first click shows something."""
     if any(edit.text() for edit in part.gene_edits):
         return
-    genes = list(dict.fromkeys([layers.shown_gene(layer), *best]))[:3]
+    genes = list(dict.fromkeys([result_layers.shown_gene(layer), *best]))[:3]
     for gene, edit in zip(genes, part.gene_edits, strict=False):
         edit.setText(gene)

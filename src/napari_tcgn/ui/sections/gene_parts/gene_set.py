@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPlai
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.stats import GeneSet, parse_gene_names, read_gmt
+from napari_tcgn.ui.actions import scores
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.tasks import scores
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
 

@@ -7,8 +7,7 @@ from typing import Any
 
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox
 
-from napari_tcgn.ui.layers import slide_layers as layers
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.surface_layer import add_surface, colour_surface, place_surface, show_surface
@@ -89,7 +88,7 @@ class SurfacePart(Part):
         result = store.result_of(layer)
         if result is None or layer not in self._wanted:
             return
-        gene, bandwidth = layers.shown_gene(layer), self.bandwidth_box.value()
+        gene, bandwidth = result_layers.shown_gene(layer), self.bandwidth_box.value()
         values, spots = result.values_of(gene), result.spots
 
         def work() -> Any:
@@ -106,7 +105,7 @@ class SurfacePart(Part):
         result = store.result_of(layer)
         if result is None or layer not in viewer.layers or layer not in self._wanted:
             return
-        name = f"{layers.result_name(gene, result.kind)} · surface"
+        name = f"{result_layers.result_name(gene, result.kind)} · surface"
         self._surfaces[layer] = surface
         if image is None:
             self._images[layer] = unwrap(add_surface(viewer, layer, surface, scale, name))
