@@ -168,7 +168,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:  # nothing of the user's settings is read or changed
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
         os.environ["NAPARI_TCGN_DOCK_FILE"] = str(Path(folder) / "dock.json")
-        from napari_tcgn.ui.prefs.models import add_model
+        from napari_tcgn.ui.actions.models import add_model
 
         photographer = Photographer(options.out)
         if options.model is not None:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import DeviceName
-from napari_tcgn.ui.prefs import models
+from napari_tcgn.ui.actions import models
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
