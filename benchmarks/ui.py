@@ -138,7 +138,7 @@ def many(viewer: Any, dock: Any) -> dict[str, Any]:
     values = rng.gamma(1.0, 1.0, (SPOTS, GENES)).astype(np.float32)
     result = store.Result(values, np.ones(SPOTS, bool), genes, spots, MPP_C2, "benchmark", "random")
     layer = result_layers.add_result(viewer, dock.session.state.image, result, genes[0], "viridis")
-    dock.session.state.result = layer
+    dock.session.state.result_layer = layer
     settle(3)
     switched = [costs(lambda gene=gene: setattr(dock.session.state, "gene", gene)) for gene in genes[1:]]
     viewer.layers.remove(layer)

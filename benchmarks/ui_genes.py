@@ -79,7 +79,7 @@ def recolour(viewer: napari.Viewer, dock: object, image: object, n: int) -> dict
     """Switch the gene, its limits and its colour map at n spots."""
     genes = tuple(f"G{i}" for i in range(40))
     layer = result_layers.add_result(viewer, image, result_of(n, genes), "G0", "viridis")
-    dock.session.state.result = layer
+    dock.session.state.result_layer = layer
     draw()
     table = dock.genes.table
     plain = viewer.add_points(layer.data, size=layer.size, border_width=0, face_color="white", visible=False)

@@ -103,7 +103,7 @@ class Photographer:
         self.dock.run.run_button.click()
         state = self.state
         wait_until(lambda: not state.running or (until and state.progress is not None and state.progress.done >= until))
-        if not state.running and state.result is None:
+        if not state.running and state.result_layer is None:
             raise SystemExit(self.dock.run.message.text())
 
 

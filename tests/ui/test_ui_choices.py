@@ -26,8 +26,8 @@ from qtpy.QtWidgets import (
 
 from napari_tcgn.files import cache_folder
 from napari_tcgn.options import PredictSettings
-from napari_tcgn.ui.prefs.choices import CHOICES
 from napari_tcgn.ui.actions.models import add_model
+from napari_tcgn.ui.prefs.choices import CHOICES
 from napari_tcgn.ui.prefs.preferences import Preferences, read_preferences
 from napari_tcgn.ui.prefs.remembered import Remembered, remembered_file
 from napari_tcgn.ui.shortcuts import SHORTCUTS

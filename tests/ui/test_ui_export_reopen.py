@@ -80,7 +80,7 @@ def test_every_format_then_reopened_in_a_second_viewer(
     state = dock.session.state
     dock.genes.search.setText("BLUE")
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
-    shown = np.array(state.result.features["value"])
+    shown = np.array(state.result_layer.features["value"])
     n = len(state.spots)
     for suffix in SUFFIXES:
         said = export_to(dock, tmp_path / f"t{suffix}")
@@ -93,7 +93,7 @@ def test_every_format_then_reopened_in_a_second_viewer(
 
     viewer, again = dock_in_viewer()
     (picture, points) = viewer.open(str(tmp_path / "t.h5ad"), plugin="napari-tcgn")
-    assert again.session.state.result == points
+    assert again.session.state.result_layer == points
     assert again.session.state.image is None, "the small picture is no slide to predict from"
     assert points.name == "GREEN · predicted"  # the best held-out gene
     again.genes.search.setText("BLUE")
@@ -102,9 +102,9 @@ def test_every_format_then_reopened_in_a_second_viewer(
     assert points.name == "BLUE · predicted"
     assert again.genes.bar.unit == "mean grey value"
     # in µm, where they were
-    np.testing.assert_allclose(points.data, state.result.data)
+    np.testing.assert_allclose(points.data, state.result_layer.data)
     np.testing.assert_allclose(points.scale, kit.MPP)
-    np.testing.assert_allclose(points.size, state.result.size)
+    np.testing.assert_allclose(points.size, state.result_layer.size)
     assert str(points.units[0]) == "micrometer"
     np.testing.assert_allclose(
         picture.extent.world, [[kit.MPP / 2 - kit.MPP / 2] * 2, [(kit.SIDE - 1) * kit.MPP] * 2], atol=kit.MPP
@@ -120,7 +120,7 @@ def test_the_dock_takes_up_what_was_open_before_it(predicted, export_to, tmp_pat
 
     late = make_dock(viewer)
     viewer.window.add_dock_widget(late, name="Spatial gene prediction", area="right")
-    assert late.session.state.result == points
+    assert late.session.state.result_layer == points
     assert late.session.state.gene == "GREEN"
     assert late.genes.search.isEnabled()
     assert late.export.export_button.isEnabled()
@@ -130,7 +130,7 @@ def test_a_duplicated_layer_shows_the_same_result(predicted):
     from copy import deepcopy
 
     viewer, dock = predicted
-    layer = dock.session.state.result
+    layer = dock.session.state.result_layer
     data, meta, kind = layer.as_layer_data_tuple()
     copied = deepcopy(meta) | {"name": "copy"}
     copy = viewer.add_layer(Layer.create(data, copied, kind))
@@ -139,7 +139,7 @@ def test_a_duplicated_layer_shows_the_same_result(predicted):
 
 def test_saved_through_napari(predicted, tmp_path):
     viewer, dock = predicted
-    layer = dock.session.state.result
+    layer = dock.session.state.result_layer
     written = layer.save(str(tmp_path / "saved.h5ad"), plugin="napari-tcgn")
     assert [Path(path).name for path in written] == ["saved.h5ad"]
     adata = anndata.read_h5ad(tmp_path / "saved.h5ad")
@@ -246,7 +246,7 @@ def test_errors_are_sentences_and_nothing_is_replaced_unasked(predicted, export_
     said = export_to(dock, tmp_path / "missing" / "t.csv")
     assert said.startswith("⚠ The folder")
     assert "Traceback" in dock.export.message.details.toPlainText()
-    result = store.result_of(dock.session.state.result)
+    result = store.result_of(dock.session.state.result_layer)
     result.adata.uns["napari_tcgn"]["model_card"] = replace(result.card, metrics={}).to_json()
     said = export_to(dock, tmp_path / "t.geojson", "trusted")
     assert said.startswith("⚠ Nothing is known of how far")

@@ -45,8 +45,8 @@ def press(qtbot, dock, gene):
     dock.genes.search.setText(gene)
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
     state = dock.session.state
-    if store.result_of(state.result) is not None and store.result_of(state.result).has(state.gene):
-        qtbot.waitUntil(lambda: result_layers.shown_gene(state.result) == state.gene)
+    if store.result_of(state.result_layer) is not None and store.result_of(state.result_layer).has(state.gene):
+        qtbot.waitUntil(lambda: result_layers.shown_gene(state.result_layer) == state.gene)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def made(dock_in_viewer, use_predictor, kit, qtbot, request):
         return store.Result(values, done, GENES, spots, 2.0, "slide", SCALE, kind=kind, card=card)
 
     predicted = result_layers.add_result(viewer, image, result("predicted", table, card), "RED", "viridis")
-    dock.session.state.result = predicted
+    dock.session.state.result_layer = predicted
     holed = 3 * table + 1
     holed[5] = np.nan
 
@@ -114,7 +114,7 @@ def test_a_measured_result_has_no_trust_columns_and_its_own_scale(made, qtbot):
     assert tuple(made.predicted.face_contrast_limits) == (pytest.approx(0), 5)
     made.viewer.layers.selection.active = made.predicted
     made.viewer.layers.selection.active = measured
-    assert made.state.result is measured or made.state.result == measured
+    assert made.state.result_layer is measured or made.state.result_layer == measured
     assert genes.table.isColumnHidden(PCC)
     assert genes.table.visible_genes() == ["BLUE", "FLAT", "GREEN", "RED"]
     assert made.state.gene == "GREEN"
@@ -173,7 +173,7 @@ def test_linked_layers_share_limits_and_the_gene(made, qtbot):
     genes, link = made.genes, made.genes.link
     assert "two results" in link.message.text()
     measured = made.measured()
-    made.state.result = made.predicted
+    made.state.result_layer = made.predicted
     link.heading.setChecked(True)
     qtbot.waitUntil(lambda: link.list.count() == 2)
     assert [link.list.item(i).text() for i in range(2)] == ["GREEN · measured", "RED · predicted"]
@@ -202,7 +202,7 @@ def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
     click(qtbot, made.genes.pin_button)
     pinned = made.viewer.layers[-1]
     assert pinned.name.startswith("RED · predicted")
-    assert made.state.result == made.predicted, "browsing goes on where it was"
+    assert made.state.result_layer == made.predicted, "browsing goes on where it was"
     press(qtbot, made.dock, "green")
     assert made.predicted.name == "GREEN · predicted"
     assert result_layers.shown_gene(pinned) == "RED"
@@ -214,13 +214,13 @@ def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
     press(qtbot, made.dock, "blue")
     assert result_layers.shown_gene(pinned) == "RED"
     assert made.predicted.name == "BLUE · predicted"
-    assert made.state.result == made.predicted
+    assert made.state.result_layer == made.predicted
     # without one, a new browsing layer is added
     made.viewer.layers.remove(made.predicted)
-    assert made.state.result == pinned
+    assert made.state.result_layer == pinned
     press(qtbot, made.dock, "green")
-    assert made.state.result != pinned
-    assert result_layers.shown_gene(made.state.result) == "GREEN"
+    assert made.state.result_layer != pinned
+    assert result_layers.shown_gene(made.state.result_layer) == "GREEN"
     assert result_layers.shown_gene(pinned) == "RED"
 
 
@@ -243,7 +243,7 @@ def test_three_genes_as_red_green_blue(made, qtbot):
     click(qtbot, part.add_button)
     layer = made.viewer.layers[-1]
     assert layer.name == "RED / GREEN / BLUE · red, green, blue"
-    assert made.state.result == made.predicted
+    assert made.state.result_layer == made.predicted
     low, high = np.percentile(made.table[:, :3].astype(float), (1, 99), axis=0)
     expected = np.clip((made.table[:, :3] - low) / (high - low), 0, 1)
     np.testing.assert_allclose(layer.face_color[:, :3], expected, atol=1e-5)
@@ -281,10 +281,12 @@ def test_a_composite_and_a_score_follow_a_result_that_is_filled_in(made, qtbot, 
     made.genes.gene_set.names_edit.setPlainText("RED GREEN")
     click(qtbot, made.genes.gene_set.score_button)
     qtbot.waitUntil(
-        lambda: made.state.result.name.endswith("score (partial)") or made.state.result.name.endswith("score"),
+        lambda: (
+            made.state.result_layer.name.endswith("score (partial)") or made.state.result_layer.name.endswith("score")
+        ),
         timeout=kit.TIMEOUT,
     )
-    score = made.state.result
+    score = made.state.result_layer
     assert int((mixed.face_color[:, 3] > 0).sum()) == 20
     result.done[:50] = True
     made.state.result_version += 1
@@ -307,7 +309,7 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     click(qtbot, part.score_button)
     qtbot.waitUntil(lambda: "COLOURS: 2 of 4" in part.message.text(), timeout=kit.TIMEOUT)
     assert "not in this panel: NOPE; the same at every spot: FLAT." in part.message.text()
-    layer = made.state.result
+    layer = made.state.result_layer
     assert layer.name == "COLOURS · score"
     assert made.genes.bar.unit == SCORE_UNIT
     z = (made.table[:, :2] - made.table[:, :2].mean(axis=0)) / made.table[:, :2].std(axis=0)
@@ -321,10 +323,10 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     click(qtbot, part.score_button)  # of the score's own source
     qtbot.waitUntil(lambda: "2 of 3 sets scored" in part.message.text(), timeout=kit.TIMEOUT)
     assert "Not scored: NONE" in part.message.text()
-    assert made.state.result.name == "WARM · score"
+    assert made.state.result_layer.name == "WARM · score"
     assert sorted(made.genes.table.visible_genes()) == ["COLD", "WARM"]
     press(qtbot, made.dock, "cold")
-    assert made.state.result.name == "COLD · score"
+    assert made.state.result_layer.name == "COLD · score"
     part.set_box.setCurrentIndex(2)
     assert (part.name_edit.text(), part.names_edit.toPlainText()) == ("COLD", "BLUE")
 
@@ -415,7 +417,7 @@ def test_an_unknown_gene_is_a_sentence_with_near_names(made, qtbot):
 
 def test_a_removed_result_leaves_a_section_that_says_so(made):
     made.viewer.layers.remove(made.predicted)
-    assert made.state.result is None
+    assert made.state.result_layer is None
     assert "Nothing is predicted yet" in made.genes.shown.text()
     for widget in (
         made.genes.pin_button,

@@ -64,7 +64,7 @@ def test_a_squidpy_file_in_px(tmp_path, warned, dock_in_viewer, use_predictor, k
     assert (result.kind, result.card, result.mpp, result.output_scale) == ("from file", None, None, "unknown scale")
     assert sparse.issparse(result.values)
     np.testing.assert_array_equal(result.values_of("G3"), adata.X.toarray()[:, 3])
-    assert dock.session.state.result == points
+    assert dock.session.state.result_layer == points
     assert slide_layers.is_thumbnail(picture)
     assert dock.session.image_layers() == []
 

@@ -73,7 +73,7 @@ def test_c2_from_the_file_to_a_heatmap(real_data, dock_in_viewer, kit, qtbot, mo
     assert beat.report()["beats"] > 100
     assert len(filled) > 3, "it fills in"
     assert dock.run.message.text().startswith(f"Done: {len(state.spots)} spots")
-    result = store.result_of(state.result)
+    result = store.result_of(state.result_layer)
     assert result.done.all()
     assert np.isfinite(result.values).all()
-    assert state.result.features["value"].std() > 0
+    assert state.result_layer.features["value"].std() > 0

@@ -24,9 +24,9 @@ def test_progress_is_told_and_nothing_can_be_changed_meanwhile(held):
         assert not widget.isEnabled()
     assert not dock.export.export_button.isEnabled()
     # the heatmap fills in: what is done has a colour, the rest is transparent
-    values = dock.session.state.result.features["value"].to_numpy()
+    values = dock.session.state.result_layer.features["value"].to_numpy()
     assert np.isfinite(values).sum() == SPOTS_PER_BATCH
-    alpha = dock.session.state.result.face_color[:, 3]
+    alpha = dock.session.state.result_layer.face_color[:, 3]
     assert (alpha[np.isfinite(values)] == 1).all()
     assert (alpha[np.isnan(values)] == 0).all()
 
@@ -40,7 +40,7 @@ def test_cancel_answers_at_once_and_keeps_a_partial_result(held, gate, qtbot, tm
     assert not dock.session.state.running  # although the model is still inside its batch
     print(f"cancel answered in {waited * 1000:.0f} ms")
     assert f"Cancelled: {SPOTS_PER_BATCH} of {total} spots" in dock.run.message.text()
-    result = dock.session.state.result
+    result = dock.session.state.result_layer
     assert result.name.endswith("· predicted (partial)")
     assert result in viewer.layers
     assert dock.run.run_button.isEnabled()
@@ -68,17 +68,17 @@ def test_a_failing_model_is_a_sentence_with_details_and_keeps_what_is_done(ready
     qtbot.mouseClick(message.details_button, Qt.MouseButton.LeftButton)
     assert message.details.isVisibleTo(message)
     assert "Traceback" in message.details.toPlainText()
-    assert dock.session.state.result.name.endswith("(partial)")
+    assert dock.session.state.result_layer.name.endswith("(partial)")
 
 
-@pytest.mark.parametrize("which", ["result", "image"])
+@pytest.mark.parametrize("which", ["result_layer", "image"])
 def test_removing_a_layer_that_the_run_needs_ends_it(held, gate, qtbot, which):
     viewer, dock = held
     viewer.layers.remove(getattr(dock.session.state, which))
     assert not dock.session.state.running
     assert dock.session.run is None
-    if which == "result":
-        assert dock.session.state.result is None
+    if which == "result_layer":
+        assert dock.session.state.result_layer is None
     else:
         assert dock.session.state.slide is None
         assert not dock.run.run_button.isEnabled()

@@ -11,7 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_tcgn.ui.layers import store
-from napari_tcgn.ui.sections.model import device_in_words
+from napari_tcgn.ui.sections.model import device_text
 from napari_tcgn.ui.state import ModelChoice
 
 
@@ -64,16 +64,16 @@ def test_cancel_at_once(ready, qtbot, kit):
 def test_two_results_are_both_kept_and_told_apart(ready, kit):
     viewer, dock = ready(kit.ColourPredictor())
     kit.run_to_end(dock)
-    first = dock.session.state.result
+    first = dock.session.state.result_layer
     before = first.features["value"].to_numpy().copy()
     kit.run_to_end(dock)
-    second = dock.session.state.result
+    second = dock.session.state.result_layer
     assert (first.name, second.name) == ("GREEN · predicted", "GREEN · predicted 2")
     assert store.result_of(first) is not store.result_of(second)
     np.testing.assert_array_equal(first.features["value"], before)
     for layer in (first, second):
         viewer.layers.selection.active = layer
-        assert dock.session.state.result == layer
+        assert dock.session.state.result_layer == layer
 
 
 def test_updates_come_at_most_four_times_a_second(ready, kit, qtbot):
@@ -111,14 +111,14 @@ def test_a_full_gpu(ready, kit, qtbot, fits):
     text = dock.run.message.text()
     if fits:  # the batch is halved until it fits
         assert text.startswith("Done")
-        record = store.result_of(dock.session.state.result).prediction.record
+        record = store.result_of(dock.session.state.result_layer).prediction.record
         assert record["batch_size"] == fits
     else:
         assert "not even one patch fits" in text
         assert "--device cpu" in text or "cpu" in text
         kit.click(dock.run.message.details_button)
         assert "DeviceError" in dock.run.message.details.toPlainText()
-        assert dock.session.state.result is None
+        assert dock.session.state.result_layer is None
         assert dock.run.run_button.isEnabled()
 
 
@@ -146,7 +146,7 @@ def test_the_device_line(ready, kit, qtbot, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (70 * 2**30, 80 * 2**30))
     monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA H100")
-    assert device_in_words("auto") == "NVIDIA H100, 70.0 GiB free"
+    assert device_text("auto") == "NVIDIA H100, 70.0 GiB free"
 
 
 def test_the_speed_of_the_bundled_model_is_measured():
@@ -207,7 +207,7 @@ def test_options_reach_the_run_record(ready, kit):
     assert not options.stain_box.isEnabled()
     assert "does not say how its training sections were stained" in options.stain_box.toolTip()
     kit.run_to_end(dock)
-    record = store.result_of(dock.session.state.result).prediction.record
+    record = store.result_of(dock.session.state.result_layer).prediction.record
     assert record["settings"]["batch_size"] == 3
     assert record["settings"]["read_threads"] == 1
     assert record["settings"]["precision"] == "float32"
@@ -226,7 +226,7 @@ def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(rea
     assert state.predict_settings().stain == "reinhard"
     assert json.loads(dock_file.read_text())["stain"] == "reinhard"
     kit.run_to_end(dock)
-    record = store.result_of(state.result).record
+    record = store.result_of(state.result_layer).record
     assert record["settings"]["stain"] == "reinhard"
     # a model that has no target: the run is as the box says, and the choice waits
     with_target = state.model

@@ -81,7 +81,7 @@ class Session:
         viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
         there = [viewer.layers.selection.active, *reversed(viewer.layers)]
-        self.state.result = next((layer for layer in there if store.result_of(layer) is not None), None)
+        self.state.result_layer = next((layer for layer in there if store.result_of(layer) is not None), None)
 
     def close(self, viewer_is_gone: bool = False) -> None:
         """Stop all work and let go of the viewer; a second call does nothing.
@@ -107,7 +107,7 @@ class Session:
         self._hover.close()
         if viewer_is_gone:
             self.state.events.block()  # so are the widgets that would be told
-        self.viewer = self.spots_layer = self.state.image = self.state.result = None
+        self.viewer = self.spots_layer = self.state.image = self.state.result_layer = None
 
     # -- slide ---------------------------------------------------------------------------------------------------
 
@@ -154,7 +154,12 @@ class Session:
         state = self.state
         work = self.slides.of(state.image)
         if work is not None:
-            work.mpp, work.spots, work.spots_layer, work.result = state.mpp, state.spots, self.spots_layer, state.result
+            work.mpp, work.spots, work.spots_layer, work.result_layer = (
+                state.mpp,
+                state.spots,
+                self.spots_layer,
+                state.result_layer,
+            )
         self.spots_layer = state.spots = None
         state.slide = state.mpp = None
 
@@ -170,13 +175,13 @@ class Session:
         if work.mpp is not None:
             canvas.show_scale_bar(self.viewer)
         self.spots_layer, state.spots = work.spots_layer, work.spots
-        owner = self.slides.owner_of(state.result)
+        owner = self.slides.owner_of(state.result_layer)
         if owner is not work:
-            latest = work.result
+            latest = work.result_layer
             if latest not in self.viewer.layers:
-                latest = self.slides.newest_result(work, self.viewer.layers)
+                latest = self.slides.newest_result_layer(work, self.viewer.layers)
             if latest is not None or owner is not None:  # else a result of no open slide stays in view
-                state.result = latest
+                state.result_layer = latest
 
     def set_mpp(self, mpp: float, source: str = "given in the dock") -> None:
         """Say how many µm a px of the slide covers, and how it is known; the layer is rescaled."""
@@ -295,9 +300,9 @@ class Session:
         work = self.slides.of(layer)
         if layer == self.spots_layer:
             self.spots_layer = state.spots = None
-        elif layer == state.result:
-            state.result = self.slides.newest_result(self.slides.owner_of(layer), self.viewer.layers)
-            if state.result is None and self.spots_layer is not None:
+        elif layer == state.result_layer:
+            state.result_layer = self.slides.newest_result_layer(self.slides.owner_of(layer), self.viewer.layers)
+            if state.result_layer is None and self.spots_layer is not None:
                 self.spots_layer.visible = True
         elif work is not None:
             self._forget(work)
@@ -329,7 +334,7 @@ class Session:
             work = self.slides.owner_of(layer)
             if work is not None:
                 self.choose_image(work.image)
-            state.result = layer
+            state.result_layer = layer
         elif layer is not None and layer != state.image and slide_layers.may_be_slide(layer):
             with suppress(TcgnError):  # the section Slide tells the trouble
                 self.choose_image(layer)

@@ -62,8 +62,8 @@ class DockState:
         Latest step of the run, at most four times a second.
     rate : float or None
         Spots per second that the chosen model does here: of the last run, or measured beforehand.
-    result : napari points layer or None
-        The result that the Genes and Export sections work on.
+    result_layer : napari points layer or None
+        Shows the result (`layers.store.Result`) that the Genes and Export sections work on.
     result_version : int
         Counts up whenever the shown result has become complete, partial or renamed.
     gene : str
@@ -87,7 +87,7 @@ class DockState:
     running: bool = False
     progress: Progress | None = None
     rate: float | None = None
-    result: Any = None
+    result_layer: Any = None
     result_version: int = 0
     gene: str = ""
 

@@ -12,7 +12,7 @@ import numpy as np
 from napari_tcgn.ui.actions.side_by_side import SideBySide
 from napari_tcgn.ui.layers import canvas, result_layers, store
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.tasks.background import Failure, Job
+from napari_tcgn.ui.tasks.background import BackgroundTask, Failure
 
 if TYPE_CHECKING:
     from napari_tcgn.comparison import Comparison
@@ -62,28 +62,28 @@ class Comparing:
     ----------
     step : Progress or None
         Latest step of the comparison that is being made.
-    beside : SideBySide
+    side_by_side : SideBySide
     """
 
     def __init__(self, session: Session, changed: Callable[[], object]) -> None:
         self._session, self._changed = session, changed
         self._all: list[Compared] = []
-        self._job: Job | None = None
+        self._task: BackgroundTask | None = None
         self._result: store.Result | None = None  # that is being compared
         self.step: Progress | None = None
-        self.beside = SideBySide(session, changed)
+        self.side_by_side = SideBySide(session, changed)
         session.viewer.layers.events.removed.connect(self._on_removed)
 
     def disconnect_all(self) -> None:
         """Stop comparing, put layers back and stop listening to the viewer, which outlives the dock."""
         self.cancel()
-        self.beside.disconnect_all()
+        self.side_by_side.disconnect_all()
         self._session.viewer.layers.events.removed.disconnect(self._on_removed)
 
     @property
     def running(self) -> bool:
         """Whether a comparison is being made."""
-        return self._job is not None
+        return self._task is not None
 
     def of(self, result: store.Result | None) -> Compared | None:
         """Return the comparison of a predicted or a measured result; None if there is none."""
@@ -111,34 +111,34 @@ class Comparing:
 
         def end(tell: Callable[[Any], object]) -> Callable[[Any], None]:
             def ended(outcome: Any) -> None:
-                self._job = self._result = self.step = None
+                self._task = self._result = self.step = None
                 tell(outcome)
                 self._changed()
 
             return ended
 
         self._result = result
-        self._job = self._session.background.walk(steps, end(self._take), end(failed), self._on_step)
+        self._task = self._session.background.walk(steps, end(self._take), end(failed), self._on_step)
         self._changed()
 
     def cancel(self) -> None:
         """Stop the comparison that is being made; what was compared before stays."""
-        if self._job is not None:
-            self._job.cancel()
-            self._job = self._result = self.step = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = self._result = self.step = None
             self._changed()
 
-    def put_beside(self, compared: Compared) -> None:
+    def show_side_by_side(self, compared: Compared) -> None:
         """Show the measured spots to the right of the predicted ones."""
         predicted, measured = (self.layer_of(one) for one in (compared.predicted, compared.measured))
         if predicted is not None and measured is not None:
             work = self._session.slides.owner_of(predicted)
-            self.beside.open(predicted, measured, work.image if work is not None else None)
+            self.side_by_side.open(predicted, measured, work.image if work is not None else None)
 
-    def put_back(self) -> None:
+    def show_on_top(self) -> None:
         """Show the measured spots on top of the predicted ones again."""
-        self.beside.close()
-        if (layer := self._session.state.result) is not None:
+        self.side_by_side.close()
+        if (layer := self._session.state.result_layer) is not None:
             canvas.frame(self._session.viewer, [layer])
 
     def _on_step(self, step: Progress) -> None:
@@ -172,9 +172,9 @@ class Comparing:
         with session.selection_kept():
             added = result_layers.add_result_like(viewer, predicted, compared.measured, shown)
         session.colours.link([predicted, *session.colours.linked_to(predicted), added])
-        if store.result_of(session.state.result) is compared.predicted:
+        if store.result_of(session.state.result_layer) is compared.predicted:
             session.state.gene = shown
-            self.put_beside(compared)
+            self.show_side_by_side(compared)
         elif not predicted.visible and (now := session.slides.of(session.state.image)) is not None:
             session.slides.show_only(now, viewer.layers)  # another slide was chosen meanwhile
 

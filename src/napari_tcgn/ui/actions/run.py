@@ -50,11 +50,11 @@ class Run:
         session.run = self
         state.running, state.progress = True, None
         session.viewer.layers.events.removed.connect(self._on_removed)
-        self._job = session.background.walk(steps, self._on_done, self._on_failed, self._on_step)
+        self._task = session.background.walk(steps, self._on_done, self._on_failed, self._on_step)
 
     def cancel(self) -> None:
         """Stop at once; what is predicted so far stays, labelled partial."""
-        self._job.cancel()
+        self._task.cancel()
         kept = self._keep_partial()
         self._end(f"Cancelled: {kept}" if kept else "Cancelled before any spot was predicted.", None)
 
@@ -79,7 +79,7 @@ class Run:
             self._session.slides.claim(result, self._image)
             gene = state.gene if result.has(state.gene) else store.best_gene(result)
             self._layer = result_layers.add_result(self._session.viewer, self._image, result, gene, DEFAULT_COLORMAP)
-            state.gene, state.result = gene, self._layer
+            state.gene, state.result_layer = gene, self._layer
         state.progress = step
 
     def _on_done(self, adata: AnnData) -> None:
@@ -95,7 +95,7 @@ class Run:
             self._not_predicted.visible = False  # all of them are predicted now
         state.rate = record["spots_per_second"]
         self._session.choices.note_rate(state.rate)
-        self._end(f"Done: {adata.n_obs} spots in {in_words(record['seconds'])}.", None)
+        self._end(f"Done: {adata.n_obs} spots in {duration_text(record['seconds'])}.", None)
 
     def _on_failed(self, failure: Failure) -> None:
         kept = self._keep_partial()
@@ -131,7 +131,7 @@ class Run:
         self._ended(sentence, failure)
 
 
-def in_words(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a duration for people ("8 s", "3:05", "1:02:05")."""
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)

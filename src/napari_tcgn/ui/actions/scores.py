@@ -107,7 +107,7 @@ def update_scores(layer: Any, result: Result, scored: Scored) -> None:
     _sources[layer] = (source, sets, scored.spots_done)
 
 
-def in_words(scored: Scored, gene_sets: Sequence[GeneSet]) -> str:
+def scored_text(scored: Scored, gene_sets: Sequence[GeneSet]) -> str:
     """Say which genes of the sets count and which are missing."""
     said = []
     for gene_set in gene_sets:

@@ -1,4 +1,4 @@
-"""A second result beside the first one, in the same camera: its layer moved to the right of the slide.
+"""A second result to the right of the first one, in the same camera: its layer moved to the right of the slide.
 
 napari's grid gives every layer a cell of its own, without the slide under the spots; moving a layer and showing the
 slide a second time keeps both under one camera and one scale bar.
@@ -17,7 +17,7 @@ from napari_tcgn.ui.layers.placement import moved_affine, placement_events, shif
 from napari_tcgn.ui.session import Session
 
 GAP = 0.04  # between the two, as a share of the width
-BESIDE = " · beside"
+SUFFIX = " · beside"
 
 
 class SideBySide:
@@ -55,11 +55,11 @@ class SideBySide:
         return self._right is not None
 
     def shows(self, layer: Any) -> bool:
-        """Whether a layer is the one that was moved beside another."""
+        """Whether a layer is the one that was moved to the right."""
         return layer is not None and unwrap(layer) is self._right
 
     def open(self, left: Any, right: Any, image: Any) -> None:
-        """Move `right` beside `left`, which lies on `image` (None: on no slide of this viewer)."""
+        """Move `right` to the right of `left`, which lies on `image` (None: on no slide of this viewer)."""
         self.close()
         if image is not None:
             width = (image.data[0] if image.multiscale else image.data).shape[1]
@@ -113,7 +113,7 @@ class SideBySide:
         with self._session.selection_kept():
             added = viewer.add_image(
                 image.data,
-                name=f"{image.name}{BESIDE}",
+                name=f"{image.name}{SUFFIX}",
                 rgb=image.rgb,
                 multiscale=image.multiscale,
                 scale=image.scale,

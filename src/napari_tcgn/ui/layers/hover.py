@@ -38,27 +38,27 @@ class Hover:
     def line(self) -> str:
         """Return the line for the spot under the cursor; "" where napari's own is as good."""
         layer = self._viewer.layers.selection.active
-        say = _words_of(layer)
-        if say is None:
+        text_at = _text_at_spot(layer)
+        if text_at is None:
             return ""
         spot = layer.get_value(self._viewer.cursor.position, world=True)
-        return "" if spot is None else f"{say(int(spot))} · spot {layer.features['spot'].iloc[int(spot)]}"
+        return "" if spot is None else f"{text_at(int(spot))} · spot {layer.features['spot'].iloc[int(spot)]}"
 
 
-def _words_of(layer: Any) -> Any:
+def _text_at_spot(layer: Any) -> Any:
     """Return a function that says what a layer shows at a spot; None for a layer that is not ours."""
     result, mixed = store.result_of(layer), composite.composite_of(layer)
     if result is not None:
         features = layer.features
-        return lambda spot: in_words(features["gene"].iloc[spot], features["value"].iloc[spot], result.output_scale)
+        return lambda spot: value_text(features["gene"].iloc[spot], features["value"].iloc[spot], result.output_scale)
     if mixed is not None:
         return lambda spot: (
-            ", ".join(in_words(gene, mixed.result.values_of(gene)[spot], "") for gene in mixed.genes)
+            ", ".join(value_text(gene, mixed.result.values_of(gene)[spot], "") for gene in mixed.genes)
             + (f" {mixed.result.output_scale}")
         )
     return None
 
 
-def in_words(gene: str, value: float, unit: str) -> str:
+def value_text(gene: str, value: float, unit: str) -> str:
     """Return a value for people ("GNAS 1.84 log10(…)")."""
     return f"{gene} has no value" if np.isnan(value) else f"{gene} {value:.3g} {unit}".strip()

@@ -25,7 +25,7 @@ class SlideWork:
     slide : Slide
     mpp : float or None
     spots : Spots or None
-    spots_layer, result : napari points layer or None
+    spots_layer, result_layer : napari points layer or None
     """
 
     image: Any
@@ -33,7 +33,7 @@ class SlideWork:
     mpp: float | None = None
     spots: Spots | None = None
     spots_layer: Any = None
-    result: Any = None
+    result_layer: Any = None
 
 
 class Slides:
@@ -83,7 +83,7 @@ class Slides:
         """Return those layers that lie on a slide."""
         return [layer for layer in layers if self.owner_of(layer) is work]
 
-    def newest_result(self, work: SlideWork | None, layers: Iterable[Any]) -> Any:
+    def newest_result_layer(self, work: SlideWork | None, layers: Iterable[Any]) -> Any:
         """Return the uppermost result layer on a slide, or on none; measurements and scores only if there is no other.
 
         None if there is no result.

@@ -103,19 +103,6 @@ class Result:
         )
 
     @classmethod
-    def of_adata(cls, adata: AnnData, library_id: str | None = None) -> Result:
-        """Return the result that a section of an AnnData holds, whoever wrote it.
-
-        Raises
-        ------
-        TcgnError
-            As `library_of` and `Library.spots` do.
-        """
-        from napari_tcgn.expression import library_of
-
-        return cls.of_library(library_of(adata, library_id))
-
-    @classmethod
     def of_library(cls, library: Library) -> Result:
         """Return the result that a section holds; its matrix is not copied, and stays sparse if it is."""
         adata = library.adata

@@ -78,12 +78,12 @@ class ExportSection(Section):
         self.export_button.clicked.connect(self._ask_for_path)
         self.copy_button.clicked.connect(self._copy)
         events = session.state.events
-        for event in (events.result, events.running, events.result_version):
+        for event in (events.result_layer, events.running, events.result_version):
             event.connect(self._enable)
         self._on_format()
 
     def _result(self) -> store.Result | None:
-        return store.result_of(self.session.state.result)
+        return store.result_of(self.session.state.result_layer)
 
     def _format(self) -> Format:
         return self.format_box.currentData()

@@ -57,7 +57,7 @@ class GenesSection(Section):
         self.pin_button.clicked.connect(self._pin)
         self.composite.heading.toggled.connect(self._suggest)
         events = session.state.events
-        for event in (events.result, events.model):
+        for event in (events.result_layer, events.model):
             event.connect(self._on_result)
         events.gene.connect(self._on_gene)
         events.progress.connect(self._on_progress)
@@ -80,7 +80,7 @@ class GenesSection(Section):
             part.disconnect_all()
 
     def _result(self) -> store.Result | None:
-        return store.result_of(self.session.state.result)
+        return store.result_of(self.session.state.result_layer)
 
     # -- another result or gene ----------------------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ class GenesSection(Section):
         self.scale.show_layer()
         self._show_statistics()
         if result is not None:
-            state.gene = result_layers.shown_gene(state.result)
+            state.gene = result_layers.shown_gene(state.result_layer)
         self.table.show_gene(state.gene)
         self._enable()
 
@@ -110,22 +110,22 @@ class GenesSection(Section):
     def _colour(self) -> None:
         """Colour the spots by the chosen gene."""
         state, result, colours = self.session.state, self._result(), self.session.colours
-        if result is not None and result.has(state.gene) and result_layers.shown_gene(state.result) != state.gene:
-            if colours.pinned(state.result):
-                self._browse_beside(state.gene)
+        if result is not None and result.has(state.gene) and result_layers.shown_gene(state.result_layer) != state.gene:
+            if colours.pinned(state.result_layer):
+                self._browse_in_another_layer(state.gene)
             else:
-                colours.show(state.result, state.gene)
+                colours.show(state.result_layer, state.gene)
         self._enable()
 
-    def _browse_beside(self, gene: str) -> None:
+    def _browse_in_another_layer(self, gene: str) -> None:
         """Show a gene in the layer in which genes are browsed: the chosen one stays with its own."""
         state = self.session.state
-        state.result = self.session.colours.browsing_layer(state.result)
-        self.session.viewer.layers.selection.active = state.result
+        state.result_layer = self.session.colours.browsing_layer(state.result_layer)
+        self.session.viewer.layers.selection.active = state.result_layer
         state.gene = gene
 
     def _pin(self) -> None:
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         self.session.colours.pin(layer, result_layers.shown_gene(layer))
         self.session.viewer.layers.selection.active = layer  # where the browsing goes on
 
@@ -178,7 +178,7 @@ class GenesSection(Section):
 
     def _suggest(self, opened: bool) -> None:
         if opened and self._result() is not None:
-            suggest_genes(self.composite, self.session.state.result, self.table.visible_genes()[:3])
+            suggest_genes(self.composite, self.session.state.result_layer, self.table.visible_genes()[:3])
 
     def _enable(self) -> None:
         state, result = self.session.state, self._result()
@@ -192,6 +192,6 @@ class GenesSection(Section):
         text = f"{state.gene}: {done} of {len(result.done)} spots of {result.library_id}"
         if result.partial and not state.running:
             text += ", partial result"
-        if self.session.colours.pinned(state.result):
+        if self.session.colours.pinned(state.result_layer):
             text += "; this layer stays with its gene"
         self.shown.setText(text)

@@ -61,7 +61,7 @@ class ModelSection(Section):
         events.rate.connect(self._show_device)
         for event in (events.model, events.slide, events.mpp):
             event.connect(self._look_at_domain)
-        self._device_words = ""
+        self._device_text = ""
         self._domain = Latest(session.background, self._warn, self._on_domain_failed)
         models.find_models(session, self.message.fail)
         self._look_at_device()
@@ -87,7 +87,7 @@ class ModelSection(Section):
             self.card.setText("No model is installed: add one from its card.json.")
             return
         self.model_box.setCurrentIndex(state.models.index(state.model))
-        self.card.setText(card_in_words(state.model.card))
+        self.card.setText(card_text(state.model.card))
         self.card.setToolTip("\n".join(_small_print(state.model.card)))
 
     def _set_device(self) -> None:
@@ -101,20 +101,20 @@ class ModelSection(Section):
         name = state.device
         # Asking for a GPU imports torch, which takes seconds.
         self.session.background.call(
-            lambda: device_in_words(name), lambda words: self._on_device(name, words, ""),
+            lambda: device_text(name), lambda words: self._on_device(name, words, ""),
             lambda failure: self._on_device(name, "", failure.sentence),
         )  # fmt: skip
 
     def _on_device(self, name: str, words: str, missing: str) -> None:
         if name == self.session.state.device:  # else another one was chosen meanwhile
-            self._device_words = words or f"⚠ {missing}"
+            self._device_text = words or f"⚠ {missing}"
             self.session.state.device_missing = missing
             self._show_device()
 
     def _show_device(self) -> None:
         rate = self.session.state.rate
-        if self._device_words:
-            self.device.setText(self._device_words + (f": about {rate:.3g} spots/s" if rate else ""))
+        if self._device_text:
+            self.device.setText(self._device_text + (f": about {rate:.3g} spots/s" if rate else ""))
 
     def _look_at_domain(self) -> None:
         """Warn in the background, because looking at the stain reads the slide."""
@@ -134,11 +134,6 @@ class ModelSection(Section):
 
         self._domain.ask(look)
 
-    @property
-    def looks_at_domain(self) -> bool:
-        """Whether the slide is being compared with the model's training sections."""
-        return self._domain.running
-
     def _warn(self, found: tuple[Any, list[str]]) -> None:
         about, sentences = found
         state = self.session.state
@@ -155,7 +150,7 @@ class ModelSection(Section):
             widget.setEnabled(not self.session.state.running)
 
 
-def card_in_words(card: ModelCard) -> str:
+def card_text(card: ModelCard) -> str:
     """Return the lines of a model card that one must know before a run."""
     lines = [f"{card.tissue or 'tissue not stated'} · {len(card.genes)} genes · patches of {card.patch_um:g} µm"]
     median = card.metrics.get("median_pcc")
@@ -188,7 +183,7 @@ def _small_print(card: ModelCard) -> list[str]:
     return [text for text in (card.metrics.get("protocol", ""), *card.caveats, *training, card.citation) if text]
 
 
-def device_in_words(name: str) -> str:
+def device_text(name: str) -> str:
     """Say which device a name stands for here; imports torch.
 
     Raises

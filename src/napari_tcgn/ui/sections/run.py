@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
 
-from napari_tcgn.ui.actions.run import Run, in_words
+from napari_tcgn.ui.actions.run import Run, duration_text
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.options import Options
 from napari_tcgn.ui.session import Session
@@ -98,6 +98,6 @@ class RunSection(Section):
         if step.rate is not None:
             parts.append(f"{step.rate:.1f} spots/s")
         if step.eta_seconds is not None:
-            parts.append(f"{in_words(step.eta_seconds)} left")
+            parts.append(f"{duration_text(step.eta_seconds)} left")
         self.reason.setText(" · ".join(parts))
         self.reason.show()

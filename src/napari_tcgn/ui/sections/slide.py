@@ -121,9 +121,9 @@ class SlideSection(Section):
         self.mpp_box.blockSignals(True)
         self.mpp_box.setValue(state.mpp or 0)
         self.mpp_box.blockSignals(False)
-        words = self._in_words()
-        self.info.setText(words)
-        self.info.setVisible(bool(words))
+        text = self._slide_text()
+        self.info.setText(text)
+        self.info.setVisible(bool(text))
         asks = state.slide is not None and state.mpp is None
         if asks != self._asks:
             self._asks = asks
@@ -131,7 +131,7 @@ class SlideSection(Section):
         self.ways.setVisible(state.slide is not None)
         self._enable()
 
-    def _in_words(self) -> str:
+    def _slide_text(self) -> str:
         slide, mpp = self.session.state.slide, self.session.state.mpp
         if trouble := self.session.state.slide_trouble:
             return f"⚠ {trouble}"

@@ -11,7 +11,7 @@ from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import GridSettings
 from napari_tcgn.spots import Region, count_spots
 from napari_tcgn.ui.actions.grid_drag import GridDrag
-from napari_tcgn.ui.actions.run import in_words
+from napari_tcgn.ui.actions.run import duration_text
 from napari_tcgn.ui.layers.tissue_view import TissueView
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.spots_files import SpotFiles
@@ -205,7 +205,7 @@ class SpotsSection(Section):
 
     def _time(self, count: int) -> str:
         rate = self.session.state.rate
-        return f"; about {in_words(count / rate)} to predict" if rate else ""
+        return f"; about {duration_text(count / rate)} to predict" if rate else ""
 
     def _show_count(self) -> None:
         state = self.session.state

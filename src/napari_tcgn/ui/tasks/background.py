@@ -47,7 +47,7 @@ class _Done:
     value: Any
 
 
-class Job:
+class BackgroundTask:
     """One piece of background work.
 
     Its callbacks run on the main thread, and none of them after `cancel`.
@@ -119,11 +119,11 @@ class Background:
     """The background work of one dock."""
 
     def __init__(self) -> None:
-        self._jobs: list[Job] = []
+        self._tasks: list[BackgroundTask] = []
 
     def call(
         self, function: Callable[[], Any], done: Callable[[Any], object], failed: Callable[[Failure], object]
-    ) -> Job:
+    ) -> BackgroundTask:
         """Run a function; `done` gets what it returns, `failed` a `Failure`."""
 
         def steps() -> Generator[Any, None, Any]:
@@ -138,17 +138,17 @@ class Background:
         done: Callable[[Any], object],
         failed: Callable[[Failure], object],
         step: Callable[[Any], object] | None = None,
-    ) -> Job:
+    ) -> BackgroundTask:
         """Run a generator; `step` gets what it yields, `done` what it returns."""
-        # A job whose outcome is still on its way to the main thread is lost if nobody holds it.
-        self._jobs = [job for job in self._jobs if not job.over]
-        self._jobs.append(Job(steps, done, failed, step))
-        return self._jobs[-1]
+        # A task whose outcome is still on its way to the main thread is lost if nobody holds it.
+        self._tasks = [task for task in self._tasks if not task.over]
+        self._tasks.append(BackgroundTask(steps, done, failed, step))
+        return self._tasks[-1]
 
     def close(self) -> None:
         """Leave all work and wait, for a moment, until it has ended."""
-        for job in self._jobs:
-            job.cancel()
-        for job in self._jobs:
-            job.ended.wait(CLOSE_SECONDS)
-        self._jobs.clear()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            task.ended.wait(CLOSE_SECONDS)
+        self._tasks.clear()

@@ -63,7 +63,7 @@ class CompositePart(Part):
         self.auto_box.toggled.connect(self._on_changed)
         self.add_button.clicked.connect(self._add)
         events = session.state.events
-        events.result.connect(self._enable)
+        events.result_layer.connect(self._enable)
         for event in (events.progress, events.result_version):
             event.connect(self._refresh)
         session.viewer.layers.selection.events.active.connect(self._on_active)
@@ -77,10 +77,10 @@ class CompositePart(Part):
 
     def _result(self) -> store.Result | None:
         shown = composite_of(self._layer)
-        return shown.result if shown is not None else store.result_of(self.session.state.result)
+        return shown.result if shown is not None else store.result_of(self.session.state.result_layer)
 
     def _enable(self) -> None:
-        ready = store.result_of(self.session.state.result) is not None
+        ready = store.result_of(self.session.state.result_layer) is not None
         self.add_button.setEnabled(ready)
         for widget in (*self.gene_edits, self.auto_box, *self.low_boxes, *self.high_boxes):
             widget.setEnabled(ready or self._layer is not None)
@@ -112,7 +112,7 @@ class CompositePart(Part):
         return Composite(result, (genes[0], genes[1], genes[2]), limits)  # type: ignore[arg-type]
 
     def _add(self) -> None:
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         result = store.result_of(layer)
         shown = self._chosen(result) if result is not None else None
         if shown is None:

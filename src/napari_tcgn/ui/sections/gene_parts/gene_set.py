@@ -52,13 +52,13 @@ class GeneSetPart(Part):
         self.set_box.currentIndexChanged.connect(self._on_set)
         self.score_button.clicked.connect(self._score)
         events = session.state.events
-        events.result.connect(self._enable)
+        events.result_layer.connect(self._enable)
         for event in (events.progress, events.result_version):
             event.connect(self._refresh)
         self._enable()
 
     def _enable(self) -> None:
-        self.score_button.setEnabled(store.result_of(self.session.state.result) is not None)
+        self.score_button.setEnabled(store.result_of(self.session.state.result_layer) is not None)
 
     def _ask_for_file(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "Gene sets", "", "Gene sets (*.gmt);;All files (*)")
@@ -95,7 +95,7 @@ class GeneSetPart(Part):
         return [GeneSet(self.name_edit.text().strip() or "gene set", parse_gene_names(self.names_edit.toPlainText()))]
 
     def _score(self) -> None:
-        layer, sets = self.session.state.result, self._chosen()
+        layer, sets = self.session.state.result_layer, self._chosen()
         source = self._source(layer)
         if not sets[0].genes:
             self.message.say("Paste the names of some genes, or open a .gmt file.")
@@ -113,9 +113,9 @@ class GeneSetPart(Part):
     def _show(self, computed: tuple[Any, scores.Scored, list[GeneSet]]) -> None:
         layer, scored, sets = computed
         self._enable()
-        self.message.say(scores.in_words(scored, sets))
+        self.message.say(scores.scored_text(scored, sets))
         if self.session.viewer is not None and layer in self.session.viewer.layers:
-            self.session.state.result = scores.add_scores(self.session.viewer, layer, scored, sets)
+            self.session.state.result_layer = scores.add_scores(self.session.viewer, layer, scored, sets)
 
     def _on_failed(self, failure: Failure) -> None:
         self._enable()

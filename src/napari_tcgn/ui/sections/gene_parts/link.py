@@ -32,7 +32,7 @@ class LinkPart(Part):
         session.colours.painted.connect(self._on_painted)
         session.viewer.layers.events.removed.connect(self.update_list)
         session.viewer.layers.events.inserted.connect(self._on_inserted)
-        session.state.events.result.connect(self.update_list)
+        session.state.events.result_layer.connect(self.update_list)
         self.update_list()
 
     def disconnect_all(self) -> None:
@@ -65,7 +65,7 @@ class LinkPart(Part):
     def _on_ticked(self) -> None:
         ticked = [self.list.item(i).checkState() == Qt.CheckState.Checked for i in range(len(self._layers))]
         chosen = [layer for layer, tick in zip(self._layers, ticked, strict=True) if tick]
-        active = unwrap(self.session.state.result)
+        active = unwrap(self.session.state.result_layer)
         chosen.sort(key=lambda layer: layer is not active)  # the chosen one's limits are taken over
         if len(chosen) == 1 and not self.session.colours.linked_to(chosen[0]):
             return  # the first tick of two

@@ -75,7 +75,7 @@ class ScaleControls(QWidget):
 
     def show_layer(self) -> None:
         """Show the scale of the chosen result; without one there is nothing to set."""
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         for widget in (
             self.bar, self.low_box, self.high_box, self.auto_box, self.percent_box, self.colormap_box, self.centre_box,
             self.canvas_box,
@@ -88,7 +88,7 @@ class ScaleControls(QWidget):
             quietly(self.canvas_box, bar is not None and bar.visible)
 
     def _show(self, scale: ColourScale) -> None:
-        result = store.result_of(self.session.state.result)
+        result = store.result_of(self.session.state.result_layer)
         self.message.say("")
         decimals = int(np.clip(3 - np.floor(np.log10(max(scale.high - scale.low, 1e-12))), 2, 9))
         for box, value in ((self.low_box, scale.low), (self.high_box, scale.high)):
@@ -102,19 +102,19 @@ class ScaleControls(QWidget):
         self.bar.show_scale(scale.colormap, scale.low, scale.high, result.output_scale if result else "")
 
     def _on_painted(self, layer: Any) -> None:
-        if unwrap(layer) is unwrap(self.session.state.result):
+        if unwrap(layer) is unwrap(self.session.state.result_layer):
             self._show(self.session.colours.scale(layer))
 
     def _change(self, **changes: Any) -> None:
-        if self.session.state.result is not None:
-            self.session.colours.change(self.session.state.result, **changes)
+        if self.session.state.result_layer is not None:
+            self.session.colours.change(self.session.state.result_layer, **changes)
 
     def _on_centre(self) -> None:
         self._change(centre=self.centre_box.currentData(), automatic=True)
 
     def _on_limit(self, changed: QDoubleSpinBox) -> None:
         """Take limits set by hand, which are kept for other genes; a centre moves the other one along."""
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         low, high = self.low_box.value(), self.high_box.value()
         scale = self.session.colours.scale(layer)
         if scale.centre:
@@ -126,7 +126,7 @@ class ScaleControls(QWidget):
         self._change(low=low, high=high, automatic=False)
 
     def _on_canvas(self, shown: bool) -> None:
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         if layer is not None:
             layer.face_colorbar.visible = shown
             layer.face_colorbar.position = "bottom_left"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.ui.layers.store import Result
-from napari_tcgn.ui.tasks.background import Background, Failure, Job
+from napari_tcgn.ui.tasks.background import Background, BackgroundTask, Failure
 
 Floats = NDArray[np.float64]
 VALUES_AT_ONCE = 4_000_000
@@ -22,7 +22,7 @@ class Statistics:
     def __init__(self, background: Background) -> None:
         self._background = background
         self._known: weakref.WeakKeyDictionary[Result, tuple[int, Floats, Floats]] = weakref.WeakKeyDictionary()
-        self._job: Job | None = None
+        self._task: BackgroundTask | None = None
         self._result: Result | None = None
 
     def known(self, result: Result) -> tuple[Floats, Floats] | None:
@@ -34,22 +34,22 @@ class Statistics:
         """Compute the figures of a result; whatever else was being computed is left."""
         if self._result is result:
             return
-        if self._job is not None:
-            self._job.cancel()
+        if self._task is not None:
+            self._task.cancel()
         count = int(result.done.sum())
         self._result = result
 
         def take(found: tuple[Floats, Floats]) -> None:
-            self._job = self._result = None
+            self._task = self._result = None
             self._known[result] = (count, *found)
             done(result)
 
         def fail(failure: Failure) -> None:
-            self._job = self._result = None
+            self._task = self._result = None
             failed(failure)
 
         rows = result.done.copy()
-        self._job = self._background.walk(lambda: _steps(result, rows), take, fail)
+        self._task = self._background.walk(lambda: _steps(result, rows), take, fail)
 
 
 def _steps(result: Result, rows: NDArray[np.bool_]) -> Generator[int, None, tuple[Any, Any]]:

@@ -47,7 +47,7 @@ class SurfacePart(Part):
         self.spots_box.toggled.connect(self._on_spots)
         self.bandwidth_box.valueChanged.connect(self._compute)
         session.colours.painted.connect(self._on_painted)
-        session.state.events.result.connect(self._show_state)
+        session.state.events.result_layer.connect(self._show_state)
         session.viewer.layers.events.removed.connect(self._on_removed)
         self._show_state()
 
@@ -55,12 +55,8 @@ class SurfacePart(Part):
         """Stop listening to the viewer, which outlives the dock."""
         self.session.viewer.layers.events.removed.disconnect(self._on_removed)
 
-    def image_of(self, layer: Any) -> Any:
-        """Return the surface of a result layer, None if it has none."""
-        return self._images.get(layer)
-
     def _show_state(self) -> None:
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         image = self._images.get(layer)
         for widget in (self.surface_box, self.bandwidth_box, self.spots_box):
             widget.setEnabled(layer is not None)
@@ -68,7 +64,7 @@ class SurfacePart(Part):
         quietly(self.spots_box, layer is None or bool(layer.visible))
 
     def _on_surface(self, wanted: bool) -> None:
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         if wanted:
             self._wanted.add(unwrap(layer))
             self._compute()
@@ -81,10 +77,10 @@ class SurfacePart(Part):
             self.session.viewer.layers.remove(image)
 
     def _on_spots(self, shown: bool) -> None:
-        self.session.state.result.visible = shown
+        self.session.state.result_layer.visible = shown
 
     def _compute(self, *_: Any) -> None:
-        layer = unwrap(self.session.state.result)
+        layer = unwrap(self.session.state.result_layer)
         result = store.result_of(layer)
         if result is None or layer not in self._wanted:
             return
@@ -130,7 +126,7 @@ class SurfacePart(Part):
         if image is None:
             return
         colour_surface(image, self.session.colours.scale(layer))
-        if unwrap(layer) is unwrap(self.session.state.result):
+        if unwrap(layer) is unwrap(self.session.state.result_layer):
             self._compute()
 
     def _on_removed(self, event: Any) -> None:
