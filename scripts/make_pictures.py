@@ -89,12 +89,12 @@ class Photographer:
         for section in self.dock.sections:
             section.heading.setChecked(section in shown)
         settle(0.3)
-        self.dock.scroll.verticalScrollBar().setValue(0)
+        self.dock.scroll_area.verticalScrollBar().setValue(0)
 
     def show_gene(self, gene: str) -> None:
         """Choose a gene and bring the section Genes into view."""
         self.state.gene = gene
-        scroll = self.dock.scroll
+        scroll = self.dock.scroll_area
         settle(0.3)
         scroll.verticalScrollBar().setValue(scroll.verticalScrollBar().maximum())
 

@@ -252,8 +252,8 @@ def test_folded_the_dock_fits_a_small_window(open_dock, kit, qtbot):
     for section in dock.sections:
         section.heading.setChecked(section is dock.run)
     qtbot.wait(300)
-    assert dock.scroll.widget().width() <= dock.scroll.viewport().width()
-    assert dock.scroll.widget().height() <= dock.scroll.viewport().height(), "no scrolling needed"
+    assert dock.scroll_area.widget().width() <= dock.scroll_area.viewport().width()
+    assert dock.scroll_area.widget().height() <= dock.scroll_area.viewport().height(), "no scrolling needed"
 
 
 def test_every_control_has_a_tooltip(open_dock, kit, ready):

@@ -483,6 +483,6 @@ def test_nothing_is_clipped_with_everything_unfolded(made, qtbot):
     for fold in (made.genes.surface, made.genes.link, made.genes.composite, made.genes.gene_set):
         fold.heading.setChecked(True)
     folds = (made.genes.surface, made.genes.link, made.genes.composite, made.genes.gene_set)
-    scroll = made.dock.scroll
+    scroll = made.dock.scroll_area
     qtbot.waitUntil(lambda: all(fold.body.height() >= fold.body.minimumSizeHint().height() > 50 for fold in folds))
     qtbot.waitUntil(lambda: scroll.widget().width() <= scroll.viewport().width())

@@ -101,7 +101,7 @@ def test_nothing_is_clipped_at_the_side(dock_in_viewer, use_predictor, kit, qtbo
     viewer, dock = dock_in_viewer(show=True)  # styled and laid out only when shown
     viewer.window.resize(1280, 800)
     qtbot.wait(300)
-    assert dock.scroll.widget().width() <= dock.scroll.viewport().width()
+    assert dock.scroll_area.widget().width() <= dock.scroll_area.viewport().width()
 
 
 def test_a_grey_layer_is_refused_with_a_sentence(dock_in_viewer, use_predictor, kit, qtbot):

@@ -45,7 +45,7 @@ class Dock(QWidget):
         The work behind the widgets.
     slide, spots, model, run, genes, compare, export : Section
     sections : tuple of Section
-    scroll : QScrollArea
+    scroll_area : QScrollArea
         Around the sections.
     """
 
@@ -63,7 +63,9 @@ class Dock(QWidget):
         # In the order of the work; further sections are added here.
         self.sections = (self.slide, self.spots, self.model, self.run, self.genes, self.compare, self.export)
         self.speed = SpeedMeter(session)
-        self.reset_button = QToolButton(text="Reset", autoRaise=True)
+        self.reset_button = QToolButton()
+        self.reset_button.setText("Reset")
+        self.reset_button.setAutoRaise(True)
         self.reset_button.setToolTip(
             "Forget the choices of earlier sessions and take those of napari's preferences; slides and results stay"
         )
@@ -77,7 +79,8 @@ class Dock(QWidget):
             column.addWidget(section)
         column.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignRight)
         column.addStretch(1)
-        scroll = self.scroll = QScrollArea(widgetResizable=True)
+        scroll = self.scroll_area = QScrollArea()
+        scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
@@ -110,7 +113,7 @@ class Dock(QWidget):
     def focus_search(self) -> None:
         """Unfold the section Genes and put the cursor into its search box."""
         self.genes.heading.setChecked(True)
-        self.scroll.ensureWidgetVisible(self.genes.search)
+        self.scroll_area.ensureWidgetVisible(self.genes.search)
         self.genes.search.setFocus()
         self.genes.search.selectAll()
 

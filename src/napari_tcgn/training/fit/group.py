@@ -66,10 +66,10 @@ class Group:
             return
         for module in net.modules():
             if type(module) is nn.BatchNorm2d:
-                # TRICK: an object that lives on changes its class, in place. `WholeBatchNorm` differs from its parent in
-                # `forward` alone: it has no `__init__`, no further attribute and no further parameter or buffer, so
-                # what the object holds is all that the new class needs, and optimizer, checkpoint and state_dict keep
-                # meaning the same tensors. Give it any state of its own, and a new module must be built here instead.
+                # TRICK: a living object changes its class, in place. `WholeBatchNorm` differs from its parent only in
+                # `forward`: it has no `__init__`, no further attribute, parameter or buffer. So what the object holds
+                # is all that the new class needs, and optimizer, checkpoint and state_dict keep meaning the same
+                # tensors. Give it any state of its own, and a new module must be built here instead.
                 module.__class__ = WholeBatchNorm
 
     def from_first(self, value: Any) -> Any:

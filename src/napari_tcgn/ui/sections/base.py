@@ -35,9 +35,12 @@ class Message(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.label = text_label()
-        self.details_button = QToolButton(text="details", checkable=True)
+        self.details_button = QToolButton()
+        self.details_button.setText("details")
+        self.details_button.setCheckable(True)
         self.details_button.setToolTip("Show the traceback, for a report")
-        self.details = QPlainTextEdit(readOnly=True)
+        self.details = QPlainTextEdit()
+        self.details.setReadOnly(True)
         self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.details.setFixedHeight(140)
         self.details_button.toggled.connect(self.details.setVisible)
@@ -78,7 +81,11 @@ class Heading(QToolButton):
     """
 
     def __init__(self, title: str, body: QWidget, tip: str = "") -> None:
-        super().__init__(text=title, checkable=True, checked=True, autoRaise=True)
+        super().__init__()
+        self.setText(title)
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.setAutoRaise(True)
         self._tip = tip
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)

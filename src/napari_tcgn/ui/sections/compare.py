@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 
 from napari_tcgn.spots import ST_TABLE
 from napari_tcgn.ui.actions.comparing import Compared, Comparing, Measured
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
-from napari_tcgn.ui.sections.gene_parts.scale import quietly
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.compare_table import CompareTable
+from napari_tcgn.ui.widgets.controls import set_quietly, tick_box
 from napari_tcgn.ui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
@@ -53,14 +53,15 @@ class CompareSection(Section):
         self.load_button.setToolTip("Choose the measured counts and compare the shown result with them")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop comparing")
-        self.sets_box = QCheckBox(NO_SETS)
-        self.sets_box.setToolTip("Compare the scores of gene sets, too: choose a .gmt file, such as those of MSigDB")
+        self.sets_box = tick_box(
+            NO_SETS, "Compare the scores of gene sets, too: choose a .gmt file, such as those of MSigDB"
+        )
         self._sets: Path | None = None
         self.state_label = text_label()
         self.overall = text_label()
         self.table = CompareTable()
         self.scatter = Scatter()
-        self.side_by_side_box = QCheckBox("side by side")
+        self.side_by_side_box = tick_box("side by side")
         self.write_button = QPushButton("Tables and report…")
         self.write_button.setToolTip("Write tables (CSV), an HTML report and the annotated .h5ad into a folder")
         self._lay_out()
@@ -134,7 +135,7 @@ class CompareSection(Section):
             chosen, _ = QFileDialog.getOpenFileName(self, "Gene sets", "", "Gene sets (*.gmt);;All files (*)")
         self._sets = Path(chosen) if chosen else None
         self.sets_box.setText(NO_SETS if self._sets is None else f"and the gene sets of {self._sets.name}")
-        quietly(self.sets_box, self._sets is not None)
+        set_quietly(self.sets_box, self._sets is not None)
 
     def _selection_table(self, counts: Path) -> Path | None:
         """Return the table that says where the counts' spots lie: the one predicted on, or ask for it."""
@@ -185,7 +186,7 @@ class CompareSection(Section):
         self.side_by_side_box.setToolTip(
             SIDE_BY_SIDE_TIP if self.side_by_side_box.isEnabled() else "One of the two layers is gone"
         )
-        quietly(self.side_by_side_box, pair.is_open if compared is None else pair.shows(measured))
+        set_quietly(self.side_by_side_box, pair.is_open if compared is None else pair.shows(measured))
 
     def _show_gene(self, _event: Any = None) -> None:
         gene, compared = self.session.state.gene, self._shown

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.sections.base import Section, text_label
@@ -15,6 +15,7 @@ from napari_tcgn.ui.sections.gene_parts.surface import SurfacePart
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.throttle import Throttle
+from napari_tcgn.ui.widgets.controls import line_edit
 from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, unknown_gene
 from napari_tcgn.ui.widgets.gene_table import GeneTable
 
@@ -34,8 +35,7 @@ class GenesSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session, "5 · Genes")
         self.shown = text_label()
-        self.search = QLineEdit(placeholderText="search a gene", clearButtonEnabled=True)
-        self.search.setToolTip("Type a part of a gene's name; Enter takes it")
+        self.search = line_edit("search a gene", "Type a part of a gene's name; Enter takes it", clearable=True)
         self.names = GeneNames(self)
         self.names.complete(self.search, self._pick)
         self.table = GeneTable()

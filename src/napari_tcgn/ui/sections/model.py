@@ -15,6 +15,7 @@ from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
+from napari_tcgn.ui.widgets.controls import choice_box
 
 MODELS = "Models (card.json *.safetensors *.pt *.pth);;All files (*)"
 
@@ -24,10 +25,7 @@ class ModelSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "3 · Model")
-        self.model_box = QComboBox()
-        self.model_box.setToolTip("The model that predicts; each brings its own gene panel")
-        self.model_box.setMinimumContentsLength(12)
-        self.model_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.model_box = choice_box("The model that predicts; each brings its own gene panel")
         self.add_button = QPushButton("Add model…")
         self.add_button.setToolTip("Add a model from its card.json, or from a checkpoint with a card.json beside it")
         self.card = text_label("Looking for models …")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Part, text_label
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.controls import count_box, number_box, toggle_button
 
 RULER = "ruler: draw a line of known length"
 # What scanners usually have; the camera decides, so it is a guess.
@@ -30,14 +31,16 @@ class MppWays(Part):
         self._ruler: Any = None
         self._length_px: float | None = None
 
-        self.ruler_button = QPushButton("Measure a known length", checkable=True)
-        self.ruler_button.setToolTip(
-            "Draw a line along something whose length is known: a row of spots, a scale bar, a capture area"
+        self.ruler_button = toggle_button(
+            "Measure a known length",
+            "Draw a line along something whose length is known: a row of spots, a scale bar, a capture area",
         )
-        self.count_box = QSpinBox(minimum=1, maximum=1000, value=1)
-        self.count_box.setToolTip("How many times the length below fits into the line: steps from spot to spot, or 1")
-        self.unit_box = QDoubleSpinBox(minimum=0.01, maximum=100_000, decimals=2, value=200)
-        self.unit_box.setToolTip("Known length in µm: 200 from spot to spot of ST, 100 of Visium, or of the whole line")
+        self.count_box = count_box(
+            "How many times the length below fits into the line: steps from spot to spot, or 1", 1, 1000, 1
+        )
+        self.unit_box = number_box(
+            "Known length in µm: 200 from spot to spot of ST, 100 of Visium, or of the whole line", 0.01, 100_000, 200
+        )
         self.use_ruler_button = QPushButton("Use")
         self.use_ruler_button.setToolTip("Take what the line says as the slide's µm per pixel")
         self.ruler_text = text_label()

@@ -23,7 +23,8 @@ class RunSection(Section):
             f"Stop now; what is predicted so far stays as a partial result ({keys_of('cancel')})"
         )
         self.reason = text_label()
-        self.bar = QProgressBar(textVisible=False)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
         self.bar.setFixedHeight(10)
         self.bar.setToolTip("Share of the spots that are predicted")
         row = QHBoxLayout()

@@ -6,7 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
+from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.slide import mpp_hint
@@ -14,6 +15,7 @@ from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly
 
 FOLDER = "slide folder"  # in the dock's memory
 IMAGES = (
@@ -33,9 +35,7 @@ class SlideSection(Section):
         super().__init__(session, "1 · Slide")
         self._layers: list[Any] = []
         self._asks = False  # as the ways are folded at first
-        self.layer_box = QComboBox()
-        self.layer_box.setMinimumContentsLength(12)
-        self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.layer_box = choice_box()
         self.open_button = QPushButton("Open…")
         self.open_button.setToolTip(
             "Open an H&E image: SVS, NDPI, MRXS, SCN, BIF, TIFF (pyramids, OME), JPEG or PNG. "
@@ -44,10 +44,10 @@ class SlideSection(Section):
         row = QHBoxLayout()
         row.addWidget(self.layer_box, 1)
         row.addWidget(self.open_button)
-        self.mpp_box = QDoubleSpinBox(minimum=0, maximum=100, decimals=4, singleStep=0.01)
+        tip = "Side of one pixel in µm; a patch is cut by its size in µm, so this must be right"
+        self.mpp_box = number_box(tip, 0, 100, decimals=4, step=0.01)
         self.mpp_box.setSpecialValueText("unknown")
         self.mpp_box.setKeyboardTracking(False)
-        self.mpp_box.setToolTip("Side of one pixel in µm; a patch is cut by its size in µm, so this must be right")
         self.ways = MppWays(session)
         self.info = text_label()
         self.form.addRow("image", row)
@@ -77,10 +77,9 @@ class SlideSection(Section):
 
     def _list_layers(self, event: Any = None) -> None:
         self._layers = self.session.image_layers()
-        self.layer_box.blockSignals(True)
-        self.layer_box.clear()
-        self.layer_box.addItems([layer.name for layer in self._layers])
-        self.layer_box.blockSignals(False)
+        with signals_blocked(self.layer_box):
+            self.layer_box.clear()
+            self.layer_box.addItems([layer.name for layer in self._layers])
         state = self.session.state
         if state.image is None and not state.busy:
             # The first slide that comes is the one to work on.
@@ -118,9 +117,7 @@ class SlideSection(Section):
         self.layer_box.setToolTip(
             f"{tip}The slide: an H&E image in colour. Another one shows its own spots and results"
         )
-        self.mpp_box.blockSignals(True)
-        self.mpp_box.setValue(state.mpp or 0)
-        self.mpp_box.blockSignals(False)
+        set_quietly(self.mpp_box, state.mpp or 0)
         text = self._slide_text()
         self.info.setText(text)
         self.info.setVisible(bool(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import GridSettings
@@ -21,6 +21,7 @@ from napari_tcgn.ui.sections.spots_tissue import TissueControls
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
+from napari_tcgn.ui.widgets.controls import choice_box
 
 TABLE = "table"
 # Shown, layout of `GridSettings`; the spots of a file are none of them.
@@ -41,12 +42,9 @@ class SpotsSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "2 · Spots")
-        self.source_box = QComboBox()
+        self.source_box = choice_box("A grid of spots over the slide, or the spots of a section that was measured")
         for text, layout in SOURCES:
             self.source_box.addItem(text, layout)
-        self.source_box.setToolTip("A grid of spots over the slide, or the spots of a section that was measured")
-        self.source_box.setMinimumContentsLength(12)
-        self.source_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.grid, self.tissue = GridControls(), TissueControls()
         self.region, self.files = RegionControls(session), SpotFiles(session)
         self.pitch_box, self.diameter_box = self.grid.pitch_box, self.grid.diameter_box

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots import Region
 from napari_tcgn.ui.layers.region_layer import add_region_layer, region_of_shapes, shapes_layers
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.controls import choice_box, tick_box
 
 
 class RegionControls(QWidget):
@@ -23,12 +25,9 @@ class RegionControls(QWidget):
         self._session = session
         self._layers: list[Any] = []
         self._watched: Any = None
-        self.inside_box = QCheckBox("only inside")
-        self.inside_box.setToolTip("Leave out spots outside the polygons, rectangles and ellipses of a shapes layer")
-        self.layer_box = QComboBox()
-        self.layer_box.setToolTip("The shapes layer that holds the region")
-        self.layer_box.setMinimumContentsLength(8)
-        self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        tip = "Leave out spots outside the polygons, rectangles and ellipses of a shapes layer"
+        self.inside_box = tick_box("only inside", tip)
+        self.layer_box = choice_box("The shapes layer that holds the region", characters=8)
         self.draw_button = QPushButton("Draw…")
         self.draw_button.setToolTip("Add a shapes layer on the slide; click the corners, double-click the last one")
         row = QHBoxLayout(self)
@@ -83,11 +82,11 @@ class RegionControls(QWidget):
     def _list_layers(self, event: Any = None) -> None:
         chosen = self.layer()
         self._layers = shapes_layers(self._session.viewer)
-        self.layer_box.blockSignals(True)
-        self.layer_box.clear()
-        self.layer_box.addItems([layer.name for layer in self._layers])
-        self.layer_box.setCurrentIndex(self._layers.index(chosen) if chosen in self._layers else len(self._layers) - 1)
-        self.layer_box.blockSignals(False)
+        with signals_blocked(self.layer_box):
+            self.layer_box.clear()
+            self.layer_box.addItems([layer.name for layer in self._layers])
+            last = len(self._layers) - 1
+            self.layer_box.setCurrentIndex(self._layers.index(chosen) if chosen in self._layers else last)
         self.layer_box.setEnabled(bool(self._layers))
         if self.layer() is not chosen:
             self._on_choice()

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QEvent, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from superqt.utils import signals_blocked
 
 ROW_HEIGHT = 22  # px
 GENE = 0  # the column of the gene's name
@@ -105,10 +106,9 @@ class PickTable(QTableView):
         if row >= 0 and row == self.currentIndex().row():
             return
         index = self.genes.index(row, GENE) if row >= 0 else QModelIndex()
-        self.blockSignals(True)
         flags = QItemSelectionModel.SelectionFlag
-        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
-        self.blockSignals(False)
+        with signals_blocked(self):
+            self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
         if row >= 0:
             self.scrollTo(index)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QPushButton
+from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QPushButton
 
 from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.composite import (
@@ -17,8 +17,9 @@ from napari_tcgn.ui.layers.composite import (
 )
 from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.sections.base import Part
-from napari_tcgn.ui.sections.gene_parts.scale import limit_box, quietly
+from napari_tcgn.ui.sections.gene_parts.scale import limit_box
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.controls import line_edit, set_quietly, tick_box
 from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, unknown_gene
 
 PAINT = {"red": "#e04040", "green": "#30a030", "blue": "#4070ff"}  # readable on dark and on light
@@ -30,7 +31,9 @@ class CompositePart(Part):
     def __init__(self, session: Session, names: GeneNames) -> None:
         super().__init__("Three genes as red, green, blue", "One layer that mixes three genes")
         self.session = session
-        self.gene_edits, self.low_boxes, self.high_boxes = [], [], []
+        self.gene_edits: list[QLineEdit] = []
+        self.low_boxes: list[QDoubleSpinBox] = []
+        self.high_boxes: list[QDoubleSpinBox] = []
         self._layer: Any = None  # the layer of three genes that is being edited
         grid = QGridLayout()
         grid.setSpacing(4)
@@ -39,8 +42,7 @@ class CompositePart(Part):
             swatch = QLabel("■")
             swatch.setStyleSheet(f"color: {PAINT[channel]}; font-size: 16pt;")
             swatch.setToolTip(f"The {channel} channel")
-            edit = QLineEdit(placeholderText=f"gene in {channel}", clearButtonEnabled=True)
-            edit.setToolTip(f"Gene of the {channel} channel; Enter takes it")
+            edit = line_edit(f"gene in {channel}", f"Gene of the {channel} channel; Enter takes it", clearable=True)
             names.complete(edit)
             edit.editingFinished.connect(self._on_changed)
             low, high = limit_box(f"Dark {channel}"), limit_box(f"Bright {channel}")
@@ -54,8 +56,8 @@ class CompositePart(Part):
         grid.setColumnStretch(1, 3)
         grid.setColumnStretch(2, 2)
         grid.setColumnStretch(4, 2)
-        self.auto_box = QCheckBox("auto limits", checked=True)
-        self.auto_box.setToolTip("Limits of each channel from the 1st to the 99th percentile of its gene")
+        tip = "Limits of each channel from the 1st to the 99th percentile of its gene"
+        self.auto_box = tick_box("auto limits", tip, ticked=True)
         self.add_button = QPushButton("Add as a layer")
         self.add_button.setToolTip("Add a layer of these three genes; it then follows what is changed here")
         self.form.addRow(grid)
@@ -131,14 +133,14 @@ class CompositePart(Part):
             self._show_limits(shown)
 
     def _on_limits(self) -> None:
-        quietly(self.auto_box, False)
+        set_quietly(self.auto_box, False)
         self._on_changed()
 
     def _show_limits(self, shown: Composite) -> None:
-        quietly(self.auto_box, shown.limits is None)
+        set_quietly(self.auto_box, shown.limits is None)
         for (low, high), low_box, high_box in zip(shown.fitted_limits(), self.low_boxes, self.high_boxes, strict=True):
-            quietly(low_box, low)
-            quietly(high_box, high)
+            set_quietly(low_box, low)
+            set_quietly(high_box, high)
 
     def _take(self, layer: Any) -> None:
         """Edit a layer of three genes."""

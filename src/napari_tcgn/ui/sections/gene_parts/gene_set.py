@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QPushButton
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QPushButton
+from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.stats import GeneSet, parse_gene_names, read_gmt
@@ -15,6 +18,10 @@ from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
+from napari_tcgn.ui.widgets.controls import choice_box, line_edit
+
+if TYPE_CHECKING:
+    from napari.layers import Points
 
 
 class GeneSetPart(Part):
@@ -26,15 +33,13 @@ class GeneSetPart(Part):
         self.sets: list[GeneSet] = []
         self.file_button = QPushButton("Open .gmt…")
         self.file_button.setToolTip("Gene sets of a .gmt file, such as those of MSigDB")
-        self.set_box = QComboBox()
-        self.set_box.setToolTip("Sets of the file; all of them become one layer, in which they are chosen like genes")
-        self.set_box.setMinimumContentsLength(8)
-        self.set_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.names_edit = QPlainTextEdit(placeholderText="or paste gene names: GNAS, SCD, KRT19 …")
+        tip = "Sets of the file; all of them become one layer, in which they are chosen like genes"
+        self.set_box = choice_box(tip, characters=8)
+        self.names_edit = QPlainTextEdit()
+        self.names_edit.setPlaceholderText("or paste gene names: GNAS, SCD, KRT19 …")
         self.names_edit.setFixedHeight(54)
         self.names_edit.setToolTip("Gene names as in the panel, separated by spaces, commas or lines")
-        self.name_edit = QLineEdit(placeholderText="name of the set")
-        self.name_edit.setToolTip("Name of the set, for the layer")
+        self.name_edit = line_edit("name of the set", "Name of the set, for the layer")
         self.score_button = QPushButton("Score")
         self.score_button.setToolTip("Add a layer: the mean of the genes' z-scores; 0 is an average spot")
         file_row, name_row = QHBoxLayout(), QHBoxLayout()
@@ -70,13 +75,12 @@ class GeneSetPart(Part):
             self.message.fail(Failure.of(error))
             return
         self.message.say(f"{Path(chosen).name}: {len(self.sets)} gene set{'s' if len(self.sets) > 1 else ''}.")
-        self.set_box.blockSignals(True)
-        self.set_box.clear()
-        if len(self.sets) > 1:
-            self.set_box.addItem(f"all {len(self.sets)} sets", None)
-        for gene_set in self.sets:
-            self.set_box.addItem(f"{gene_set.name} ({len(gene_set.genes)})", gene_set)
-        self.set_box.blockSignals(False)
+        with signals_blocked(self.set_box):
+            self.set_box.clear()
+            if len(self.sets) > 1:
+                self.set_box.addItem(f"all {len(self.sets)} sets", None)
+            for gene_set in self.sets:
+                self.set_box.addItem(f"{gene_set.name} ({len(gene_set.genes)})", gene_set)
         self.set_box.show()
         self._on_set()
 
@@ -127,10 +131,7 @@ class GeneSetPart(Part):
             found = scores.outdated(layer)
             if found is None:
                 continue
-            source, sets = found
-            self._latest_update.ask(
-                lambda layer=layer, source=source, sets=sets: (layer, scores.score_sets(source, sets))
-            )
+            self._latest_update.ask(partial(_scored_again, layer, *found))
             return  # one layer at a time; the next step of the run brings the others
 
     def _update(self, computed: tuple[Any, scores.Scored]) -> None:
@@ -140,3 +141,7 @@ class GeneSetPart(Part):
             scores.update_scores(layer, result, scored)
             self.session.colours.refresh()
             self._refresh()
+
+
+def _scored_again(layer: Points, source: store.Result, sets: Sequence[GeneSet]) -> tuple[Points, scores.Scored]:
+    return layer, scores.score_sets(source, sets)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QCheckBox, QListWidget, QListWidgetItem
+from qtpy.QtWidgets import QListWidget, QListWidgetItem
+from superqt.utils import signals_blocked
 
 from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.controls import tick_box
 
 
 class LinkPart(Part):
@@ -21,8 +23,11 @@ class LinkPart(Part):
         self.list = QListWidget()
         self.list.setFixedHeight(76)
         self.list.setToolTip("Ticked layers share their limits; each keeps its colour map")
-        self.gene_box = QCheckBox("and show the same gene", checked=session.colours.same_gene)
-        self.gene_box.setToolTip("A gene chosen for one of them is shown by all that have it")
+        self.gene_box = tick_box(
+            "and show the same gene",
+            "A gene chosen for one of them is shown by all that have it",
+            session.colours.same_gene,
+        )
         self.form.addRow(self.list)
         self.form.addRow(self.gene_box)
         self._layers: list[Any] = []
@@ -46,14 +51,13 @@ class LinkPart(Part):
             return
         colours = self.session.colours
         self._layers = colours.result_layers()[::-1]
-        self.list.blockSignals(True)
-        self.list.clear()
-        for layer in self._layers:
-            item = QListWidgetItem(layer.name, self.list)
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
-            linked = bool(colours.linked_to(layer))
-            item.setCheckState(Qt.CheckState.Checked if linked else Qt.CheckState.Unchecked)
-        self.list.blockSignals(False)
+        with signals_blocked(self.list):
+            self.list.clear()
+            for layer in self._layers:
+                item = QListWidgetItem(layer.name, self.list)
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
+                linked = bool(colours.linked_to(layer))
+                item.setCheckState(Qt.CheckState.Checked if linked else Qt.CheckState.Unchecked)
         enough = len(self._layers) > 1
         self.list.setEnabled(enough)
         self.gene_box.setEnabled(enough)
@@ -63,7 +67,8 @@ class LinkPart(Part):
         QTimer.singleShot(0, self.update_list)  # what a layer shows is said after it has been added
 
     def _on_ticked(self) -> None:
-        ticked = [self.list.item(i).checkState() == Qt.CheckState.Checked for i in range(len(self._layers))]
+        items = (self.list.item(i) for i in range(len(self._layers)))
+        ticked = [item is not None and item.checkState() == Qt.CheckState.Checked for item in items]
         chosen = [layer for layer, tick in zip(self._layers, ticked, strict=True) if tick]
         active = unwrap(self.session.state.result_layer)
         chosen.sort(key=lambda layer: layer is not active)  # the chosen one's limits are taken over
@@ -78,7 +83,6 @@ class LinkPart(Part):
         """Follow a layer's name, which changes with its gene."""
         if layer in self._layers:
             item = self.list.item(self._layers.index(layer))
-            if item.text() != layer.name:
-                self.list.blockSignals(True)
-                item.setText(layer.name)
-                self.list.blockSignals(False)
+            if item is not None and item.text() != layer.name:
+                with signals_blocked(self.list):
+                    item.setText(layer.name)

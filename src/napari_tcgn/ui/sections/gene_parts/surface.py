@@ -5,17 +5,15 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox
-
 from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.surface_layer import add_surface, colour_surface, place_surface, show_surface
 from napari_tcgn.ui.sections.base import Part
-from napari_tcgn.ui.sections.gene_parts.scale import quietly
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
+from napari_tcgn.ui.widgets.controls import number_box, set_quietly, tick_box
 
 
 class SurfacePart(Part):
@@ -24,17 +22,14 @@ class SurfacePart(Part):
     def __init__(self, session: Session) -> None:
         super().__init__("Smooth surface", "Show a smooth surface instead of spots, or below them")
         self.session = session
-        self.surface_box = QCheckBox("smooth surface of the shown gene")
-        self.surface_box.setToolTip(
+        self.surface_box = tick_box(
+            "smooth surface of the shown gene",
             "An image layer: the mean of the spots around each place, weighted by a Gaussian of their distance; "
-            "transparent away from spots. It follows the gene and the colours"
+            "transparent away from spots. It follows the gene and the colours",
         )
-        self.spots_box = QCheckBox("spots", checked=True)
-        self.spots_box.setToolTip("Show the spots on top of the surface")
-        self.bandwidth_box = QDoubleSpinBox(
-            minimum=0.2, maximum=5, value=0.5, singleStep=0.1, decimals=1, suffix=" pitches"
-        )
-        self.bandwidth_box.setToolTip("Standard deviation of the Gaussian; a pitch is from spot to spot")
+        self.spots_box = tick_box("spots", "Show the spots on top of the surface", ticked=True)
+        tip = "Standard deviation of the Gaussian; a pitch is from spot to spot"
+        self.bandwidth_box = number_box(tip, 0.2, 5, 0.5, decimals=1, step=0.1, suffix=" pitches")
         self.bandwidth_box.setKeyboardTracking(False)
         self.form.addRow(self.surface_box)
         self.form.addRow("bandwidth", self.bandwidth_box)
@@ -60,8 +55,8 @@ class SurfacePart(Part):
         image = self._images.get(layer)
         for widget in (self.surface_box, self.bandwidth_box, self.spots_box):
             widget.setEnabled(layer is not None)
-        quietly(self.surface_box, image is not None)
-        quietly(self.spots_box, layer is None or bool(layer.visible))
+        set_quietly(self.surface_box, image is not None)
+        set_quietly(self.spots_box, layer is None or bool(layer.visible))
 
     def _on_surface(self, wanted: bool) -> None:
         layer = self.session.state.result_layer
@@ -72,7 +67,7 @@ class SurfacePart(Part):
         self._wanted.discard(unwrap(layer))
         image = self._images.get(layer)
         layer.visible = True
-        quietly(self.spots_box, True)
+        set_quietly(self.spots_box, True)
         if image is not None and image in self.session.viewer.layers:
             self.session.viewer.layers.remove(image)
 
