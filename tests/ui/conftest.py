@@ -169,11 +169,10 @@ def use_predictor(monkeypatch):
     def install(predictor):
         # Named as the default, so that the dock chooses it.
         predictor.card = replace(predictor.card, name=PredictSettings().model)
-        monkeypatch.setattr("napari_tcgn.model.registry.list_models", lambda: [predictor.card])
-        monkeypatch.setattr("napari_tcgn.model.registry.load_model", lambda source, device, precision: predictor)
-        monkeypatch.setattr(
-            "napari_tcgn.ui.actions.speed.measure", speed_of_the_test
-        )  # its batches are counted by tests
+        monkeypatch.setattr("napari_tcgn.model.list_models", lambda: [predictor.card])
+        monkeypatch.setattr("napari_tcgn.model.load_model", lambda source, device, precision: predictor)
+        # Not the predictor itself, whose batches are counted by tests.
+        monkeypatch.setattr("napari_tcgn.ui.actions.speed.measure", speed_of_the_test)
         return predictor
 
     return install

@@ -91,7 +91,7 @@ def test_closing_the_dock_during_a_run_ends_it(held, gate, qtbot):
     session = dock.session
     threading.Timer(0.2, gate.set).start()  # the model ends its batch while the dock waits for it
     viewer.window.remove_dock_widget(dock)
-    qtbot.waitUntil(lambda: session.viewer is None, timeout=5000)
+    qtbot.waitUntil(lambda: session.closed, timeout=5000)
     names = [layer.name for layer in viewer.layers]
     assert any(name.endswith("(partial)") for name in names), names
 

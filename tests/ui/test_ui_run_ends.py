@@ -165,7 +165,7 @@ def test_closing_the_viewer_in_the_middle_of_a_run(held, gate, qtbot):
     session = dock.session
     threading.Timer(0.2, gate.set).start()  # the model ends its batch while the dock waits for it
     viewer.close()
-    qtbot.waitUntil(lambda: session.viewer is None, timeout=5000)
+    qtbot.waitUntil(lambda: session.closed, timeout=5000)
     assert session.run is None
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("napari-tcgn-read")]
 
@@ -260,8 +260,9 @@ from qtpy.QtCore import QTimer
 sys.path.insert(0, {folder!r})
 import conftest
 from dataclasses import replace
-from napari_tcgn.model import registry
-from napari_tcgn.ui import make_dock, speed
+from napari_tcgn import model
+from napari_tcgn.ui import make_dock
+from napari_tcgn.ui.actions import speed
 
 class Slow(conftest.ColourPredictor):
     def predict(self, patches):
@@ -270,8 +271,8 @@ class Slow(conftest.ColourPredictor):
 
 predictor = Slow()
 predictor.card = replace(predictor.card, name="tcgn-tiny-her2st")
-registry.list_models = lambda: [predictor.card]
-registry.load_model = lambda source, device, precision: predictor
+model.list_models = lambda: [predictor.card]
+model.load_model = lambda source, device, precision: predictor
 speed.measure = conftest.speed_of_the_test
 viewer = napari.Viewer(show_welcome_screen=False)
 dock = make_dock(viewer)

@@ -186,7 +186,7 @@ def test_another_mpp_drops_a_grid(opened, qtbot, kit):
 def test_without_a_model_the_dock_says_so(make_napari_viewer_proxy, qtbot, kit, monkeypatch):
     from napari_tcgn.ui import make_dock
 
-    monkeypatch.setattr("napari_tcgn.model.registry.list_models", list)
+    monkeypatch.setattr("napari_tcgn.model.list_models", list)
     viewer = make_napari_viewer_proxy()
     dock = make_dock(viewer)
     viewer.window.add_dock_widget(dock, name="Spatial gene prediction", area="right")

@@ -29,7 +29,7 @@ _docks: weakref.WeakSet[Dock] = weakref.WeakSet()
 
 def open_docks() -> list[Dock]:
     """Return the docks that are open, in whichever viewer."""
-    return [dock for dock in _docks if dock.session.viewer is not None]
+    return [dock for dock in _docks if not dock.session.closed]
 
 
 class Dock(QWidget):
@@ -123,9 +123,9 @@ class Dock(QWidget):
             section.heading.setChecked(True)
         self.session.choices.reset()
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Notice when napari takes the widget out of its dock: it does so when the dock is closed for good."""
-        if event.type() == QEvent.Type.ParentChange:
+        if event is not None and event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._docked = True
             elif self._docked:
@@ -134,7 +134,7 @@ class Dock(QWidget):
         return super().event(event)
 
     def _disconnect(self) -> None:
-        if self.session.viewer is not None:
+        if not self.session.closed:
             for section in self.sections:
                 section.disconnect_all()
             self.session.close()

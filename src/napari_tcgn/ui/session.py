@@ -6,19 +6,19 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.options import GridSettings
-from napari_tcgn.slide import open_slide
+from napari_tcgn.slide import Slide, open_slide
 from napari_tcgn.spots import Region, Spots, make_grid
 from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.placement import placement_events
-from napari_tcgn.ui.layers.pyramid import levels_for_napari
+from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
 from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
 from napari_tcgn.ui.layers.tissue_view import TissueStore
@@ -26,7 +26,12 @@ from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tasks.background import Background, Failure
 
+if TYPE_CHECKING:
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
 SPOTS_FILE = "napari_tcgn_spots_file"  # in the metadata of a layer of spots
+T = TypeVar("T")
 Failed = Callable[[Failure], object]
 
 
@@ -49,7 +54,6 @@ class Session:
 
     Attributes
     ----------
-    viewer : napari.Viewer
     state : DockState
     background : Background
     choices : Choices
@@ -65,15 +69,15 @@ class Session:
         The run that is going on.
     """
 
-    def __init__(self, viewer: Any) -> None:
-        self.viewer = viewer
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer: Viewer | None = viewer
         self.state = DockState()
         self.background = Background()
         self.choices = Choices(self.state)
         self.slides = Slides()
         self.tissue = TissueStore()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
-        self.spots_layer: Any = None
+        self.spots_layer: Points | None = None
         self.run: Running | None = None
         self._setting_mpp = False
         self._results_made = 0
@@ -81,7 +85,18 @@ class Session:
         viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
         there = [viewer.layers.selection.active, *reversed(viewer.layers)]
-        self.state.result_layer = next((layer for layer in there if store.result_of(layer) is not None), None)
+        self.state.result_layer = next((layer for layer in there if store.shows_result(layer)), None)
+
+    @property
+    def viewer(self) -> Viewer:
+        """The viewer that the dock works in; nobody asks for it once the session is closed."""
+        assert self._viewer is not None
+        return self._viewer
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session has let go of its viewer."""
+        return self._viewer is None
 
     def close(self, viewer_is_gone: bool = False) -> None:
         """Stop all work and let go of the viewer; a second call does nothing.
@@ -91,7 +106,7 @@ class Session:
         viewer_is_gone : bool
             Layers may no longer be touched; otherwise what a run has done so far is kept as a partial result.
         """
-        if self.viewer is None:
+        if self.closed:
             return
         if self.run is not None and not viewer_is_gone:
             self.run.cancel()
@@ -107,17 +122,18 @@ class Session:
         self._hover.close()
         if viewer_is_gone:
             self.state.events.block()  # so are the widgets that would be told
-        self.viewer = self.spots_layer = self.state.image = self.state.result_layer = None
+        self._viewer = None
+        self.spots_layer = self.state.image = self.state.result_layer = None
 
     # -- slide ---------------------------------------------------------------------------------------------------
 
-    def image_layers(self) -> list[Any]:
+    def image_layers(self) -> list[Image]:
         """Return the viewer's image layers that may be slides."""
         return [
             layer for layer in self.viewer.layers if isinstance(layer, Image) and not slide_layers.is_own_picture(layer)
         ]
 
-    def choose_image(self, layer: Any, show: bool = False) -> None:
+    def choose_image(self, layer: Image | None, show: bool = False) -> None:
         """Make an image layer the slide and take up what was done on it before; None chooses none.
 
         Parameters
@@ -163,7 +179,7 @@ class Session:
         self.spots_layer = state.spots = None
         state.slide = state.mpp = None
 
-    def _begin(self, layer: Any) -> SlideWork:
+    def _begin(self, layer: Image) -> SlideWork:
         work = self.slides.add(layer, slide_layers.slide_of(layer))
         for event in placement_events(layer):
             event.connect(self._on_placed)
@@ -185,16 +201,18 @@ class Session:
 
     def set_mpp(self, mpp: float, source: str = "given in the dock") -> None:
         """Say how many µm a px of the slide covers, and how it is known; the layer is rescaled."""
+        image = self.state.image
+        assert image is not None  # the controls are disabled without one
         self._setting_mpp = True
         try:
-            slide_layers.set_layer_mpp(self.state.image, mpp)
+            slide_layers.set_layer_mpp(image, mpp)
         finally:
             self._setting_mpp = False
         self._take_mpp(mpp, source)
         canvas.show_scale_bar(self.viewer)
         self.viewer.reset_view()
 
-    def _on_placed(self, event: Any) -> None:
+    def _on_placed(self, event: Event) -> None:
         """Keep spots and results on an image that was scaled, moved or turned."""
         work = self.slides.of(event.source)
         if work is None:
@@ -210,7 +228,7 @@ class Session:
 
     def _follow_scale(self) -> None:
         """Take the µm per px that the image's scale says."""
-        if self.state.slide is None:
+        if self.state.slide is None or self.state.image is None:
             return
         try:
             self._take_mpp(slide_layers.layer_mpp(self.state.image), "layer's scale and units")
@@ -221,26 +239,27 @@ class Session:
         state = self.state
         if mpp == state.mpp or (mpp and state.mpp and math.isclose(mpp, state.mpp, rel_tol=1e-6)):
             return
+        assert state.slide is not None  # it is its µm per px
         state.slide.mpp, state.slide.mpp_source = mpp, source
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
         if state.spots is not None and (mpp is None or state.spots.source.get("kind") == "grid"):
             self._drop_spots()
-        elif state.spots is not None:
+        elif mpp is not None and state.spots is not None and self.spots_layer is not None and state.image is not None:
             spot_layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
         state.mpp = mpp
 
-    def _unwatch(self, layer: Any) -> None:
+    def _unwatch(self, layer: Image) -> None:
         for event in placement_events(layer):
             event.disconnect(self._on_placed)
 
     def open_file(self, path: Path, failed: Failed) -> None:
         """Open a slide file in the background and show it as a layer."""
 
-        def read() -> tuple[Any, list[Any]]:
+        def read() -> tuple[Slide, list[LevelLike]]:
             slide = open_slide(path)
             return slide, levels_for_napari(slide)
 
-        def show(opened: tuple[Any, list[Any]]) -> None:
+        def show(opened: tuple[Slide, list[LevelLike]]) -> None:
             self.choose_image(slide_layers.add_slide(self.viewer, *opened), show=True)
 
         self._in_background(f"Opening {path.name} …", read, show, failed)
@@ -250,6 +269,7 @@ class Session:
     def lay_grid(self, settings: GridSettings, failed: Failed, region: Region | None = None) -> None:
         """Lay a grid of spots over the slide in the background."""
         slide = self.state.slide
+        assert slide is not None  # the button is disabled without one
 
         def lay() -> Spots:
             tissue = self.tissue.mask(slide, settings.tissue_threshold) if settings.tissue_only else None
@@ -260,6 +280,7 @@ class Session:
     def read_table(self, path: Path, failed: Failed, region: Region | None = None) -> None:
         """Read the spots of a file or folder of any kind in the background."""
         slide = self.state.slide
+        assert slide is not None  # the button is disabled without one
 
         def read() -> Spots:
             return read_on_slide(path, slide, self.tissue.mask(slide, None), region)
@@ -268,11 +289,14 @@ class Session:
 
     def _take_spots(self, spots: Spots, file: Path | None = None) -> None:
         state = self.state
+        image, mpp = state.image, state.mpp
+        assert image is not None  # the spots were laid on a slide of known µm per px
+        assert mpp is not None
         if self.spots_layer is not None and self.spots_layer in self.viewer.layers:
-            spot_layers.show_other_spots(self.spots_layer, state.image, spots, state.mpp)
+            spot_layers.show_other_spots(self.spots_layer, image, spots, mpp)
             self.spots_layer.visible = True  # a run that has ended hides them
         else:
-            self.spots_layer = spot_layers.add_spots(self.viewer, state.image, spots, state.mpp)
+            self.spots_layer = spot_layers.add_spots(self.viewer, image, spots, mpp)
         self.spots_layer.metadata[SPOTS_FILE] = file
         state.spots = spots
 
@@ -295,7 +319,7 @@ class Session:
 
     # -- layers that go or are selected ----------------------------------------------------------------------------
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         layer, state = event.value, self.state
         work = self.slides.of(layer)
         if layer == self.spots_layer:
@@ -325,7 +349,7 @@ class Session:
             with suppress(TcgnError):
                 self.choose_image(another)
 
-    def on_active(self, event: Any) -> None:
+    def on_active(self, event: Event) -> None:
         """Work on the result or the slide that the user selects in napari's layer list."""
         layer, state = event.value, self.state
         if state.running or state.busy:
@@ -348,10 +372,10 @@ class Session:
             yield
             selection.active = active
 
-    def _in_background(self, what: str, work: Callable[[], Any], done: Callable[[Any], object], failed: Failed) -> None:
+    def _in_background(self, what: str, work: Callable[[], T], done: Callable[[T], object], failed: Failed) -> None:
         self.state.busy = what
 
-        def end_well(outcome: Any) -> None:
+        def end_well(outcome: T) -> None:
             self.state.busy = ""
             try:
                 done(outcome)

@@ -52,8 +52,10 @@ def add_shortcuts(window: QWidget, actions: Mapping[str, Callable[[], object]]) 
 
 def step(table: QTableView, rows: int) -> None:
     """Move the current row of a table up or down."""
-    last = table.model().rowCount() - 1
+    model = table.model()
+    assert model is not None  # the tables of the dock are never without
+    last = model.rowCount() - 1
     current = table.currentIndex()
     row = min(max(current.row() + rows, 0), last) if current.isValid() else 0
     if last >= 0:
-        table.setCurrentIndex(table.model().index(row, 0))
+        table.setCurrentIndex(model.index(row, 0))

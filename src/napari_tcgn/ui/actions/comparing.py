@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -15,10 +15,14 @@ from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import BackgroundTask, Failure
 
 if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.utils.events import Event
+
     from napari_tcgn.comparison import Comparison
     from napari_tcgn.engine import Progress
 
 MEASURED = "measured"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,7 @@ class Comparing:
     def __init__(self, session: Session, changed: Callable[[], object]) -> None:
         self._session, self._changed = session, changed
         self._all: list[Compared] = []
-        self._task: BackgroundTask | None = None
+        self._task: BackgroundTask[Progress, Compared] | None = None
         self._result: store.Result | None = None  # that is being compared
         self.step: Progress | None = None
         self.side_by_side = SideBySide(session, changed)
@@ -89,10 +93,11 @@ class Comparing:
         """Return the comparison of a predicted or a measured result; None if there is none."""
         return next((one for one in self._all if result in (one.predicted, one.measured)), None)
 
-    def layer_of(self, result: store.Result) -> Any:
+    def layer_of(self, result: store.Result | None) -> Points | None:
         """Return the uppermost layer that shows a result, one that stays with its gene only if there is no other."""
         session = self._session
-        found = [layer for layer in reversed(session.viewer.layers) if store.result_of(layer) is result]
+        layers = [layer for layer in reversed(session.viewer.layers) if store.shows_result(layer)]
+        found = [layer for layer in layers if store.result_of(layer) is result]
         return min(found, key=session.colours.pinned, default=None)
 
     def start(self, result: store.Result, measured: Measured, failed: Callable[[Failure], object]) -> None:
@@ -109,8 +114,8 @@ class Comparing:
                 comparison = yield from compare_steps(result.to_adata(), found, slide=slide, gene_sets=sets)
             return Compared(result, measured_result(result, comparison), comparison)
 
-        def end(tell: Callable[[Any], object]) -> Callable[[Any], None]:
-            def ended(outcome: Any) -> None:
+        def end(tell: Callable[[T], object]) -> Callable[[T], None]:
+            def ended(outcome: T) -> None:
                 self._task = self._result = self.step = None
                 tell(outcome)
                 self._changed()
@@ -145,8 +150,8 @@ class Comparing:
         self.step = step
         self._changed()
 
-    def _on_removed(self, event: Any) -> None:
-        if self._session.viewer is None:
+    def _on_removed(self, event: Event) -> None:
+        if self._session.closed:
             return
         if self._result is not None and self.layer_of(self._result) is None:
             self.cancel()
@@ -159,6 +164,7 @@ class Comparing:
         """Keep a comparison and show the measurement with the gene and the limits of the prediction."""
         session, viewer = self._session, self._session.viewer
         earlier, predicted = self.of(compared.predicted), self.layer_of(compared.predicted)
+        assert predicted is not None  # a comparison ends with the layer of its prediction
         if earlier is not None:
             self._all.remove(earlier)
             for old in [layer for layer in viewer.layers if store.result_of(layer) is earlier.measured]:

@@ -66,7 +66,7 @@ class SpeedMeter:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._task: BackgroundTask | None = None
+        self._task: BackgroundTask[None, float] | None = None
         events = session.state.events
         for event in (events.model, events.device, events.precision, events.batch_size):
             event.connect(self._on_other_model)

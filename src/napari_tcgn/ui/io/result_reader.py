@@ -6,11 +6,14 @@ No AnnData stands in the layers' metadata but the `Result` (see `ui.store`), whi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
 
 from napari_tcgn.ui.layers import colour_scale, placement, result_layers, slide_layers, spot_layers, store
+
+if TYPE_CHECKING:
+    from napari_tcgn.expression import Library
 
 LayerData = tuple[Any, dict[str, Any], str]
 COLORMAP = "viridis"
@@ -54,7 +57,7 @@ def _placement(mpp: float | None, px: float = 1.0) -> dict[str, Any]:
     return {"scale": (step, step), "units": (placement.MICROMETRE if mpp is not None else PIXEL,) * 2}
 
 
-def _picture(library: Any) -> LayerData:
+def _picture(library: Library) -> LayerData:
     px = 1 / library.picture_scale
     # napari puts the middle of the first px at 0, in the picture as in the slide.
     shift = (px - 1) / 2 * (library.mpp if library.mpp is not None else 1.0)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.ui.layers import spot_layers, store
 
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
-def write_result(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+
+def write_result(path: str, data: ArrayLike, meta: dict[str, Any]) -> list[str]:
     """Write the result behind a points layer as .h5ad (npe2's door); napari has asked whether to replace a file.
 
     Returns

@@ -5,19 +5,24 @@ All functions run on the main thread.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from napari_tcgn.ui.layers.per_layer import unwrap
 
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
 
-def show_scale_bar(viewer: Any) -> None:
+
+def show_scale_bar(viewer: Viewer) -> None:
     """Show napari's scale bar."""
     canvas = getattr(viewer, "canvas", None)
     overlay = viewer.scale_bar if canvas is None else canvas.overlays.scale_bar  # before and since napari 0.9
     overlay.visible = True
 
 
-def frame(viewer: Any, shown: list[Any]) -> None:
+def frame(viewer: Viewer, shown: Sequence[Layer]) -> None:
     """Let the camera show some layers as large as they fit."""
     try:
         viewer.reset_view(layers=[unwrap(layer) for layer in shown])

@@ -8,13 +8,17 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
 from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.colour_scale import ColourScale
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.viewer import Viewer
 
 SHARED = ("low", "high", "automatic", "percent", "centre")  # what linked layers have in common
 
@@ -38,14 +42,14 @@ class Colours:
     painted = Signal(object)
     linked_changed = Signal()
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
-        self._linked: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._linked: weakref.WeakSet[Points] = weakref.WeakSet()
         self.same_gene = True
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
-    def show(self, layer: Any, gene: str) -> None:
+    def show(self, layer: Points, gene: str) -> None:
         """Colour a result layer by a gene, and the layers linked to it."""
         genes = {unwrap(layer): gene}
         if self.same_gene:
@@ -70,13 +74,13 @@ class Colours:
             assert result is not None  # `result_layers` returns no others
             self._name(layer, result, result_layers.shown_gene(layer), result.partial)
 
-    def result_layers(self) -> list[Any]:
+    def result_layers(self) -> list[Points]:
         """Return the layers of the viewer that show a result."""
-        return [unwrap(layer) for layer in self._viewer.layers if store.result_of(layer) is not None]
+        return [unwrap(layer) for layer in self._viewer.layers if store.shows_result(layer)]
 
     # -- scales --------------------------------------------------------------------------------------------------
 
-    def scale(self, layer: Any) -> ColourScale:
+    def scale(self, layer: Points) -> ColourScale:
         """Return a layer's colour scale."""
         known = _scales.get(layer)
         if known is None:  # never coloured here: as it was added
@@ -84,7 +88,7 @@ class Colours:
             known = ColourScale(layer.face_colormap.name, float(low), float(high))
         return known
 
-    def change(self, layer: Any, **changes: Any) -> None:
+    def change(self, layer: Points, **changes: Any) -> None:
         """Change some of a layer's scale (fields of `ColourScale`) and colour it, and what is linked to it."""
         _scales[layer] = replace(self.scale(layer), **changes)
         shared = {name: value for name, value in changes.items() if name in SHARED}
@@ -94,7 +98,7 @@ class Colours:
 
     # -- linked limits -------------------------------------------------------------------------------------------
 
-    def link(self, chosen: Iterable[Any]) -> None:
+    def link(self, chosen: Iterable[Points]) -> None:
         """Let layers share their limits; the first one's scale is taken over by all. Others are linked no longer."""
         chosen = [unwrap(layer) for layer in chosen]
         self._linked = weakref.WeakSet(chosen if len(chosen) > 1 else ())
@@ -102,7 +106,7 @@ class Colours:
             self.change(chosen[0], **{name: getattr(self.scale(chosen[0]), name) for name in SHARED})
         self.linked_changed.emit()
 
-    def linked_to(self, layer: Any) -> list[Any]:
+    def linked_to(self, layer: Points) -> list[Points]:
         """Return the other layers that share a layer's limits, in the order of the viewer."""
         if unwrap(layer) not in self._linked:
             return []
@@ -110,7 +114,7 @@ class Colours:
 
     # -- layers that stay with their gene ------------------------------------------------------------------------
 
-    def pin(self, layer: Any, gene: str) -> Any:
+    def pin(self, layer: Points, gene: str) -> Points:
         """Add a layer that shows a gene of a layer's result and stays with it; returns the layer."""
         result = store.result_of(layer)
         assert result is not None  # only result layers are pinned
@@ -120,11 +124,11 @@ class Colours:
         self._paint(added, {})
         return added
 
-    def pinned(self, layer: Any) -> bool:
+    def pinned(self, layer: Points) -> bool:
         """Whether a layer stays with its gene."""
         return layer in _pinned
 
-    def browsing_layer(self, layer: Any) -> Any:
+    def browsing_layer(self, layer: Points) -> Points:
         """Return the layer in which the genes of a pinned layer's result are browsed; added anew if it is gone."""
         if layer not in _pinned:
             return layer
@@ -139,7 +143,7 @@ class Colours:
 
     # ------------------------------------------------------------------------------------------------------------
 
-    def _paint(self, layer: Any, genes: dict[Any, str]) -> None:
+    def _paint(self, layer: Points, genes: dict[Points, str]) -> None:
         """Colour a layer and all that share its limits; `genes` says which gene where it changes."""
         group = [unwrap(layer), *self.linked_to(layer)]
         shown = {one: genes.get(one) or result_layers.shown_gene(one) for one in group}
@@ -153,7 +157,7 @@ class Colours:
         for one, gene in shown.items():
             self._paint_one(one, gene, replace(self.scale(one), low=limits.low, high=limits.high))
 
-    def _paint_one(self, layer: Any, gene: str, scale: ColourScale) -> None:
+    def _paint_one(self, layer: Points, gene: str, scale: ColourScale) -> None:
         result = store.result_of(layer)
         assert result is not None  # only result layers are coloured
         _scales[layer] = scale
@@ -163,7 +167,7 @@ class Colours:
         self._name(layer, result, gene, result.partial and "(partial)" in layer.name)
         self.painted.emit(layer)
 
-    def _name(self, layer: Any, result: store.Result, gene: str, partial: bool) -> None:
+    def _name(self, layer: Points, result: store.Result, gene: str, partial: bool) -> None:
         name = result_layers.result_name(gene, result.kind, partial)
         if result_layers.is_named_by_us(layer.name, result.kind) and layer.name.split(" [")[0] != name:
             layer.name = name

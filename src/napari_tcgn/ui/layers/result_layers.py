@@ -6,7 +6,7 @@ All functions run on the main thread.
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,16 @@ from napari_tcgn.ui.layers.colour_scale import colours_of, robust_limits
 from napari_tcgn.ui.layers.placement import placement_of
 from napari_tcgn.ui.layers.spot_layers import points_of, unblurred
 
+if TYPE_CHECKING:
+    from napari.layers import Image, Points
+    from napari.viewer import Viewer
 
-def add_result(viewer: Any, image: Any, result: store.Result, gene: str, colormap: str) -> Any:
+
+def add_result(viewer: Viewer, image: Image, result: store.Result, gene: str, colormap: str) -> Points:
     """Show a result that is being filled in; returns the points layer."""
-    return viewer.add_points(
-        points_of(result.spots), **result_layer_kwargs(result, gene, colormap), **placement_of(image)
-    )
+    kwargs = result_layer_kwargs(result, gene, colormap) | placement_of(image)
+    layer: Points = viewer.add_points(points_of(result.spots), **kwargs)  # type: ignore[attr-defined]  # see spot_layers
+    return layer
 
 
 def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[str, Any]:
@@ -43,15 +47,17 @@ def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[
     }
 
 
-def add_points_like(viewer: Any, layer: Any, **kwargs: Any) -> Any:
+def add_points_like(viewer: Viewer, layer: Points, **kwargs: Any) -> Points:
     """Add points in the places and the size of another points layer; returns their layer."""
     style = {"size": layer.size, "border_width": 0, "symbol": layer.symbol}
-    return viewer.add_points(layer.data, **(style | placement_of(layer) | kwargs))
+    kwargs = style | placement_of(layer) | kwargs
+    added: Points = viewer.add_points(layer.data, **kwargs)  # type: ignore[attr-defined]  # see spot_layers
+    return added
 
 
 def add_result_like(
-    viewer: Any, layer: Any, result: store.Result, gene: str, source: store.Result | None = None
-) -> Any:
+    viewer: Viewer, layer: Points, result: store.Result, gene: str, source: store.Result | None = None
+) -> Points:
     """Show a result at the spots of another result's layer, in its colours; returns the points layer.
 
     `source` is the result that it was made from, on whose slide it then belongs.
@@ -80,7 +86,7 @@ def is_named_by_us(name: str, kind: str) -> bool:
     return re.fullmatch(rf".* · {re.escape(kind)}( \(partial\))?( \[\d+\])?", name) is not None
 
 
-def colour_by_gene(layer: Any, gene: str, limits: tuple[float, float], colormap: str | None = None) -> None:
+def colour_by_gene(layer: Points, gene: str, limits: tuple[float, float], colormap: str | None = None) -> None:
     """Colour a result layer by one gene between two limits; spots without a value are transparent."""
     result = store.result_of(layer)
     assert result is not None  # only result layers come here
@@ -96,14 +102,14 @@ def colour_by_gene(layer: Any, gene: str, limits: tuple[float, float], colormap:
     set_colours(layer, colours_of(values, limits, colormap))
 
 
-def set_colours(layer: Any, colours: NDArray[np.float32]) -> None:
+def set_colours(layer: Points, colours: NDArray[np.float32]) -> None:
     """Give the points of a layer their colours (RGBA [n, 4])."""
     # napari's canvas listens to two events of the same change and would send all points to the GPU twice.
     with layer.events.face_color.blocker():
         layer.face_color = colours
 
 
-def shown_gene(layer: Any) -> str:
+def shown_gene(layer: Points) -> str:
     """Return the gene that a result layer shows."""
     return str(layer.features["gene"].iloc[0])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from napari.layers import Image
@@ -17,14 +17,18 @@ from napari_tcgn.errors import SlideError
 from napari_tcgn.slide import ArraySlide, Slide
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.canvas import show_scale_bar
-from napari_tcgn.ui.layers.placement import MICROMETRE, placement_of
-from napari_tcgn.ui.layers.pyramid import LevelArray
+from napari_tcgn.ui.layers.placement import MICROMETRE, placement_of, to_world
+from napari_tcgn.ui.layers.pyramid import LevelArray, LevelLike
+
+if TYPE_CHECKING:
+    from napari.layers import Layer, Shapes
+    from napari.viewer import Viewer
 
 THUMBNAIL = f"{store.KEY}_thumbnail"  # in the metadata of an image that came with a result
 VIEW_OF = f"{store.KEY}_view_of"  # in the metadata of a slide's second view
 
 
-def layer_mpp(layer: Any) -> float | None:
+def layer_mpp(layer: Image) -> float | None:
     """Return the µm per px that an image layer's scale and units say, None if they do not say it.
 
     Raises
@@ -34,7 +38,7 @@ def layer_mpp(layer: Any) -> float | None:
     """
     import pint
 
-    registry = pint.get_application_registry()
+    registry = pint.get_application_registry()  # type: ignore[no-untyped-call]  # pint's
     down, right = _world_steps(layer)
     try:
         um = [registry.Quantity(1.0, str(unit)).to(MICROMETRE).magnitude for unit in layer.units[-2:]]
@@ -53,21 +57,21 @@ def layer_mpp(layer: Any) -> float | None:
     return float(f"{right_um:.9g}")  # a turned layer's comes through sines
 
 
-def _world_steps(layer: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _world_steps(layer: Image) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return how far one px down and one px to the right lead in the world (float64 [2] each), in the layer's units."""
-    origin, down, right = (np.asarray(layer.data_to_world(p), dtype=float) for p in ((0, 0), (1, 0), (0, 1)))
+    origin, down, right = (to_world(layer, p) for p in ((0, 0), (1, 0), (0, 1)))
     return down - origin, right - origin
 
 
-def set_layer_mpp(layer: Any, mpp: float) -> None:
+def set_layer_mpp(layer: Image, mpp: float) -> None:
     """Give an image layer its µm per px, keeping flips (negative scales), turns and what an affine scales."""
     down, right = _world_steps(layer)
     lengths = float(np.linalg.norm(down)), float(np.linalg.norm(right))
-    layer.scale = tuple(float(step) * mpp / length for step, length in zip(layer.scale, lengths, strict=True))
+    layer.scale = np.array([float(step) * mpp / length for step, length in zip(layer.scale, lengths, strict=True)])
     layer.units = (MICROMETRE,) * layer.ndim
 
 
-def may_be_slide(layer: Any) -> bool:
+def may_be_slide(layer: Layer) -> TypeGuard[Image]:
     """Whether a layer looks like an H&E image: 8-bit colours in two dimensions, and none of our own pictures."""
     return (
         isinstance(layer, Image)
@@ -79,12 +83,12 @@ def may_be_slide(layer: Any) -> bool:
     )
 
 
-def is_own_picture(layer: Any) -> bool:
+def is_own_picture(layer: Image) -> bool:
     """Whether an image layer is a picture that this plugin has made: of a result, a surface, a slide's second view."""
     return any(str(key).startswith(store.KEY) for key in layer.metadata)
 
 
-def slide_of(layer: Any) -> Slide:
+def slide_of(layer: Image) -> Slide:
     """Return the slide behind an image layer: the file it was opened from here, or its own pixels.
 
     Raises
@@ -113,7 +117,7 @@ def slide_of(layer: Any) -> Slide:
     return slide
 
 
-def is_thumbnail(layer: Any) -> bool:
+def is_thumbnail(layer: Image) -> bool:
     """Whether an image layer is the small picture that came with a result: too coarse to predict from."""
     return bool(layer.metadata.get(THUMBNAIL))
 
@@ -126,16 +130,19 @@ def slide_layer_kwargs(slide: Slide) -> dict[str, Any]:
     return kwargs
 
 
-def add_slide(viewer: Any, slide: Slide, levels: list[Any]) -> Any:
+def add_slide(viewer: Viewer, slide: Slide, levels: list[LevelLike]) -> Image:
     """Show an opened slide as a multiscale RGB layer and return the layer."""
     layer = viewer.add_image(levels, **slide_layer_kwargs(slide))
+    assert isinstance(layer, Image)  # several only for channels
     show_scale_bar(viewer)
     return layer
 
 
-def add_ruler(viewer: Any, image: Any, name: str) -> Any:
+def add_ruler(viewer: Viewer, image: Image, name: str) -> Shapes:
     """Add an empty shapes layer on an image, ready to draw a line; its coordinates are px of the image."""
-    ruler = viewer.add_shapes(name=name, ndim=2, edge_color="yellow", face_color="transparent", **placement_of(image))
+    ruler: Shapes = viewer.add_shapes(  # type: ignore[attr-defined]  # napari adds the method at run time
+        name=name, ndim=2, edge_color="yellow", face_color="transparent", **placement_of(image)
+    )
     # Seen at every zoom: about a 400th of the image wide.
     ruler.current_edge_width = max(
         1.0, max(image.data.shape[:2] if not image.multiscale else image.data[0].shape[:2]) / 400

@@ -5,13 +5,17 @@ All functions run on the main thread.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.spots import Spots
 from napari_tcgn.ui.layers.placement import move, placement_of
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Points
+    from napari.viewer import Viewer
 
 NOT_PREDICTED = (0.75, 0.75, 0.75, 0.35)  # grey, and the tissue shines through
 SMALLEST, LARGEST = 2, 10_000  # px of a point on the canvas, napari's own limits
@@ -29,18 +33,19 @@ def points_of(spots: Spots) -> NDArray[np.float64]:
     return np.column_stack([spots.y, spots.x]) - 0.5
 
 
-def add_spots(viewer: Any, image: Any, spots: Spots, mpp: float) -> Any:
+def add_spots(viewer: Viewer, image: Image, spots: Spots, mpp: float) -> Points:
     """Show spots that nothing is predicted for yet; returns the points layer."""
-    return viewer.add_points(
+    layer: Points = viewer.add_points(  # type: ignore[attr-defined]  # napari adds the method at run time
         points_of(spots),
         name=f"{image.name}{SUFFIX}",
         features={"spot": spots.ids.astype(object)},
         **(_disc_style(spots, mpp) | _not_predicted(spots)),
         **placement_of(image),
     )
+    return layer
 
 
-def show_other_spots(layer: Any, image: Any, spots: Spots, mpp: float) -> None:
+def show_other_spots(layer: Points, image: Image, spots: Spots, mpp: float) -> None:
     """Let a layer of spots show others on the same image, in one redraw."""
     with layer.events.blocker_all():
         layer.data = points_of(spots)
@@ -51,7 +56,7 @@ def show_other_spots(layer: Any, image: Any, spots: Spots, mpp: float) -> None:
     layer.refresh()
 
 
-def set_spot_size(layer: Any, image: Any, spots: Spots, mpp: float) -> None:
+def set_spot_size(layer: Points, image: Image, spots: Spots, mpp: float) -> None:
     """Follow a change of the slide's µm per px."""
     layer.scale, layer.units = image.scale, image.units
     layer.size = spots.diameter_um / mpp

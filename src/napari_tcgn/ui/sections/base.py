@@ -113,6 +113,8 @@ class Fold(QFrame):
         Checked while the form is shown.
     body : QWidget
         What is folded away.
+    column, body_column : QVBoxLayout
+        Of heading and body, and inside the body.
     form : QFormLayout
         Where a subclass adds its controls.
     message : Message
@@ -123,17 +125,17 @@ class Fold(QFrame):
         super().__init__()
         self.message = Message()
         self.body = QWidget()
-        column = QVBoxLayout(self.body)
-        column.setContentsMargins(0, 0, 0, 0)
+        self.body_column = QVBoxLayout(self.body)
+        self.body_column.setContentsMargins(0, 0, 0, 0)
         self.form = QFormLayout()
-        column.addLayout(self.form)
+        self.body_column.addLayout(self.form)
         self.form.setSpacing(4)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.heading = Heading(title, self.body, tip)
-        layout = QVBoxLayout(self)
-        layout.setSpacing(3)
-        layout.addWidget(self.heading)
-        layout.addWidget(self.body)
+        self.column = QVBoxLayout(self)
+        self.column.setSpacing(3)
+        self.column.addWidget(self.heading)
+        self.column.addWidget(self.body)
 
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
@@ -144,9 +146,9 @@ class Part(Fold):
 
     def __init__(self, title: str, tip: str = "") -> None:
         super().__init__(title, tip)
-        self.layout().setContentsMargins(0, 0, 0, 0)
-        self.body.layout().setContentsMargins(12, 0, 0, 4)
-        self.body.layout().addWidget(self.message)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.body_column.setContentsMargins(12, 0, 0, 4)
+        self.body_column.addWidget(self.message)
         self.heading.setChecked(False)
 
 
@@ -167,8 +169,8 @@ class Section(Fold):
         font = self.heading.font()
         font.setBold(True)
         self.heading.setFont(font)
-        self.layout().setContentsMargins(6, 2, 6, 4)
-        self.layout().addWidget(self.message)
+        self.column.setContentsMargins(6, 2, 6, 4)
+        self.column.addWidget(self.message)
         self.heading.setChecked(type(self).__name__ not in session.choices.remembered.get(FOLDED, list, []))
         self.heading.toggled.connect(self._remember_fold)
 

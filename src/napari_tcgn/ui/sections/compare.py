@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
@@ -155,8 +155,8 @@ class CompareSection(Section):
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
-    def _show(self, _event: Any = None) -> None:
-        if self.session.viewer is None:
+    def _show(self, _event: object = None) -> None:
+        if self.session.closed:
             return
         missing, compared = self._missing(), self.comparing.of(self._predicted())
         self.load_button.setEnabled(not missing)
@@ -188,7 +188,7 @@ class CompareSection(Section):
         )
         set_quietly(self.side_by_side_box, pair.is_open if compared is None else pair.shows(measured))
 
-    def _show_gene(self, _event: Any = None) -> None:
+    def _show_gene(self, _event: object = None) -> None:
         gene, compared = self.session.state.gene, self._shown
         if compared is None:
             return

@@ -86,7 +86,8 @@ class ExportSection(Section):
         return store.result_of(self.session.state.result_layer)
 
     def _format(self) -> Format:
-        return self.format_box.currentData()
+        chosen: Format = self.format_box.currentData()
+        return chosen
 
     def _missing(self) -> str:
         if self.session.state.running:
@@ -186,7 +187,9 @@ class ExportSection(Section):
         except TcgnError as error:
             self.message.fail(Failure.of(error))
             return
-        QApplication.clipboard().setText(as_line(command))
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None  # there is one as soon as there is an application
+        clipboard.setText(as_line(command))
         hint = (
             ""
             if slide is not None and (result.spots_file or "--spots" not in command)

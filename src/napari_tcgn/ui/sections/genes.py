@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_tcgn.ui.layers import result_layers, store
@@ -18,6 +20,9 @@ from napari_tcgn.ui.tasks.throttle import Throttle
 from napari_tcgn.ui.widgets.controls import line_edit
 from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, unknown_gene
 from napari_tcgn.ui.widgets.gene_table import GeneTable
+
+if TYPE_CHECKING:
+    from napari.layers import Points
 
 
 class GenesSection(Section):
@@ -94,7 +99,7 @@ class GenesSection(Section):
             self.names.set_genes(genes)
         self.scale.show_layer()
         self._show_statistics()
-        if result is not None:
+        if state.result_layer is not None:
             state.gene = result_layers.shown_gene(state.result_layer)
         self.table.show_gene(state.gene)
         self._enable()
@@ -105,27 +110,31 @@ class GenesSection(Section):
 
     def _on_gene(self) -> None:
         self.table.show_gene(self.session.state.gene)
-        self._recolour.ask()
+        self._recolour.throttle()
 
     def _colour(self) -> None:
         """Colour the spots by the chosen gene."""
         state, result, colours = self.session.state, self._result(), self.session.colours
-        if result is not None and result.has(state.gene) and result_layers.shown_gene(state.result_layer) != state.gene:
-            if colours.pinned(state.result_layer):
-                self._browse_in_another_layer(state.gene)
+        layer = state.result_layer
+        if layer is None or result is None or not result.has(state.gene):
+            pass  # nothing to colour, or not by this gene
+        elif result_layers.shown_gene(layer) != state.gene:
+            if colours.pinned(layer):
+                self._browse_in_another_layer(layer, state.gene)
             else:
-                colours.show(state.result_layer, state.gene)
+                colours.show(layer, state.gene)
         self._enable()
 
-    def _browse_in_another_layer(self, gene: str) -> None:
+    def _browse_in_another_layer(self, pinned: Points, gene: str) -> None:
         """Show a gene in the layer in which genes are browsed: the chosen one stays with its own."""
         state = self.session.state
-        state.result_layer = self.session.colours.browsing_layer(state.result_layer)
+        state.result_layer = self.session.colours.browsing_layer(pinned)
         self.session.viewer.layers.selection.active = state.result_layer
         state.gene = gene
 
     def _pin(self) -> None:
         layer = self.session.state.result_layer
+        assert layer is not None  # the button is disabled without one
         self.session.colours.pin(layer, result_layers.shown_gene(layer))
         self.session.viewer.layers.selection.active = layer  # where the browsing goes on
 
@@ -177,8 +186,9 @@ class GenesSection(Section):
     # ------------------------------------------------------------------------------------------------------------
 
     def _suggest(self, opened: bool) -> None:
-        if opened and self._result() is not None:
-            suggest_genes(self.composite, self.session.state.result_layer, self.table.visible_genes()[:3])
+        layer = self.session.state.result_layer
+        if opened and layer is not None:
+            suggest_genes(self.composite, layer, self.table.visible_genes()[:3])
 
     def _enable(self) -> None:
         state, result = self.session.state, self._result()
@@ -192,6 +202,6 @@ class GenesSection(Section):
         text = f"{state.gene}: {done} of {len(result.done)} spots of {result.library_id}"
         if result.partial and not state.running:
             text += ", partial result"
-        if self.session.colours.pinned(state.result_layer):
+        if state.result_layer is not None and self.session.colours.pinned(state.result_layer):
             text += "; this layer stays with its gene"
         self.shown.setText(text)

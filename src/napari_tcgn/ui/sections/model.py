@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 
@@ -89,7 +89,7 @@ class ModelSection(Section):
         self.card.setToolTip("\n".join(_small_print(state.model.card)))
 
     def _set_device(self) -> None:
-        self.session.state.device = self.device_box.currentText()
+        self.session.state.device = cast(DeviceName, self.device_box.currentText())  # the box holds nothing else
 
     def _look_at_device(self) -> None:
         state = self.session.state

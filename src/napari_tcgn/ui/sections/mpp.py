@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
@@ -11,6 +11,10 @@ from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Part, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.controls import count_box, number_box, toggle_button
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+    from napari.utils.events import Event
 
 RULER = "ruler: draw a line of known length"
 # What scanners usually have; the camera decides, so it is a guess.
@@ -28,7 +32,7 @@ class MppWays(Part):
     def __init__(self, session: Session) -> None:
         super().__init__("ways to know it")
         self._session = session
-        self._ruler: Any = None
+        self._ruler: Shapes | None = None
         self._length_px: float | None = None
 
         self.ruler_button = toggle_button(
@@ -103,15 +107,15 @@ class MppWays(Part):
         self.ruler_button.setChecked(False)
         self._show_ruler()
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         if event.value == self._ruler:
             self.put_away()
 
-    def _measure(self, event: Any = None) -> None:
+    def _measure(self, event: Event | None = None) -> None:
         """Read the latest line; its coordinates are px of the slide, because it lies on it with the same transforms."""
         self._length_px = None
-        if len(self._ruler.data):
-            line = np.asarray(self._ruler.data[-1], dtype=float)  # [points, 2]
+        if self._ruler is not None and len(self._ruler.data):
+            line = np.asarray(self._ruler.data[-1], dtype=np.float64)  # [points, 2]
             length = float(np.linalg.norm(line[-1] - line[0]))
             self._length_px = length if length >= 1 else None
         self._show_ruler()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 from superqt.utils import signals_blocked
@@ -16,6 +16,10 @@ from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.utils.events import Event, EventEmitter
 
 FOLDER = "slide folder"  # in the dock's memory
 IMAGES = (
@@ -33,7 +37,7 @@ class SlideSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "1 · Slide")
-        self._layers: list[Any] = []
+        self._layers: list[Image] = []
         self._asks = False  # as the ways are folded at first
         self.layer_box = choice_box()
         self.open_button = QPushButton("Open…")
@@ -63,19 +67,21 @@ class SlideSection(Section):
             event.connect(self._show)
         for event in (events.running, events.busy):
             event.connect(self._enable)
-        layer_events = session.viewer.layers.events
-        for event in (layer_events.inserted, layer_events.removed, layer_events.reordered, layer_events.renamed):
-            event.connect(self._list_layers)
+        for emitter in self._layer_list_events():
+            emitter.connect(self._list_layers)
         self._list_layers()
 
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
-        layer_events = self.session.viewer.layers.events
-        for event in (layer_events.inserted, layer_events.removed, layer_events.reordered, layer_events.renamed):
-            event.disconnect(self._list_layers)
+        for emitter in self._layer_list_events():
+            emitter.disconnect(self._list_layers)
         self.ways.disconnect_all()
 
-    def _list_layers(self, event: Any = None) -> None:
+    def _layer_list_events(self) -> tuple[EventEmitter, ...]:
+        events = self.session.viewer.layers.events
+        return events.inserted, events.removed, events.reordered, events.renamed
+
+    def _list_layers(self, event: Event | None = None) -> None:
         self._layers = self.session.image_layers()
         with signals_blocked(self.layer_box):
             self.layer_box.clear()
@@ -91,7 +97,7 @@ class SlideSection(Section):
     def _choose(self, index: int) -> None:
         self._choose_layer(self._layers[index], show=True)
 
-    def _choose_layer(self, layer: Any, show: bool = False) -> None:
+    def _choose_layer(self, layer: Image, show: bool = False) -> None:
         self.message.say("")
         with suppress(TcgnError):  # `_show` tells the trouble
             self.session.choose_image(layer, show)

@@ -121,7 +121,7 @@ class SpotsSection(Section):
     # -- what the controls say ---------------------------------------------------------------------------------------
 
     def _is_table(self) -> bool:
-        return self.source_box.currentData() == TABLE
+        return bool(self.source_box.currentData() == TABLE)
 
     def _show_source(self) -> None:
         self.grid.adjust_button.setChecked(False)
@@ -139,7 +139,7 @@ class SpotsSection(Section):
 
     def _on_tissue(self) -> None:
         state = self.session.state
-        if self.tissue.show_box.isChecked() and state.slide is not None:
+        if self.tissue.show_box.isChecked() and state.image is not None and state.slide is not None:
             self.view.show(state.image, state.slide, self.tissue.threshold())
         else:
             self.view.hide()
@@ -168,7 +168,7 @@ class SpotsSection(Section):
 
     def _count_spots(self) -> None:
         state = self.session.state
-        if self._is_table() or state.missing_for_spots() or state.running:
+        if self._is_table() or state.slide is None or state.missing_for_spots() or state.running:
             return
         self.message.say("")
         wish = self._wish()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QPushButton
 
@@ -22,6 +22,10 @@ from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.controls import line_edit, set_quietly, tick_box
 from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, unknown_gene
 
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.utils.events import Event
+
 PAINT = {"red": "#e04040", "green": "#30a030", "blue": "#4070ff"}  # readable on dark and on light
 
 
@@ -34,7 +38,7 @@ class CompositePart(Part):
         self.gene_edits: list[QLineEdit] = []
         self.low_boxes: list[QDoubleSpinBox] = []
         self.high_boxes: list[QDoubleSpinBox] = []
-        self._layer: Any = None  # the layer of three genes that is being edited
+        self._layer: Points | None = None  # the layer of three genes that is being edited
         grid = QGridLayout()
         grid.setSpacing(4)
         for row, channel in enumerate(CHANNELS):
@@ -117,7 +121,7 @@ class CompositePart(Part):
         layer = self.session.state.result_layer
         result = store.result_of(layer)
         shown = self._chosen(result) if result is not None else None
-        if shown is None:
+        if layer is None or shown is None:
             return
         added = unwrap(add_composite(self.session.viewer, layer, shown))
         self._take(added)
@@ -142,7 +146,7 @@ class CompositePart(Part):
             set_quietly(low_box, low)
             set_quietly(high_box, high)
 
-    def _take(self, layer: Any) -> None:
+    def _take(self, layer: Points) -> None:
         """Edit a layer of three genes."""
         shown = composite_of(layer)
         assert shown is not None  # only such layers come here
@@ -159,17 +163,17 @@ class CompositePart(Part):
         if shown is not None and shown.limits is None:
             self._show_limits(shown)
 
-    def _on_active(self, event: Any) -> None:
+    def _on_active(self, event: Event) -> None:
         if composite_of(event.value) is not None:
             self._take(unwrap(event.value))
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         if unwrap(event.value) is self._layer:
             self._layer = None
         self._enable()
 
 
-def suggest_genes(part: CompositePart, layer: Any, best: list[str]) -> None:
+def suggest_genes(part: CompositePart, layer: Points, best: list[str]) -> None:
     """Fill empty channels with the shown gene and the best others, so that the first click shows something."""
     if any(edit.text() for edit in part.gene_edits):
         return

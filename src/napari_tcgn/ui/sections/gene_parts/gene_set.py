@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QPushButton
 from superqt.utils import signals_blocked
@@ -100,6 +100,7 @@ class GeneSetPart(Part):
 
     def _score(self) -> None:
         layer, sets = self.session.state.result_layer, self._chosen()
+        assert layer is not None  # the button is disabled without one
         source = self._source(layer)
         if not sets[0].genes:
             self.message.say("Paste the names of some genes, or open a .gmt file.")
@@ -108,17 +109,17 @@ class GeneSetPart(Part):
         self.message.say("Scoring …")
         self._latest.ask(lambda: (layer, scores.score_sets(source, sets), sets))
 
-    def _source(self, layer: Any) -> store.Result:
+    def _source(self, layer: Points) -> store.Result:
         """Return the result whose genes are scored: of a layer of scores, the one that it was made from."""
         result = store.result_of(layer)
         assert result is not None  # the button is disabled without one
         return scores.source_of(layer) or result
 
-    def _show(self, computed: tuple[Any, scores.Scored, list[GeneSet]]) -> None:
+    def _show(self, computed: tuple[Points, scores.Scored, list[GeneSet]]) -> None:
         layer, scored, sets = computed
         self._enable()
         self.message.say(scores.scored_text(scored, sets))
-        if self.session.viewer is not None and layer in self.session.viewer.layers:
+        if not self.session.closed and layer in self.session.viewer.layers:
             self.session.state.result_layer = scores.add_scores(self.session.viewer, layer, scored, sets)
 
     def _on_failed(self, failure: Failure) -> None:
@@ -134,7 +135,7 @@ class GeneSetPart(Part):
             self._latest_update.ask(partial(_scored_again, layer, *found))
             return  # one layer at a time; the next step of the run brings the others
 
-    def _update(self, computed: tuple[Any, scores.Scored]) -> None:
+    def _update(self, computed: tuple[Points, scores.Scored]) -> None:
         layer, scored = computed
         result = store.result_of(layer)
         if result is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QListWidget, QListWidgetItem
@@ -12,6 +12,10 @@ from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.controls import tick_box
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.utils.events import Event
 
 
 class LinkPart(Part):
@@ -30,7 +34,7 @@ class LinkPart(Part):
         )
         self.form.addRow(self.list)
         self.form.addRow(self.gene_box)
-        self._layers: list[Any] = []
+        self._layers: list[Points] = []
         self.list.itemChanged.connect(self._on_ticked)
         self.gene_box.toggled.connect(self._on_same_gene)
         session.colours.linked_changed.connect(self.update_list)
@@ -45,9 +49,9 @@ class LinkPart(Part):
         self.session.viewer.layers.events.removed.disconnect(self.update_list)
         self.session.viewer.layers.events.inserted.disconnect(self._on_inserted)
 
-    def update_list(self, event: Any = None) -> None:
+    def update_list(self, event: Event | None = None) -> None:
         """Show the layers there are; the upper ones in napari's list come first."""
-        if self.session.viewer is None:
+        if self.session.closed:
             return
         colours = self.session.colours
         self._layers = colours.result_layers()[::-1]
@@ -63,7 +67,7 @@ class LinkPart(Part):
         self.gene_box.setEnabled(enough)
         self.message.say("" if enough else "There must be two results for that: predicted, measured, or scores.")
 
-    def _on_inserted(self, event: Any = None) -> None:
+    def _on_inserted(self, event: Event | None = None) -> None:
         QTimer.singleShot(0, self.update_list)  # what a layer shows is said after it has been added
 
     def _on_ticked(self) -> None:
@@ -79,7 +83,7 @@ class LinkPart(Part):
     def _on_same_gene(self, same: bool) -> None:
         self.session.colours.same_gene = same
 
-    def _on_painted(self, layer: Any) -> None:
+    def _on_painted(self, layer: Points) -> None:
         """Follow a layer's name, which changes with its gene."""
         if layer in self._layers:
             item = self.list.item(self._layers.index(layer))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
@@ -15,6 +15,9 @@ from napari_tcgn.ui.sections.base import Message
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.colour_bar import ColourBar
 from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly, tick_box
+
+if TYPE_CHECKING:
+    from napari.layers import Points
 
 LIMIT = 1e9
 CENTRES = {"no centre": "", "centre 0": "zero", "centre median": "median"}
@@ -100,7 +103,7 @@ class ScaleControls(QWidget):
         set_quietly(self.centre_box, self.centre_box.findData(scale.centre))
         self.bar.show_scale(scale.colormap, scale.low, scale.high, result.output_scale if result else "")
 
-    def _on_painted(self, layer: Any) -> None:
+    def _on_painted(self, layer: Points) -> None:
         if unwrap(layer) is unwrap(self.session.state.result_layer):
             self._show(self.session.colours.scale(layer))
 
@@ -114,6 +117,7 @@ class ScaleControls(QWidget):
     def _on_limit(self, changed: QDoubleSpinBox) -> None:
         """Take limits set by hand, which are kept for other genes; a centre moves the other one along."""
         layer = self.session.state.result_layer
+        assert layer is not None  # the boxes are disabled without one
         low, high = self.low_box.value(), self.high_box.value()
         scale = self.session.colours.scale(layer)
         if scale.centre:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Generator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ class Statistics:
     def __init__(self, background: Background) -> None:
         self._background = background
         self._known: weakref.WeakKeyDictionary[Result, tuple[int, Floats, Floats]] = weakref.WeakKeyDictionary()
-        self._task: BackgroundTask | None = None
+        self._task: BackgroundTask[int, tuple[Floats, Floats]] | None = None
         self._result: Result | None = None
 
     def known(self, result: Result) -> tuple[Floats, Floats] | None:
@@ -52,7 +51,7 @@ class Statistics:
         self._task = self._background.walk(lambda: _steps(result, rows), take, fail)
 
 
-def _steps(result: Result, rows: NDArray[np.bool_]) -> Generator[int, None, tuple[Any, Any]]:
+def _steps(result: Result, rows: NDArray[np.bool_]) -> Generator[int, None, tuple[Floats, Floats]]:
     """Compute sd and Moran's I of some genes at a time, so that the work can be left between two steps."""
     from napari_tcgn.stats import morans_i, neighbour_weights, variability
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING
+
+from napari.layers import Points
 
 from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
@@ -14,6 +16,12 @@ from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
 from napari_tcgn.ui.widgets.controls import number_box, set_quietly, tick_box
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.utils.events import Event
+
+    from napari_tcgn.stats import Surface
 
 
 class SurfacePart(Part):
@@ -34,9 +42,9 @@ class SurfacePart(Part):
         self.form.addRow(self.surface_box)
         self.form.addRow("bandwidth", self.bandwidth_box)
         self.form.addRow(self.spots_box)
-        self._images: PerLayer[Any] = PerLayer()  # by points layer
-        self._surfaces: PerLayer[Any] = PerLayer()
-        self._wanted: weakref.WeakSet[Any] = weakref.WeakSet()  # points layers
+        self._images: PerLayer[Image] = PerLayer()  # by points layer
+        self._surfaces: PerLayer[Surface] = PerLayer()
+        self._wanted: weakref.WeakSet[Points] = weakref.WeakSet()  # points layers
         self._latest = Latest(session.background, self._show_surface, self._on_failed)
         self.surface_box.toggled.connect(self._on_surface)
         self.spots_box.toggled.connect(self._on_spots)
@@ -60,6 +68,7 @@ class SurfacePart(Part):
 
     def _on_surface(self, wanted: bool) -> None:
         layer = self.session.state.result_layer
+        assert layer is not None  # the boxes are disabled without one
         if wanted:
             self._wanted.add(unwrap(layer))
             self._compute()
@@ -72,24 +81,26 @@ class SurfacePart(Part):
             self.session.viewer.layers.remove(image)
 
     def _on_spots(self, shown: bool) -> None:
-        self.session.state.result_layer.visible = shown
+        layer = self.session.state.result_layer
+        assert layer is not None  # the boxes are disabled without one
+        layer.visible = shown
 
-    def _compute(self, *_: Any) -> None:
+    def _compute(self, *_: object) -> None:
         layer = unwrap(self.session.state.result_layer)
         result = store.result_of(layer)
-        if result is None or layer not in self._wanted:
+        if layer is None or result is None or layer not in self._wanted:
             return
         gene, bandwidth = result_layers.shown_gene(layer), self.bandwidth_box.value()
         values, spots = result.values_of(gene), result.spots
 
-        def work() -> Any:
+        def work() -> tuple[Points, str, Surface]:
             from napari_tcgn.stats import smooth_surface
 
             return layer, gene, smooth_surface(spots.x, spots.y, values, bandwidth)
 
         self._latest.ask(work)
 
-    def _show_surface(self, computed: tuple[Any, str, Any]) -> None:
+    def _show_surface(self, computed: tuple[Points, str, Surface]) -> None:
         layer, gene, surface = computed
         self.message.say("")
         viewer, image, scale = self.session.viewer, self._images.get(layer), self.session.colours.scale(layer)
@@ -111,12 +122,13 @@ class SurfacePart(Part):
             self._wanted.discard(layer)
         self._show_state()
 
-    def _on_placed(self, event: Any) -> None:
+    def _on_placed(self, event: Event) -> None:
         layer = event.source
-        if (image := self._images.get(layer)) is not None:
-            place_surface(image, layer, self._surfaces.get(layer))
+        image, surface = self._images.get(layer), self._surfaces.get(layer)
+        if image is not None and surface is not None:
+            place_surface(image, layer, surface)
 
-    def _on_painted(self, layer: Any) -> None:
+    def _on_painted(self, layer: Points) -> None:
         image = self._images.get(layer)
         if image is None:
             return
@@ -124,10 +136,10 @@ class SurfacePart(Part):
         if unwrap(layer) is unwrap(self.session.state.result_layer):
             self._compute()
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         removed = unwrap(event.value)
         for layer in self._images.layers():
-            if self._images.get(layer) is removed:
+            if isinstance(layer, Points) and self._images.get(layer) is removed:
                 self._images.forget(layer)
                 self._wanted.discard(layer)
                 layer.visible = True
