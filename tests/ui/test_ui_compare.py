@@ -376,7 +376,7 @@ def test_cancel_stops_at_once(predicted, qtbot, tmp_path, monkeypatch, kit) -> N
     kit.click(section.cancel_button)
     assert not section.comparing.running
     assert section.load_button.isEnabled()
-    qtbot.wait(500)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert len(viewer.layers) == before
 
 
@@ -386,6 +386,7 @@ def test_closing_the_dock_while_comparing(predicted, qtbot, tmp_path, monkeypatc
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(tmp_path / "measured.h5ad"), ""))
     dock.compare.source_box.setCurrentIndex(dock.compare.source_box.findData("h5ad"))
     kit.click(dock.compare.load_button)
+    session = dock.session
     viewer.window.remove_dock_widget("all")
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: session.closed, timeout=kit.TIMEOUT)
     assert len(viewer.layers) > 0

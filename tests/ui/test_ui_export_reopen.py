@@ -234,14 +234,14 @@ def test_zarr_with_the_slide_at_full_resolution(predicted, export_to, tmp_path, 
     np.testing.assert_array_equal(np.moveaxis(image.values, 0, 2), kit.stained())
 
 
-def test_errors_are_sentences_and_nothing_is_replaced_unasked(predicted, export_to, tmp_path, monkeypatch, qtbot):
+def test_errors_are_sentences_and_nothing_is_replaced_unasked(predicted, export_to, tmp_path, monkeypatch, qtbot, kit):
     _viewer, dock = predicted
     (tmp_path / "t.csv").write_text("mine")
     monkeypatch.setattr(QMessageBox, "question", lambda *a, **k: QMessageBox.StandardButton.No)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(tmp_path / "t.csv"), ""))
     dock.export.format_box.setCurrentIndex(2)
     click(qtbot, dock.export.export_button)
-    qtbot.wait(200)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert (tmp_path / "t.csv").read_text() == "mine"
     said = export_to(dock, tmp_path / "missing" / "t.csv")
     assert said.startswith("⚠ The folder")
@@ -258,7 +258,7 @@ def test_nothing_of_the_section_is_wider_than_the_dock(predicted, qtbot):
     dock.resize(370, 800)
     for index in range(dock.export.format_box.count()):
         dock.export.format_box.setCurrentIndex(index)
-        qtbot.wait(20)
-        assert dock.export.minimumSizeHint().width() <= 370 - 20  # less the scroll bar
+        # Less the scroll bar.
+        qtbot.waitUntil(lambda: dock.export.minimumSizeHint().width() <= 370 - 20, timeout=5000)
     for widget in ("format_box", "genes_box", "tidy_box", "full_box", "export_button", "copy_button"):
         assert getattr(dock.export, widget).toolTip()

@@ -72,7 +72,7 @@ def test_a_failing_model_is_a_sentence_with_details_and_keeps_what_is_done(ready
 
 
 @pytest.mark.parametrize("which", ["result_layer", "image"])
-def test_removing_a_layer_that_the_run_needs_ends_it(held, gate, qtbot, which):
+def test_removing_a_layer_that_the_run_needs_ends_it(held, gate, qtbot, kit, which):
     viewer, dock = held
     viewer.layers.remove(getattr(dock.session.state, which))
     assert not dock.session.state.running
@@ -83,7 +83,7 @@ def test_removing_a_layer_that_the_run_needs_ends_it(held, gate, qtbot, which):
         assert dock.session.state.slide is None
         assert not dock.run.run_button.isEnabled()
     gate.set()
-    qtbot.wait(100)  # the batch in hand ends; nobody listens any more
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)  # nobody listens any more
 
 
 def test_closing_the_dock_during_a_run_ends_it(held, gate, qtbot):
@@ -100,8 +100,7 @@ def test_nothing_is_clipped_at_the_side(dock_in_viewer, use_predictor, kit, qtbo
     use_predictor(kit.ColourPredictor())
     viewer, dock = dock_in_viewer(show=True)  # styled and laid out only when shown
     viewer.window.resize(1280, 800)
-    qtbot.wait(300)
-    assert dock.scroll_area.widget().width() <= dock.scroll_area.viewport().width()
+    qtbot.waitUntil(lambda: dock.scroll_area.widget().width() <= dock.scroll_area.viewport().width(), timeout=5000)
 
 
 def test_a_grey_layer_is_refused_with_a_sentence(dock_in_viewer, use_predictor, kit, qtbot):

@@ -56,7 +56,7 @@ def test_cancel_at_once(ready, qtbot, kit):
     kit.click(dock.run.cancel_button)
     assert not dock.session.state.running
     assert dock.run.message.text() == "Cancelled before any spot was predicted."
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert [layer.name for layer in viewer.layers] == names
     kit.run_to_end(dock)  # and it can be run again
 

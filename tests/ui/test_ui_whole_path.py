@@ -109,7 +109,7 @@ def test_open_spots_run_gene_export(opened, qtbot, tmp_path, monkeypatch, kit):
     dock.export.message.say("")
     monkeypatch.setattr(QMessageBox, "question", lambda *a, **k: QMessageBox.StandardButton.No)
     click(qtbot, dock.export.export_button)
-    qtbot.wait(200)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert (tmp_path / "out.h5ad").stat().st_mtime_ns == before
     monkeypatch.setattr(QMessageBox, "question", lambda *a, **k: QMessageBox.StandardButton.Yes)
     click(qtbot, dock.export.export_button)

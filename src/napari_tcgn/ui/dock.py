@@ -139,3 +139,6 @@ class Dock(QWidget):
                 section.disconnect_all()
             self.session.close()
         self.deleteLater()
+
+
+make_dock = Dock  # a class and not a function: napari hands its viewer to classes only

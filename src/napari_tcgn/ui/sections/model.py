@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import cast, get_args
 
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import DeviceName
+from napari_tcgn.slide import Slide
 from napari_tcgn.ui.actions import models
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.state import ModelChoice
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
 from napari_tcgn.ui.widgets.controls import choice_box
 
 MODELS = "Models (card.json *.safetensors *.pt *.pth);;All files (*)"
+
+About = tuple[Slide | None, float | None, ModelChoice | None]  # slide, its µm per px, model
 
 
 class ModelSection(Section):
@@ -123,7 +127,7 @@ class ModelSection(Section):
             self._warn(((slide, mpp, model), []))
             return
 
-        def look() -> tuple[Any, list[str]]:
+        def look() -> tuple[About, list[str]]:
             from napari_tcgn.engine import domain_warnings
             from napari_tcgn.slide import slide_stain
 
@@ -132,7 +136,7 @@ class ModelSection(Section):
 
         self._domain.ask(look)
 
-    def _warn(self, found: tuple[Any, list[str]]) -> None:
+    def _warn(self, found: tuple[About, list[str]]) -> None:
         about, sentences = found
         state = self.session.state
         if about == (state.slide, state.mpp, state.model):  # else overtaken

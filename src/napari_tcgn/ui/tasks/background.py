@@ -127,6 +127,11 @@ class Background:
     def __init__(self) -> None:
         self._tasks: list[BackgroundTask[Any, Any]] = []  # of any kind of step and outcome
 
+    @property
+    def busy(self) -> bool:
+        """Whether any work goes on, also such as nobody listens to any more."""
+        return any(not task.ended.is_set() for task in self._tasks)
+
     def call(
         self,
         function: Callable[[], Outcome],
