@@ -335,12 +335,17 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     assert "Line 1 of sets.gmt is not a gene set" in part.message.text()
 
 
+def surface_in(viewer):
+    """Return the surface that a viewer shows, None if it shows none."""
+    return next((layer for layer in viewer.layers if layer.name.endswith("surface")), None)
+
+
 def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
     part, layer = made.genes.surface, made.predicted
     part.heading.setChecked(True)
     tick(qtbot, part.surface_box)
-    qtbot.waitUntil(lambda: part.image_of(layer) is not None, timeout=kit.TIMEOUT)
-    image = part.image_of(layer)
+    qtbot.waitUntil(lambda: surface_in(made.viewer) is not None, timeout=kit.TIMEOUT)
+    image = surface_in(made.viewer)
     assert image.name == "RED · predicted · surface"
     assert made.viewer.layers.index(image) == made.viewer.layers.index(layer) - 1
     # the slope of RED is found under every spot, through rotation, flip and shift
@@ -362,9 +367,9 @@ def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
     assert not part.surface_box.isChecked()
     assert layer.visible
     tick(qtbot, part.surface_box)
-    qtbot.waitUntil(lambda: part.image_of(layer) is not None, timeout=kit.TIMEOUT)
+    qtbot.waitUntil(lambda: surface_in(made.viewer) is not None, timeout=kit.TIMEOUT)
     tick(qtbot, part.surface_box)
-    assert part.image_of(layer) is None
+    assert surface_in(made.viewer) is None
     assert [x.name for x in made.viewer.layers] == ["slide", "GREEN · predicted"]
 
 
@@ -451,8 +456,8 @@ def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
     layer, genes, session = made.predicted, made.genes, made.dock.session
     session.slides.claim(store.result_of(layer), session.state.image)
     genes.surface.surface_box.setChecked(True)
-    qtbot.waitUntil(lambda: genes.surface.image_of(layer) is not None)
-    surface = genes.surface.image_of(layer)
+    qtbot.waitUntil(lambda: surface_in(made.viewer) is not None)
+    surface = surface_in(made.viewer)
     for gene, edit in zip(("RED", "GREEN", "BLUE"), genes.composite.gene_edits, strict=True):
         edit.setText(gene)
     genes.composite.add_button.click()

@@ -37,7 +37,7 @@ def test_stain_warnings_before_a_run(real_data, dock_in_viewer, kit, qtbot, monk
     qtbot.waitUntil(lambda: state.slide is not None and state.slide.path == c2, timeout=kit.TIMEOUT)
     assert not warnings.isVisibleTo(dock), "nothing is said of a slide without µm per px"
     dock.slide.mpp_box.setValue(0.688)
-    qtbot.waitUntil(lambda: not dock.model.looks_at_domain, timeout=kit.TIMEOUT)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert warnings.text() == ""
     dock.slide.mpp_box.setValue(1.376)
     qtbot.waitUntil(lambda: "less detail" in warnings.text(), timeout=kit.TIMEOUT)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Points
 from numpy.typing import NDArray
 
 from napari_tcgn.ui.layers import result_layers, store
@@ -14,7 +15,7 @@ from napari_tcgn.ui.layers.per_layer import PerLayer
 from napari_tcgn.ui.layers.store import Result
 
 if TYPE_CHECKING:
-    from napari.layers import Layer, Points
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
 CHANNELS = ("red", "green", "blue")
