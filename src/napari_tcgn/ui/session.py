@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from napari.layers import Image, Points
 
@@ -25,13 +25,13 @@ from napari_tcgn.ui.layers.tissue_view import TissueStore
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tasks.background import Background, Failure
+from napari_tcgn.ui.tasks.busy import Busy
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
 SPOTS_FILE = "napari_tcgn_spots_file"  # in the metadata of a layer of spots
-T = TypeVar("T")
 Failed = Callable[[Failure], object]
 
 
@@ -73,6 +73,7 @@ class Session:
         self._viewer: Viewer | None = viewer
         self.state = DockState()
         self.background = Background()
+        self._busy = Busy(self.state, self.background)
         self.choices = Choices(self.state)
         self.slides = Slides()
         self.tissue = TissueStore()
@@ -262,7 +263,7 @@ class Session:
         def show(opened: tuple[Slide, list[LevelLike]]) -> None:
             self.choose_image(slide_layers.add_slide(self.viewer, *opened), show=True)
 
-        self._in_background(f"Opening {path.name} …", read, show, failed)
+        self._busy.call(f"Opening {path.name} …", read, show, failed)
 
     # -- spots ---------------------------------------------------------------------------------------------------
 
@@ -275,7 +276,7 @@ class Session:
             tissue = self.tissue.mask(slide, settings.tissue_threshold) if settings.tissue_only else None
             return make_grid(slide, settings, tissue, region)
 
-        self._in_background("Laying spots …", lay, self._take_spots, failed)
+        self._busy.call("Laying spots …", lay, self._take_spots, failed)
 
     def read_table(self, path: Path, failed: Failed, region: Region | None = None) -> None:
         """Read the spots of a file or folder of any kind in the background."""
@@ -285,7 +286,7 @@ class Session:
         def read() -> Spots:
             return read_on_slide(path, slide, self.tissue.mask(slide, None), region)
 
-        self._in_background(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
+        self._busy.call(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
 
     def _take_spots(self, spots: Spots, file: Path | None = None) -> None:
         state = self.state
@@ -371,19 +372,3 @@ class Session:
         with selection.events.active.blocker(self.on_active):
             yield
             selection.active = active
-
-    def _in_background(self, what: str, work: Callable[[], T], done: Callable[[T], object], failed: Failed) -> None:
-        self.state.busy = what
-
-        def end_well(outcome: T) -> None:
-            self.state.busy = ""
-            try:
-                done(outcome)
-            except Exception as error:
-                failed(Failure.of(error))
-
-        def end_badly(failure: Failure) -> None:
-            self.state.busy = ""
-            failed(failure)
-
-        self.background.call(work, end_well, end_badly)

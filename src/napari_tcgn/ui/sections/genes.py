@@ -99,7 +99,7 @@ class GenesSection(Section):
             self.names.set_genes(genes)
         self.scale.show_layer()
         self._show_statistics()
-        if state.result_layer is not None:
+        if result is not None and state.result_layer is not None:
             state.gene = result_layers.shown_gene(state.result_layer)
         self.table.show_gene(state.gene)
         self._enable()
@@ -187,7 +187,7 @@ class GenesSection(Section):
 
     def _suggest(self, opened: bool) -> None:
         layer = self.session.state.result_layer
-        if opened and layer is not None:
+        if opened and layer is not None and self._result() is not None:
             suggest_genes(self.composite, layer, self.table.visible_genes()[:3])
 
     def _enable(self) -> None:

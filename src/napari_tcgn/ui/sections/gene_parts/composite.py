@@ -10,6 +10,7 @@ from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.composite import (
     CHANNELS,
     Composite,
+    Limits,
     add_composite,
     composite_of,
     refresh_composites,
@@ -106,16 +107,17 @@ class CompositePart(Part):
             twice = next(gene for gene in genes if genes.count(gene) > 1)
             self.message.say(f"{twice} is chosen twice; choose three different genes.")
             return None
-        limits = None
+        limits: Limits | None = None
         if not self.auto_box.isChecked():
             boxes = zip(self.low_boxes, self.high_boxes, strict=True)
-            limits = tuple((low.value(), high.value()) for low, high in boxes)
+            red, green, blue = ((low.value(), high.value()) for low, high in boxes)
+            limits = red, green, blue
             for gene, (low, high) in zip(genes, limits, strict=True):
                 if low >= high:
                     self.message.say(f"{gene}: the lower limit ({low:g}) must lie below the upper one ({high:g}).")
                     return None
         self.message.say("")
-        return Composite(result, (genes[0], genes[1], genes[2]), limits)  # type: ignore[arg-type]
+        return Composite(result, (genes[0], genes[1], genes[2]), limits)
 
     def _add(self) -> None:
         layer = self.session.state.result_layer
