@@ -115,10 +115,8 @@ class GenesSection(Section):
     def _colour(self) -> None:
         """Colour the spots by the chosen gene."""
         state, result, colours = self.session.state, self._result(), self.session.colours
-        layer = state.result_layer
-        if layer is None or result is None or not result.has(state.gene):
-            pass  # nothing to colour, or not by this gene
-        elif result_layers.shown_gene(layer) != state.gene:
+        layer, has_gene = state.result_layer, result is not None and result.has(state.gene)
+        if layer is not None and has_gene and result_layers.shown_gene(layer) != state.gene:
             if colours.pinned(layer):
                 self._browse_in_another_layer(layer, state.gene)
             else:
