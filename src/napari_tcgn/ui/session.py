@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from napari.layers import Image, Points
 
@@ -17,6 +17,7 @@ from napari_tcgn.spots import Region, Spots, make_grid
 from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
+from napari_tcgn.ui.layers.laid_spots import LaidSpots
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
@@ -24,25 +25,14 @@ from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
 from napari_tcgn.ui.layers.tissue_view import TissueStore
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
-from napari_tcgn.ui.tasks.background import Background, Failure
+from napari_tcgn.ui.tasks.background import Background, Failure, Running
 from napari_tcgn.ui.tasks.busy import Busy
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
-SPOTS_FILE = "napari_tcgn_spots_file"  # in the metadata of a layer of spots
 Failed = Callable[[Failure], object]
-
-
-class Running(Protocol):
-    """What a session needs of the run that is going on (`actions.run.Run`), to end it."""
-
-    def cancel(self) -> None:
-        """Stop at once and keep what is predicted so far."""
-
-    def disconnect_all(self) -> None:
-        """Stop watching the viewer, which is going away."""
 
 
 class Session:
@@ -63,8 +53,6 @@ class Session:
     tissue : TissueStore
     colours : Colours
         Which gene every result layer shows and how it is coloured.
-    spots_layer : points layer or None
-        Shows `state.spots`.
     run : Running or None
         The run that is going on.
     """
@@ -78,10 +66,9 @@ class Session:
         self.slides = Slides()
         self.tissue = TissueStore()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
-        self.spots_layer: Points | None = None
+        self._laid = LaidSpots(viewer, self.state)
         self.run: Running | None = None
         self._setting_mpp = False
-        self._results_made = 0
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
@@ -93,6 +80,15 @@ class Session:
         """The viewer that the dock works in; nobody asks for it once the session is closed."""
         assert self._viewer is not None
         return self._viewer
+
+    @property
+    def spots_layer(self) -> Points | None:
+        """The layer that shows `state.spots`."""
+        return self._laid.layer
+
+    @spots_layer.setter
+    def spots_layer(self, layer: Points | None) -> None:
+        self._laid.layer = layer
 
     @property
     def closed(self) -> bool:
@@ -244,7 +240,7 @@ class Session:
         state.slide.mpp, state.slide.mpp_source = mpp, source
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
         if state.spots is not None and (mpp is None or state.spots.source.get("kind") == "grid"):
-            self._drop_spots()
+            self._laid.drop()
         elif mpp is not None and state.spots is not None and self.spots_layer is not None and state.image is not None:
             spot_layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
         state.mpp = mpp
@@ -276,7 +272,7 @@ class Session:
             tissue = self.tissue.mask(slide, settings.tissue_threshold) if settings.tissue_only else None
             return make_grid(slide, settings, tissue, region)
 
-        self._busy.call("Laying spots …", lay, self._take_spots, failed)
+        self._busy.call("Laying spots …", lay, self._laid.take, failed)
 
     def read_table(self, path: Path, failed: Failed, region: Region | None = None) -> None:
         """Read the spots of a file or folder of any kind in the background."""
@@ -286,37 +282,12 @@ class Session:
         def read() -> Spots:
             return read_on_slide(path, slide, self.tissue.mask(slide, None), region)
 
-        self._busy.call(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
-
-    def _take_spots(self, spots: Spots, file: Path | None = None) -> None:
-        state = self.state
-        image, mpp = state.image, state.mpp
-        assert image is not None  # the spots were laid on a slide of known µm per px
-        assert mpp is not None
-        if self.spots_layer is not None and self.spots_layer in self.viewer.layers:
-            spot_layers.show_other_spots(self.spots_layer, image, spots, mpp)
-            self.spots_layer.visible = True  # a run that has ended hides them
-        else:
-            self.spots_layer = spot_layers.add_spots(self.viewer, image, spots, mpp)
-        self.spots_layer.metadata[SPOTS_FILE] = file
-        state.spots = spots
+        self._busy.call(f"Reading {path.name} …", read, lambda spots: self._laid.take(spots, path), failed)
 
     @property
     def spots_file(self) -> Path | None:
         """The table that `state.spots` were read from; their source names it without its folder."""
-        return None if self.spots_layer is None else self.spots_layer.metadata.get(SPOTS_FILE)
-
-    def _drop_spots(self) -> None:
-        layer, self.spots_layer, self.state.spots = self.spots_layer, None, None
-        if layer is not None and layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
-
-    # -- results --------------------------------------------------------------------------------------------------
-
-    def name_of_new_result(self) -> str:
-        """Return the `kind` of the next result: numbered from the second on, so that layer names tell them apart."""
-        self._results_made += 1
-        return "predicted" if self._results_made == 1 else f"predicted {self._results_made}"
+        return self._laid.file
 
     # -- layers that go or are selected ----------------------------------------------------------------------------
 

@@ -79,7 +79,7 @@ class Run:
         state = self._session.state
         if step.prediction is not None and self._layer is None:
             result = store.Result.of_prediction(step.prediction)
-            result.kind = self._session.name_of_new_result()
+            result.kind = self._session.slides.name_of_new_result()
             result.slide, result.spots_file = self._slide, self._spots_file
             self._session.slides.claim(result, self._image)
             gene = state.gene if result.has(state.gene) else store.best_gene(result)

@@ -46,6 +46,7 @@ class Slides:
         # By the values and not by the layer: two genes of one result may be two layers.
         self._owners: weakref.WeakKeyDictionary[store.Result, SlideWork] = weakref.WeakKeyDictionary()
         self._hidden: list[Layer] = []
+        self._results_made = 0
 
     def __iter__(self) -> Iterator[SlideWork]:
         return iter(tuple(self._works))
@@ -80,6 +81,11 @@ class Slides:
             return self._owners[result]
         # A result that was read from a file: it names its slide.
         return next((work for work in self._works if work.slide.name == result.library_id), None)
+
+    def name_of_new_result(self) -> str:
+        """Return the `kind` of the next result: numbered from the second on, so that layer names tell them apart."""
+        self._results_made += 1
+        return "predicted" if self._results_made == 1 else f"predicted {self._results_made}"
 
     def layers_on(self, work: SlideWork, layers: Iterable[Layer]) -> list[Layer]:
         """Return those layers that lie on a slide."""

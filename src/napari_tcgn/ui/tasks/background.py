@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from napari.qt.threading import create_worker
 
@@ -119,6 +119,16 @@ def _work(
         return Failure.of(error)
     finally:
         ended.set()
+
+
+class Running(Protocol):
+    """What a session knows of the run that is going on (`actions.run.Run`), to end it."""
+
+    def cancel(self) -> None:
+        """Stop at once and keep what is predicted so far."""
+
+    def disconnect_all(self) -> None:
+        """Stop watching the viewer, which is going away."""
 
 
 class Background:
