@@ -26,8 +26,7 @@ def section(spots: int, genes: int):
     import pandas as pd
     from anndata import AnnData
     from scipy.ndimage import gaussian_filter
-    from scipy.sparse import csr_matrix, hstack
-    from scipy.sparse import random as sparse_random
+    from scipy.sparse import csr_matrix, hstack, random as sparse_random
 
     from napari_tcgn.engine import Prediction
     from napari_tcgn.expression import OUTPUT_SCALE, to_anndata

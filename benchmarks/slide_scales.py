@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from napari_tcgn.engine import choose_level, cut_patch, patch_side_px
-from napari_tcgn.model import load_model, prepare_patches
+from napari_tcgn.model import TrainingDomain, load_model, prepare_patches
 from napari_tcgn.slide import ArraySlide, open_slide
 
 FINE, COARSE = 0.25, 0.6875  # µm per px: 2.75 apart, so that 1100 px become 400
@@ -21,7 +21,7 @@ SPOTS = 40
 def measure(image: Path) -> dict[str, Any]:
     """Compare windows of a real section, taken as 0.25 µm per px, with the same at 0.6875."""
     predictor = load_model("tcgn-tiny-her2st", "cpu", "float32")
-    card = replace(predictor.card, domain={"mpp": [COARSE, COARSE]})
+    card = replace(predictor.card, domain=TrainingDomain((COARSE, COARSE)))
     slide = open_slide(image)
     corners = np.random.default_rng(0).integers(2500, 6000, (SPOTS, 2))
     windows = [slide.read_region(int(x), int(y), 1100, 1100) for x, y in corners]

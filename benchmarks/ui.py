@@ -123,7 +123,7 @@ def run_c2(viewer: Any, dock: Any, data: Path) -> dict[str, Any]:
 
 def many(viewer: Any, dock: Any) -> dict[str, Any]:
     """Switch genes at 100,000 spots, and scroll a table of 20,000 genes."""
-    from napari_tcgn.model.card import ModelCard
+    from napari_tcgn.model.card import HeldOut, ModelCard
     from napari_tcgn.spots import Spots
     from napari_tcgn.ui.layers import result_layers, store
 
@@ -144,7 +144,7 @@ def many(viewer: Any, dock: Any) -> dict[str, Any]:
     viewer.layers.remove(layer)
     names = [f"GENE{i:05}" for i in range(PANEL)]
     pcc = [float(v) for v in rng.uniform(-0.1, 0.5, PANEL)]
-    card = ModelCard("many", "1", {}, names, 55.0, metrics={"pcc": pcc})
+    card = ModelCard("many", "1", {}, names, 55.0, metrics=HeldOut(pcc=pcc))
     table = dock.genes.table
     filled = costs(lambda: (table.set_card(card), QApplication.processEvents()))
     bar = table.verticalScrollBar()

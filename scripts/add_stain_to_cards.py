@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from napari_tcgn.files import write_whole
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import ModelCard, TrainingStain
 from napari_tcgn.slide import open_slide
 from napari_tcgn.slide.normalise import fit_stain
 from napari_tcgn.slide.stain import STAIN_UM, stain_statistics, tissue_pixels
@@ -57,10 +57,10 @@ def main() -> None:
     for folder in options.models:
         path = folder / "card.json"
         card = ModelCard.read(path)
-        key = (tuple(card.training["sections"]), card.domain["mpp"][0])
+        key = (tuple(card.training["sections"]), card.domain.mpp[0])
         known[key] = known[key] if key in known else stain_of(options.data, *key)
         text = path.read_text(encoding="utf-8")
-        changed = replace(card, domain={**card.domain, "stain": known[key]}).to_json()
+        changed = replace(card, domain=replace(card.domain, stain=TrainingStain.from_record(known[key]))).to_json()
         with write_whole(path, overwrite=True) as temporary:
             temporary.write_text(changed + ("\n" if text.endswith("\n") else ""), encoding="utf-8")
         print(folder.name, known[key]["sections"])

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from napari_tcgn.cli import main
-from napari_tcgn.model import registry
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import HeldOut, ModelCard, registry
 
 GENES = ["RED", "GREEN", "BLUE"]
 SIDE, MPP, PITCH_PX = 400, 1.0, 100
@@ -33,7 +32,7 @@ class ColourPredictor:
             patch_um=40.0,
             input_px=40,
             output_scale=output_scale,
-            metrics={"pcc": [0.1, 0.3, None], "median_pcc": 0.2},
+            metrics=HeldOut(pcc=[0.1, 0.3, None], median_pcc=0.2),
             training={"sections": ["T1", "T2"]},
         )
 

@@ -12,8 +12,7 @@ import pytest
 from napari_tcgn.cli import checks, train_data
 from napari_tcgn.errors import DataError
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model import registry
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import HeldOut, ModelCard, registry
 
 
 @pytest.fixture
@@ -31,7 +30,7 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         genes=["GNAS", "FASN", "ACTB"],
         patch_um=77.0,
         tissue="breast",
-        metrics={"pcc": [0.2, 0.4, None], "median_pcc": 0.3, "protocol": "C2 held out"},
+        metrics=HeldOut("C2 held out", pcc=[0.2, 0.4, None], median_pcc=0.3),
         training={"sections": ["C3", "C5"]},
         weights="weights.safetensors",
         sha256=sha256_of(folder / "weights.safetensors"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.comparison.pictures import domains_figure, maps_figure
-from napari_tcgn.comparison.report import in_words, report, shown_genes, write_report
+from napari_tcgn.comparison.report import report, shown_genes, write_report
 from napari_tcgn.comparison.steps import compare
 from napari_tcgn.errors import OutputError
 from napari_tcgn.expression import scale_counts
@@ -67,8 +67,14 @@ def test_the_page_is_whole_and_needs_nothing_else(html, comparison) -> None:
     assert '"orientation"' in text
 
 
-def test_words_say_what_the_figures_say(comparison) -> None:
-    words = " ".join(in_words(comparison))
+def text_of(html: str) -> str:
+    page = Reader()
+    page.feed(html)
+    return " ".join(" ".join(page.text).split())
+
+
+def test_words_say_what_the_figures_say(comparison, html) -> None:
+    words = text_of(html)
     pcc = comparison.overall["medians"]["pcc"]
     assert f"PCC of {pcc['median']:.3f} (95 % {pcc['low']:.3f} to {pcc['high']:.3f})" in words
     assert f"about {100 * pcc['median'] ** 2:.0f} %" in words
@@ -82,7 +88,7 @@ def test_words_say_what_the_figures_say(comparison) -> None:
 def test_a_lead_is_called_one_only_beyond_its_interval(comparison, low, high, says) -> None:
     table = comparison.baselines.copy()
     table.loc[1:, ["lead_low", "lead_high"]] = low, high
-    assert says in " ".join(in_words(replace(comparison, baselines=table)))
+    assert says in text_of(report(replace(comparison, baselines=table)))
 
 
 def test_the_best_genes_and_the_one_in_the_middle_are_shown(comparison) -> None:

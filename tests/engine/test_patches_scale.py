@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from napari_tcgn.engine import choose_level, cut_patch, patch_side_px
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import ModelCard, TrainingDomain
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.slide import ArraySlide, open_slide
 
@@ -21,7 +21,8 @@ def card(patch_um: float, mpp: list[float] | None) -> ModelCard:
     domain = {} if mpp is None else {"mpp": mpp}
     plain = {"mean": [0.0] * 3, "std": [1.0] * 3}
     return ModelCard(
-        name="m", version="1", architecture={}, genes=["A"], patch_um=patch_um, domain=domain, **plain
+        name="m", version="1", architecture={}, genes=["A"], patch_um=patch_um,
+        domain=TrainingDomain.from_record(domain), **plain
     )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ def test_real_predictions_at_two_resolutions_agree(windows):
     from napari_tcgn.model import load_model
 
     model = load_model("tcgn-tiny-her2st", "cpu", "float32")
-    model.card = replace(model.card, domain={"mpp": [COARSE, COARSE]})
+    model.card = replace(model.card, domain=TrainingDomain((COARSE, COARSE)))
     binned = [np.array(Image.fromarray(w).resize((400, 400), Image.Resampling.BOX)) for w in windows]
     fine = model.predict(patches_of(windows, FINE, model.card))
     coarse = model.predict(patches_of(binned, COARSE, model.card))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 from napari_tcgn.engine import domain_warnings, run, run_to_end
 from napari_tcgn.engine.command import predict_command
 from napari_tcgn.errors import ModelError
+from napari_tcgn.model import TrainingDomain
 from napari_tcgn.model.registry import BUNDLED, read_card
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import ArraySlide, open_slide
@@ -40,7 +41,7 @@ def tissue(new_predictor):
         "sections": {"A": slide_stain(slide).to_record()},
         **{method: fit_stain(tissue_pixels(slide), method) for method in ("reinhard", "macenko")},
     }
-    predictor.card = replace(predictor.card, domain={"mpp": [0.5, 0.5], "stain": stain})
+    predictor.card = replace(predictor.card, domain=TrainingDomain.from_record({"mpp": [0.5, 0.5], "stain": stain}))
     return slide, predictor
 
 
@@ -124,13 +125,13 @@ def test_a_card_without_a_stain_cannot_be_matched(slide, spots, predictor) -> No
 @pytest.mark.parametrize("name", NAMES)
 def test_bundled_cards_know_their_training_sections(name: str, real_data: Path) -> None:
     card = read_card(name)
-    stain = card.domain["stain"]
-    assert sorted(stain["sections"]) == ["B4", "C2", "C3", "C5"]
-    assert set(stain) == {"um_per_px", "sections", "reinhard", "macenko"}
+    stain = card.domain.stain
+    assert sorted(stain.sections) == ["B4", "C2", "C3", "C5"]
+    assert (stain.um_per_px, set(stain.targets)) == (8.0, {"reinhard", "macenko"})
     (image,) = (real_data / "her2st/data/ST-imgs/C/C2").glob("*.jpg")
     slide = open_slide(image, mpp=0.688)
     found = slide_stain(slide)
     slide.close()
-    assert found.to_record() == pytest.approx(stain["sections"]["C2"], abs=0.05)
+    assert found.to_record() == pytest.approx(asdict(stain.sections["C2"]), abs=0.05)
     assert domain_warnings(card, slide, found) == []
     assert domain_warnings(card, slide, StainStatistics(2.5, 0.3, 0.0, 0.1)) != []

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_tcgn.engine import WorkFolder, run, run_to_end, work_folder_of
-from napari_tcgn.engine import memory as memory_module
+from napari_tcgn.engine import WorkFolder, memory as memory_module, run, run_to_end, work_folder_of
 from napari_tcgn.errors import OutputError, SpotsError
 from napari_tcgn.options import PredictSettings
 

@@ -11,7 +11,7 @@ from napari_tcgn.engine import run
 from napari_tcgn.engine.loop import run_to_end
 from napari_tcgn.errors import DataError, ModelError, OutputError, PixelSizeUnknownError
 from napari_tcgn.expression import predict_steps, read_prediction, to_anndata, write_h5ad
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import HeldOut, ModelCard
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import ArraySlide
 
@@ -54,7 +54,7 @@ def test_depth_and_better_simple_models_stand_beside_the_genes(prediction, tmp_p
     depth, better = [0.1] * len(genes), [None] * len(genes)
     depth[1], better[0] = None, "colour-texture-line"
     prediction.card = replace(
-        prediction.card, metrics={**prediction.card.metrics, "depth_pcc": depth, "better_simple": better}
+        prediction.card, metrics=replace(prediction.card.metrics, depth_pcc=depth, better_simple=better)
     )
     write_h5ad(to_anndata(prediction), tmp_path / "a.h5ad")
     var = read_prediction(tmp_path / "a.h5ad").var
@@ -62,7 +62,7 @@ def test_depth_and_better_simple_models_stand_beside_the_genes(prediction, tmp_p
     assert np.isnan(var["held_out_depth_pcc"].iloc[1])
     assert list(var["better_simple_model"][:2]) == ["colour-texture-line", ""]
     with pytest.raises(ModelError, match="better_simple"):
-        replace(prediction.card, metrics={"better_simple": [None]})
+        replace(prediction.card, metrics=HeldOut(better_simple=[None]))
 
 
 def test_records_can_be_read_back(prediction, predictor) -> None:

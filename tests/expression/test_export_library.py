@@ -15,6 +15,7 @@ from scipy import sparse
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import library_ids, library_of, read_section, to_anndata, write_h5ad
 from napari_tcgn.expression.choice import block, choose_genes, column
+from napari_tcgn.model import HeldOut
 
 
 def foreign(n: int = 6, genes: int = 4, **uns) -> anndata.AnnData:
@@ -61,7 +62,7 @@ def test_a_selection_of_genes_keeps_their_part_of_the_card(prediction) -> None:
     card = library_of(adata).card
     assert card.genes == ["IGKC", "GNAS"]
     assert card.gene_ids == ["ENSG00000000003", "ENSG00000000001"]
-    assert card.metrics["pcc"] == [0.4, 0.31]
+    assert card.metrics.pcc == [0.4, 0.31]
     renamed = to_anndata(prediction)
     renamed.var_names = ["X1", *renamed.var_names[1:]]
     assert library_of(renamed).card is None
@@ -216,6 +217,6 @@ def test_which_genes_a_choice_means(prediction) -> None:
     assert choose_genes(library_of(odd), "HLA-A,B") == ["HLA-A,B"]
     with pytest.raises(DataError, match="Nothing is known"):
         choose_genes(library_of(odd), "trusted")
-    bad = replace(prediction.card, metrics={"pcc": [-0.1] * 6})
+    bad = replace(prediction.card, metrics=HeldOut(pcc=[-0.1] * 6))
     with pytest.raises(DataError, match="No gene is predictable"):
         choose_genes(library_of(to_anndata(replace(prediction, card=bad))), "trusted")

@@ -10,9 +10,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from napari_tcgn.engine import Prediction, run_to_end
-from napari_tcgn.engine import run as run_engine
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.engine import Prediction, run as run_engine, run_to_end
+from napari_tcgn.model import HeldOut, ModelCard
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import ArraySlide
 from napari_tcgn.spots.table import Spots
@@ -32,11 +31,11 @@ class ColourPredictor:
             gene_ids=[f"ENSG{i:011d}" for i in range(4)] + ["", ""],
             patch_um=77.056,
             output_scale="log10(1 + 1e4 * count / panel total)",
-            metrics={
-                "pcc": [0.1, 0.31, -0.05, 0.4, None, 0.2],
-                "pcc_low": [0.0, 0.21, -0.1, 0.3, None, 0.1],
-                "pcc_high": [0.2, 0.41, 0.0, 0.5, None, 0.3],
-            },
+            metrics=HeldOut(
+                pcc=[0.1, 0.31, -0.05, 0.4, None, 0.2],
+                pcc_low=[0.0, 0.21, -0.1, 0.3, None, 0.1],
+                pcc_high=[0.2, 0.41, 0.0, 0.5, None, 0.3],
+            ),
         )
         self.device = "cpu"
         self.weights = np.random.default_rng(0).uniform(0, 1.5, size=(3, len(GENES)))

@@ -94,13 +94,13 @@ def test_cards_of_the_final_models_carry_the_held_out_figures(evaluated):
     for method, folder in result.models.items():
         card = ModelCard.read(folder / "card.json")
         pooled = pool([s for s in result.scored if s.by == "section" and s.method == method])
-        for gene, pcc in zip(card.genes, card.metrics["pcc"], strict=True):
+        for gene, pcc in zip(card.genes, card.metrics.pcc, strict=True):
             if gene in pooled.genes.index:
                 assert pcc == pytest.approx(pooled.genes.loc[gene, "pcc"], abs=1e-3)
             else:
                 assert pcc is None
-        assert card.metrics["median_pcc"] == pytest.approx(pooled.genes["pcc"].median(), abs=1e-3)
-        assert len(card.metrics["better_simple"]) == len(card.metrics["pcc_low"]) == 10
+        assert card.metrics.median_pcc == pytest.approx(pooled.genes["pcc"].median(), abs=1e-3)
+        assert len(card.metrics.better_simple) == len(card.metrics.pcc_low) == 10
         assert load_model(folder).card.metrics == card.metrics
     assert set(result.models) == {"TCGN", "TCGN and line (mean)", "haematoxylin", "colour-texture-line"}
 

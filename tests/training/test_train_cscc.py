@@ -149,7 +149,7 @@ def test_a_patient_is_held_out_and_the_card_names_the_study(published, tmp_path,
     card = ModelCard.read(result.model_folder / "card.json")
     assert card.name == "tcgn-tiny-cscc-without-P10_ST_rep1"
     assert "GSE144240" in card.training["data"]
-    assert "patient held out" in card.metrics["protocol"]
+    assert "patient held out" in card.metrics.protocol
     assert json.loads((tmp_path / "run" / "run.json").read_text())["identity"]["training"] == [
         "P2_ST_rep1",
         "P2_ST_rep2",

@@ -32,9 +32,9 @@ def test_every_section_trains_and_the_card_pools_the_runs(dataset, genes, tmp_pa
     assert card.training["sections"] == ["B1", "B2", "C1"]
     both = np.stack([b1.test_pcc, c1.test_pcc])
     np.testing.assert_allclose(card.gene_metric("pcc"), np.nanmean(both, 0), atol=1e-5)
-    assert card.metrics["n_spots"] == 96
-    assert [f["median_pcc"] for f in card.metrics["folds"]] == [b1.test_median_pcc, c1.test_median_pcc]
-    assert "not of these weights" in card.metrics["protocol"]
+    assert card.metrics.n_spots == 96
+    assert [f.median_pcc for f in card.metrics.folds] == [b1.test_median_pcc, c1.test_median_pcc]
+    assert "not of these weights" in card.metrics.protocol
 
 
 def test_without_runs_the_card_claims_nothing(dataset, genes, tmp_path):

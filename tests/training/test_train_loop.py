@@ -78,9 +78,9 @@ def test_model_has_the_figures_of_its_own_weights_on_every_test_spot(finished, d
     out, _, result = finished
     card = ModelCard.read(out / "model" / "card.json")
     assert card.genes == genes
-    assert card.metrics["n_spots"] == 48
+    assert card.metrics.n_spots == 48
     assert card.orientation == "upright"
-    assert card.domain["mpp"] == [2.0, 2.0]
+    assert card.domain.mpp == (2.0, 2.0)
     net = small_net(10)
     net.load_state_dict({k: v.float() for k, v in load_file(out / "model" / card.weights).items()})
     data = load_section(find_sections(dataset)[0], genes, card, mpp=2.0)
@@ -91,7 +91,7 @@ def test_model_has_the_figures_of_its_own_weights_on_every_test_spot(finished, d
     pcc = pearson_per_gene(predicted, data.target)
     np.testing.assert_allclose(card.gene_metric("pcc"), pcc, atol=2e-5)
     assert result.test_median_pcc == pytest.approx(median_pcc(pcc), abs=1e-6)
-    assert card.metrics["median_pcc"] == pytest.approx(result.test_median_pcc)
+    assert card.metrics.median_pcc == pytest.approx(result.test_median_pcc)
 
 
 def test_best_epoch_has_the_highest_validation_pcc(finished):
@@ -111,7 +111,7 @@ def test_select_on_test_is_labelled_optimistic(dataset, tmp_path, genes):
     assert "OPTIMISTIC" in record["selection"]
     assert record["spots"] == {"train": 96, "validation": 0, "test": 48, "left out for few counts": 0}
     card = ModelCard.read(tmp_path / "run" / "model" / "card.json")
-    assert "OPTIMISTIC" in card.metrics["protocol"]
+    assert "OPTIMISTIC" in card.metrics.protocol
     assert any("optimistic" in caveat for caveat in card.caveats)
 
 
@@ -182,5 +182,5 @@ def test_sample_dataset_trains_fold_0(tmp_path):
     assert result.held_out == ["A2"]
     card = ModelCard.read(result.model_folder / "card.json")
     assert len(card.genes) == 785
-    assert card.domain["mpp"] == pytest.approx([0.688, 0.688], rel=1e-3)
-    assert card.metrics["n_spots"] == len(load_section(find_sections(sample)[0], card.genes))
+    assert card.domain.mpp == pytest.approx([0.688, 0.688], rel=1e-3)
+    assert card.metrics.n_spots == len(load_section(find_sections(sample)[0], card.genes))

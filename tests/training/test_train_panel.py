@@ -168,7 +168,7 @@ def test_held_out_figures_of_folds_with_other_genes_go_onto_a_card_by_name(loud,
     finish(start(loud, tmp_path / "none", None, CHOOSING, fold="none", held_out_runs=folds))
     card = ModelCard.read(tmp_path / "none" / "model" / "card.json")
     others = [ModelCard.read(fold / "model" / "card.json") for fold in folds]
-    for gene, pcc in zip(card.genes, card.metrics["pcc"], strict=True):
-        known = [o.metrics["pcc"][o.genes.index(gene)] for o in others if gene in o.genes]
+    for gene, pcc in zip(card.genes, card.metrics.pcc, strict=True):
+        known = [o.metrics.pcc[o.genes.index(gene)] for o in others if gene in o.genes]
         known = [value for value in known if value is not None]
         assert pcc == (pytest.approx(np.mean(known), abs=1e-4) if known else None)

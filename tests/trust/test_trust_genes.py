@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from napari_tcgn.errors import ModelError
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import HeldOut, ModelCard
 from napari_tcgn.trust.genes import VERDICTS, verdicts
 
 GENES = ["A", "B", "C", "D", "E", "F"]
 
 
 def card(**metrics) -> ModelCard:
-    return ModelCard("m", "1", {}, GENES, 77.0, metrics=metrics)
+    return ModelCard("m", "1", {}, GENES, 77.0, metrics=HeldOut.from_record(metrics))
 
 
 def test_verdicts_follow_interval_depth_sections_and_simple_models():

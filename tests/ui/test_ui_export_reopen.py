@@ -16,6 +16,7 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
+from napari_tcgn.model import HeldOut
 from napari_tcgn.ui.layers import store
 
 SUFFIXES = (".h5ad", ".zarr", ".csv", ".parquet", ".geojson", ".png", ".svg")

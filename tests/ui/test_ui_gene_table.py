@@ -22,7 +22,7 @@ TIP, SHOWN = Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.DisplayRole
 def table(qtbot):
     table = GeneTable()
     qtbot.addWidget(table)
-    table.set_card(ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=METRICS))
+    table.set_card(ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=HeldOut.from_record(METRICS)))
     return table
 
 
@@ -73,7 +73,7 @@ def test_without_a_card_there_are_no_trust_columns(table) -> None:
 
 
 def test_a_card_may_know_other_genes_than_the_result(table) -> None:
-    table.set_genes(("C", "Z"), ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=METRICS))
+    table.set_genes(("C", "Z"), ModelCard("m", "1", {}, ["A", "B", "C"], 77.0, metrics=HeldOut.from_record(METRICS)))
     assert [row[:3] for row in cells(table)] == [["C", "✗", ".50 (.40–.60)"], ["Z", "", "–"]]
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_tcgn.model import TrainingDomain
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.model import device_text
 from napari_tcgn.ui.state import ModelChoice
@@ -217,7 +219,8 @@ def test_options_reach_the_run_record(ready, kit):
 
 def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(ready, kit, dock_file):
     predictor = kit.ColourPredictor()
-    predictor.card.domain["stain"] = {"reinhard": {"mu": [7.0, 0.0, 0.0], "sigma": [0.3, 0.05, 0.01]}}
+    stain = {"reinhard": {"mu": [7.0, 0.0, 0.0], "sigma": [0.3, 0.05, 0.01]}}
+    predictor.card = replace(predictor.card, domain=TrainingDomain.from_record({"stain": stain}))
     _viewer, dock = ready(predictor)
     options, state = dock.run.options, dock.session.state
     assert [options.stain_box.itemText(i) for i in range(options.stain_box.count())] == ["none", "reinhard"]
@@ -242,7 +245,7 @@ def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(rea
 
 def test_a_slide_outside_the_training_domain_is_warned_of(ready, kit, qtbot):
     predictor = kit.ColourPredictor()
-    predictor.card.domain["mpp"] = [0.5, 0.5]
+    predictor.card = replace(predictor.card, domain=TrainingDomain((0.5, 0.5)))
     _viewer, dock = ready(predictor)
     warnings = dock.model.warnings
     qtbot.waitUntil(lambda: warnings.isVisibleTo(dock), timeout=kit.TIMEOUT)

@@ -67,8 +67,7 @@ def _run(
     result: Path, to: list[Path], settings: ExportSettings, slide: Path | None, overwrite: bool
 ) -> list[dict[str, Any]]:
     """Read, write every format, and return what was made."""
-    from napari_tcgn.exports import check_export_target
-    from napari_tcgn.exports import export as export_section
+    from napari_tcgn.exports import check_export_target, export as export_section
     from napari_tcgn.expression import library_of, read_section
     from napari_tcgn.slide import open_slide
 

@@ -57,7 +57,7 @@ def info(
 
 
 def _skill(card: ModelCard) -> str:
-    median = card.metrics.get("median_pcc")
+    median = card.metrics.median_pcc
     return "never evaluated" if median is None else f"held-out median PCC {median:.3f}"
 
 
@@ -68,7 +68,7 @@ def _short(card: ModelCard) -> dict[str, Any]:
         "tissue": card.tissue,
         "genes": len(card.genes),
         "patch_um": card.patch_um,
-        "median_pcc": card.metrics.get("median_pcc"),
+        "median_pcc": card.metrics.median_pcc,
         "licence": card.licence,
     }
 
@@ -90,7 +90,7 @@ def in_words(card: ModelCard) -> str:
         "Trained on": str(training.get("data", "")),
         "Sections": ", ".join(training.get("sections", [])),
         "Accuracy": _skill(card),
-        "Protocol": str(card.metrics.get("protocol", "")),
+        "Protocol": card.metrics.protocol,
         "Best genes": ", ".join(f"{card.genes[i]} {pcc[i]:.2f}" for i in ranked),
         "Licence": card.licence,
         "Cite": card.citation,

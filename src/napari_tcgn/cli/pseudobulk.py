@@ -39,8 +39,7 @@ def pseudobulk(
     Example:
       napari-tcgn pseudobulk A.h5ad B.h5ad C.h5ad --bulk bulk.tsv --out pseudobulk
     """
-    from napari_tcgn.comparison import compare_with_bulk, number, read_bulk
-    from napari_tcgn.comparison import pseudobulk as average
+    from napari_tcgn.comparison import compare_with_bulk, number, pseudobulk as average, read_bulk
     from napari_tcgn.files import check_folder
     from napari_tcgn.stats import median_pcc
 

@@ -1,23 +1,5 @@
-from .bulk import (
-    compare_with_bulk as compare_with_bulk,
-)
-from .bulk import (
-    read_bulk as read_bulk,
-)
-from .result import (
-    FILES as FILES,
-)
-from .result import (
-    Comparison as Comparison,
-)
-from .result import (
-    write_comparison as write_comparison,
-)
+from .bulk import compare_with_bulk as compare_with_bulk, read_bulk as read_bulk
+from .result import FILES as FILES, Comparison as Comparison, write_comparison as write_comparison
 from .slide_level import pseudobulk as pseudobulk
-from .steps import (
-    compare as compare,
-)
-from .steps import (
-    compare_steps as compare_steps,
-)
+from .steps import compare as compare, compare_steps as compare_steps
 from .tables import number as number

@@ -108,7 +108,7 @@ def pair(
         )
     manifest = {
         "measured": describe_source(measured),
-        "model": {"name": card.name, "version": card.version, "held_out_median_pcc": card.metrics.get("median_pcc")},
+        "model": {"name": card.name, "version": card.version, "held_out_median_pcc": card.metrics.median_pcc},
         "slide": record["slide"]["name"],
         "spots": alignment.manifest | {"orientation_by_expression": scores, "layout": lattice.kind},
         "genes": match.manifest,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from napari_tcgn.errors import ModelError
-from napari_tcgn.model import ModelCard
+from napari_tcgn.model import ModelCard, SectionStain
 from napari_tcgn.options import StainName
 from napari_tcgn.slide import Slide, StainStatistics, slide_stain, tissue_pixels
 
@@ -35,7 +33,7 @@ def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None
         If the slide cannot be read.
     """
     found = []
-    mpps = card.domain.get("mpp")
+    mpps = card.domain.mpp
     if mpps and slide.mpp is not None and slide.mpp > COARSER * max(mpps):
         found.append(
             f"The slide has {slide.mpp:g} µm per px, the training sections {max(mpps):g}: it shows less detail than "
@@ -47,15 +45,15 @@ def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None
             *found,
             f"No tissue was found on {slide.name}, so its stain is not compared with the training sections.",
         ]
-    sections = card.domain.get("stain", {}).get("sections", {})
+    sections = {} if card.domain.stain is None else card.domain.stain.sections
     for name in STAIN_NAMES if sections else ():
         found.extend(_stain_warning(name, getattr(stain, f"{name}_mean"), list(sections.values()), card.name))
     return found
 
 
-def _stain_warning(name: str, mean: float, sections: list[dict[str, Any]], model: str) -> list[str]:
-    means = [section[f"{name}_mean"] for section in sections]
-    spread = FURTHER * max(section[f"{name}_sd"] for section in sections)
+def _stain_warning(name: str, mean: float, sections: list[SectionStain], model: str) -> list[str]:
+    means = [section.mean(name) for section in sections]
+    spread = FURTHER * max(section.spread(name) for section in sections)
     if min(means) - spread <= mean <= max(means) + spread:
         return []
     how = "weaker" if mean < min(means) else "stronger"
@@ -77,7 +75,7 @@ def stained_like(slide: Slide, card: ModelCard, method: StainName) -> Slide:
     """
     if method == "none":
         return slide
-    if method not in card.stain_methods():
+    if method not in card.stain_methods() or card.domain.stain is None:
         raise ModelError(
             f"Model {card.name!r} does not say how its training sections were stained ({method}).",
             "Predict without stain normalisation (--stain none), or choose another model.",
@@ -85,4 +83,4 @@ def stained_like(slide: Slide, card: ModelCard, method: StainName) -> Slide:
     from napari_tcgn.slide import NormalisedSlide, colour_change, fit_stain
 
     source = fit_stain(tissue_pixels(slide), method, slide.name)
-    return NormalisedSlide(slide, colour_change(method, source, card.domain["stain"][method]))
+    return NormalisedSlide(slide, colour_change(method, source, card.domain.stain.targets[method]))

@@ -70,7 +70,9 @@ def run_identity(
         "patch": patch,
         "stain": settings.stain,
         # The card, not the weights, carries what a stain is brought to.
-        "stain target": card.domain.get("stain") if settings.stain != "none" else None,
+        "stain target": stain.to_record()
+        if settings.stain != "none" and (stain := card.domain.stain) is not None
+        else None,
         "precision": settings.precision,
         "device": device.partition(":")[0],
     }
@@ -96,3 +98,7 @@ def require_same(found: dict[str, Any], wanted: dict[str, Any], folder: Path) ->
             f"{folder} belongs to another run, with a difference in: {', '.join(differing)}.",
             "Give the slide, spots, model and settings of that run, choose another --out, or delete the folder.",
         )
+
+
+def _stain_target(card: ModelCard) -> dict[str, Any] | None:
+    return None if card.domain.stain is None else card.domain.stain.to_record()

@@ -7,9 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.exports import geojson
-from napari_tcgn.exports import section_figure as figure
-from napari_tcgn.exports import table as table_export
+from napari_tcgn.exports import geojson, section_figure as figure, table as table_export
 from napari_tcgn.expression import ALL, TRUSTED, Library, choose_genes, library_ids, library_of, write_h5ad
 from napari_tcgn.files import check_target
 from napari_tcgn.options import ExportSettings

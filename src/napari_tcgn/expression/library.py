@@ -263,12 +263,8 @@ def _card_of(card: ModelCard, genes: list[str]) -> ModelCard | None:
         return None
     rows = [place[gene] for gene in genes]
 
-    def chosen(values: Any) -> Any:
-        per_gene = isinstance(values, list) and len(values) == len(card.genes)
-        return [values[i] for i in rows] if per_gene else values
-
-    metrics = {name: chosen(values) for name, values in card.metrics.items()}
-    return replace(card, genes=genes, gene_ids=chosen(card.gene_ids), metrics=metrics)
+    ids = [card.gene_ids[i] for i in rows] if card.gene_ids else []
+    return replace(card, genes=genes, gene_ids=ids, metrics=card.metrics.select(rows))
 
 
 def _unit(adata: AnnData) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import ModelError
+from napari_tcgn.model.domain import TrainingDomain
+from napari_tcgn.model.held_out import GeneFigure, HeldOut
 from napari_tcgn.options import StainName
 
 Orientation = Literal["upright", "transposed"]
@@ -44,13 +46,10 @@ class ModelCard:
         For people and for matching measured data, e.g. "log10(1 + 1e4 * count / panel total)".
     training : dict
         data, licence, citation, recipe, date, device.
-    domain : dict
-        Training statistics for the out-of-domain warning, e.g. {"mpp": [0.688, 0.688], "rgb_mean": […]}; "stain" has
-        those of every section, and what stain normalisation aims at (`slide.normalise.fit_stain`).
-    metrics : dict
-        {"protocol": str, "n_spots": int, "pcc": [float | None per gene], "pcc_low": […], "pcc_high": […],
-        "depth_pcc": […], "better_simple": [str | None per gene], "median_pcc": float, …}: held-out figures, None where
-        unknown; empty for a model never evaluated.
+    domain : TrainingDomain
+        What the training slides were like, for warnings and stain normalisation.
+    metrics : HeldOut
+        Held-out figures.
     weights : str
         File name of the weights beside the card.
     sha256 : str
@@ -74,8 +73,8 @@ class ModelCard:
     std: list[float] = field(default_factory=lambda: [0.229, 0.224, 0.225])
     output_scale: str = ""
     training: dict[str, Any] = field(default_factory=dict)
-    domain: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Any] = field(default_factory=dict)
+    domain: TrainingDomain = field(default_factory=TrainingDomain)
+    metrics: HeldOut = field(default_factory=HeldOut)
     weights: str = ""
     sha256: str = ""
     licence: str = ""
@@ -100,8 +99,7 @@ class ModelCard:
             "mean and std must be three numbers, std positive.",
             "Give the normalisation of R, G and B.",
         )
-        for key in ("pcc", "pcc_low", "pcc_high", "depth_pcc", "sections_significant", "better_simple"):
-            found = len(self.metrics.get(key, self.genes))
+        for key, found in self.metrics.lengths().items():
             require(
                 found == len(self.genes),
                 f"metrics[{key!r}] has {found} entries for {len(self.genes)} genes.",
@@ -112,31 +110,31 @@ class ModelCard:
     def detail_px(self) -> int:
         """Side in px at which a patch has all the detail that the network saw in training.
 
-        Never more than `input_px`; less where the training slides were coarser than that (`domain["mpp"]`): a finer
+        Never more than `input_px`; less where the training slides were coarser than that (`domain.mpp`): a finer
         slide is then brought to their resolution first, so that the network sees the blur it knows.
         """
-        trained = self.domain.get("mpp") or []
-        return min([self.input_px, *(max(1, round(self.patch_um / mpp)) for mpp in trained[:1] if mpp)])
+        if self.domain.mpp is None or not self.domain.mpp[0]:
+            return self.input_px
+        return min(self.input_px, max(1, round(self.patch_um / self.domain.mpp[0])))
 
-    def gene_metric(self, key: str) -> NDArray[np.float64]:
-        """Return a per-gene metric (float64 [genes]), NaN where the card has none."""
-        values = self.metrics.get(key)
-        if values is None:
-            return np.full(len(self.genes), np.nan)
-        return np.array([np.nan if v is None else float(v) for v in values])
+    def gene_metric(self, figure: GeneFigure) -> NDArray[np.float64]:
+        """Return a held-out figure of every gene (float64 [genes]), NaN where the card has none."""
+        return self.metrics.of_gene(figure, len(self.genes))
 
     def better_simple(self) -> list[str]:
         """Return per gene the simple model that does better on held-out sections, "" where none is known to."""
-        return [name or "" for name in self.metrics.get("better_simple", [None] * len(self.genes))]
+        return [name or "" for name in self.metrics.better_simple or [None] * len(self.genes)]
 
     def stain_methods(self) -> tuple[StainName, ...]:
         """Return the ways in which a slide can be brought to the stain of the training sections, "none" first."""
-        targets = self.domain.get("stain", {})
+        targets = {} if self.domain.stain is None else self.domain.stain.targets
         return tuple(method for method in get_args(StainName) if method == "none" or targets.get(method))
 
     def to_json(self) -> str:
         """Return the card as indented JSON."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        record = {f.name: getattr(self, f.name) for f in fields(self)}
+        record |= {"domain": self.domain.to_record(), "metrics": self.metrics.to_record()}
+        return json.dumps(record, indent=1, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str, source: str = "card") -> ModelCard:
@@ -163,7 +161,17 @@ class ModelCard:
                 f"Model card {source}: unknown entries {unknown}, missing entries {missing}.",
                 f"The entries are {sorted(known)}.",
             )
-        return cls(**raw)
+        try:
+            parts = {
+                "domain": TrainingDomain.from_record(raw.get("domain", {})),
+                "metrics": HeldOut.from_record(raw.get("metrics", {})),
+            }
+        except (TypeError, ValueError, AttributeError, KeyError) as error:
+            raise ModelError(
+                f"Model card {source}: its domain or metrics are not what they should be ({error}).",
+                "Restore the card.json of the model.",
+            ) from error
+        return cls(**(raw | parts))
 
     @classmethod
     def read(cls, path: Path) -> ModelCard:

@@ -1,48 +1,14 @@
 from .data.fetch import fetch_her2st as fetch_her2st
-from .data.folds import (
-    HER2ST_SECTIONS as HER2ST_SECTIONS,
-)
-from .data.folds import (
-    resolve_fold as resolve_fold,
-)
-from .data.her2st import (
-    find_sections as find_sections,
-)
-from .data.her2st import (
-    load_section as load_section,
-)
+from .data.folds import HER2ST_SECTIONS as HER2ST_SECTIONS, resolve_fold as resolve_fold
+from .data.her2st import find_sections as find_sections, load_section as load_section
 from .data.patch_cache import PatchCache as PatchCache
-from .data.section import (
-    Section as Section,
-)
-from .data.section import (
-    SectionData as SectionData,
-)
+from .data.section import Section as Section, SectionData as SectionData
 from .evaluate.crossval import (
     Evaluation as Evaluation,
-)
-from .evaluate.crossval import (
     cross_validate as cross_validate,
-)
-from .evaluate.crossval import (
     cross_validate_steps as cross_validate_steps,
 )
 from .evaluate.report import write_report as write_report
-from .fit.loop import (
-    train as train,
-)
-from .fit.loop import (
-    train_steps as train_steps,
-)
-from .fit.recipe import (
-    RECIPES as RECIPES,
-)
-from .fit.recipe import (
-    read_train_settings as read_train_settings,
-)
-from .fit.record import (
-    EpochReport as EpochReport,
-)
-from .fit.record import (
-    TrainResult as TrainResult,
-)
+from .fit.loop import train as train, train_steps as train_steps
+from .fit.recipe import RECIPES as RECIPES, read_train_settings as read_train_settings
+from .fit.record import EpochReport as EpochReport, TrainResult as TrainResult

@@ -1,6 +1,1 @@
-from .genes import (
-    VERDICTS as VERDICTS,
-)
-from .genes import (
-    verdicts as verdicts,
-)
+from .genes import VERDICTS as VERDICTS, verdicts as verdicts

@@ -21,12 +21,12 @@ VERDICTS: dict[Verdict, str] = {
 
 def verdicts(card: ModelCard) -> list[Verdict]:
     """Say of every gene of a model whether it is predictable; `VERDICTS` says what the words mean."""
-    pcc, low, depth = (card.gene_metric(key) for key in ("pcc", "pcc_low", "depth_pcc"))
+    pcc, low, depth = card.gene_metric("pcc"), card.gene_metric("pcc_low"), card.gene_metric("depth_pcc")
     # A card without intervals or without the figure for depth is judged by what it has.
     firm = np.where(np.isnan(low), pcc, low) > 0
     firm &= np.isnan(depth) | (depth > 0)
     found: list[Verdict] = []
-    sections = card.metrics.get("sections_significant") or [None] * len(card.genes)
+    sections = card.metrics.sections_significant or [None] * len(card.genes)
     for known, good, counted, better in zip(~np.isnan(pcc), firm, sections, card.better_simple(), strict=True):
         if not known:
             found.append("?")
@@ -37,9 +37,6 @@ def verdicts(card: ModelCard) -> list[Verdict]:
     return found
 
 
-def _in_most(counted: str | None) -> bool:
-    """Whether "3 of 4" is more than half; True where nothing was counted."""
-    if not counted:
-        return True
-    significant, _, tested = counted.partition(" of ")
-    return not tested.isdigit() or int(tested) == 0 or 2 * int(significant) > int(tested)
+def _in_most(counted: tuple[int, int] | None) -> bool:
+    """Whether significant sections are more than half of the tested ones; True where nothing was counted."""
+    return counted is None or counted[1] == 0 or 2 * counted[0] > counted[1]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.model import ModelCard
+from napari_tcgn.model import FoldFigures, HeldOut, ModelCard
 from napari_tcgn.options import TrainSettings, to_record
 from napari_tcgn.stats import median_pcc
 from napari_tcgn.training.fit.recipe import with_defaults
@@ -50,31 +49,29 @@ def read_held_out_cards(runs: Sequence[Path], settings: TrainSettings, genes: Se
     return cards
 
 
-def pooled_metrics(cards: Sequence[ModelCard], genes: Sequence[str]) -> dict[str, Any]:
+def pooled_metrics(cards: Sequence[ModelCard], genes: Sequence[str]) -> HeldOut:
     """Average the held-out figures of genes over the leave-one-section-out runs that have them; empty without any.
 
     Returns
     -------
-    dict
-        As in `ModelCard.metrics`: the mean over the runs of every gene's PCC (over those where it is defined), and
-        under "folds" the median of every run with its own protocol.
+    HeldOut
+        The mean over the runs of every gene's PCC (over those where it is defined), and in `folds` the median of every
+        run with its own protocol.
     """
     if not cards:
-        return {}
+        return HeldOut()
     pcc = np.stack([_of_genes(card, genes) for card in cards])  # [runs, genes]
     known = ~np.isnan(pcc)
     count = known.sum(0)
     mean = np.where(count > 0, np.where(known, pcc, 0).sum(0) / np.maximum(count, 1), np.nan)
-    return {
-        "protocol": (
-            "mean over leave-one-section-out runs of the same recipe; the figures are those of the runs' own models, "
-            "not of these weights, which were trained on every section"
-        ),
-        "n_spots": sum(int(card.metrics["n_spots"]) for card in cards),
-        "pcc": [None if np.isnan(v) else round(float(v), 5) for v in mean],
-        "median_pcc": number_or_none(median_pcc(mean)),
-        "folds": [{k: card.metrics[k] for k in ("protocol", "n_spots", "median_pcc")} for card in cards],
-    }
+    return HeldOut(
+        protocol="mean over leave-one-section-out runs of the same recipe; the figures are those of the runs' own "
+        "models, not of these weights, which were trained on every section",
+        n_spots=sum(card.metrics.n_spots or 0 for card in cards),
+        median_pcc=number_or_none(median_pcc(mean)),
+        pcc=[None if np.isnan(v) else round(float(v), 5) for v in mean],
+        folds=[FoldFigures(m.protocol, m.n_spots or 0, m.median_pcc) for m in (card.metrics for card in cards)],
+    )
 
 
 def _of_genes(card: ModelCard, genes: Sequence[str]) -> NDArray[np.float64]:

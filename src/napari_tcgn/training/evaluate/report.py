@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from napari_tcgn.comparison import page
 from napari_tcgn.files import write_whole
+from napari_tcgn.pages import Picture, render_page
 from napari_tcgn.training.evaluate.crossval import Evaluation
 from napari_tcgn.training.evaluate.evaluate import DEPTH_ALONE, TCGN_METHOD, TRAINING_MEAN, pool
 
@@ -29,11 +28,11 @@ def write_report(result: Evaluation) -> Path:
     }
     if result.summary["by"].nunique() > 1:
         figures["Section held out against patient held out"] = ("gap.png", gap_figure(result))
-    pictures = {}
+    pictures = []
     for title, (name, figure) in figures.items():
-        pictures[title] = page.png_of(figure)
+        pictures.append(Picture.of(title, figure))
         with write_whole(result.out / name, overwrite=True) as temporary:
-            temporary.write_bytes(pictures[title])
+            temporary.write_bytes(pictures[-1].png)
     path = result.out / "report.html"
     with write_whole(path, overwrite=True) as temporary:
         temporary.write_text(_page(result, pictures), encoding="utf-8")
@@ -105,26 +104,16 @@ def gap_figure(result: Evaluation) -> Figure:
     return figure
 
 
-def _page(result: Evaluation, pictures: dict[str, bytes]) -> str:
-    record = json.loads((result.out / "evaluation.json").read_text(encoding="utf-8"))
-    folds = ", ".join(f"{f['held_out']} ({f['kind']})" for f in record["folds"])
-    images = "".join(page.picture(title, png) for title, png in pictures.items())
+def _page(result: Evaluation, pictures: list[Picture]) -> str:
     pooled = pool([s for s in result.scored if s.by == result.scored[0].by and s.method == TCGN_METHOD]).genes
     columns = ["pcc", "pcc_low", "pcc_high", "depth_pcc", "spearman", "rmse", "variance_ratio"]
-    best = pooled.sort_values("pcc", ascending=False)[columns].head(30).reset_index()
-    body = f"""<h1>How well TCGN predicts expression that it has not seen</h1>
-<p>{len(record["sections"])} sections, {sum(s["spots"] for s in record["sections"].values())} spots,
-{record["genes"]} genes, patches of {record["patch_um"]:g} µm. Held out: {html.escape(folds)}.
-Finished {record["finished"]}.</p>
-<p class="note">Most of a plain correlation is sequencing depth: <b>{html.escape(DEPTH_ALONE)}</b> gives the spot's own
-measured total as the prediction of every gene and predicts nothing. The depth-controlled column is what is left once it
-is taken out. A section whose patient is also in training flatters. Constant predictions count as 0. Intervals are 95 %,
-from 1,000 samples of blocks of spots; how much the next patient differs is not in them. Research use only.</p>
-<h2>Medians over the genes</h2>{page.table(result.summary)}
-<h2>TCGN minus the others (paired intervals)</h2>{page.table(result.differences)}
-{images}
-<h2>Best genes of TCGN (mean over held-out sections)</h2>{page.table(best)}
-<p>All genes are in genes.csv.</p>
-<h2>Recipe</h2><pre>{html.escape(json.dumps(record["settings"], indent=1))}</pre>
-<h2>Versions</h2><pre>{html.escape(json.dumps(record["versions"], indent=1))}</pre>"""
-    return page.page("napari-tcgn cross-validation", body)
+    return render_page(
+        "evaluation.html",
+        title="napari-tcgn cross-validation",
+        record=json.loads((result.out / "evaluation.json").read_text(encoding="utf-8")),
+        depth_alone=DEPTH_ALONE,
+        summary=result.summary,
+        differences=result.differences,
+        pictures=pictures,
+        best_genes=pooled.sort_values("pcc", ascending=False)[columns].head(30).reset_index(),
+    )

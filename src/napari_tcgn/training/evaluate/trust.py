@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from napari_tcgn.model import FoldFigures, HeldOut
 from napari_tcgn.training.evaluate.evaluate import (
     BOTH,
     DEPTH_ALONE,
@@ -23,7 +23,7 @@ NOT_SIMPLE = (TCGN_METHOD, BOTH, DEPTH_ALONE, TRAINING_MEAN)
 BETTER = 0.02  # a simple model is named where its PCC is higher by more than this
 
 
-def trust(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> dict[str, Any]:
+def trust(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> HeldOut:
     """Return the figures of a method for its card: per gene the mean over held-out sections, with intervals.
 
     Folds by section are taken where there are any. `better_simple` names, per gene, a simple model whose held-out
@@ -54,30 +54,28 @@ def trust(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> dict[s
         better = [str(name_of.iloc[i]) if ahead[i] else None for i in range(len(panel))]
     summary = summary_table(mine)
     whole = summary.iloc[-1]
-    return {
-        "protocol": (
-            f"leave one {kind} out, mean over {', '.join(s.section for s in mine)}; the figures are those of the "
-            "folds' own models, not of these weights, which were trained on every section; every spot scored, a "
-            "constant prediction counts as 0; intervals: 95 %, bootstrap over blocks of spots"
-        ),
-        "n_spots": pooled.n_spots,
-        "median_pcc": round(float(whole["median_pcc"]), 4),
-        "median_pcc_interval": [round(float(whole[k]), 4) for k in ("pcc_low", "pcc_high")],
-        "median_depth_pcc": round(float(whole["median_depth_pcc"]), 4),
-        "median_depth_pcc_interval": [round(float(whole[k]), 4) for k in ("depth_pcc_low", "depth_pcc_high")],
-        "pcc": column("pcc"),
-        "pcc_low": column("pcc_low"),
-        "pcc_high": column("pcc_high"),
-        "depth_pcc": column("depth_pcc"),
-        "sections_significant": [f"{a} of {b}" for a, b in zip(significant, tested, strict=True)],
-        "better_simple": better,
-        "folds": [
-            {
-                "protocol": f"{row['section']} held out",
-                "n_spots": int(row["n_spots"]),
-                "median_pcc": round(float(row["median_pcc"]), 4),
-            }
+
+    def interval(name: str) -> tuple[float, float]:
+        return round(float(whole[f"{name}_low"]), 4), round(float(whole[f"{name}_high"]), 4)
+
+    return HeldOut(
+        protocol=f"leave one {kind} out, mean over {', '.join(s.section for s in mine)}; the figures are those of the "
+        "folds' own models, not of these weights, which were trained on every section; every spot scored, a "
+        "constant prediction counts as 0; intervals: 95 %, bootstrap over blocks of spots",
+        n_spots=pooled.n_spots,
+        median_pcc=round(float(whole["median_pcc"]), 4),
+        median_pcc_interval=interval("pcc"),
+        median_depth_pcc=round(float(whole["median_depth_pcc"]), 4),
+        median_depth_pcc_interval=interval("depth_pcc"),
+        pcc=column("pcc"),
+        pcc_low=column("pcc_low"),
+        pcc_high=column("pcc_high"),
+        depth_pcc=column("depth_pcc"),
+        sections_significant=[(int(a), int(b)) for a, b in zip(significant, tested, strict=True)],
+        better_simple=better,
+        folds=[
+            FoldFigures(f"{row['section']} held out", int(row["n_spots"]), round(float(row["median_pcc"]), 4))
             for _, row in summary.iterrows()
             if row["section"] != "all"
         ],
-    }
+    )

@@ -255,7 +255,7 @@ def _finish(
             "n_spots": sum(len(section) for section in test),
             "test_loss": number_or_none(loss),
             "test_median_pcc": number_or_none(median),
-            "protocol": metrics.get("protocol", "trained on every section; nothing scored"),
+            "protocol": metrics.protocol or "trained on every section; nothing scored",
         },
     )
     return TrainResult(run.path, run.model_path, held_out, best, loss, median, pcc, list(trainer.history))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.model import ModelCard
+from napari_tcgn.model import HeldOut, ModelCard, SectionStain, TrainingDomain, TrainingStain
 from napari_tcgn.options import TrainSettings, to_record
 from napari_tcgn.slide import STAIN_UM, stain_of_patches
 from napari_tcgn.training.data.folds import fold_name
@@ -172,10 +172,9 @@ def finished_card(
     panel: Panel,
     device: str,
     best_epoch: int,
-    metrics: dict[str, Any],
+    metrics: HeldOut,
 ) -> ModelCard:
     """Return the card with training data, domain and held-out figures."""
-    means = np.concatenate([section.patches.mean(axis=(1, 2)) for section in training])  # [spots, RGB]
     mpps = [section.mpp for section in training]
     caveats = ["Research use only."]
     if len(training) < 10:
@@ -196,15 +195,16 @@ def finished_card(
             "date": datetime.now(UTC).date().isoformat(),
             "device": device,
         },
-        domain={
-            "mpp": [min(mpps), max(mpps)],
-            "rgb_mean": [round(float(v), 3) for v in means.mean(axis=0)],
-            "rgb_std": [round(float(v), 3) for v in means.std(axis=0)],
-            "stain": {
-                "um_per_px": STAIN_UM,
-                "sections": {s.section.name: stain_of_patches(s.patches, card.patch_um).to_record() for s in training},
-            },
-        },
+        domain=TrainingDomain(
+            (min(mpps), max(mpps)),
+            TrainingStain(
+                STAIN_UM,
+                {
+                    s.section.name: SectionStain(**stain_of_patches(s.patches, card.patch_um).to_record())
+                    for s in training
+                },
+            ),
+        ),
         metrics=metrics,
         caveats=caveats,
     )
@@ -216,15 +216,15 @@ def held_out_metrics(
     test: Sequence[SectionData],
     pcc: NDArray[np.float64],
     median: float,
-) -> dict[str, Any]:
+) -> HeldOut:
     """Return the card's figures on the held-out sections, with their protocol."""
     names, kind = ", ".join(section.section.name for section in test), held_out_kind(training, test)
-    return {
-        "protocol": f"{names} held out ({kind}); {selection_note(settings)}; every spot scored",
-        "n_spots": sum(len(section) for section in test),
-        "pcc": [None if np.isnan(v) else round(float(v), 5) for v in pcc],
-        "median_pcc": number_or_none(median),
-    }
+    return HeldOut(
+        protocol=f"{names} held out ({kind}); {selection_note(settings)}; every spot scored",
+        n_spots=sum(len(section) for section in test),
+        median_pcc=number_or_none(median),
+        pcc=[None if np.isnan(v) else round(float(v), 5) for v in pcc],
+    )
 
 
 def held_out_kind(training: Sequence[SectionData], test: Sequence[SectionData]) -> str:

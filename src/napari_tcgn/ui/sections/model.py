@@ -155,13 +155,13 @@ class ModelSection(Section):
 def card_text(card: ModelCard) -> str:
     """Return the lines of a model card that one must know before a run."""
     lines = [f"{card.tissue or 'tissue not stated'} · {len(card.genes)} genes · patches of {card.patch_um:g} µm"]
-    median = card.metrics.get("median_pcc")
+    median = card.metrics.median_pcc
     if median is None:
         lines.append("held-out accuracy: never measured")
     else:
-        protocol = card.metrics.get("protocol", "protocol not stated").split(";")[0]  # the rest is in the tooltip
+        protocol = (card.metrics.protocol or "protocol not stated").split(";")[0]  # the rest is in the tooltip
         lines.append(f"held-out median PCC {median:.2f} ({protocol})")
-        without_depth = card.metrics.get("median_depth_pcc")
+        without_depth = card.metrics.median_depth_pcc
         if without_depth is not None:
             lines.append(f"sequencing depth taken out: {without_depth:.2f}")
     simpler = sum(map(bool, card.better_simple()))
@@ -182,7 +182,7 @@ def _training(card: ModelCard) -> str:
 
 def _small_print(card: ModelCard) -> list[str]:
     training = (str(card.training.get(key, "")) for key in ("data", "citation"))
-    return [text for text in (card.metrics.get("protocol", ""), *card.caveats, *training, card.citation) if text]
+    return [text for text in (card.metrics.protocol, *card.caveats, *training, card.citation) if text]
 
 
 def device_text(name: str) -> str:

@@ -1,0 +1,6 @@
+"""Reports as self-contained HTML pages, from templates in which everything is escaped."""
+
+import lazy_loader
+
+# What others may import stands in __init__.pyi; each name is imported when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

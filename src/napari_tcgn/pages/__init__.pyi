@@ -1,0 +1,1 @@
+from .render import Picture as Picture, render_page as render_page

@@ -1,0 +1,85 @@
+"""A page from its template: pictures and tables inside it, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from jinja2 import Environment
+    from markupsafe import Markup
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture of a page.
+
+    Attributes
+    ----------
+    title : str
+        Stands over it, and is read out in its place.
+    png : bytes
+    """
+
+    title: str
+    png: bytes
+
+    @classmethod
+    def of(cls, title: str, figure: Figure, dpi: int = 150) -> Picture:
+        """Draw a figure."""
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
+        return cls(title, buffer.getvalue())
+
+    @property
+    def source(self) -> str:
+        """The picture as a data URI."""
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+
+
+def render_page(template: str, **values: Any) -> str:
+    """Return a whole HTML page.
+
+    Parameters
+    ----------
+    template : str
+        Name of a file in `templates/`.
+    **values
+        What the template names. Text is escaped; pandas tables go through the filter `table`, records through `json`.
+    """
+    return _environment().get_template(template).render(**values) + "\n"
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("napari_tcgn.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,  # a name that nobody gives is a mistake, not an empty place
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"table": _table, "json": _json}
+    return environment
+
+
+def _table(data: pd.DataFrame) -> Markup:
+    """Return a table without its index; numbers with three decimals, nothing for what is missing."""
+    from markupsafe import Markup
+
+    shown = data.rename(columns=lambda name: str(name).replace("_", " "))
+    # pandas escapes what stands in the cells.
+    text: str = shown.to_html(index=False, na_rep="", float_format=lambda v: f"{v:.3f}", border=0)
+    return Markup(text)
+
+
+def _json(record: Any) -> str:
+    return json.dumps(record, indent=1, ensure_ascii=False)
