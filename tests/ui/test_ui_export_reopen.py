@@ -248,7 +248,7 @@ def test_errors_are_sentences_and_nothing_is_replaced_unasked(predicted, export_
     assert said.startswith("⚠ The folder")
     assert "Traceback" in dock.export.message.details.toPlainText()
     result = store.result_of(dock.session.state.result_layer)
-    result.adata.uns["napari_tcgn"]["model_card"] = replace(result.card, metrics={}).to_json()
+    result.adata.uns["napari_tcgn"]["model_card"] = replace(result.card, metrics=HeldOut()).to_json()
     said = export_to(dock, tmp_path / "t.geojson", "trusted")
     assert said.startswith("⚠ Nothing is known of how far")
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".geojson"] == []
