@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import HeldOut, ModelCard
 from napari_tcgn.options import PredictSettings
 
 if importlib.util.find_spec("napari") is None:
@@ -97,7 +97,7 @@ def card(**changes) -> ModelCard:
         "patch_um": 60.0,
         "tissue": "test tissue",
         "output_scale": "mean grey value",
-        "metrics": {"protocol": "none", "pcc": [0.1, 0.5, 0.3, None], "median_pcc": 0.3},
+        "metrics": HeldOut.from_record({"protocol": "none", "pcc": [0.1, 0.5, 0.3, None], "median_pcc": 0.3}),
         "licence": "CC0",
     }
     return ModelCard(**(values | changes))
