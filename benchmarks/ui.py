@@ -125,7 +125,7 @@ def many(viewer: Any, dock: Any) -> dict[str, Any]:
     """Switch genes at 100,000 spots, and scroll a table of 20,000 genes."""
     from napari_tcgn.model.card import HeldOut, ModelCard
     from napari_tcgn.spots import Spots
-    from napari_tcgn.ui.layers import slide_layers as layers, store
+    from napari_tcgn.ui.layers import result_layers, store
 
     rng = np.random.default_rng(0)
     side = int(np.ceil(np.sqrt(SPOTS)))
@@ -137,8 +137,8 @@ def many(viewer: Any, dock: Any) -> dict[str, Any]:
     genes = tuple(f"GENE{i}" for i in range(GENES))
     values = rng.gamma(1.0, 1.0, (SPOTS, GENES)).astype(np.float32)
     result = store.Result(values, np.ones(SPOTS, bool), genes, spots, MPP_C2, "benchmark", "random")
-    layer = layers.add_result(viewer, dock.session.state.image, result, genes[0], "viridis")
-    dock.session.state.result = layer
+    layer = result_layers.add_result(viewer, dock.session.state.image, result, genes[0], "viridis")
+    dock.session.state.result_layer = layer
     settle(3)
     switched = [costs(lambda gene=gene: setattr(dock.session.state, "gene", gene)) for gene in genes[1:]]
     viewer.layers.remove(layer)

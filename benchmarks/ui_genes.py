@@ -28,7 +28,7 @@ from napari_tcgn.stats.moran import morans_i
 from napari_tcgn.stats.spread import variability
 from napari_tcgn.stats.surface import smooth_surface
 from napari_tcgn.ui import make_dock
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.widgets.gene_model import MORAN, PCC
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,8 +78,8 @@ def result_of(n: int, genes: tuple[str, ...]) -> store.Result:
 def recolour(viewer: napari.Viewer, dock: object, image: object, n: int) -> dict[str, dict[str, float]]:
     """Switch the gene, its limits and its colour map at n spots."""
     genes = tuple(f"G{i}" for i in range(40))
-    layer = layers.add_result(viewer, image, result_of(n, genes), "G0", "viridis")
-    dock.session.state.result = layer
+    layer = result_layers.add_result(viewer, image, result_of(n, genes), "G0", "viridis")
+    dock.session.state.result_layer = layer
     draw()
     table = dock.genes.table
     plain = viewer.add_points(layer.data, size=layer.size, border_width=0, face_color="white", visible=False)

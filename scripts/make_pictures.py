@@ -89,12 +89,12 @@ class Photographer:
         for section in self.dock.sections:
             section.heading.setChecked(section in shown)
         settle(0.3)
-        self.dock.scroll.verticalScrollBar().setValue(0)
+        self.dock.scroll_area.verticalScrollBar().setValue(0)
 
     def show_gene(self, gene: str) -> None:
         """Choose a gene and bring the section Genes into view."""
         self.state.gene = gene
-        scroll = self.dock.scroll
+        scroll = self.dock.scroll_area
         settle(0.3)
         scroll.verticalScrollBar().setValue(scroll.verticalScrollBar().maximum())
 
@@ -103,7 +103,7 @@ class Photographer:
         self.dock.run.run_button.click()
         state = self.state
         wait_until(lambda: not state.running or (until and state.progress is not None and state.progress.done >= until))
-        if not state.running and state.result is None:
+        if not state.running and state.result_layer is None:
             raise SystemExit(self.dock.run.message.text())
 
 
@@ -143,7 +143,7 @@ def runs(photographer: Photographer, gene: str) -> None:
 
 def comparison(photographer: Photographer, section: Path, gene: str) -> None:
     """Predicted beside measured expression, with the section Compare."""
-    from napari_tcgn.ui.tasks.comparing import Measured
+    from napari_tcgn.ui.actions.comparing import Measured
 
     dock = photographer.dock
     dock.compare.compare(Measured(section / "ST-cnts" / "C2.tsv.gz", section / "ST-spotfiles" / "C2_selection.tsv"))
@@ -168,7 +168,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:  # nothing of the user's settings is read or changed
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
         os.environ["NAPARI_TCGN_DOCK_FILE"] = str(Path(folder) / "dock.json")
-        from napari_tcgn.ui.prefs.models import add_model
+        from napari_tcgn.ui.actions.models import add_model
 
         photographer = Photographer(options.out)
         if options.model is not None:

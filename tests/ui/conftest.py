@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model import HeldOut, ModelCard
 from napari_tcgn.options import PredictSettings
 
 if importlib.util.find_spec("napari") is None:
@@ -97,7 +97,7 @@ def card(**changes) -> ModelCard:
         "patch_um": 60.0,
         "tissue": "test tissue",
         "output_scale": "mean grey value",
-        "metrics": {"protocol": "none", "pcc": [0.1, 0.5, 0.3, None], "median_pcc": 0.3},
+        "metrics": HeldOut.from_record({"protocol": "none", "pcc": [0.1, 0.5, 0.3, None], "median_pcc": 0.3}),
         "licence": "CC0",
     }
     return ModelCard(**(values | changes))
@@ -169,9 +169,10 @@ def use_predictor(monkeypatch):
     def install(predictor):
         # Named as the default, so that the dock chooses it.
         predictor.card = replace(predictor.card, name=PredictSettings().model)
-        monkeypatch.setattr("napari_tcgn.model.registry.list_models", lambda: [predictor.card])
-        monkeypatch.setattr("napari_tcgn.model.registry.load_model", lambda source, device, precision: predictor)
-        monkeypatch.setattr("napari_tcgn.ui.tasks.speed.measure", speed_of_the_test)  # its batches are counted by tests
+        monkeypatch.setattr("napari_tcgn.model.list_models", lambda: [predictor.card])
+        monkeypatch.setattr("napari_tcgn.model.load_model", lambda source, device, precision: predictor)
+        # Not the predictor itself, whose batches are counted by tests.
+        monkeypatch.setattr("napari_tcgn.ui.actions.speed.measure", speed_of_the_test)
         return predictor
 
     return install

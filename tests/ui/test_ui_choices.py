@@ -26,8 +26,8 @@ from qtpy.QtWidgets import (
 
 from napari_tcgn.files import cache_folder
 from napari_tcgn.options import PredictSettings
+from napari_tcgn.ui.actions.models import add_model
 from napari_tcgn.ui.prefs.choices import CHOICES
-from napari_tcgn.ui.prefs.models import add_model
 from napari_tcgn.ui.prefs.preferences import Preferences, read_preferences
 from napari_tcgn.ui.prefs.remembered import Remembered, remembered_file
 from napari_tcgn.ui.shortcuts import SHORTCUTS
@@ -251,9 +251,9 @@ def test_folded_the_dock_fits_a_small_window(open_dock, kit, qtbot):
     viewer.window.resize(1280, 800)
     for section in dock.sections:
         section.heading.setChecked(section is dock.run)
-    qtbot.wait(300)
-    assert dock.scroll.widget().width() <= dock.scroll.viewport().width()
-    assert dock.scroll.widget().height() <= dock.scroll.viewport().height(), "no scrolling needed"
+    inside, seen = dock.scroll_area.widget(), dock.scroll_area.viewport()
+    qtbot.waitUntil(lambda: inside.width() <= seen.width(), timeout=5000)
+    qtbot.waitUntil(lambda: inside.height() <= seen.height(), timeout=5000)  # no scrolling needed
 
 
 def test_every_control_has_a_tooltip(open_dock, kit, ready):
@@ -310,8 +310,8 @@ def test_a_pressed_chord_reaches_a_dock(open_dock, qtbot, docks):
         both.append(make_dock(viewer))
         viewer.window.add_dock_widget(both[1], name="another", area="left")
     window = dock.window()
-    window.activateWindow()
-    qtbot.wait(200)
+    with qtbot.waitActive(window):
+        window.activateWindow()
     qtbot.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier)
     qtbot.waitUntil(lambda: any(one.genes.search.hasFocus() for one in both), timeout=3000)
 

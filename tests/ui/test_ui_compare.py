@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
 from napari_tcgn.ui.dock import MINIMUM_WIDTH
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import result_layers, slide_layers, store
 
 GENES = ["RED", "GREEN", "BLUE", "EXTRA"]
 
@@ -64,7 +64,7 @@ def test_nothing_to_compare_says_why(dock_in_viewer, use_predictor, kit) -> None
 def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
     viewer, dock = predicted
     section, state = dock.compare, dock.session.state
-    layer, spots = state.result, state.spots
+    layer, spots = state.result_layer, state.spots
     measured = write_counts(tmp_path / "measured.h5ad", spots)
     compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
     assert section.message.text() == ""
@@ -72,21 +72,21 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     found = section.comparing.layer_of(shown.measured)
 
     # both maps: the same gene, the same limits, one camera, the slide under both
-    assert state.result == layer, "the prediction stays the chosen one"
+    assert state.result_layer == layer, "the prediction stays the chosen one"
     gene = state.gene
-    assert layers.shown_gene(layer) == layers.shown_gene(found) == gene
+    assert result_layers.shown_gene(layer) == result_layers.shown_gene(found) == gene
     assert found.name == f"{gene} · measured"
     assert tuple(layer.face_contrast_limits) == tuple(found.face_contrast_limits)
     total = measured[:, ["RED", "GREEN", "BLUE"]].X.sum(axis=1)
     expected = np.log10(1 + 1e4 * measured[:, gene].X.ravel() / total)
     np.testing.assert_allclose(found.features["value"], expected, rtol=1e-4)
-    assert section.beside_box.isChecked()
+    assert section.side_by_side_box.isChecked()
     offset = found.data_to_world(found.data[0])[1] - layer.data_to_world(layer.data[0])[1]
     assert offset == pytest.approx(1.04 * kit.SIDE * kit.MPP)
     second = next(one for one in viewer.layers if one.name.endswith("beside"))
     corner = second.data_to_world((0, 0))[1] - state.image.data_to_world((0, 0))[1]
     assert corner == pytest.approx(offset)
-    assert second not in dock.session.image_layers() or not layers.may_be_slide(second)
+    assert second not in dock.session.image_layers() or not slide_layers.may_be_slide(second)
 
     # table, scatter plot and figures
     table = section.table
@@ -100,13 +100,15 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     table.scrollTo(index)
     qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(index).center())
     assert state.gene == other
-    qtbot.waitUntil(lambda: layers.shown_gene(found) == layers.shown_gene(layer) == other, timeout=kit.TIMEOUT)
+    qtbot.waitUntil(
+        lambda: result_layers.shown_gene(found) == result_layers.shown_gene(layer) == other, timeout=kit.TIMEOUT
+    )
     assert tuple(layer.face_contrast_limits) == tuple(found.face_contrast_limits)
     assert section.scatter.title.startswith(other)
 
     # on top of each other again
-    tick(qtbot, section.beside_box)
-    assert not section.comparing.beside.is_open
+    tick(qtbot, section.side_by_side_box)
+    assert not section.comparing.side_by_side.is_open
     np.testing.assert_allclose(found.data_to_world(found.data[0]), layer.data_to_world(layer.data[0]))
     assert second not in viewer.layers
 
@@ -132,8 +134,8 @@ def second_views(viewer):
 def test_a_pair_ends_with_whatever_it_stands_on(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
     viewer, dock = predicted
     section, session = dock.compare, dock.session
-    state, beside = session.state, dock.compare.comparing.beside
-    layer = state.result
+    state, beside = session.state, dock.compare.comparing.side_by_side
+    layer = state.result_layer
     write_counts(tmp_path / "measured.h5ad", state.spots)
     compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
     found = section.comparing.layer_of(section.comparing.of(store.result_of(layer)).measured)
@@ -144,7 +146,7 @@ def test_a_pair_ends_with_whatever_it_stands_on(predicted, qtbot, tmp_path, monk
 
     def assert_ended():
         assert not beside.is_open
-        assert not section.beside_box.isChecked()
+        assert not section.side_by_side_box.isChecked()
         assert second_views(viewer) == []
         np.testing.assert_allclose(found.data_to_world(found.data[0]), layer.data_to_world(layer.data[0]))
 
@@ -152,34 +154,34 @@ def test_a_pair_ends_with_whatever_it_stands_on(predicted, qtbot, tmp_path, monk
     viewer.layers.remove(second_views(viewer)[0])
     assert_ended()
     # the slide is rescaled, then moved
-    tick(qtbot, section.beside_box)
+    tick(qtbot, section.side_by_side_box)
     assert beside.is_open
     assert viewer.layers.selection.active == layer, "not the second view"
     dock.slide.mpp_box.setValue(kit.MPP * 1.1)
     assert_ended()
-    tick(qtbot, section.beside_box)
+    tick(qtbot, section.side_by_side_box)
     state.image.translate = (30, 40)
     assert_ended()
     # what was made of the moved layer comes back with it
-    tick(qtbot, section.beside_box)
+    tick(qtbot, section.side_by_side_box)
     pinned = session.colours.pin(found, "RED")
     assert section.comparing.layer_of(store.result_of(found)) == found
-    tick(qtbot, section.beside_box)
+    tick(qtbot, section.side_by_side_box)
     np.testing.assert_allclose(pinned.data_to_world(pinned.data[0]), layer.data_to_world(layer.data[0]))
     viewer.layers.remove(pinned)
     # another slide is chosen
-    tick(qtbot, section.beside_box)
+    tick(qtbot, section.side_by_side_box)
     other = viewer.add_image(kit.stained(200), rgb=True, name="other")
     assert state.image == other
     assert_ended()
     session.choose_image(layer_image := session.image_layers()[0], show=True)
-    assert state.result == layer
+    assert state.result_layer == layer
     # the measurement is removed
-    tick(qtbot, section.beside_box)
+    tick(qtbot, section.side_by_side_box)
     viewer.layers.remove(found)
     assert not beside.is_open
     assert second_views(viewer) == []
-    assert not section.beside_box.isEnabled()
+    assert not section.side_by_side_box.isEnabled()
     assert not section.table.isHidden(), "the figures stay"
     # the slide is removed; the figures come from its file
     compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
@@ -227,7 +229,7 @@ def test_the_table_fits_the_narrow_dock_and_keeps_its_mark(predicted, qtbot, tmp
 
 def test_closing_the_dock_ends_the_pair(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
     viewer, dock = predicted
-    layer = dock.session.state.result
+    layer = dock.session.state.result_layer
     write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
     compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
     assert len(second_views(viewer)) == 1
@@ -241,7 +243,7 @@ def test_closing_the_dock_ends_the_pair(predicted, qtbot, tmp_path, monkeypatch,
 def test_a_comparison_that_ends_on_a_slide_put_aside(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
     viewer, dock = predicted
     section, session = dock.compare, dock.session
-    layer = session.state.result
+    layer = session.state.result_layer
     write_counts(tmp_path / "measured.h5ad", session.state.spots)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(tmp_path / "measured.h5ad"), ""))
     section.source_box.setCurrentIndex(section.source_box.findData("h5ad"))
@@ -251,11 +253,11 @@ def test_a_comparison_that_ends_on_a_slide_put_aside(predicted, qtbot, tmp_path,
     qtbot.waitUntil(lambda: not section.comparing.running, timeout=kit.TIMEOUT)
     compared = section.comparing.of(store.result_of(layer))
     assert session.state.image == other
-    assert session.state.result is None
+    assert session.state.result_layer is None
     assert not section.comparing.layer_of(compared.measured).visible
     assert second_views(viewer) == []
     session.choose_image(session.slides.owner_of(layer).image, show=True)
-    assert session.state.result == layer
+    assert session.state.result_layer == layer
     assert section.comparing.layer_of(compared.measured).visible
     assert section.table.genes.rowCount() == 3
 
@@ -267,7 +269,7 @@ def test_the_prediction_goes_while_it_is_compared(predicted, qtbot, tmp_path, mo
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(tmp_path / "measured.h5ad"), ""))
     section.source_box.setCurrentIndex(section.source_box.findData("h5ad"))
     kit.click(section.load_button)
-    viewer.layers.remove(dock.session.state.result)
+    viewer.layers.remove(dock.session.state.result_layer)
     assert not section.comparing.running
     assert "Nothing is predicted yet" in section.state_label.text()
     assert dock.session.spots_layer.visible, "nothing is predicted any more"
@@ -277,7 +279,7 @@ def test_a_partial_result_is_compared_where_it_has_values(held, gate, qtbot, tmp
     _viewer, dock = held
     kit.click(dock.run.cancel_button)
     gate.set()
-    result = store.result_of(dock.session.state.result)
+    result = store.result_of(dock.session.state.result_layer)
     result.card = replace(result.card, output_scale=OUTPUT_SCALE)
     result.prediction = replace(result.prediction, card=result.card)
     write_counts(tmp_path / "measured.h5ad", dock.session.state.spots)
@@ -321,7 +323,7 @@ def test_gene_sets_are_compared_too(predicted, qtbot, tmp_path, monkeypatch, kit
     tick(qtbot, section.sets_box)
     assert "mine.gmt" in section.sets_box.text()
     compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
-    comparison = section.comparing.of(store.result_of(dock.session.state.result)).comparison
+    comparison = section.comparing.of(store.result_of(dock.session.state.result_layer)).comparison
     assert list(comparison.gene_sets["gene_set"]) == ["WARM", "COLD"]
     assert "2 gene sets: median PCC" in section.overall.text()
     tick(qtbot, section.sets_box)
@@ -374,7 +376,7 @@ def test_cancel_stops_at_once(predicted, qtbot, tmp_path, monkeypatch, kit) -> N
     kit.click(section.cancel_button)
     assert not section.comparing.running
     assert section.load_button.isEnabled()
-    qtbot.wait(500)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert len(viewer.layers) == before
 
 
@@ -384,6 +386,7 @@ def test_closing_the_dock_while_comparing(predicted, qtbot, tmp_path, monkeypatc
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(tmp_path / "measured.h5ad"), ""))
     dock.compare.source_box.setCurrentIndex(dock.compare.source_box.findData("h5ad"))
     kit.click(dock.compare.load_button)
+    session = dock.session
     viewer.window.remove_dock_widget("all")
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: session.closed, timeout=kit.TIMEOUT)
     assert len(viewer.layers) > 0

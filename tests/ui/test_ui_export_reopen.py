@@ -81,7 +81,7 @@ def test_every_format_then_reopened_in_a_second_viewer(
     state = dock.session.state
     dock.genes.search.setText("BLUE")
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
-    shown = np.array(state.result.features["value"])
+    shown = np.array(state.result_layer.features["value"])
     n = len(state.spots)
     for suffix in SUFFIXES:
         said = export_to(dock, tmp_path / f"t{suffix}")
@@ -94,7 +94,7 @@ def test_every_format_then_reopened_in_a_second_viewer(
 
     viewer, again = dock_in_viewer()
     (picture, points) = viewer.open(str(tmp_path / "t.h5ad"), plugin="napari-tcgn")
-    assert again.session.state.result == points
+    assert again.session.state.result_layer == points
     assert again.session.state.image is None, "the small picture is no slide to predict from"
     assert points.name == "GREEN · predicted"  # the best held-out gene
     again.genes.search.setText("BLUE")
@@ -103,9 +103,9 @@ def test_every_format_then_reopened_in_a_second_viewer(
     assert points.name == "BLUE · predicted"
     assert again.genes.bar.unit == "mean grey value"
     # in µm, where they were
-    np.testing.assert_allclose(points.data, state.result.data)
+    np.testing.assert_allclose(points.data, state.result_layer.data)
     np.testing.assert_allclose(points.scale, kit.MPP)
-    np.testing.assert_allclose(points.size, state.result.size)
+    np.testing.assert_allclose(points.size, state.result_layer.size)
     assert str(points.units[0]) == "micrometer"
     np.testing.assert_allclose(
         picture.extent.world, [[kit.MPP / 2 - kit.MPP / 2] * 2, [(kit.SIDE - 1) * kit.MPP] * 2], atol=kit.MPP
@@ -121,7 +121,7 @@ def test_the_dock_takes_up_what_was_open_before_it(predicted, export_to, tmp_pat
 
     late = make_dock(viewer)
     viewer.window.add_dock_widget(late, name="Spatial gene prediction", area="right")
-    assert late.session.state.result == points
+    assert late.session.state.result_layer == points
     assert late.session.state.gene == "GREEN"
     assert late.genes.search.isEnabled()
     assert late.export.export_button.isEnabled()
@@ -131,7 +131,7 @@ def test_a_duplicated_layer_shows_the_same_result(predicted):
     from copy import deepcopy
 
     viewer, dock = predicted
-    layer = dock.session.state.result
+    layer = dock.session.state.result_layer
     data, meta, kind = layer.as_layer_data_tuple()
     copied = deepcopy(meta) | {"name": "copy"}
     copy = viewer.add_layer(Layer.create(data, copied, kind))
@@ -140,7 +140,7 @@ def test_a_duplicated_layer_shows_the_same_result(predicted):
 
 def test_saved_through_napari(predicted, tmp_path):
     viewer, dock = predicted
-    layer = dock.session.state.result
+    layer = dock.session.state.result_layer
     written = layer.save(str(tmp_path / "saved.h5ad"), plugin="napari-tcgn")
     assert [Path(path).name for path in written] == ["saved.h5ad"]
     adata = anndata.read_h5ad(tmp_path / "saved.h5ad")
@@ -235,19 +235,19 @@ def test_zarr_with_the_slide_at_full_resolution(predicted, export_to, tmp_path, 
     np.testing.assert_array_equal(np.moveaxis(image.values, 0, 2), kit.stained())
 
 
-def test_errors_are_sentences_and_nothing_is_replaced_unasked(predicted, export_to, tmp_path, monkeypatch, qtbot):
+def test_errors_are_sentences_and_nothing_is_replaced_unasked(predicted, export_to, tmp_path, monkeypatch, qtbot, kit):
     _viewer, dock = predicted
     (tmp_path / "t.csv").write_text("mine")
     monkeypatch.setattr(QMessageBox, "question", lambda *a, **k: QMessageBox.StandardButton.No)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(tmp_path / "t.csv"), ""))
     dock.export.format_box.setCurrentIndex(2)
     click(qtbot, dock.export.export_button)
-    qtbot.wait(200)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert (tmp_path / "t.csv").read_text() == "mine"
     said = export_to(dock, tmp_path / "missing" / "t.csv")
     assert said.startswith("⚠ The folder")
     assert "Traceback" in dock.export.message.details.toPlainText()
-    result = store.result_of(dock.session.state.result)
+    result = store.result_of(dock.session.state.result_layer)
     result.adata.uns["napari_tcgn"]["model_card"] = replace(result.card, metrics=HeldOut()).to_json()
     said = export_to(dock, tmp_path / "t.geojson", "trusted")
     assert said.startswith("⚠ Nothing is known of how far")
@@ -259,7 +259,7 @@ def test_nothing_of_the_section_is_wider_than_the_dock(predicted, qtbot):
     dock.resize(370, 800)
     for index in range(dock.export.format_box.count()):
         dock.export.format_box.setCurrentIndex(index)
-        qtbot.wait(20)
-        assert dock.export.minimumSizeHint().width() <= 370 - 20  # less the scroll bar
+        # Less the scroll bar.
+        qtbot.waitUntil(lambda: dock.export.minimumSizeHint().width() <= 370 - 20, timeout=5000)
     for widget in ("format_box", "genes_box", "tidy_box", "full_box", "export_button", "copy_button"):
         assert getattr(dock.export, widget).toolTip()

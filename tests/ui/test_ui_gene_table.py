@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_tcgn.model import HeldOut, ModelCard
-from napari_tcgn.ui.sections.model import card_in_words
+from napari_tcgn.ui.sections.model import card_text
 from napari_tcgn.ui.widgets.gene_model import DEPTH, GENE, MORAN, PCC, SD, VERDICT
 from napari_tcgn.ui.widgets.gene_table import GeneTable
 
@@ -100,9 +100,8 @@ def test_the_card_says_where_a_simple_model_does_better() -> None:
         "protocol": "leave one section out, mean over C2, C3; the figures are those of other models",
         "median_pcc": 0.2, "median_depth_pcc": 0.111, "better_simple": ["haematoxylin", None],
     }  # fmt: skip
-    said = card_in_words(
-        ModelCard("m", "1", {}, ["A", "B"], 154.0, tissue="breast", metrics=HeldOut.from_record(metrics))
-    ).splitlines()
+    held_out = HeldOut.from_record(metrics)
+    said = card_text(ModelCard("m", "1", {}, ["A", "B"], 154.0, tissue="breast", metrics=held_out)).splitlines()
     assert said[:4] == [
         "breast · 2 genes · patches of 154 µm",
         "held-out median PCC 0.20 (leave one section out, mean over C2, C3)",

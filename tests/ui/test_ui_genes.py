@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_tcgn.spots import Spots, neighbour_weights
 from napari_tcgn.stats.gene_sets import SCORE_UNIT
 from napari_tcgn.stats.moran import morans_i
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.composite import composite_of
 from napari_tcgn.ui.layers.surface_layer import surface_placement
 from napari_tcgn.ui.widgets.gene_model import MORAN, PCC, SD
@@ -45,8 +45,8 @@ def press(qtbot, dock, gene):
     dock.genes.search.setText(gene)
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
     state = dock.session.state
-    if store.result_of(state.result) is not None and store.result_of(state.result).has(state.gene):
-        qtbot.waitUntil(lambda: layers.shown_gene(state.result) == state.gene)
+    if store.result_of(state.result_layer) is not None and store.result_of(state.result_layer).has(state.gene):
+        qtbot.waitUntil(lambda: result_layers.shown_gene(state.result_layer) == state.gene)
 
 
 @pytest.fixture
@@ -71,14 +71,14 @@ def made(dock_in_viewer, use_predictor, kit, qtbot, request):
         done = np.isfinite(values).any(axis=1)
         return store.Result(values, done, GENES, spots, 2.0, "slide", SCALE, kind=kind, card=card)
 
-    predicted = layers.add_result(viewer, image, result("predicted", table, card), "RED", "viridis")
-    dock.session.state.result = predicted
+    predicted = result_layers.add_result(viewer, image, result("predicted", table, card), "RED", "viridis")
+    dock.session.state.result_layer = predicted
     holed = 3 * table + 1
     holed[5] = np.nan
 
     def measured():
         """Add the measured result; the predicted one stays selected."""
-        layer = layers.add_result(viewer, image, result("measured", holed), "GREEN", "magma")
+        layer = result_layers.add_result(viewer, image, result("measured", holed), "GREEN", "magma")
         viewer.layers.selection.active = predicted
         return layer
 
@@ -114,7 +114,7 @@ def test_a_measured_result_has_no_trust_columns_and_its_own_scale(made, qtbot):
     assert tuple(made.predicted.face_contrast_limits) == (pytest.approx(0), 5)
     made.viewer.layers.selection.active = made.predicted
     made.viewer.layers.selection.active = measured
-    assert made.state.result is measured or made.state.result == measured
+    assert made.state.result_layer is measured or made.state.result_layer == measured
     assert genes.table.isColumnHidden(PCC)
     assert genes.table.visible_genes() == ["BLUE", "FLAT", "GREEN", "RED"]
     assert made.state.gene == "GREEN"
@@ -173,7 +173,7 @@ def test_linked_layers_share_limits_and_the_gene(made, qtbot):
     genes, link = made.genes, made.genes.link
     assert "two results" in link.message.text()
     measured = made.measured()
-    made.state.result = made.predicted
+    made.state.result_layer = made.predicted
     link.heading.setChecked(True)
     qtbot.waitUntil(lambda: link.list.count() == 2)
     assert [link.list.item(i).text() for i in range(2)] == ["GREEN · measured", "RED · predicted"]
@@ -202,26 +202,26 @@ def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
     click(qtbot, made.genes.pin_button)
     pinned = made.viewer.layers[-1]
     assert pinned.name.startswith("RED · predicted")
-    assert made.state.result == made.predicted, "browsing goes on where it was"
+    assert made.state.result_layer == made.predicted, "browsing goes on where it was"
     press(qtbot, made.dock, "green")
     assert made.predicted.name == "GREEN · predicted"
-    assert layers.shown_gene(pinned) == "RED"
+    assert result_layers.shown_gene(pinned) == "RED"
     # its scale can be changed; another gene is shown in the browsing layer
     made.viewer.layers.selection.active = pinned
     assert "stays with its gene" in made.genes.shown.text()
     made.genes.scale.colormap_box.setCurrentText("gray")
     assert made.predicted.face_colormap.name == "viridis"
     press(qtbot, made.dock, "blue")
-    assert layers.shown_gene(pinned) == "RED"
+    assert result_layers.shown_gene(pinned) == "RED"
     assert made.predicted.name == "BLUE · predicted"
-    assert made.state.result == made.predicted
+    assert made.state.result_layer == made.predicted
     # without one, a new browsing layer is added
     made.viewer.layers.remove(made.predicted)
-    assert made.state.result == pinned
+    assert made.state.result_layer == pinned
     press(qtbot, made.dock, "green")
-    assert made.state.result != pinned
-    assert layers.shown_gene(made.state.result) == "GREEN"
-    assert layers.shown_gene(pinned) == "RED"
+    assert made.state.result_layer != pinned
+    assert result_layers.shown_gene(made.state.result_layer) == "GREEN"
+    assert result_layers.shown_gene(pinned) == "RED"
 
 
 def test_three_genes_as_red_green_blue(made, qtbot):
@@ -243,7 +243,7 @@ def test_three_genes_as_red_green_blue(made, qtbot):
     click(qtbot, part.add_button)
     layer = made.viewer.layers[-1]
     assert layer.name == "RED / GREEN / BLUE · red, green, blue"
-    assert made.state.result == made.predicted
+    assert made.state.result_layer == made.predicted
     low, high = np.percentile(made.table[:, :3].astype(float), (1, 99), axis=0)
     expected = np.clip((made.table[:, :3] - low) / (high - low), 0, 1)
     np.testing.assert_allclose(layer.face_color[:, :3], expected, atol=1e-5)
@@ -281,10 +281,12 @@ def test_a_composite_and_a_score_follow_a_result_that_is_filled_in(made, qtbot, 
     made.genes.gene_set.names_edit.setPlainText("RED GREEN")
     click(qtbot, made.genes.gene_set.score_button)
     qtbot.waitUntil(
-        lambda: made.state.result.name.endswith("score (partial)") or made.state.result.name.endswith("score"),
+        lambda: (
+            made.state.result_layer.name.endswith("score (partial)") or made.state.result_layer.name.endswith("score")
+        ),
         timeout=kit.TIMEOUT,
     )
-    score = made.state.result
+    score = made.state.result_layer
     assert int((mixed.face_color[:, 3] > 0).sum()) == 20
     result.done[:50] = True
     made.state.result_version += 1
@@ -307,7 +309,7 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     click(qtbot, part.score_button)
     qtbot.waitUntil(lambda: "COLOURS: 2 of 4" in part.message.text(), timeout=kit.TIMEOUT)
     assert "not in this panel: NOPE; the same at every spot: FLAT." in part.message.text()
-    layer = made.state.result
+    layer = made.state.result_layer
     assert layer.name == "COLOURS · score"
     assert made.genes.bar.unit == SCORE_UNIT
     z = (made.table[:, :2] - made.table[:, :2].mean(axis=0)) / made.table[:, :2].std(axis=0)
@@ -321,10 +323,10 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     click(qtbot, part.score_button)  # of the score's own source
     qtbot.waitUntil(lambda: "2 of 3 sets scored" in part.message.text(), timeout=kit.TIMEOUT)
     assert "Not scored: NONE" in part.message.text()
-    assert made.state.result.name == "WARM · score"
+    assert made.state.result_layer.name == "WARM · score"
     assert sorted(made.genes.table.visible_genes()) == ["COLD", "WARM"]
     press(qtbot, made.dock, "cold")
-    assert made.state.result.name == "COLD · score"
+    assert made.state.result_layer.name == "COLD · score"
     part.set_box.setCurrentIndex(2)
     assert (part.name_edit.text(), part.names_edit.toPlainText()) == ("COLD", "BLUE")
 
@@ -333,12 +335,17 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     assert "Line 1 of sets.gmt is not a gene set" in part.message.text()
 
 
+def surface_in(viewer):
+    """Return the surface that a viewer shows, None if it shows none."""
+    return next((layer for layer in viewer.layers if layer.name.endswith("surface")), None)
+
+
 def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
     part, layer = made.genes.surface, made.predicted
     part.heading.setChecked(True)
     tick(qtbot, part.surface_box)
-    qtbot.waitUntil(lambda: part.image_of(layer) is not None, timeout=kit.TIMEOUT)
-    image = part.image_of(layer)
+    qtbot.waitUntil(lambda: surface_in(made.viewer) is not None, timeout=kit.TIMEOUT)
+    image = surface_in(made.viewer)
     assert image.name == "RED · predicted · surface"
     assert made.viewer.layers.index(image) == made.viewer.layers.index(layer) - 1
     # the slope of RED is found under every spot, through rotation, flip and shift
@@ -360,9 +367,9 @@ def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
     assert not part.surface_box.isChecked()
     assert layer.visible
     tick(qtbot, part.surface_box)
-    qtbot.waitUntil(lambda: part.image_of(layer) is not None, timeout=kit.TIMEOUT)
+    qtbot.waitUntil(lambda: surface_in(made.viewer) is not None, timeout=kit.TIMEOUT)
     tick(qtbot, part.surface_box)
-    assert part.image_of(layer) is None
+    assert surface_in(made.viewer) is None
     assert [x.name for x in made.viewer.layers] == ["slide", "GREEN · predicted"]
 
 
@@ -415,7 +422,7 @@ def test_an_unknown_gene_is_a_sentence_with_near_names(made, qtbot):
 
 def test_a_removed_result_leaves_a_section_that_says_so(made):
     made.viewer.layers.remove(made.predicted)
-    assert made.state.result is None
+    assert made.state.result_layer is None
     assert "Nothing is predicted yet" in made.genes.shown.text()
     for widget in (
         made.genes.pin_button,
@@ -431,7 +438,7 @@ def test_the_user_s_name_of_a_layer_is_kept(made, qtbot):
     made.predicted.name = "my map"
     press(qtbot, made.dock, "green")
     assert made.predicted.name == "my map"
-    assert layers.shown_gene(made.predicted) == "GREEN"
+    assert result_layers.shown_gene(made.predicted) == "GREEN"
 
 
 def test_placement_of_a_surface_under_a_general_transform(made):
@@ -449,8 +456,8 @@ def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
     layer, genes, session = made.predicted, made.genes, made.dock.session
     session.slides.claim(store.result_of(layer), session.state.image)
     genes.surface.surface_box.setChecked(True)
-    qtbot.waitUntil(lambda: genes.surface.image_of(layer) is not None)
-    surface = genes.surface.image_of(layer)
+    qtbot.waitUntil(lambda: surface_in(made.viewer) is not None)
+    surface = surface_in(made.viewer)
     for gene, edit in zip(("RED", "GREEN", "BLUE"), genes.composite.gene_edits, strict=True):
         edit.setText(gene)
     genes.composite.add_button.click()
@@ -481,6 +488,6 @@ def test_nothing_is_clipped_with_everything_unfolded(made, qtbot):
     for fold in (made.genes.surface, made.genes.link, made.genes.composite, made.genes.gene_set):
         fold.heading.setChecked(True)
     folds = (made.genes.surface, made.genes.link, made.genes.composite, made.genes.gene_set)
-    scroll = made.dock.scroll
+    scroll = made.dock.scroll_area
     qtbot.waitUntil(lambda: all(fold.body.height() >= fold.body.minimumSizeHint().height() > 50 for fold in folds))
     qtbot.waitUntil(lambda: scroll.widget().width() <= scroll.viewport().width())

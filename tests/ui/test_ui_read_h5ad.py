@@ -12,7 +12,7 @@ from scipy import sparse
 
 from napari_tcgn.errors import DataError, SpotsError
 from napari_tcgn.ui.io.result_reader import get_reader, read_layers
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import slide_layers, store
 
 
 def section(n: int = 30, genes: int = 5, libraries: tuple[str, ...] = ("V1",)) -> anndata.AnnData:
@@ -64,8 +64,8 @@ def test_a_squidpy_file_in_px(tmp_path, warned, dock_in_viewer, use_predictor, k
     assert (result.kind, result.card, result.mpp, result.output_scale) == ("from file", None, None, "unknown scale")
     assert sparse.issparse(result.values)
     np.testing.assert_array_equal(result.values_of("G3"), adata.X.toarray()[:, 3])
-    assert dock.session.state.result == points
-    assert layers.is_thumbnail(picture)
+    assert dock.session.state.result_layer == points
+    assert slide_layers.is_thumbnail(picture)
     assert dock.session.image_layers() == []
 
 

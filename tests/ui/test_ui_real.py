@@ -37,7 +37,7 @@ def test_stain_warnings_before_a_run(real_data, dock_in_viewer, kit, qtbot, monk
     qtbot.waitUntil(lambda: state.slide is not None and state.slide.path == c2, timeout=kit.TIMEOUT)
     assert not warnings.isVisibleTo(dock), "nothing is said of a slide without µm per px"
     dock.slide.mpp_box.setValue(0.688)
-    qtbot.waitUntil(lambda: not dock.model.looks_at_domain, timeout=kit.TIMEOUT)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert warnings.text() == ""
     dock.slide.mpp_box.setValue(1.376)
     qtbot.waitUntil(lambda: "less detail" in warnings.text(), timeout=kit.TIMEOUT)
@@ -73,7 +73,7 @@ def test_c2_from_the_file_to_a_heatmap(real_data, dock_in_viewer, kit, qtbot, mo
     assert beat.report()["beats"] > 100
     assert len(filled) > 3, "it fills in"
     assert dock.run.message.text().startswith(f"Done: {len(state.spots)} spots")
-    result = store.result_of(state.result)
+    result = store.result_of(state.result_layer)
     assert result.done.all()
     assert np.isfinite(result.values).all()
-    assert state.result.features["value"].std() > 0
+    assert state.result_layer.features["value"].std() > 0

@@ -24,9 +24,9 @@ def test_progress_is_told_and_nothing_can_be_changed_meanwhile(held):
         assert not widget.isEnabled()
     assert not dock.export.export_button.isEnabled()
     # the heatmap fills in: what is done has a colour, the rest is transparent
-    values = dock.session.state.result.features["value"].to_numpy()
+    values = dock.session.state.result_layer.features["value"].to_numpy()
     assert np.isfinite(values).sum() == SPOTS_PER_BATCH
-    alpha = dock.session.state.result.face_color[:, 3]
+    alpha = dock.session.state.result_layer.face_color[:, 3]
     assert (alpha[np.isfinite(values)] == 1).all()
     assert (alpha[np.isnan(values)] == 0).all()
 
@@ -40,7 +40,7 @@ def test_cancel_answers_at_once_and_keeps_a_partial_result(held, gate, qtbot, tm
     assert not dock.session.state.running  # although the model is still inside its batch
     print(f"cancel answered in {waited * 1000:.0f} ms")
     assert f"Cancelled: {SPOTS_PER_BATCH} of {total} spots" in dock.run.message.text()
-    result = dock.session.state.result
+    result = dock.session.state.result_layer
     assert result.name.endswith("· predicted (partial)")
     assert result in viewer.layers
     assert dock.run.run_button.isEnabled()
@@ -68,22 +68,22 @@ def test_a_failing_model_is_a_sentence_with_details_and_keeps_what_is_done(ready
     qtbot.mouseClick(message.details_button, Qt.MouseButton.LeftButton)
     assert message.details.isVisibleTo(message)
     assert "Traceback" in message.details.toPlainText()
-    assert dock.session.state.result.name.endswith("(partial)")
+    assert dock.session.state.result_layer.name.endswith("(partial)")
 
 
-@pytest.mark.parametrize("which", ["result", "image"])
-def test_removing_a_layer_that_the_run_needs_ends_it(held, gate, qtbot, which):
+@pytest.mark.parametrize("which", ["result_layer", "image"])
+def test_removing_a_layer_that_the_run_needs_ends_it(held, gate, qtbot, kit, which):
     viewer, dock = held
     viewer.layers.remove(getattr(dock.session.state, which))
     assert not dock.session.state.running
     assert dock.session.run is None
-    if which == "result":
-        assert dock.session.state.result is None
+    if which == "result_layer":
+        assert dock.session.state.result_layer is None
     else:
         assert dock.session.state.slide is None
         assert not dock.run.run_button.isEnabled()
     gate.set()
-    qtbot.wait(100)  # the batch in hand ends; nobody listens any more
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)  # nobody listens any more
 
 
 def test_closing_the_dock_during_a_run_ends_it(held, gate, qtbot):
@@ -91,7 +91,7 @@ def test_closing_the_dock_during_a_run_ends_it(held, gate, qtbot):
     session = dock.session
     threading.Timer(0.2, gate.set).start()  # the model ends its batch while the dock waits for it
     viewer.window.remove_dock_widget(dock)
-    qtbot.waitUntil(lambda: session.viewer is None, timeout=5000)
+    qtbot.waitUntil(lambda: session.closed, timeout=5000)
     names = [layer.name for layer in viewer.layers]
     assert any(name.endswith("(partial)") for name in names), names
 
@@ -100,8 +100,7 @@ def test_nothing_is_clipped_at_the_side(dock_in_viewer, use_predictor, kit, qtbo
     use_predictor(kit.ColourPredictor())
     viewer, dock = dock_in_viewer(show=True)  # styled and laid out only when shown
     viewer.window.resize(1280, 800)
-    qtbot.wait(300)
-    assert dock.scroll.widget().width() <= dock.scroll.viewport().width()
+    qtbot.waitUntil(lambda: dock.scroll_area.widget().width() <= dock.scroll_area.viewport().width(), timeout=5000)
 
 
 def test_a_grey_layer_is_refused_with_a_sentence(dock_in_viewer, use_predictor, kit, qtbot):

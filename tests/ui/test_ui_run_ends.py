@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 
 from napari_tcgn.model import TrainingDomain
 from napari_tcgn.ui.layers import store
-from napari_tcgn.ui.sections.model import device_in_words
+from napari_tcgn.ui.sections.model import device_text
 from napari_tcgn.ui.state import ModelChoice
 
 
@@ -58,7 +58,7 @@ def test_cancel_at_once(ready, qtbot, kit):
     kit.click(dock.run.cancel_button)
     assert not dock.session.state.running
     assert dock.run.message.text() == "Cancelled before any spot was predicted."
-    qtbot.wait(300)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert [layer.name for layer in viewer.layers] == names
     kit.run_to_end(dock)  # and it can be run again
 
@@ -66,16 +66,16 @@ def test_cancel_at_once(ready, qtbot, kit):
 def test_two_results_are_both_kept_and_told_apart(ready, kit):
     viewer, dock = ready(kit.ColourPredictor())
     kit.run_to_end(dock)
-    first = dock.session.state.result
+    first = dock.session.state.result_layer
     before = first.features["value"].to_numpy().copy()
     kit.run_to_end(dock)
-    second = dock.session.state.result
+    second = dock.session.state.result_layer
     assert (first.name, second.name) == ("GREEN · predicted", "GREEN · predicted 2")
     assert store.result_of(first) is not store.result_of(second)
     np.testing.assert_array_equal(first.features["value"], before)
     for layer in (first, second):
         viewer.layers.selection.active = layer
-        assert dock.session.state.result == layer
+        assert dock.session.state.result_layer == layer
 
 
 def test_updates_come_at_most_four_times_a_second(ready, kit, qtbot):
@@ -113,14 +113,14 @@ def test_a_full_gpu(ready, kit, qtbot, fits):
     text = dock.run.message.text()
     if fits:  # the batch is halved until it fits
         assert text.startswith("Done")
-        record = store.result_of(dock.session.state.result).prediction.record
+        record = store.result_of(dock.session.state.result_layer).prediction.record
         assert record["batch_size"] == fits
     else:
         assert "not even one patch fits" in text
         assert "--device cpu" in text or "cpu" in text
         kit.click(dock.run.message.details_button)
         assert "DeviceError" in dock.run.message.details.toPlainText()
-        assert dock.session.state.result is None
+        assert dock.session.state.result_layer is None
         assert dock.run.run_button.isEnabled()
 
 
@@ -148,13 +148,13 @@ def test_the_device_line(ready, kit, qtbot, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda device: (70 * 2**30, 80 * 2**30))
     monkeypatch.setattr("torch.cuda.get_device_name", lambda device: "NVIDIA H100")
-    assert device_in_words("auto") == "NVIDIA H100, 70.0 GiB free"
+    assert device_text("auto") == "NVIDIA H100, 70.0 GiB free"
 
 
 def test_the_speed_of_the_bundled_model_is_measured():
     from napari_tcgn.engine import run_to_end
     from napari_tcgn.options import PredictSettings
-    from napari_tcgn.ui.tasks.speed import measure
+    from napari_tcgn.ui.actions.speed import measure
 
     steps = []
     rate = run_to_end(measure(PredictSettings("haematoxylin-her2st", batch_size=4)), steps.append)
@@ -167,7 +167,7 @@ def test_closing_the_viewer_in_the_middle_of_a_run(held, gate, qtbot):
     session = dock.session
     threading.Timer(0.2, gate.set).start()  # the model ends its batch while the dock waits for it
     viewer.close()
-    qtbot.waitUntil(lambda: session.viewer is None, timeout=5000)
+    qtbot.waitUntil(lambda: session.closed, timeout=5000)
     assert session.run is None
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("napari-tcgn-read")]
 
@@ -209,7 +209,7 @@ def test_options_reach_the_run_record(ready, kit):
     assert not options.stain_box.isEnabled()
     assert "does not say how its training sections were stained" in options.stain_box.toolTip()
     kit.run_to_end(dock)
-    record = store.result_of(dock.session.state.result).prediction.record
+    record = store.result_of(dock.session.state.result_layer).prediction.record
     assert record["settings"]["batch_size"] == 3
     assert record["settings"]["read_threads"] == 1
     assert record["settings"]["precision"] == "float32"
@@ -229,7 +229,7 @@ def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(rea
     assert state.predict_settings().stain == "reinhard"
     assert json.loads(dock_file.read_text())["stain"] == "reinhard"
     kit.run_to_end(dock)
-    record = store.result_of(state.result).record
+    record = store.result_of(state.result_layer).record
     assert record["settings"]["stain"] == "reinhard"
     # a model that has no target: the run is as the box says, and the choice waits
     with_target = state.model
@@ -263,8 +263,9 @@ from qtpy.QtCore import QTimer
 sys.path.insert(0, {folder!r})
 import conftest
 from dataclasses import replace
-from napari_tcgn.model import registry
-from napari_tcgn.ui import make_dock, speed
+from napari_tcgn import model
+from napari_tcgn.ui import make_dock
+from napari_tcgn.ui.actions import speed
 
 class Slow(conftest.ColourPredictor):
     def predict(self, patches):
@@ -273,8 +274,8 @@ class Slow(conftest.ColourPredictor):
 
 predictor = Slow()
 predictor.card = replace(predictor.card, name="tcgn-tiny-her2st")
-registry.list_models = lambda: [predictor.card]
-registry.load_model = lambda source, device, precision: predictor
+model.list_models = lambda: [predictor.card]
+model.load_model = lambda source, device, precision: predictor
 speed.measure = conftest.speed_of_the_test
 viewer = napari.Viewer(show_welcome_screen=False)
 dock = make_dock(viewer)

@@ -45,7 +45,7 @@ def test_results_lie_on_the_slide_however_it_is_placed(dock_and_viewer, kit, pla
     assert state.mpp == pytest.approx(kit.MPP)
     kit.lay_spots(dock)
     kit.run_to_end(dock)
-    spots, result = state.spots, state.result
+    spots, result = state.spots, state.result_layer
     np.testing.assert_allclose(world_of(dock.session.spots_layer), expected_world(image, spots), atol=1e-6)
     np.testing.assert_allclose(world_of(result), expected_world(image, spots), atol=1e-6)
     # the values are those of the pixels that the world position lies on
@@ -86,7 +86,7 @@ def test_a_multiscale_layer_keeps_its_levels(dock_and_viewer, kit):
     assert "3 levels" in dock.slide.info.text()
     kit.lay_spots(dock)
     kit.run_to_end(dock)
-    assert np.isfinite(dock.session.state.result.features["value"]).all()
+    assert np.isfinite(dock.session.state.result_layer.features["value"]).all()
 
 
 @pytest.mark.parametrize(
@@ -131,16 +131,16 @@ def test_every_slide_has_its_own_spots_and_results(dock_and_viewer, kit, qtbot):
     kit.lay_spots(dock, 100)
     first_spots, first_layer = state.spots, dock.session.spots_layer
     kit.run_to_end(dock)
-    first_result = state.result
+    first_result = state.result_layer
 
     second = add(viewer, kit, "second")
     assert state.image == second
     assert state.spots is None
-    assert state.result is None
+    assert state.result_layer is None
     assert "Lay spots" in dock.run.reason.text()
     kit.lay_spots(dock, 150)
     kit.run_to_end(dock)
-    second_result = state.result
+    second_result = state.result_layer
     assert len(second_result.data) != len(first_result.data)
     assert (first_result.name, second_result.name) == ("GREEN · predicted", "GREEN · predicted 2")
 
@@ -151,18 +151,18 @@ def test_every_slide_has_its_own_spots_and_results(dock_and_viewer, kit, qtbot):
     assert state.image == first
     assert state.spots is first_spots
     assert dock.session.spots_layer == first_layer
-    assert state.result == first_result
+    assert state.result_layer == first_result
     # the grey spots are hidden: all of them are predicted
     assert [layer.name for layer in viewer.layers if layer.visible] == ["first", first_result.name]
     # another run adds to the first slide
     kit.run_to_end(dock)
-    assert state.result.name == "GREEN · predicted 3"
-    assert len(state.result.data) == len(first_result.data)
+    assert state.result_layer.name == "GREEN · predicted 3"
+    assert len(state.result_layer.data) == len(first_result.data)
 
     # by napari's layer list: a result leads to its slide
     viewer.layers.selection.active = second_result
     assert state.image == second
-    assert state.result == second_result
+    assert state.result_layer == second_result
     viewer.layers.selection.active = first
     assert state.image == first
     # a layer that is no slide changes nothing
@@ -172,11 +172,11 @@ def test_every_slide_has_its_own_spots_and_results(dock_and_viewer, kit, qtbot):
     # a slide closed while in use: the dock goes on with the other one, the results stay
     viewer.layers.remove(first)
     assert state.image == second
-    assert state.result == second_result
+    assert state.result_layer == second_result
     assert first_result in viewer.layers
     assert first_layer not in viewer.layers
     viewer.layers.selection.active = first_result
-    assert state.result == first_result
+    assert state.result_layer == first_result
     assert state.image == second
 
 

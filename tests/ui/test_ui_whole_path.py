@@ -66,7 +66,7 @@ def test_open_spots_run_gene_export(opened, qtbot, tmp_path, monkeypatch, kit):
     # run
     assert dock.run.run_button.isEnabled()
     run_to_end(qtbot, dock, kit.TIMEOUT)
-    result = state.result
+    result = state.result_layer
     assert result.name == "GREEN · predicted"  # the best held-out gene is shown first
     assert "Done" in dock.run.message.text()
     assert not layer.visible, "no spot is without a prediction"
@@ -109,7 +109,7 @@ def test_open_spots_run_gene_export(opened, qtbot, tmp_path, monkeypatch, kit):
     dock.export.message.say("")
     monkeypatch.setattr(QMessageBox, "question", lambda *a, **k: QMessageBox.StandardButton.No)
     click(qtbot, dock.export.export_button)
-    qtbot.wait(200)
+    qtbot.waitUntil(lambda: not dock.session.background.busy, timeout=kit.TIMEOUT)
     assert (tmp_path / "out.h5ad").stat().st_mtime_ns == before
     monkeypatch.setattr(QMessageBox, "question", lambda *a, **k: QMessageBox.StandardButton.Yes)
     click(qtbot, dock.export.export_button)
@@ -124,14 +124,14 @@ def test_running_again_makes_a_new_result(opened, qtbot, kit):
     click(qtbot, dock.spots.lay_button)
     qtbot.waitUntil(lambda: state.spots is not None, timeout=kit.TIMEOUT)
     run_to_end(qtbot, dock, kit.TIMEOUT)
-    first = state.result
+    first = state.result_layer
     run_to_end(qtbot, dock, kit.TIMEOUT)
-    second = state.result
+    second = state.result_layer
     assert first in viewer.layers
     assert first != second
     # the genes section works on the layer that is selected
     viewer.layers.selection.active = first
-    assert state.result == first
+    assert state.result_layer == first
     dock.genes.search.setText("BLUE")
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
     assert first.name.startswith("BLUE · predicted")
@@ -157,7 +157,7 @@ def test_spots_of_a_table_and_keys_in_the_gene_table(opened, qtbot, kit, spot_ta
     assert table.visible_genes() == ["GREEN", "BLUE", "RED", "DARK1"]  # by held-out PCC, unknown last
     qtbot.keyClick(table, Qt.Key.Key_Down)
     assert state.gene == "BLUE"
-    assert state.result.name == "BLUE · predicted"
+    assert state.result_layer.name == "BLUE · predicted"
     qtbot.keyClick(table, Qt.Key.Key_Down)
     assert state.gene == "RED"
     table.sortByColumn(0, Qt.SortOrder.AscendingOrder)
@@ -186,7 +186,7 @@ def test_another_mpp_drops_a_grid(opened, qtbot, kit):
 def test_without_a_model_the_dock_says_so(make_napari_viewer_proxy, qtbot, kit, monkeypatch):
     from napari_tcgn.ui import make_dock
 
-    monkeypatch.setattr("napari_tcgn.model.registry.list_models", list)
+    monkeypatch.setattr("napari_tcgn.model.list_models", list)
     viewer = make_napari_viewer_proxy()
     dock = make_dock(viewer)
     viewer.window.add_dock_widget(dock, name="Spatial gene prediction", area="right")

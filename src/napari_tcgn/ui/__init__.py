@@ -1,19 +1,6 @@
-"""Everything that imports napari and Qt: the dock and the sample slide."""
+"""Everything that imports napari and Qt: the dock, its commands, and napari's readers, writers and sample data."""
 
-from __future__ import annotations
+import lazy_loader
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from napari_tcgn.ui.dock import Dock as make_dock
-
-__all__ = ["make_dock"]
-
-
-def __getattr__(name: str) -> Any:
-    # A class and not a function: napari hands its viewer to classes only.
-    if name == "make_dock":
-        from napari_tcgn.ui.dock import Dock
-
-        return Dock
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# What others may import stands in __init__.pyi; napari.yaml names the readers, writers and commands by their files.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
 
 from napari_tcgn.ui.dock import Dock, open_docks
 
 if TYPE_CHECKING:
-    import napari
+    from napari.viewer import Viewer
 
 NO_DOCK = "Open Plugins ▸ TCGN ▸ Spatial gene prediction first."
 
 
-def _dock_of(viewer: Any) -> Dock | None:
+def _dock_of(viewer: Viewer) -> Dock | None:
     """Return the dock of a viewer; says so if it has none."""
     viewer = getattr(viewer, "__wrapped__", viewer)
     for dock in open_docks():
@@ -24,7 +24,7 @@ def _dock_of(viewer: Any) -> Dock | None:
     return None
 
 
-def run_prediction(viewer: napari.Viewer) -> None:
+def run_prediction(viewer: Viewer) -> None:
     """Run the prediction that the dock describes, or say what is missing."""
     dock = _dock_of(viewer)
     if dock is None:
@@ -35,14 +35,14 @@ def run_prediction(viewer: napari.Viewer) -> None:
     dock.run.start()
 
 
-def cancel_prediction(viewer: napari.Viewer) -> None:
+def cancel_prediction(viewer: Viewer) -> None:
     """Cancel the run that is going on; what is predicted so far is kept."""
     dock = _dock_of(viewer)
     if dock is not None:
         dock.run.cancel()
 
 
-def reset_dock(viewer: napari.Viewer) -> None:
+def reset_dock(viewer: Viewer) -> None:
     """Forget what the dock remembers of earlier sessions and take the preferences again."""
     dock = _dock_of(viewer)
     if dock is not None:

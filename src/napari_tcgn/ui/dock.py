@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
+from napari_tcgn.ui.actions.speed import SpeedMeter
 from napari_tcgn.ui.sections.compare import CompareSection
 from napari_tcgn.ui.sections.export import ExportSection
 from napari_tcgn.ui.sections.genes import GenesSection
@@ -16,8 +17,7 @@ from napari_tcgn.ui.sections.run import RunSection
 from napari_tcgn.ui.sections.slide import SlideSection
 from napari_tcgn.ui.sections.spots import SpotsSection
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.shortcuts import add_shortcuts
-from napari_tcgn.ui.tasks.speed import SpeedMeter
+from napari_tcgn.ui.shortcuts import add_shortcuts, keys_of, step
 
 if TYPE_CHECKING:
     import napari
@@ -29,7 +29,7 @@ _docks: weakref.WeakSet[Dock] = weakref.WeakSet()
 
 def open_docks() -> list[Dock]:
     """Return the docks that are open, in whichever viewer."""
-    return [dock for dock in _docks if dock.session.viewer is not None]
+    return [dock for dock in _docks if not dock.session.closed]
 
 
 class Dock(QWidget):
@@ -45,7 +45,7 @@ class Dock(QWidget):
         The work behind the widgets.
     slide, spots, model, run, genes, compare, export : Section
     sections : tuple of Section
-    scroll : QScrollArea
+    scroll_area : QScrollArea
         Around the sections.
     """
 
@@ -63,7 +63,9 @@ class Dock(QWidget):
         # In the order of the work; further sections are added here.
         self.sections = (self.slide, self.spots, self.model, self.run, self.genes, self.compare, self.export)
         self.speed = SpeedMeter(session)
-        self.reset_button = QToolButton(text="Reset", autoRaise=True)
+        self.reset_button = QToolButton()
+        self.reset_button.setText("Reset")
+        self.reset_button.setAutoRaise(True)
         self.reset_button.setToolTip(
             "Forget the choices of earlier sessions and take those of napari's preferences; slides and results stay"
         )
@@ -77,7 +79,8 @@ class Dock(QWidget):
             column.addWidget(section)
         column.addWidget(self.reset_button, 0, Qt.AlignmentFlag.AlignRight)
         column.addStretch(1)
-        scroll = self.scroll = QScrollArea(widgetResizable=True)
+        scroll = self.scroll_area = QScrollArea()
+        scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(inside)
@@ -85,11 +88,34 @@ class Dock(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
         self.setMinimumWidth(MINIMUM_WIDTH)
-        self.shortcuts = add_shortcuts(self)
+        self._add_shortcuts()
         self._docked = False
         _docks.add(self)
         # Not a method of this widget, which is gone by then.
         self.destroyed.connect(lambda: session.close(viewer_is_gone=True))
+
+    def _add_shortcuts(self) -> None:
+        genes = self.genes
+        self.shortcuts = add_shortcuts(
+            self,
+            {
+                "run": self.run.start,
+                "cancel": self.run.cancel,
+                "next_gene": lambda: step(genes.table, 1),
+                "previous_gene": lambda: step(genes.table, -1),
+                "search": self.focus_search,
+            },
+        )
+        walk = f"{keys_of('previous_gene')} and {keys_of('next_gene')} walk through it from anywhere"
+        genes.table.setToolTip(f"{genes.table.toolTip()}. {walk}")
+        genes.search.setToolTip(f"{genes.search.toolTip()} ({keys_of('search')})")
+
+    def focus_search(self) -> None:
+        """Unfold the section Genes and put the cursor into its search box."""
+        self.genes.heading.setChecked(True)
+        self.scroll_area.ensureWidgetVisible(self.genes.search)
+        self.genes.search.setFocus()
+        self.genes.search.selectAll()
 
     def reset(self) -> None:
         """Forget what was chosen in earlier sessions, and unfold every section."""
@@ -97,9 +123,9 @@ class Dock(QWidget):
             section.heading.setChecked(True)
         self.session.choices.reset()
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Notice when napari takes the widget out of its dock: it does so when the dock is closed for good."""
-        if event.type() == QEvent.Type.ParentChange:
+        if event is not None and event.type() == QEvent.Type.ParentChange:
             if self.parent() is not None:
                 self._docked = True
             elif self._docked:
@@ -108,8 +134,11 @@ class Dock(QWidget):
         return super().event(event)
 
     def _disconnect(self) -> None:
-        if self.session.viewer is not None:
+        if not self.session.closed:
             for section in self.sections:
                 section.disconnect_all()
             self.session.close()
         self.deleteLater()
+
+
+make_dock = Dock  # a class and not a function: napari hands its viewer to classes only

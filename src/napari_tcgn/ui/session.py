@@ -6,29 +6,31 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.options import GridSettings
-from napari_tcgn.slide import open_slide
+from napari_tcgn.slide import Slide, open_slide
 from napari_tcgn.spots import Region, Spots, make_grid
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
+from napari_tcgn.ui.layers.laid_spots import LaidSpots
 from napari_tcgn.ui.layers.placement import placement_events
-from napari_tcgn.ui.layers.pyramid import levels_for_napari
+from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
 from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
-from napari_tcgn.ui.tasks.background import Background, Failure
+from napari_tcgn.ui.tasks.background import Background, Failure, Running
+from napari_tcgn.ui.tasks.busy import Busy
 
 if TYPE_CHECKING:
-    from napari_tcgn.ui.tasks.run import Run
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
 
-SPOTS_FILE = "napari_tcgn_spots_file"  # in the metadata of a layer of spots
 Failed = Callable[[Failure], object]
 
 
@@ -41,7 +43,6 @@ class Session:
 
     Attributes
     ----------
-    viewer : napari.Viewer
     state : DockState
     background : Background
     choices : Choices
@@ -50,28 +51,46 @@ class Session:
         What was done on each slide.
     colours : Colours
         Which gene every result layer shows and how it is coloured.
-    spots_layer : points layer or None
-        Shows `state.spots`.
-    run : Run or None
+    run : Running or None
         The run that is going on.
     """
 
-    def __init__(self, viewer: Any) -> None:
-        self.viewer = viewer
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer: Viewer | None = viewer
         self.state = DockState()
         self.background = Background()
+        self._busy = Busy(self.state, self.background)
         self.choices = Choices(self.state)
         self.slides = Slides()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
-        self.spots_layer: Any = None
-        self.run: Run | None = None
+        self._laid = LaidSpots(viewer, self.state)
+        self.run: Running | None = None
         self._setting_mpp = False
-        self._results_made = 0
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
         there = [viewer.layers.selection.active, *reversed(viewer.layers)]
-        self.state.result = next((layer for layer in there if store.result_of(layer) is not None), None)
+        self.state.result_layer = next((layer for layer in there if store.shows_result(layer)), None)
+
+    @property
+    def viewer(self) -> Viewer:
+        """The viewer that the dock works in; nobody asks for it once the session is closed."""
+        assert self._viewer is not None
+        return self._viewer
+
+    @property
+    def spots_layer(self) -> Points | None:
+        """The layer that shows `state.spots`."""
+        return self._laid.layer
+
+    @spots_layer.setter
+    def spots_layer(self, layer: Points | None) -> None:
+        self._laid.layer = layer
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session has let go of its viewer."""
+        return self._viewer is None
 
     def close(self, viewer_is_gone: bool = False) -> None:
         """Stop all work and let go of the viewer; a second call does nothing.
@@ -81,7 +100,7 @@ class Session:
         viewer_is_gone : bool
             Layers may no longer be touched; otherwise what a run has done so far is kept as a partial result.
         """
-        if self.viewer is None:
+        if self.closed:
             return
         if self.run is not None and not viewer_is_gone:
             self.run.cancel()
@@ -97,15 +116,18 @@ class Session:
         self._hover.close()
         if viewer_is_gone:
             self.state.events.block()  # so are the widgets that would be told
-        self.viewer = self.spots_layer = self.state.image = self.state.result = None
+        self._viewer = None
+        self.spots_layer = self.state.image = self.state.result_layer = None
 
     # -- slide ---------------------------------------------------------------------------------------------------
 
-    def image_layers(self) -> list[Any]:
+    def image_layers(self) -> list[Image]:
         """Return the viewer's image layers that may be slides."""
-        return [layer for layer in self.viewer.layers if isinstance(layer, Image) and not layers.is_own_picture(layer)]
+        return [
+            layer for layer in self.viewer.layers if isinstance(layer, Image) and not slide_layers.is_own_picture(layer)
+        ]
 
-    def choose_image(self, layer: Any, show: bool = False) -> None:
+    def choose_image(self, layer: Image | None, show: bool = False) -> None:
         """Make an image layer the slide and take up what was done on it before; None chooses none.
 
         Parameters
@@ -142,12 +164,17 @@ class Session:
         state = self.state
         work = self.slides.of(state.image)
         if work is not None:
-            work.mpp, work.spots, work.spots_layer, work.result = state.mpp, state.spots, self.spots_layer, state.result
+            work.mpp, work.spots, work.spots_layer, work.result_layer = (
+                state.mpp,
+                state.spots,
+                self.spots_layer,
+                state.result_layer,
+            )
         self.spots_layer = state.spots = None
         state.slide = state.mpp = None
 
-    def _begin(self, layer: Any) -> SlideWork:
-        work = self.slides.add(layer, layers.slide_of(layer))
+    def _begin(self, layer: Image) -> SlideWork:
+        work = self.slides.add(layer, slide_layers.slide_of(layer))
         for event in placement_events(layer):
             event.connect(self._on_placed)
         return work
@@ -156,28 +183,30 @@ class Session:
         state = self.state
         state.slide, state.mpp = work.slide, work.mpp
         if work.mpp is not None:
-            layers.show_scale_bar(self.viewer)
+            canvas.show_scale_bar(self.viewer)
         self.spots_layer, state.spots = work.spots_layer, work.spots
-        owner = self.slides.owner_of(state.result)
+        owner = self.slides.owner_of(state.result_layer)
         if owner is not work:
-            latest = work.result
+            latest = work.result_layer
             if latest not in self.viewer.layers:
-                latest = self.slides.newest_result(work, self.viewer.layers)
+                latest = self.slides.newest_result_layer(work, self.viewer.layers)
             if latest is not None or owner is not None:  # else a result of no open slide stays in view
-                state.result = latest
+                state.result_layer = latest
 
     def set_mpp(self, mpp: float, source: str = "given in the dock") -> None:
         """Say how many µm a px of the slide covers, and how it is known; the layer is rescaled."""
+        image = self.state.image
+        assert image is not None  # the controls are disabled without one
         self._setting_mpp = True
         try:
-            layers.set_layer_mpp(self.state.image, mpp)
+            slide_layers.set_layer_mpp(image, mpp)
         finally:
             self._setting_mpp = False
         self._take_mpp(mpp, source)
-        layers.show_scale_bar(self.viewer)
+        canvas.show_scale_bar(self.viewer)
         self.viewer.reset_view()
 
-    def _on_placed(self, event: Any) -> None:
+    def _on_placed(self, event: Event) -> None:
         """Keep spots and results on an image that was scaled, moved or turned."""
         work = self.slides.of(event.source)
         if work is None:
@@ -187,16 +216,16 @@ class Session:
             on_it.append(self.spots_layer)
         for layer in on_it:
             if isinstance(layer, Points):  # surfaces follow their points
-                layers.place(layer, work.image)
+                placement.place(layer, work.image)
         if work.image == self.state.image and not self._setting_mpp:
             self._follow_scale()
 
     def _follow_scale(self) -> None:
         """Take the µm per px that the image's scale says."""
-        if self.state.slide is None:
+        if self.state.slide is None or self.state.image is None:
             return
         try:
-            self._take_mpp(layers.layer_mpp(self.state.image), "layer's scale and units")
+            self._take_mpp(slide_layers.layer_mpp(self.state.image), "layer's scale and units")
         except SlideError:  # no longer square
             self._take_mpp(None, "unknown")
 
@@ -204,87 +233,68 @@ class Session:
         state = self.state
         if mpp == state.mpp or (mpp and state.mpp and math.isclose(mpp, state.mpp, rel_tol=1e-6)):
             return
+        assert state.slide is not None  # it is its µm per px
         state.slide.mpp, state.slide.mpp_source = mpp, source
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
         if state.spots is not None and (mpp is None or state.spots.source.get("kind") == "grid"):
-            self._drop_spots()
-        elif state.spots is not None:
-            layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
+            self._laid.drop()
+        elif mpp is not None and state.spots is not None and self.spots_layer is not None and state.image is not None:
+            spot_layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
         state.mpp = mpp
 
-    def _unwatch(self, layer: Any) -> None:
+    def _unwatch(self, layer: Image) -> None:
         for event in placement_events(layer):
             event.disconnect(self._on_placed)
 
     def open_file(self, path: Path, failed: Failed) -> None:
         """Open a slide file in the background and show it as a layer."""
 
-        def read() -> tuple[Any, list[Any]]:
+        def read() -> tuple[Slide, list[LevelLike]]:
             slide = open_slide(path)
             return slide, levels_for_napari(slide)
 
-        def show(opened: tuple[Any, list[Any]]) -> None:
-            self.choose_image(layers.add_slide(self.viewer, *opened), show=True)
+        def show(opened: tuple[Slide, list[LevelLike]]) -> None:
+            self.choose_image(slide_layers.add_slide(self.viewer, *opened), show=True)
 
-        self._in_background(f"Opening {path.name} …", read, show, failed)
+        self._busy.call(f"Opening {path.name} …", read, show, failed)
 
     # -- spots ---------------------------------------------------------------------------------------------------
 
     def lay_grid(self, settings: GridSettings, failed: Failed, region: Region | None = None) -> None:
         """Lay a grid of spots over the slide in the background."""
         slide = self.state.slide
+        assert slide is not None  # the button is disabled without one
 
         def lay() -> Spots:
             return make_grid(slide, settings, region=region)
 
-        self._in_background("Laying spots …", lay, self._take_spots, failed)
+        self._busy.call("Laying spots …", lay, self._laid.take, failed)
 
     def read_table(self, path: Path, failed: Failed, region: Region | None = None) -> None:
         """Read the spots of a file or folder of any kind in the background."""
         slide = self.state.slide
+        assert slide is not None  # the button is disabled without one
 
         def read() -> Spots:
             return read_on_slide(path, slide, region)
 
-        self._in_background(f"Reading {path.name} …", read, lambda spots: self._take_spots(spots, path), failed)
-
-    def _take_spots(self, spots: Spots, file: Path | None = None) -> None:
-        state = self.state
-        if self.spots_layer is not None and self.spots_layer in self.viewer.layers:
-            layers.show_other_spots(self.spots_layer, state.image, spots, state.mpp)
-            self.spots_layer.visible = True  # a run that has ended hides them
-        else:
-            self.spots_layer = layers.add_spots(self.viewer, state.image, spots, state.mpp)
-        self.spots_layer.metadata[SPOTS_FILE] = file
-        state.spots = spots
+        self._busy.call(f"Reading {path.name} …", read, lambda spots: self._laid.take(spots, path), failed)
 
     @property
     def spots_file(self) -> Path | None:
         """The table that `state.spots` were read from; their source names it without its folder."""
-        return None if self.spots_layer is None else self.spots_layer.metadata.get(SPOTS_FILE)
-
-    def _drop_spots(self) -> None:
-        layer, self.spots_layer, self.state.spots = self.spots_layer, None, None
-        if layer is not None and layer in self.viewer.layers:
-            self.viewer.layers.remove(layer)
-
-    # -- results --------------------------------------------------------------------------------------------------
-
-    def name_of_new_result(self) -> str:
-        """Return the `kind` of the next result: numbered from the second on, so that layer names tell them apart."""
-        self._results_made += 1
-        return "predicted" if self._results_made == 1 else f"predicted {self._results_made}"
+        return self._laid.file
 
     # -- layers that go or are selected ----------------------------------------------------------------------------
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         layer, state = event.value, self.state
         work = self.slides.of(layer)
         if layer == self.spots_layer:
             self.spots_layer = state.spots = None
-        elif layer == state.result:
-            state.result = self.slides.newest_result(self.slides.owner_of(layer), self.viewer.layers)
-            if state.result is None and self.spots_layer is not None:
+        elif layer == state.result_layer:
+            state.result_layer = self.slides.newest_result_layer(self.slides.owner_of(layer), self.viewer.layers)
+            if state.result_layer is None and self.spots_layer is not None:
                 self.spots_layer.visible = True
         elif work is not None:
             self._forget(work)
@@ -302,12 +312,12 @@ class Session:
         self.slides.forget(work)
         if work.spots_layer is not None and work.spots_layer in self.viewer.layers:
             self.viewer.layers.remove(work.spots_layer)
-        another = next((layer for layer in reversed(self.viewer.layers) if layers.may_be_slide(layer)), None)
+        another = next((layer for layer in reversed(self.viewer.layers) if slide_layers.may_be_slide(layer)), None)
         if was_chosen and another is not None:
             with suppress(TcgnError):
                 self.choose_image(another)
 
-    def on_active(self, event: Any) -> None:
+    def on_active(self, event: Event) -> None:
         """Work on the result or the slide that the user selects in napari's layer list."""
         layer, state = event.value, self.state
         if state.running or state.busy:
@@ -316,8 +326,8 @@ class Session:
             work = self.slides.owner_of(layer)
             if work is not None:
                 self.choose_image(work.image)
-            state.result = layer
-        elif layer is not None and layer != state.image and layers.may_be_slide(layer):
+            state.result_layer = layer
+        elif layer is not None and layer != state.image and slide_layers.may_be_slide(layer):
             with suppress(TcgnError):  # the section Slide tells the trouble
                 self.choose_image(layer)
 
@@ -329,19 +339,3 @@ class Session:
         with selection.events.active.blocker(self.on_active):
             yield
             selection.active = active
-
-    def _in_background(self, what: str, work: Callable[[], Any], done: Callable[[Any], object], failed: Failed) -> None:
-        self.state.busy = what
-
-        def end_well(outcome: Any) -> None:
-            self.state.busy = ""
-            try:
-                done(outcome)
-            except Exception as error:
-                failed(Failure.of(error))
-
-        def end_badly(failure: Failure) -> None:
-            self.state.busy = ""
-            failed(failure)
-
-        self.background.call(work, end_well, end_badly)

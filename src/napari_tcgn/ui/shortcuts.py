@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QTableView
-
-if TYPE_CHECKING:
-    from napari_tcgn.ui.dock import Dock
+from qtpy.QtWidgets import QTableView, QWidget
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +31,31 @@ def keys_of(name: str) -> str:
     return QKeySequence(SHORTCUTS[name].chord).toString(QKeySequence.SequenceFormat.NativeText)
 
 
-def add_shortcuts(dock: Dock) -> list[QShortcut]:
-    """Make the shortcuts work in the whole window of a dock, and name them in tooltips."""
-    actions: dict[str, Callable[[], object]] = {
-        "run": dock.run.start,
-        "cancel": dock.run.cancel,
-        "next_gene": lambda: step(dock.genes.table, 1),
-        "previous_gene": lambda: step(dock.genes.table, -1),
-        "search": lambda: focus_search(dock),
-    }
+def add_shortcuts(window: QWidget, actions: Mapping[str, Callable[[], object]]) -> list[QShortcut]:
+    """Let keys act in the whole window of a widget.
+
+    Parameters
+    ----------
+    window : QWidget
+    actions : mapping of str to callable
+        By names of `SHORTCUTS`.
+    """
     shortcuts = []
     for name, act in actions.items():
-        shortcut = QShortcut(QKeySequence(SHORTCUTS[name].chord), dock)
+        shortcut = QShortcut(QKeySequence(SHORTCUTS[name].chord), window)
         shortcut.activated.connect(act)
         # Two docks in one window have the same keys: Qt then asks one after the other.
         shortcut.activatedAmbiguously.connect(act)
         shortcuts.append(shortcut)
-    walk = f"{keys_of('previous_gene')} and {keys_of('next_gene')} walk through it from anywhere"
-    dock.genes.table.setToolTip(f"{dock.genes.table.toolTip()}. {walk}")
-    dock.genes.search.setToolTip(f"{dock.genes.search.toolTip()} ({keys_of('search')})")
     return shortcuts
 
 
 def step(table: QTableView, rows: int) -> None:
     """Move the current row of a table up or down."""
-    last = table.model().rowCount() - 1
+    model = table.model()
+    assert model is not None  # the tables of the dock are never without
+    last = model.rowCount() - 1
     current = table.currentIndex()
     row = min(max(current.row() + rows, 0), last) if current.isValid() else 0
     if last >= 0:
-        table.setCurrentIndex(table.model().index(row, 0))
-
-
-def focus_search(dock: Dock) -> None:
-    """Unfold the section Genes and put the cursor into its search box."""
-    dock.genes.heading.setChecked(True)
-    dock.scroll.ensureWidgetVisible(dock.genes.search)
-    dock.genes.search.setFocus()
-    dock.genes.search.selectAll()
+        table.setCurrentIndex(model.index(row, 0))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
-from psygnal import evented
+from psygnal import SignalGroupDescriptor
 
-from napari_tcgn.options import PredictSettings, StainName
+from napari_tcgn.options import DeviceName, PrecisionChoice, PredictSettings, StainName
 
 if TYPE_CHECKING:
+    from napari.layers import Image, Points
+
     from napari_tcgn.engine import Progress
     from napari_tcgn.model import ModelCard
     from napari_tcgn.slide import Slide
@@ -31,7 +33,6 @@ class ModelChoice:
     card: ModelCard
 
 
-@evented
 @dataclass(eq=False)
 class DockState:
     """The dock's state; `state.events.<field>` tells of every change.
@@ -62,23 +63,25 @@ class DockState:
         Latest step of the run, at most four times a second.
     rate : float or None
         Spots per second that the chosen model does here: of the last run, or measured beforehand.
-    result : napari points layer or None
-        The result that the Genes and Export sections work on.
+    result_layer : napari points layer or None
+        Shows the result (`layers.store.Result`) that the Genes and Export sections work on.
     result_version : int
         Counts up whenever the shown result has become complete, partial or renamed.
     gene : str
         The gene that colours the spots.
     """
 
-    image: Any = None
+    events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
+
+    image: Image | None = None
     slide: Slide | None = None
     slide_trouble: str = ""
     mpp: float | None = None
     spots: Spots | None = None
     models: tuple[ModelChoice, ...] = ()
     model: ModelChoice | None = None
-    device: str = PredictSettings().device
-    precision: str = PredictSettings().precision
+    device: DeviceName = PredictSettings().device
+    precision: PrecisionChoice = PredictSettings().precision
     batch_size: int | None = None
     read_threads: int = PredictSettings().read_threads
     stain: StainName = PredictSettings().stain
@@ -87,7 +90,7 @@ class DockState:
     running: bool = False
     progress: Progress | None = None
     rate: float | None = None
-    result: Any = None
+    result_layer: Points | None = None
     result_version: int = 0
     gene: str = ""
 

@@ -66,7 +66,11 @@ class Group:
             return
         for module in net.modules():
             if type(module) is nn.BatchNorm2d:
-                module.__class__ = WholeBatchNorm  # the same parameters and buffers under the same names
+                # TRICK: a living object changes its class, in place. `WholeBatchNorm` differs from its parent only in
+                # `forward`: it has no `__init__`, no further attribute, parameter or buffer. So what the object holds
+                # is all that the new class needs, and optimizer, checkpoint and state_dict keep meaning the same
+                # tensors. Give it any state of its own, and a new module must be built here instead.
+                module.__class__ = WholeBatchNorm
 
     def from_first(self, value: Any) -> Any:
         """Return the first process's value in every process."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide import Slide, open_slide
-from napari_tcgn.ui.layers.pyramid import levels_for_napari
+from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slide_layers import slide_layer_kwargs
 
 # Of these names most files are no slides: what is no slide is left to napari's own readers and those of others.
@@ -16,7 +16,7 @@ PLAIN_IMAGES = (".jpg", ".jpeg", ".png")
 SHARED_NAMES = (*PLAIN_IMAGES, ".tif", ".tiff", ".btf")
 MIN_PLAIN_PIXELS = 3_000_000  # Visium's tissue_hires_image is a slide, icons and most figures are not
 
-LayerData = tuple[list[Any], dict[str, Any], str]
+LayerData = tuple[list[LevelLike], dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
 

@@ -6,11 +6,14 @@ No AnnData stands in the layers' metadata but the `Result` (see `ui.store`), whi
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
 
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import colour_scale, placement, result_layers, slide_layers, spot_layers, store
+
+if TYPE_CHECKING:
+    from napari_tcgn.expression import Library
 
 LayerData = tuple[Any, dict[str, Any], str]
 COLORMAP = "viridis"
@@ -51,10 +54,10 @@ def read_layers(path: str) -> list[LayerData]:
 def _placement(mpp: float | None, px: float = 1.0) -> dict[str, Any]:
     """Place what counts in steps of `px` full-resolution px."""
     step = px * (mpp if mpp is not None else 1.0)
-    return {"scale": (step, step), "units": (layers.MICROMETRE if mpp is not None else PIXEL,) * 2}
+    return {"scale": (step, step), "units": (placement.MICROMETRE if mpp is not None else PIXEL,) * 2}
 
 
-def _picture(library: Any) -> LayerData:
+def _picture(library: Library) -> LayerData:
     px = 1 / library.picture_scale
     # napari puts the middle of the first px at 0, in the picture as in the slide.
     shift = (px - 1) / 2 * (library.mpp if library.mpp is not None else 1.0)
@@ -62,7 +65,7 @@ def _picture(library: Any) -> LayerData:
         "name": f"{library.library_id} · H&E",
         "rgb": True,
         "translate": (shift, shift),
-        "metadata": {layers.THUMBNAIL: True},
+        "metadata": {slide_layers.THUMBNAIL: True},
         **_placement(library.mpp, px),
     }
     return library.picture, kwargs, "image"
@@ -70,7 +73,7 @@ def _picture(library: Any) -> LayerData:
 
 def _spots(result: store.Result) -> LayerData:
     gene = store.best_gene(result)
-    kwargs = layers.result_layer_kwargs(result, gene, COLORMAP) | _placement(result.mpp)
-    kwargs["face_contrast_limits"] = layers.robust_limits(result.values_of(gene))
-    kwargs["name"] = layers.result_name(gene, result.kind, result.partial)
-    return layers.points_of(result.spots), kwargs, "points"
+    kwargs = result_layers.result_layer_kwargs(result, gene, COLORMAP) | _placement(result.mpp)
+    kwargs["face_contrast_limits"] = colour_scale.robust_limits(result.values_of(gene))
+    kwargs["name"] = result_layers.result_name(gene, result.kind, result.partial)
+    return spot_layers.points_of(result.spots), kwargs, "points"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import spot_layers, store
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
-def write_result(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+def write_result(path: str, data: ArrayLike, meta: dict[str, Any]) -> list[str]:
     """Write the result behind a points layer as .h5ad (npe2's door); napari has asked whether to replace a file.
 
     Returns
@@ -32,7 +35,7 @@ def write_result(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
             f"Layer {meta.get('name', '')!r} holds no predicted or measured genes.",
             "Save a layer that the dock or an .h5ad file has made.",
         )
-    points = layers.points_of(result.spots)
+    points = spot_layers.points_of(result.spots)
     if np.shape(data) != points.shape or not np.allclose(data, points):
         raise OutputError(
             f"The points of layer {meta.get('name', '')!r} were moved or removed; its result is that of all of them.",

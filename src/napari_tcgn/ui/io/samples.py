@@ -7,11 +7,11 @@ from typing import Any
 from napari_tcgn.errors import DataError
 from napari_tcgn.sample import sample_folder
 from napari_tcgn.slide import open_slide
-from napari_tcgn.ui.layers.pyramid import levels_for_napari
+from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slide_layers import slide_layer_kwargs
 
 
-def open_sample() -> list[tuple[Any, dict[str, Any], str]]:
+def open_sample() -> list[tuple[list[LevelLike], dict[str, Any], str]]:
     """Return the sample slide as napari layer data: a multiscale RGB image with its scale in µm.
 
     Raises

@@ -1,1 +1,1 @@
-"""Slides, spots and results as napari layers."""
+"""Slides, spots and results as napari layers, and what is remembered of each layer."""

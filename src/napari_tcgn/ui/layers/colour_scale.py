@@ -84,4 +84,5 @@ def colours_of(values: NDArray[np.float64], limits: tuple[float, float], colorma
 
 @lru_cache(maxsize=32)
 def _steps_of(colormap: str) -> NDArray[np.float32]:
-    return np.asarray(ensure_colormap(colormap).map(np.linspace(0, 1, STEPS)), dtype=np.float32)
+    steps = ensure_colormap(colormap).map(np.linspace(0, 1, STEPS))  # type: ignore[no-untyped-call]  # napari's
+    return np.asarray(steps, dtype=np.float32)

@@ -8,13 +8,17 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.colour_scale import ColourScale
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.viewer import Viewer
 
 SHARED = ("low", "high", "automatic", "percent", "centre")  # what linked layers have in common
 
@@ -38,14 +42,14 @@ class Colours:
     painted = Signal(object)
     linked_changed = Signal()
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
-        self._linked: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._linked: weakref.WeakSet[Points] = weakref.WeakSet()
         self.same_gene = True
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
-    def show(self, layer: Any, gene: str) -> None:
+    def show(self, layer: Points, gene: str) -> None:
         """Colour a result layer by a gene, and the layers linked to it."""
         genes = {unwrap(layer): gene}
         if self.same_gene:
@@ -68,15 +72,15 @@ class Colours:
         for layer in self.result_layers():
             result = store.result_of(layer)
             assert result is not None  # `result_layers` returns no others
-            self._name(layer, result, layers.shown_gene(layer), result.partial)
+            self._name(layer, result, result_layers.shown_gene(layer), result.partial)
 
-    def result_layers(self) -> list[Any]:
+    def result_layers(self) -> list[Points]:
         """Return the layers of the viewer that show a result."""
-        return [unwrap(layer) for layer in self._viewer.layers if store.result_of(layer) is not None]
+        return [unwrap(layer) for layer in self._viewer.layers if store.shows_result(layer)]
 
     # -- scales --------------------------------------------------------------------------------------------------
 
-    def scale(self, layer: Any) -> ColourScale:
+    def scale(self, layer: Points) -> ColourScale:
         """Return a layer's colour scale."""
         known = _scales.get(layer)
         if known is None:  # never coloured here: as it was added
@@ -84,7 +88,7 @@ class Colours:
             known = ColourScale(layer.face_colormap.name, float(low), float(high))
         return known
 
-    def change(self, layer: Any, **changes: Any) -> None:
+    def change(self, layer: Points, **changes: Any) -> None:
         """Change some of a layer's scale (fields of `ColourScale`) and colour it, and what is linked to it."""
         _scales[layer] = replace(self.scale(layer), **changes)
         shared = {name: value for name, value in changes.items() if name in SHARED}
@@ -94,7 +98,7 @@ class Colours:
 
     # -- linked limits -------------------------------------------------------------------------------------------
 
-    def link(self, chosen: Iterable[Any]) -> None:
+    def link(self, chosen: Iterable[Points]) -> None:
         """Let layers share their limits; the first one's scale is taken over by all. Others are linked no longer."""
         chosen = [unwrap(layer) for layer in chosen]
         self._linked = weakref.WeakSet(chosen if len(chosen) > 1 else ())
@@ -102,7 +106,7 @@ class Colours:
             self.change(chosen[0], **{name: getattr(self.scale(chosen[0]), name) for name in SHARED})
         self.linked_changed.emit()
 
-    def linked_to(self, layer: Any) -> list[Any]:
+    def linked_to(self, layer: Points) -> list[Points]:
         """Return the other layers that share a layer's limits, in the order of the viewer."""
         if unwrap(layer) not in self._linked:
             return []
@@ -110,21 +114,21 @@ class Colours:
 
     # -- layers that stay with their gene ------------------------------------------------------------------------
 
-    def pin(self, layer: Any, gene: str) -> Any:
+    def pin(self, layer: Points, gene: str) -> Points:
         """Add a layer that shows a gene of a layer's result and stays with it; returns the layer."""
         result = store.result_of(layer)
         assert result is not None  # only result layers are pinned
-        added = layers.add_result_like(self._viewer, layer, result, gene)
+        added = result_layers.add_result_like(self._viewer, layer, result, gene)
         _pinned[added] = gene
         _scales[added] = self.scale(layer)
         self._paint(added, {})
         return added
 
-    def pinned(self, layer: Any) -> bool:
+    def pinned(self, layer: Points) -> bool:
         """Whether a layer stays with its gene."""
         return layer in _pinned
 
-    def browsing_layer(self, layer: Any) -> Any:
+    def browsing_layer(self, layer: Points) -> Points:
         """Return the layer in which the genes of a pinned layer's result are browsed; added anew if it is gone."""
         if layer not in _pinned:
             return layer
@@ -133,16 +137,16 @@ class Colours:
         for other in self.result_layers():
             if other not in _pinned and store.result_of(other) is result:
                 return other
-        added = layers.add_result_like(self._viewer, layer, result, layers.shown_gene(layer))
+        added = result_layers.add_result_like(self._viewer, layer, result, result_layers.shown_gene(layer))
         _scales[added] = self.scale(layer)
         return added
 
     # ------------------------------------------------------------------------------------------------------------
 
-    def _paint(self, layer: Any, genes: dict[Any, str]) -> None:
+    def _paint(self, layer: Points, genes: dict[Points, str]) -> None:
         """Colour a layer and all that share its limits; `genes` says which gene where it changes."""
         group = [unwrap(layer), *self.linked_to(layer)]
-        shown = {one: genes.get(one) or layers.shown_gene(one) for one in group}
+        shown = {one: genes.get(one) or result_layers.shown_gene(one) for one in group}
         values = []
         if self.scale(layer).automatic:
             for one, gene in shown.items():
@@ -153,17 +157,17 @@ class Colours:
         for one, gene in shown.items():
             self._paint_one(one, gene, replace(self.scale(one), low=limits.low, high=limits.high))
 
-    def _paint_one(self, layer: Any, gene: str, scale: ColourScale) -> None:
+    def _paint_one(self, layer: Points, gene: str, scale: ColourScale) -> None:
         result = store.result_of(layer)
         assert result is not None  # only result layers are coloured
         _scales[layer] = scale
         _painted[layer] = int(result.done.sum())
-        layers.colour_by_gene(layer, gene, scale.limits, scale.colormap)
+        result_layers.colour_by_gene(layer, gene, scale.limits, scale.colormap)
         # What is being filled in is not called partial; what a run has left behind stays so.
         self._name(layer, result, gene, result.partial and "(partial)" in layer.name)
         self.painted.emit(layer)
 
-    def _name(self, layer: Any, result: store.Result, gene: str, partial: bool) -> None:
-        name = layers.result_name(gene, result.kind, partial)
-        if layers.is_named_by_us(layer.name, result.kind) and layer.name.split(" [")[0] != name:
+    def _name(self, layer: Points, result: store.Result, gene: str, partial: bool) -> None:
+        name = result_layers.result_name(gene, result.kind, partial)
+        if result_layers.is_named_by_us(layer.name, result.kind) and layer.name.split(" [")[0] != name:
             layer.name = name

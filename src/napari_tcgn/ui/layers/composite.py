@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Points
 from numpy.typing import NDArray
 
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.colour_scale import robust_limits
 from napari_tcgn.ui.layers.per_layer import PerLayer
 from napari_tcgn.ui.layers.store import Result
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.viewer import Viewer
 
 CHANNELS = ("red", "green", "blue")
 Limits = tuple[tuple[float, float], tuple[float, float], tuple[float, float]]
@@ -61,15 +66,15 @@ _composites: PerLayer[Composite] = PerLayer()
 _painted: PerLayer[int] = PerLayer()  # how many spots had values when the layer was coloured
 
 
-def composite_of(layer: Any) -> Composite | None:
+def composite_of(layer: Layer | None) -> Composite | None:
     """Return what a layer of three genes shows; None for any other layer."""
     return _composites.get(layer)
 
 
-def add_composite(viewer: Any, layer: Any, shown: Composite) -> Any:
+def add_composite(viewer: Viewer, layer: Points, shown: Composite) -> Points:
     """Show three genes at the spots of a result layer; returns the new layer."""
     features = {"spot": layer.features["spot"].to_numpy()}
-    added = layers.add_points_like(
+    added = result_layers.add_points_like(
         viewer, layer, name=shown.name, features=features, face_color=shown.colours(),
         metadata={store.MADE_FROM: shown.result},
     )  # fmt: skip
@@ -77,19 +82,19 @@ def add_composite(viewer: Any, layer: Any, shown: Composite) -> Any:
     return added
 
 
-def show_composite(layer: Any, shown: Composite) -> None:
+def show_composite(layer: Points, shown: Composite) -> None:
     """Let a layer of three genes show others, or the same ones with other limits."""
     before = _composites.get(layer)
     assert before is not None  # only such layers come here
     _composites[layer], _painted[layer] = shown, int(shown.result.done.sum())
-    layers.set_colours(layer, shown.colours())
+    result_layers.set_colours(layer, shown.colours())
     if layer.name.split(" [")[0] == before.name:  # not if the user has renamed it
         layer.name = shown.name
 
 
-def refresh_composites(viewer: Any) -> None:
+def refresh_composites(viewer: Viewer) -> None:
     """Colour anew the layers of three genes whose result has got values since."""
     for layer in viewer.layers:
         shown = _composites.get(layer)
-        if shown is not None and int(shown.result.done.sum()) != _painted.get(layer):
+        if shown is not None and isinstance(layer, Points) and int(shown.result.done.sum()) != _painted.get(layer):
             show_composite(layer, shown)

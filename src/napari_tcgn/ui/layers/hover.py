@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Points
 
 from napari_tcgn.ui.layers import composite, store
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
 
 
 class Hover:
@@ -19,7 +26,7 @@ class Hover:
     viewer : napari.Viewer
     """
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         viewer.events.status.connect(self._on_status)
 
@@ -27,7 +34,7 @@ class Hover:
         """Leave the status line alone."""
         self._viewer.events.status.disconnect(self._on_status)
 
-    def _on_status(self, event: Any) -> None:
+    def _on_status(self, event: Event) -> None:
         status = self._viewer.status
         if not isinstance(status, dict) or "coordinates" not in status:
             return
@@ -38,27 +45,29 @@ class Hover:
     def line(self) -> str:
         """Return the line for the spot under the cursor; "" where napari's own is as good."""
         layer = self._viewer.layers.selection.active
-        say = _words_of(layer)
-        if say is None:
+        text_at = _text_at_spot(layer)
+        if text_at is None or not isinstance(layer, Points):
             return ""
         spot = layer.get_value(self._viewer.cursor.position, world=True)
-        return "" if spot is None else f"{say(int(spot))} · spot {layer.features['spot'].iloc[int(spot)]}"
+        if not isinstance(spot, int | np.integer):  # nothing is there; of points the value is an index
+            return ""
+        return f"{text_at(int(spot))} · spot {layer.features['spot'].iloc[int(spot)]}"
 
 
-def _words_of(layer: Any) -> Any:
+def _text_at_spot(layer: Layer | None) -> Callable[[int], str] | None:
     """Return a function that says what a layer shows at a spot; None for a layer that is not ours."""
     result, mixed = store.result_of(layer), composite.composite_of(layer)
-    if result is not None:
+    if result is not None and isinstance(layer, Points):
         features = layer.features
-        return lambda spot: in_words(features["gene"].iloc[spot], features["value"].iloc[spot], result.output_scale)
+        return lambda spot: value_text(features["gene"].iloc[spot], features["value"].iloc[spot], result.output_scale)
     if mixed is not None:
         return lambda spot: (
-            ", ".join(in_words(gene, mixed.result.values_of(gene)[spot], "") for gene in mixed.genes)
+            ", ".join(value_text(gene, mixed.result.values_of(gene)[spot], "") for gene in mixed.genes)
             + (f" {mixed.result.output_scale}")
         )
     return None
 
 
-def in_words(gene: str, value: float, unit: str) -> str:
+def value_text(gene: str, value: float, unit: str) -> str:
     """Return a value for people ("GNAS 1.84 log10(…)")."""
     return f"{gene} has no value" if np.isnan(value) else f"{gene} {value:.3g} {unit}".strip()

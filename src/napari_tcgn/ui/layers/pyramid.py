@@ -7,16 +7,19 @@ import math
 import threading
 import weakref
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.slide import ImageSlide, Slide, find_pyramid, keep_pyramid, thumbnail, wants_pyramid
 
 COARSEST_SIDE = 1024  # px; napari reads the coarsest level whole, for its thumbnail and the overview
 FACTOR = 4  # between the levels made here
+
+Key = int | slice  # of one axis
 
 log = logging.getLogger(__name__)
 
@@ -47,26 +50,37 @@ class LevelArray:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
-        key = key if isinstance(key, tuple) else (key,)
-        if Ellipsis in key:
-            at = key.index(Ellipsis)
-            key = key[:at] + (slice(None),) * (4 - len(key)) + key[at + 1 :]
-        rows, columns, channels = key + (slice(None),) * (3 - len(key))
+    def __getitem__(self, key: Key | EllipsisType | tuple[Key | EllipsisType, ...]) -> NDArray[np.uint8]:
+        rows, columns, channels = _of_all_axes(key if isinstance(key, tuple) else (key,))
         (top, bottom), (left, right) = _span(rows, self.shape[0]), _span(columns, self.shape[1])
         if bottom <= top or right <= left:
             block = np.empty((max(0, bottom - top), max(0, right - left), 3), np.uint8)
         else:
             block = self.slide.read_region(left, top, right - left, bottom - top, self._level)
         # What remains of each key (a step, an integer, a backward slice) is NumPy's work on the block read.
-        return block[_inside(rows, top, self.shape[0]), _inside(columns, left, self.shape[1]), channels]
+        part: NDArray[np.uint8] = block[
+            _inside(rows, top, self.shape[0]), _inside(columns, left, self.shape[1]), channels
+        ]
+        return part
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         whole = self[:]
         return whole if dtype is None else whole.astype(dtype)
 
 
-def _span(key: Any, length: int) -> tuple[int, int]:
+LevelLike = LevelArray | NDArray[np.uint8]  # a level as napari takes it
+
+
+def _of_all_axes(key: tuple[Key | EllipsisType, ...]) -> tuple[Key, Key, Key]:
+    """Spell out what NumPy lets one leave away: an ellipsis, and the last axes."""
+    given: list[Key] = []
+    for part in key:
+        given += [slice(None)] * (4 - len(key)) if isinstance(part, EllipsisType) else [part]
+    rows, columns, channels = given + [slice(None)] * (3 - len(given))
+    return rows, columns, channels
+
+
+def _span(key: Key, length: int) -> tuple[int, int]:
     """First and one past the last index that a slice or integer touches."""
     if isinstance(key, slice):
         touched = range(length)[key]
@@ -75,7 +89,7 @@ def _span(key: Any, length: int) -> tuple[int, int]:
     return index, index + 1
 
 
-def _inside(key: Any, start: int, length: int) -> Any:
+def _inside(key: Key, start: int, length: int) -> Key:
     """Translate a slice or integer of the level into one of the block that starts at `start`."""
     if not isinstance(key, slice):
         return range(length)[int(key)] - start
@@ -86,7 +100,7 @@ def _inside(key: Any, start: int, length: int) -> Any:
     return slice(touched[0] - start, None if stop < 0 else stop, touched.step)
 
 
-def levels_for_napari(slide: Slide) -> list[Any]:
+def levels_for_napari(slide: Slide) -> list[LevelLike]:
     """Return the slide's levels, finest first, with coarse ones added where it lacks them.
 
     Those of a large image without levels come from the cache on disk; where it has none yet, they are made in memory,
@@ -98,7 +112,7 @@ def levels_for_napari(slide: Slide) -> list[Any]:
     -------
     list of array-likes, uint8 [height, width, 3]
     """
-    levels: list[Any] = [LevelArray(slide, level) for level in range(len(slide.level_dimensions))]
+    levels: list[LevelLike] = [LevelArray(slide, level) for level in range(len(slide.level_dimensions))]
     weakref.finalize(levels[0], slide.close)
     if wants_pyramid(slide):
         kept = find_pyramid(slide)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Shapes
@@ -12,19 +12,23 @@ from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots import Region, region_of_polygons
 from napari_tcgn.ui.layers.placement import picture_placement, px_of
 
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
 SUFFIX = " · region"
 ELLIPSE_CORNERS = 90
 COLOUR = "#ffb000"
 
 
-def shapes_layers(viewer: Any) -> list[Any]:
+def shapes_layers(viewer: Viewer) -> list[Shapes]:
     """Return the viewer's shapes layers in two dimensions."""
     return [layer for layer in viewer.layers if isinstance(layer, Shapes) and layer.ndim == 2]
 
 
-def add_region_layer(viewer: Any, image: Any) -> Any:
+def add_region_layer(viewer: Viewer, image: Image) -> Shapes:
     """Add an empty shapes layer on a slide, ready to draw a polygon."""
-    layer = viewer.add_shapes(
+    layer: Shapes = viewer.add_shapes(  # type: ignore[attr-defined]  # napari adds the method at run time
         name=f"{image.name}{SUFFIX}",
         ndim=2,
         face_color=[0, 0, 0, 0],
@@ -37,7 +41,7 @@ def add_region_layer(viewer: Any, image: Any) -> Any:
     return layer
 
 
-def region_of_shapes(layer: Any, image: Any) -> Region:
+def region_of_shapes(layer: Shapes, image: Image) -> Region:
     """Return what the shapes of a layer enclose together on an image.
 
     Lines and open paths enclose nothing and are left out.
@@ -70,4 +74,5 @@ def _outline(corners: NDArray[np.float64], kind: str) -> NDArray[np.float64]:
     centre = corners.mean(axis=0)
     first, second = (corners[1] - corners[0]) / 2, (corners[3] - corners[0]) / 2
     angle = np.linspace(0, 2 * np.pi, ELLIPSE_CORNERS, endpoint=False)[:, None]
-    return centre + np.cos(angle) * first + np.sin(angle) * second
+    outline: NDArray[np.float64] = centre + np.cos(angle) * first + np.sin(angle) * second
+    return outline

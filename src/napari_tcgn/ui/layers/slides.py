@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_tcgn.ui.layers import store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
+
+    from napari.layers import Image, Layer, Points
 
     from napari_tcgn.slide import Slide
     from napari_tcgn.spots import Spots
@@ -25,15 +27,15 @@ class SlideWork:
     slide : Slide
     mpp : float or None
     spots : Spots or None
-    spots_layer, result : napari points layer or None
+    spots_layer, result_layer : napari points layer or None
     """
 
-    image: Any
+    image: Image
     slide: Slide
     mpp: float | None = None
     spots: Spots | None = None
-    spots_layer: Any = None
-    result: Any = None
+    spots_layer: Points | None = None
+    result_layer: Points | None = None
 
 
 class Slides:
@@ -43,16 +45,17 @@ class Slides:
         self._works: list[SlideWork] = []
         # By the values and not by the layer: two genes of one result may be two layers.
         self._owners: weakref.WeakKeyDictionary[store.Result, SlideWork] = weakref.WeakKeyDictionary()
-        self._hidden: list[Any] = []
+        self._hidden: list[Layer] = []
+        self._results_made = 0
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[SlideWork]:
         return iter(tuple(self._works))
 
-    def of(self, image: Any) -> SlideWork | None:
+    def of(self, image: Layer | None) -> SlideWork | None:
         """Return the work on an image layer."""
         return None if image is None else next((work for work in self._works if work.image == image), None)
 
-    def add(self, image: Any, slide: Slide) -> SlideWork:
+    def add(self, image: Image, slide: Slide) -> SlideWork:
         """Begin to work on a slide."""
         self._works.append(SlideWork(image, slide, slide.mpp))
         return self._works[-1]
@@ -63,13 +66,13 @@ class Slides:
         for result in [result for result, owner in self._owners.items() if owner is work]:
             del self._owners[result]
 
-    def claim(self, result: store.Result, image: Any) -> None:
+    def claim(self, result: store.Result, image: Image) -> None:
         """Say that a result was made on a slide."""
         work = self.of(image)
         if work is not None:
             self._owners[result] = work
 
-    def owner_of(self, layer: Any) -> SlideWork | None:
+    def owner_of(self, layer: Layer | None) -> SlideWork | None:
         """Return the slide that a layer of spots or one made from a result belongs to, if it belongs to one."""
         result = store.made_from(layer)
         if result is None:
@@ -79,20 +82,25 @@ class Slides:
         # A result that was read from a file: it names its slide.
         return next((work for work in self._works if work.slide.name == result.library_id), None)
 
-    def layers_on(self, work: SlideWork, layers: Iterable[Any]) -> list[Any]:
+    def name_of_new_result(self) -> str:
+        """Return the `kind` of the next result: numbered from the second on, so that layer names tell them apart."""
+        self._results_made += 1
+        return "predicted" if self._results_made == 1 else f"predicted {self._results_made}"
+
+    def layers_on(self, work: SlideWork, layers: Iterable[Layer]) -> list[Layer]:
         """Return those layers that lie on a slide."""
         return [layer for layer in layers if self.owner_of(layer) is work]
 
-    def newest_result(self, work: SlideWork | None, layers: Iterable[Any]) -> Any:
+    def newest_result_layer(self, work: SlideWork | None, layers: Iterable[Layer]) -> Points | None:
         """Return the uppermost result layer on a slide, or on none; measurements and scores only if there is no other.
 
         None if there is no result.
         """
         uppermost_first = reversed(list(layers))
-        on_it = [layer for layer in uppermost_first if store.result_of(layer) and self.owner_of(layer) is work]
-        return min(on_it, key=lambda layer: store.result_of(layer).card is None, default=None)
+        on_it = [layer for layer in uppermost_first if store.shows_result(layer) and self.owner_of(layer) is work]
+        return min(on_it, key=_has_no_card, default=None)
 
-    def show_only(self, work: SlideWork, layers: Iterable[Any]) -> None:
+    def show_only(self, work: SlideWork, layers: Iterable[Layer]) -> None:
         """Show one slide with what lies on it, and hide the other slides with what lies on them.
 
         What was hidden by hand stays hidden.
@@ -112,3 +120,9 @@ class Slides:
                 layer.visible = False
                 self._hidden.append(layer)
         self._hidden = [layer for layer in self._hidden if layer in layers]
+
+
+def _has_no_card(layer: Points) -> bool:
+    """Whether no model predicted what a layer shows."""
+    result = store.result_of(layer)
+    return result is None or result.card is None

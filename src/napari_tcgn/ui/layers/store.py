@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from anndata import AnnData
+    from napari.layers import Layer, Points
+    from scipy.sparse import sparray, spmatrix
 
     from napari_tcgn.engine import Prediction
     from napari_tcgn.expression import Library
@@ -68,7 +70,7 @@ class Result:
         Diameter of a spot on the screen in px; None: `spots.diameter_um`.
     """
 
-    values: Any
+    values: NDArray[np.float32] | spmatrix | sparray
     done: NDArray[np.bool_]
     genes: tuple[str, ...]
     spots: Spots
@@ -103,19 +105,6 @@ class Result:
         )
 
     @classmethod
-    def of_adata(cls, adata: AnnData, library_id: str | None = None) -> Result:
-        """Return the result that a section of an AnnData holds, whoever wrote it.
-
-        Raises
-        ------
-        TcgnError
-            As `library_of` and `Library.spots` do.
-        """
-        from napari_tcgn.expression import library_of
-
-        return cls.of_library(library_of(adata, library_id))
-
-    @classmethod
     def of_library(cls, library: Library) -> Result:
         """Return the result that a section holds; its matrix is not copied, and stays sparse if it is."""
         adata = library.adata
@@ -134,7 +123,7 @@ class Result:
             drawn_px=library.drawn_diameter_px(),
         )
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Result:
+    def __deepcopy__(self, memo: dict[int, object]) -> Result:
         return self
 
     @property
@@ -172,6 +161,7 @@ class Result:
             values, spots = self.values[self.done], self.spots.select(self.done)
             return section_anndata(values, self.genes, spots, self.mpp, self.library_id, self.output_scale, self.kind)
         if self.adata is None:
+            assert self.prediction is not None  # one of the two is there, see above
             self.adata = to_anndata(self.prediction)
         return self.adata
 
@@ -227,13 +217,18 @@ class Result:
         self.prediction.record["partial"] = self.partial
 
 
-def result_of(layer: Any) -> Result | None:
+def result_of(layer: Layer | None) -> Result | None:
     """Return the result that a points layer shows; None for any other layer."""
     found = None if layer is None else layer.metadata.get(KEY)
     return found if isinstance(found, Result) else None
 
 
-def made_from(layer: Any) -> Result | None:
+def shows_result(layer: Layer | None) -> TypeGuard[Points]:
+    """Whether a layer is a points layer that shows a result."""
+    return result_of(layer) is not None
+
+
+def made_from(layer: Layer | None) -> Result | None:
     """Return the result that a layer was made from (a surface, three genes, scores), else the one that it shows."""
     source = None if layer is None else layer.metadata.get(MADE_FROM)
     return source if isinstance(source, Result) else result_of(layer)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image
 
 from napari_tcgn.stats import Surface
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.colour_scale import ColourScale
+from napari_tcgn.ui.layers.placement import to_world
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.viewer import Viewer
 
 
-def add_surface(viewer: Any, layer: Any, surface: Surface, scale: ColourScale, name: str) -> Any:
+def add_surface(viewer: Viewer, layer: Points, surface: Surface, scale: ColourScale, name: str) -> Image:
     """Show a surface through the spots of a points layer, just below it; returns the image layer."""
     image = viewer.add_image(
         surface.values,
@@ -23,13 +29,14 @@ def add_surface(viewer: Any, layer: Any, surface: Surface, scale: ColourScale, n
         metadata={store.MADE_FROM: store.result_of(layer)},
         **surface_placement(layer, surface),
     )
+    assert isinstance(image, Image)  # several only for channels
     # `layer` may be a proxy, which is never the same object as the layer in the list.
     viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer))
     viewer.layers.selection.active = layer
     return image
 
 
-def show_surface(image: Any, layer: Any, surface: Surface, scale: ColourScale, name: str) -> None:
+def show_surface(image: Image, layer: Points, surface: Surface, scale: ColourScale, name: str) -> None:
     """Let an image layer show another surface."""
     image.data = surface.values
     place_surface(image, layer, surface)
@@ -37,13 +44,13 @@ def show_surface(image: Any, layer: Any, surface: Surface, scale: ColourScale, n
     image.name = name
 
 
-def place_surface(image: Any, layer: Any, surface: Surface) -> None:
+def place_surface(image: Image, layer: Points, surface: Surface) -> None:
     """Lay a surface on its points anew, after they were scaled, moved or turned."""
     for key, value in surface_placement(layer, surface).items():
         setattr(image, key, value)
 
 
-def colour_surface(image: Any, scale: ColourScale) -> None:
+def colour_surface(image: Image, scale: ColourScale) -> None:
     """Follow a colour scale."""
     if image.colormap.name != scale.colormap:
         image.colormap = scale.colormap
@@ -52,12 +59,12 @@ def colour_surface(image: Any, scale: ColourScale) -> None:
     image.contrast_limits = scale.limits
 
 
-def surface_placement(layer: Any, surface: Surface) -> dict[str, Any]:
+def surface_placement(layer: Points, surface: Surface) -> dict[str, Any]:
     """Return the transforms that lay a surface, whose positions are px as in `Spots`, where a points layer lies."""
     # Spots count from the corner of the first px, napari from its middle (`layers.points_of`).
     origin = np.array([surface.y0, surface.x0]) - 0.5
     affine = layer.affine.affine_matrix
-    on_slide = np.linalg.solve(affine, [*layer.data_to_world(origin), 1.0])[:2]  # the world without `affine`
+    on_slide = np.linalg.solve(affine, [*to_world(layer, origin), 1.0])[:2]  # the world without `affine`
     return {
         "scale": np.asarray(layer.scale) * surface.step,
         "translate": on_slide,

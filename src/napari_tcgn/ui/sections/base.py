@@ -35,9 +35,12 @@ class Message(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.label = text_label()
-        self.details_button = QToolButton(text="details", checkable=True)
+        self.details_button = QToolButton()
+        self.details_button.setText("details")
+        self.details_button.setCheckable(True)
         self.details_button.setToolTip("Show the traceback, for a report")
-        self.details = QPlainTextEdit(readOnly=True)
+        self.details = QPlainTextEdit()
+        self.details.setReadOnly(True)
         self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.details.setFixedHeight(140)
         self.details_button.toggled.connect(self.details.setVisible)
@@ -69,6 +72,9 @@ class Message(QWidget):
 class Heading(QToolButton):
     """A heading with an arrow that shows or hides what is below it.
 
+    Not `superqt.QCollapsible`, which gives its content the height of its size hint: text that wraps in 370 px
+    is cut (measured: 98 px of the 140 that a model's card needs), and its arrow keeps the colour of the first theme.
+
     Parameters
     ----------
     title : str
@@ -78,7 +84,11 @@ class Heading(QToolButton):
     """
 
     def __init__(self, title: str, body: QWidget, tip: str = "") -> None:
-        super().__init__(text=title, checkable=True, checked=True, autoRaise=True)
+        super().__init__()
+        self.setText(title)
+        self.setCheckable(True)
+        self.setChecked(True)
+        self.setAutoRaise(True)
         self._tip = tip
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -106,6 +116,8 @@ class Fold(QFrame):
         Checked while the form is shown.
     body : QWidget
         What is folded away.
+    column, body_column : QVBoxLayout
+        Of heading and body, and inside the body.
     form : QFormLayout
         Where a subclass adds its controls.
     message : Message
@@ -116,17 +128,17 @@ class Fold(QFrame):
         super().__init__()
         self.message = Message()
         self.body = QWidget()
-        column = QVBoxLayout(self.body)
-        column.setContentsMargins(0, 0, 0, 0)
+        self.body_column = QVBoxLayout(self.body)
+        self.body_column.setContentsMargins(0, 0, 0, 0)
         self.form = QFormLayout()
-        column.addLayout(self.form)
+        self.body_column.addLayout(self.form)
         self.form.setSpacing(4)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.heading = Heading(title, self.body, tip)
-        layout = QVBoxLayout(self)
-        layout.setSpacing(3)
-        layout.addWidget(self.heading)
-        layout.addWidget(self.body)
+        self.column = QVBoxLayout(self)
+        self.column.setSpacing(3)
+        self.column.addWidget(self.heading)
+        self.column.addWidget(self.body)
 
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
@@ -137,9 +149,9 @@ class Part(Fold):
 
     def __init__(self, title: str, tip: str = "") -> None:
         super().__init__(title, tip)
-        self.layout().setContentsMargins(0, 0, 0, 0)
-        self.body.layout().setContentsMargins(12, 0, 0, 4)
-        self.body.layout().addWidget(self.message)
+        self.column.setContentsMargins(0, 0, 0, 0)
+        self.body_column.setContentsMargins(12, 0, 0, 4)
+        self.body_column.addWidget(self.message)
         self.heading.setChecked(False)
 
 
@@ -160,8 +172,8 @@ class Section(Fold):
         font = self.heading.font()
         font.setBold(True)
         self.heading.setFont(font)
-        self.layout().setContentsMargins(6, 2, 6, 4)
-        self.layout().addWidget(self.message)
+        self.column.setContentsMargins(6, 2, 6, 4)
+        self.column.addWidget(self.message)
         self.heading.setChecked(type(self).__name__ not in session.choices.remembered.get(FOLDED, list, []))
         self.heading.toggled.connect(self._remember_fold)
 

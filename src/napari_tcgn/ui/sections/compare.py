@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 
 from napari_tcgn.spots import ST_TABLE
+from napari_tcgn.ui.actions.comparing import Compared, Comparing, Measured
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
-from napari_tcgn.ui.sections.gene_parts.scale import quietly
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
-from napari_tcgn.ui.tasks.comparing import Compared, Comparing, Measured
 from napari_tcgn.ui.widgets.compare_table import CompareTable
+from napari_tcgn.ui.widgets.controls import set_quietly, tick_box
 from napari_tcgn.ui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
     from napari_tcgn.comparison import Comparison
 
 ST, VISIUM, H5AD = "st", "visium", "h5ad"
-BESIDE_TIP = "Show the measured spots beside the predicted ones, or on top of them"
+SIDE_BY_SIDE_TIP = "Show the measured spots beside the predicted ones, or on top of them"
 NO_SETS = "and gene sets (.gmt)…"
 SOURCES = (
     ("ST count table…", ST, "Raw counts as spots x genes (.tsv, .tsv.gz); then, if you have it, their selection table"),
@@ -53,14 +53,15 @@ class CompareSection(Section):
         self.load_button.setToolTip("Choose the measured counts and compare the shown result with them")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop comparing")
-        self.sets_box = QCheckBox(NO_SETS)
-        self.sets_box.setToolTip("Compare the scores of gene sets, too: choose a .gmt file, such as those of MSigDB")
+        self.sets_box = tick_box(
+            NO_SETS, "Compare the scores of gene sets, too: choose a .gmt file, such as those of MSigDB"
+        )
         self._sets: Path | None = None
         self.state_label = text_label()
         self.overall = text_label()
         self.table = CompareTable()
         self.scatter = Scatter()
-        self.beside_box = QCheckBox("side by side")
+        self.side_by_side_box = tick_box("side by side")
         self.write_button = QPushButton("Tables and report…")
         self.write_button.setToolTip("Write tables (CSV), an HTML report and the annotated .h5ad into a folder")
         self._lay_out()
@@ -69,10 +70,10 @@ class CompareSection(Section):
         self.sets_box.toggled.connect(self._on_sets)
         self.cancel_button.clicked.connect(self.comparing.cancel)
         self.table.picked.connect(self._pick)
-        self.beside_box.toggled.connect(self._on_beside)
+        self.side_by_side_box.toggled.connect(self._on_side_by_side)
         self.write_button.clicked.connect(self._ask_for_folder)
         events = session.state.events
-        for event in (events.result, events.running, events.result_version):
+        for event in (events.result_layer, events.running, events.result_version):
             event.connect(self._show)
         events.gene.connect(self._show_gene)
         self._shown: Compared | None = None
@@ -83,7 +84,7 @@ class CompareSection(Section):
         start, end = QHBoxLayout(), QHBoxLayout()
         for widget, stretch in ((self.source_box, 1), (self.load_button, 0), (self.cancel_button, 0)):
             start.addWidget(widget, stretch)
-        end.addWidget(self.beside_box)
+        end.addWidget(self.side_by_side_box)
         end.addStretch(1)
         end.addWidget(self.write_button)
         for row in (start, self.sets_box, self.state_label, self.overall, self.table, self.scatter, end):
@@ -91,7 +92,7 @@ class CompareSection(Section):
 
     def _predicted(self) -> store.Result | None:
         """Return the predicted result that the section works on, also while its measurement is the chosen layer."""
-        chosen = store.result_of(self.session.state.result)
+        chosen = store.result_of(self.session.state.result_layer)
         compared = self.comparing.of(chosen)
         return chosen if compared is None else compared.predicted
 
@@ -134,7 +135,7 @@ class CompareSection(Section):
             chosen, _ = QFileDialog.getOpenFileName(self, "Gene sets", "", "Gene sets (*.gmt);;All files (*)")
         self._sets = Path(chosen) if chosen else None
         self.sets_box.setText(NO_SETS if self._sets is None else f"and the gene sets of {self._sets.name}")
-        quietly(self.sets_box, self._sets is not None)
+        set_quietly(self.sets_box, self._sets is not None)
 
     def _selection_table(self, counts: Path) -> Path | None:
         """Return the table that says where the counts' spots lie: the one predicted on, or ask for it."""
@@ -154,8 +155,8 @@ class CompareSection(Section):
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
-    def _show(self, _event: Any = None) -> None:
-        if self.session.viewer is None:
+    def _show(self, _event: object = None) -> None:
+        if self.session.closed:
             return
         missing, compared = self._missing(), self.comparing.of(self._predicted())
         self.load_button.setEnabled(not missing)
@@ -167,25 +168,27 @@ class CompareSection(Section):
         for widget in (self.overall, self.table, self.scatter, self.write_button):
             widget.setVisible(compared is not None)
         self.write_button.setEnabled(not self._writing)
-        self._show_beside(compared)
+        self._show_side_by_side(compared)
         if compared is not self._shown:
             self._shown = compared
             self.table.set_table(None if compared is None else compared.comparison.genes)
             self.overall.setText("" if compared is None else "\n".join(summary(compared.comparison)))
         self._show_gene()
 
-    def _show_beside(self, compared: Compared | None) -> None:
+    def _show_side_by_side(self, compared: Compared | None) -> None:
         """Show whether the pair stands side by side; one of another result can be ended from here, too."""
-        beside = self.comparing.beside
+        pair = self.comparing.side_by_side
         measured = None if compared is None else self.comparing.layer_of(compared.measured)
         predicted = None if compared is None else self.comparing.layer_of(compared.predicted)
         both = measured is not None and predicted is not None
-        self.beside_box.setVisible(compared is not None or beside.is_open)
-        self.beside_box.setEnabled(both or beside.is_open)
-        self.beside_box.setToolTip(BESIDE_TIP if self.beside_box.isEnabled() else "One of the two layers is gone")
-        quietly(self.beside_box, beside.is_open if compared is None else beside.shows(measured))
+        self.side_by_side_box.setVisible(compared is not None or pair.is_open)
+        self.side_by_side_box.setEnabled(both or pair.is_open)
+        self.side_by_side_box.setToolTip(
+            SIDE_BY_SIDE_TIP if self.side_by_side_box.isEnabled() else "One of the two layers is gone"
+        )
+        set_quietly(self.side_by_side_box, pair.is_open if compared is None else pair.shows(measured))
 
-    def _show_gene(self, _event: Any = None) -> None:
+    def _show_gene(self, _event: object = None) -> None:
         gene, compared = self.session.state.gene, self._shown
         if compared is None:
             return
@@ -202,11 +205,11 @@ class CompareSection(Section):
     def _pick(self, gene: str) -> None:
         self.session.state.gene = gene
 
-    def _on_beside(self, beside: bool) -> None:
-        if beside and self._shown is not None:
-            self.comparing.put_beside(self._shown)
+    def _on_side_by_side(self, wanted: bool) -> None:
+        if wanted and self._shown is not None:
+            self.comparing.show_side_by_side(self._shown)
         else:
-            self.comparing.put_back()
+            self.comparing.show_on_top()
 
     # -- files ---------------------------------------------------------------------------------------------------
 

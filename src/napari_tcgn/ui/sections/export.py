@@ -78,15 +78,16 @@ class ExportSection(Section):
         self.export_button.clicked.connect(self._ask_for_path)
         self.copy_button.clicked.connect(self._copy)
         events = session.state.events
-        for event in (events.result, events.running, events.result_version):
+        for event in (events.result_layer, events.running, events.result_version):
             event.connect(self._enable)
         self._on_format()
 
     def _result(self) -> store.Result | None:
-        return store.result_of(self.session.state.result)
+        return store.result_of(self.session.state.result_layer)
 
     def _format(self) -> Format:
-        return self.format_box.currentData()
+        chosen: Format = self.format_box.currentData()
+        return chosen
 
     def _missing(self) -> str:
         if self.session.state.running:
@@ -186,7 +187,9 @@ class ExportSection(Section):
         except TcgnError as error:
             self.message.fail(Failure.of(error))
             return
-        QApplication.clipboard().setText(as_line(command))
+        clipboard = QApplication.clipboard()
+        assert clipboard is not None  # there is one as soon as there is an application
+        clipboard.setText(as_line(command))
         hint = (
             ""
             if slide is not None and (result.spots_file or "--spots" not in command)

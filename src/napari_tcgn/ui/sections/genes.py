@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QHBoxLayout, QLineEdit, QPushButton
+from typing import TYPE_CHECKING
 
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
+
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.gene_parts.composite import CompositePart, suggest_genes
 from napari_tcgn.ui.sections.gene_parts.gene_set import GeneSetPart
@@ -15,8 +17,12 @@ from napari_tcgn.ui.sections.gene_parts.surface import SurfacePart
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.throttle import Throttle
+from napari_tcgn.ui.widgets.controls import line_edit
 from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, unknown_gene
 from napari_tcgn.ui.widgets.gene_table import GeneTable
+
+if TYPE_CHECKING:
+    from napari.layers import Points
 
 
 class GenesSection(Section):
@@ -34,8 +40,7 @@ class GenesSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session, "5 · Genes")
         self.shown = text_label()
-        self.search = QLineEdit(placeholderText="search a gene", clearButtonEnabled=True)
-        self.search.setToolTip("Type a part of a gene's name; Enter takes it")
+        self.search = line_edit("search a gene", "Type a part of a gene's name; Enter takes it", clearable=True)
         self.names = GeneNames(self)
         self.names.complete(self.search, self._pick)
         self.table = GeneTable()
@@ -57,7 +62,7 @@ class GenesSection(Section):
         self.pin_button.clicked.connect(self._pin)
         self.composite.heading.toggled.connect(self._suggest)
         events = session.state.events
-        for event in (events.result, events.model):
+        for event in (events.result_layer, events.model):
             event.connect(self._on_result)
         events.gene.connect(self._on_gene)
         events.progress.connect(self._on_progress)
@@ -80,7 +85,7 @@ class GenesSection(Section):
             part.disconnect_all()
 
     def _result(self) -> store.Result | None:
-        return store.result_of(self.session.state.result)
+        return store.result_of(self.session.state.result_layer)
 
     # -- another result or gene ----------------------------------------------------------------------------------
 
@@ -94,8 +99,8 @@ class GenesSection(Section):
             self.names.set_genes(genes)
         self.scale.show_layer()
         self._show_statistics()
-        if result is not None:
-            state.gene = layers.shown_gene(state.result)
+        if result is not None and state.result_layer is not None:
+            state.gene = result_layers.shown_gene(state.result_layer)
         self.table.show_gene(state.gene)
         self._enable()
 
@@ -105,28 +110,30 @@ class GenesSection(Section):
 
     def _on_gene(self) -> None:
         self.table.show_gene(self.session.state.gene)
-        self._recolour.ask()
+        self._recolour.throttle()
 
     def _colour(self) -> None:
         """Colour the spots by the chosen gene."""
         state, result, colours = self.session.state, self._result(), self.session.colours
-        if result is not None and result.has(state.gene) and layers.shown_gene(state.result) != state.gene:
-            if colours.pinned(state.result):
-                self._browse_beside(state.gene)
+        layer, has_gene = state.result_layer, result is not None and result.has(state.gene)
+        if layer is not None and has_gene and result_layers.shown_gene(layer) != state.gene:
+            if colours.pinned(layer):
+                self._browse_in_another_layer(layer, state.gene)
             else:
-                colours.show(state.result, state.gene)
+                colours.show(layer, state.gene)
         self._enable()
 
-    def _browse_beside(self, gene: str) -> None:
+    def _browse_in_another_layer(self, pinned: Points, gene: str) -> None:
         """Show a gene in the layer in which genes are browsed: the chosen one stays with its own."""
         state = self.session.state
-        state.result = self.session.colours.browsing_layer(state.result)
-        self.session.viewer.layers.selection.active = state.result
+        state.result_layer = self.session.colours.browsing_layer(pinned)
+        self.session.viewer.layers.selection.active = state.result_layer
         state.gene = gene
 
     def _pin(self) -> None:
-        layer = self.session.state.result
-        self.session.colours.pin(layer, layers.shown_gene(layer))
+        layer = self.session.state.result_layer
+        assert layer is not None  # the button is disabled without one
+        self.session.colours.pin(layer, result_layers.shown_gene(layer))
         self.session.viewer.layers.selection.active = layer  # where the browsing goes on
 
     # -- search --------------------------------------------------------------------------------------------------
@@ -177,8 +184,9 @@ class GenesSection(Section):
     # ------------------------------------------------------------------------------------------------------------
 
     def _suggest(self, opened: bool) -> None:
-        if opened and self._result() is not None:
-            suggest_genes(self.composite, self.session.state.result, self.table.visible_genes()[:3])
+        layer = self.session.state.result_layer
+        if opened and layer is not None and self._result() is not None:
+            suggest_genes(self.composite, layer, self.table.visible_genes()[:3])
 
     def _enable(self) -> None:
         state, result = self.session.state, self._result()
@@ -192,6 +200,6 @@ class GenesSection(Section):
         text = f"{state.gene}: {done} of {len(result.done)} spots of {result.library_id}"
         if result.partial and not state.running:
             text += ", partial result"
-        if self.session.colours.pinned(state.result):
+        if state.result_layer is not None and self.session.colours.pinned(state.result_layer):
             text += "; this layer stays with its gene"
         self.shown.setText(text)

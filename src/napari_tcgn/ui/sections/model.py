@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import cast, get_args
 
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import DeviceName
-from napari_tcgn.ui.prefs import models
+from napari_tcgn.slide import Slide
+from napari_tcgn.ui.actions import models
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.state import ModelChoice
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
+from napari_tcgn.ui.widgets.controls import choice_box
 
 MODELS = "Models (card.json *.safetensors *.pt *.pth);;All files (*)"
+
+About = tuple[Slide | None, float | None, ModelChoice | None]  # slide, its µm per px, model
 
 
 class ModelSection(Section):
@@ -24,10 +29,7 @@ class ModelSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "3 · Model")
-        self.model_box = QComboBox()
-        self.model_box.setToolTip("The model that predicts; each brings its own gene panel")
-        self.model_box.setMinimumContentsLength(12)
-        self.model_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.model_box = choice_box("The model that predicts; each brings its own gene panel")
         self.add_button = QPushButton("Add model…")
         self.add_button.setToolTip("Add a model from its card.json, or from a checkpoint with a card.json beside it")
         self.card = text_label("Looking for models …")
@@ -61,7 +63,7 @@ class ModelSection(Section):
         events.rate.connect(self._show_device)
         for event in (events.model, events.slide, events.mpp):
             event.connect(self._look_at_domain)
-        self._device_words = ""
+        self._device_text = ""
         self._domain = Latest(session.background, self._warn, self._on_domain_failed)
         models.find_models(session, self.message.fail)
         self._look_at_device()
@@ -87,11 +89,11 @@ class ModelSection(Section):
             self.card.setText("No model is installed: add one from its card.json.")
             return
         self.model_box.setCurrentIndex(state.models.index(state.model))
-        self.card.setText(card_in_words(state.model.card))
+        self.card.setText(card_text(state.model.card))
         self.card.setToolTip("\n".join(_small_print(state.model.card)))
 
     def _set_device(self) -> None:
-        self.session.state.device = self.device_box.currentText()
+        self.session.state.device = cast(DeviceName, self.device_box.currentText())  # the box holds nothing else
 
     def _look_at_device(self) -> None:
         state = self.session.state
@@ -101,20 +103,20 @@ class ModelSection(Section):
         name = state.device
         # Asking for a GPU imports torch, which takes seconds.
         self.session.background.call(
-            lambda: device_in_words(name), lambda words: self._on_device(name, words, ""),
+            lambda: device_text(name), lambda words: self._on_device(name, words, ""),
             lambda failure: self._on_device(name, "", failure.sentence),
         )  # fmt: skip
 
     def _on_device(self, name: str, words: str, missing: str) -> None:
         if name == self.session.state.device:  # else another one was chosen meanwhile
-            self._device_words = words or f"⚠ {missing}"
+            self._device_text = words or f"⚠ {missing}"
             self.session.state.device_missing = missing
             self._show_device()
 
     def _show_device(self) -> None:
         rate = self.session.state.rate
-        if self._device_words:
-            self.device.setText(self._device_words + (f": about {rate:.3g} spots/s" if rate else ""))
+        if self._device_text:
+            self.device.setText(self._device_text + (f": about {rate:.3g} spots/s" if rate else ""))
 
     def _look_at_domain(self) -> None:
         """Warn in the background, because looking at the stain reads the slide."""
@@ -125,19 +127,14 @@ class ModelSection(Section):
             self._warn(((slide, mpp, model), []))
             return
 
-        def look() -> tuple[Any, list[str]]:
+        def look() -> tuple[About, list[str]]:
             from napari_tcgn.engine import domain_warnings
 
             return (slide, mpp, model), domain_warnings(model.card, slide)
 
         self._domain.ask(look)
 
-    @property
-    def looks_at_domain(self) -> bool:
-        """Whether the slide is being compared with the model's training sections."""
-        return self._domain.running
-
-    def _warn(self, found: tuple[Any, list[str]]) -> None:
+    def _warn(self, found: tuple[About, list[str]]) -> None:
         about, sentences = found
         state = self.session.state
         if about == (state.slide, state.mpp, state.model):  # else overtaken
@@ -153,7 +150,7 @@ class ModelSection(Section):
             widget.setEnabled(not self.session.state.running)
 
 
-def card_in_words(card: ModelCard) -> str:
+def card_text(card: ModelCard) -> str:
     """Return the lines of a model card that one must know before a run."""
     lines = [f"{card.tissue or 'tissue not stated'} · {len(card.genes)} genes · patches of {card.patch_um:g} µm"]
     median = card.metrics.median_pcc
@@ -186,7 +183,7 @@ def _small_print(card: ModelCard) -> list[str]:
     return [text for text in (card.metrics.protocol, *card.caveats, *training, card.citation) if text]
 
 
-def device_in_words(name: str) -> str:
+def device_text(name: str) -> str:
     """Say which device a name stands for here; imports torch.
 
     Raises

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Part, text_label
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.controls import count_box, number_box, toggle_button
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+    from napari.utils.events import Event
 
 RULER = "ruler: draw a line of known length"
 # What scanners usually have; the camera decides, so it is a guess.
@@ -27,17 +32,19 @@ class MppWays(Part):
     def __init__(self, session: Session) -> None:
         super().__init__("ways to know it")
         self._session = session
-        self._ruler: Any = None
+        self._ruler: Shapes | None = None
         self._length_px: float | None = None
 
-        self.ruler_button = QPushButton("Measure a known length", checkable=True)
-        self.ruler_button.setToolTip(
-            "Draw a line along something whose length is known: a row of spots, a scale bar, a capture area"
+        self.ruler_button = toggle_button(
+            "Measure a known length",
+            "Draw a line along something whose length is known: a row of spots, a scale bar, a capture area",
         )
-        self.count_box = QSpinBox(minimum=1, maximum=1000, value=1)
-        self.count_box.setToolTip("How many times the length below fits into the line: steps from spot to spot, or 1")
-        self.unit_box = QDoubleSpinBox(minimum=0.01, maximum=100_000, decimals=2, value=200)
-        self.unit_box.setToolTip("Known length in µm: 200 from spot to spot of ST, 100 of Visium, or of the whole line")
+        self.count_box = count_box(
+            "How many times the length below fits into the line: steps from spot to spot, or 1", 1, 1000, 1
+        )
+        self.unit_box = number_box(
+            "Known length in µm: 200 from spot to spot of ST, 100 of Visium, or of the whole line", 0.01, 100_000, 200
+        )
         self.use_ruler_button = QPushButton("Use")
         self.use_ruler_button.setToolTip("Take what the line says as the slide's µm per pixel")
         self.ruler_text = text_label()
@@ -84,7 +91,7 @@ class MppWays(Part):
     def _on_ruler(self, wanted: bool) -> None:
         image = self._session.state.image
         if wanted and image is not None:
-            self._ruler = layers.add_ruler(self._session.viewer, image, RULER)
+            self._ruler = slide_layers.add_ruler(self._session.viewer, image, RULER)
             self._ruler.events.data.connect(self._measure)
         elif not wanted:
             self.put_away()
@@ -100,15 +107,15 @@ class MppWays(Part):
         self.ruler_button.setChecked(False)
         self._show_ruler()
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         if event.value == self._ruler:
             self.put_away()
 
-    def _measure(self, event: Any = None) -> None:
+    def _measure(self, event: Event | None = None) -> None:
         """Read the latest line; its coordinates are px of the slide, because it lies on it with the same transforms."""
         self._length_px = None
-        if len(self._ruler.data):
-            line = np.asarray(self._ruler.data[-1], dtype=float)  # [points, 2]
+        if self._ruler is not None and len(self._ruler.data):
+            line = np.asarray(self._ruler.data[-1], dtype=np.float64)  # [points, 2]
             length = float(np.linalg.norm(line[-1] - line[0]))
             self._length_px = length if length >= 1 else None
         self._show_ruler()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton
 
+from napari_tcgn.ui.actions.run import Run, duration_text
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.options import Options
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.shortcuts import keys_of
 from napari_tcgn.ui.tasks.background import Failure
-from napari_tcgn.ui.tasks.run import Run, in_words
 
 
 class RunSection(Section):
@@ -23,7 +23,8 @@ class RunSection(Section):
             f"Stop now; what is predicted so far stays as a partial result ({keys_of('cancel')})"
         )
         self.reason = text_label()
-        self.bar = QProgressBar(textVisible=False)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
         self.bar.setFixedHeight(10)
         self.bar.setToolTip("Share of the spots that are predicted")
         row = QHBoxLayout()
@@ -98,6 +99,6 @@ class RunSection(Section):
         if step.rate is not None:
             parts.append(f"{step.rate:.1f} spots/s")
         if step.eta_seconds is not None:
-            parts.append(f"{in_words(step.eta_seconds)} left")
+            parts.append(f"{duration_text(step.eta_seconds)} left")
         self.reason.setText(" · ".join(parts))
         self.reason.show()

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFileDialog, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
+from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.slide import mpp_hint
-from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.utils.events import Event, EventEmitter
 
 FOLDER = "slide folder"  # in the dock's memory
 IMAGES = (
@@ -31,11 +37,9 @@ class SlideSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "1 · Slide")
-        self._layers: list[Any] = []
+        self._layers: list[Image] = []
         self._asks = False  # as the ways are folded at first
-        self.layer_box = QComboBox()
-        self.layer_box.setMinimumContentsLength(12)
-        self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.layer_box = choice_box()
         self.open_button = QPushButton("Open…")
         self.open_button.setToolTip(
             "Open an H&E image: SVS, NDPI, MRXS, SCN, BIF, TIFF (pyramids, OME), JPEG or PNG. "
@@ -44,10 +48,10 @@ class SlideSection(Section):
         row = QHBoxLayout()
         row.addWidget(self.layer_box, 1)
         row.addWidget(self.open_button)
-        self.mpp_box = QDoubleSpinBox(minimum=0, maximum=100, decimals=4, singleStep=0.01)
+        tip = "Side of one pixel in µm; a patch is cut by its size in µm, so this must be right"
+        self.mpp_box = number_box(tip, 0, 100, decimals=4, step=0.01)
         self.mpp_box.setSpecialValueText("unknown")
         self.mpp_box.setKeyboardTracking(False)
-        self.mpp_box.setToolTip("Side of one pixel in µm; a patch is cut by its size in µm, so this must be right")
         self.ways = MppWays(session)
         self.info = text_label()
         self.form.addRow("image", row)
@@ -63,28 +67,29 @@ class SlideSection(Section):
             event.connect(self._show)
         for event in (events.running, events.busy):
             event.connect(self._enable)
-        layer_events = session.viewer.layers.events
-        for event in (layer_events.inserted, layer_events.removed, layer_events.reordered, layer_events.renamed):
-            event.connect(self._list_layers)
+        for emitter in self._layer_list_events():
+            emitter.connect(self._list_layers)
         self._list_layers()
 
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
-        layer_events = self.session.viewer.layers.events
-        for event in (layer_events.inserted, layer_events.removed, layer_events.reordered, layer_events.renamed):
-            event.disconnect(self._list_layers)
+        for emitter in self._layer_list_events():
+            emitter.disconnect(self._list_layers)
         self.ways.disconnect_all()
 
-    def _list_layers(self, event: Any = None) -> None:
+    def _layer_list_events(self) -> tuple[EventEmitter, ...]:
+        events = self.session.viewer.layers.events
+        return events.inserted, events.removed, events.reordered, events.renamed
+
+    def _list_layers(self, event: Event | None = None) -> None:
         self._layers = self.session.image_layers()
-        self.layer_box.blockSignals(True)
-        self.layer_box.clear()
-        self.layer_box.addItems([layer.name for layer in self._layers])
-        self.layer_box.blockSignals(False)
+        with signals_blocked(self.layer_box):
+            self.layer_box.clear()
+            self.layer_box.addItems([layer.name for layer in self._layers])
         state = self.session.state
         if state.image is None and not state.busy:
             # The first slide that comes is the one to work on.
-            usable = [layer for layer in self._layers if layers.may_be_slide(layer)]
+            usable = [layer for layer in self._layers if slide_layers.may_be_slide(layer)]
             if usable:
                 self._choose_layer(usable[-1])
         self._show()
@@ -92,7 +97,7 @@ class SlideSection(Section):
     def _choose(self, index: int) -> None:
         self._choose_layer(self._layers[index], show=True)
 
-    def _choose_layer(self, layer: Any, show: bool = False) -> None:
+    def _choose_layer(self, layer: Image, show: bool = False) -> None:
         self.message.say("")
         with suppress(TcgnError):  # `_show` tells the trouble
             self.session.choose_image(layer, show)
@@ -118,12 +123,10 @@ class SlideSection(Section):
         self.layer_box.setToolTip(
             f"{tip}The slide: an H&E image in colour. Another one shows its own spots and results"
         )
-        self.mpp_box.blockSignals(True)
-        self.mpp_box.setValue(state.mpp or 0)
-        self.mpp_box.blockSignals(False)
-        words = self._in_words()
-        self.info.setText(words)
-        self.info.setVisible(bool(words))
+        set_quietly(self.mpp_box, state.mpp or 0)
+        text = self._slide_text()
+        self.info.setText(text)
+        self.info.setVisible(bool(text))
         asks = state.slide is not None and state.mpp is None
         if asks != self._asks:
             self._asks = asks
@@ -131,7 +134,7 @@ class SlideSection(Section):
         self.ways.setVisible(state.slide is not None)
         self._enable()
 
-    def _in_words(self) -> str:
+    def _slide_text(self) -> str:
         slide, mpp = self.session.state.slide, self.session.state.mpp
         if trouble := self.session.state.slide_trouble:
             return f"⚠ {trouble}"

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import overview_of
 from napari_tcgn.spots import Region, count_spots
-from napari_tcgn.ui.layers.grid_drag import GridDrag
+from napari_tcgn.ui.actions.grid_drag import GridDrag
+from napari_tcgn.ui.actions.run import duration_text
 from napari_tcgn.ui.layers.tissue_view import TissueView
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.spots_files import SpotFiles
@@ -21,7 +22,7 @@ from napari_tcgn.ui.sections.spots_tissue import TissueControls
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
-from napari_tcgn.ui.tasks.run import in_words
+from napari_tcgn.ui.widgets.controls import choice_box
 
 TABLE = "table"
 # Shown, layout of `GridSettings`; the spots of a file are none of them.
@@ -42,12 +43,9 @@ class SpotsSection(Section):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "2 · Spots")
-        self.source_box = QComboBox()
+        self.source_box = choice_box("A grid of spots over the slide, or the spots of a section that was measured")
         for text, layout in SOURCES:
             self.source_box.addItem(text, layout)
-        self.source_box.setToolTip("A grid of spots over the slide, or the spots of a section that was measured")
-        self.source_box.setMinimumContentsLength(12)
-        self.source_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.grid, self.tissue = GridControls(), TissueControls()
         self.region, self.files = RegionControls(session), SpotFiles(session)
         self.pitch_box, self.diameter_box = self.grid.pitch_box, self.grid.diameter_box
@@ -124,7 +122,7 @@ class SpotsSection(Section):
     # -- what the controls say ---------------------------------------------------------------------------------------
 
     def _is_table(self) -> bool:
-        return self.source_box.currentData() == TABLE
+        return bool(self.source_box.currentData() == TABLE)
 
     def _show_source(self) -> None:
         self.grid.adjust_button.setChecked(False)
@@ -142,7 +140,7 @@ class SpotsSection(Section):
 
     def _on_tissue(self) -> None:
         state = self.session.state
-        if self.tissue.show_box.isChecked() and state.slide is not None:
+        if self.tissue.show_box.isChecked() and state.image is not None and state.slide is not None:
             self.view.show(state.image, state.slide, self.tissue.threshold())
         else:
             self.view.hide()
@@ -171,7 +169,7 @@ class SpotsSection(Section):
 
     def _count_spots(self) -> None:
         state = self.session.state
-        if self._is_table() or state.missing_for_spots() or state.running:
+        if self._is_table() or state.slide is None or state.missing_for_spots() or state.running:
             return
         self.message.say("")
         wish = self._wish()
@@ -204,7 +202,7 @@ class SpotsSection(Section):
 
     def _time(self, count: int) -> str:
         rate = self.session.state.rate
-        return f"; about {in_words(count / rate)} to predict" if rate else ""
+        return f"; about {duration_text(count / rate)} to predict" if rate else ""
 
     def _show_count(self) -> None:
         state = self.session.state

@@ -63,7 +63,9 @@ class SpotFiles(QWidget):
     def _ask_where_to_save(self) -> None:
         # Asked below and not by the dialog, which does not know of the suffix that may be added.
         option = QFileDialog.Option.DontConfirmOverwrite
-        name = f"{self._session.state.slide.name}_spots.csv"
+        slide = self._session.state.slide
+        assert slide is not None  # the button is disabled without spots on one
+        name = f"{slide.name}_spots.csv"
         chosen, _ = QFileDialog.getSaveFileName(self, "Save spots", name, SAVED, options=option)
         if not chosen:
             return
@@ -78,6 +80,7 @@ class SpotFiles(QWidget):
 
     def _save(self, path: Path, overwrite: bool) -> None:
         spots, slide = self._session.state.spots, self._session.state.slide
+        assert spots is not None  # the button is disabled without
 
         def write() -> str:
             from napari_tcgn.spots import write_spots

@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_tcgn.options import BIN_SIDES, LAYOUTS
-from napari_tcgn.ui.layers.grid_drag import HELP
+from napari_tcgn.ui.actions.grid_drag import HELP
 
 FARTHEST = 1_000_000  # µm
 

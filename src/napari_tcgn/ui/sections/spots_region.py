@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots import Region
 from napari_tcgn.ui.layers.region_layer import add_region_layer, region_of_shapes, shapes_layers
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.controls import choice_box, tick_box
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
+    from napari.utils.events import Event, EventEmitter
 
 
 class RegionControls(QWidget):
@@ -21,14 +27,11 @@ class RegionControls(QWidget):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self._session = session
-        self._layers: list[Any] = []
-        self._watched: Any = None
-        self.inside_box = QCheckBox("only inside")
-        self.inside_box.setToolTip("Leave out spots outside the polygons, rectangles and ellipses of a shapes layer")
-        self.layer_box = QComboBox()
-        self.layer_box.setToolTip("The shapes layer that holds the region")
-        self.layer_box.setMinimumContentsLength(8)
-        self.layer_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self._layers: list[Shapes] = []
+        self._watched: Shapes | None = None
+        tip = "Leave out spots outside the polygons, rectangles and ellipses of a shapes layer"
+        self.inside_box = tick_box("only inside", tip)
+        self.layer_box = choice_box("The shapes layer that holds the region", characters=8)
         self.draw_button = QPushButton("Draw…")
         self.draw_button.setToolTip("Add a shapes layer on the slide; click the corners, double-click the last one")
         row = QHBoxLayout(self)
@@ -50,7 +53,7 @@ class RegionControls(QWidget):
             event.disconnect(self._list_layers)
         self._watch(None)
 
-    def layer(self) -> Any:
+    def layer(self) -> Shapes | None:
         """Return the chosen shapes layer or None."""
         index = self.layer_box.currentIndex()
         return self._layers[index] if 0 <= index < len(self._layers) else None
@@ -68,7 +71,9 @@ class RegionControls(QWidget):
         layer = self.layer()
         if layer is None:
             raise SpotsError("There is no shapes layer to lay spots in.", "Draw a region, or untick “only inside”.")
-        return region_of_shapes(layer, self._session.state.image)
+        image = self._session.state.image
+        assert image is not None  # asked for when spots are laid on a slide
+        return region_of_shapes(layer, image)
 
     def enable(self, free: bool) -> None:
         """Enable what can be used."""
@@ -76,18 +81,18 @@ class RegionControls(QWidget):
         self.layer_box.setEnabled(free and bool(self._layers))
         self.draw_button.setEnabled(free and self._session.state.image is not None)
 
-    def _layer_events(self) -> tuple[Any, ...]:
+    def _layer_events(self) -> tuple[EventEmitter, ...]:
         events = self._session.viewer.layers.events
         return events.inserted, events.removed, events.reordered, events.renamed
 
-    def _list_layers(self, event: Any = None) -> None:
+    def _list_layers(self, event: Event | None = None) -> None:
         chosen = self.layer()
         self._layers = shapes_layers(self._session.viewer)
-        self.layer_box.blockSignals(True)
-        self.layer_box.clear()
-        self.layer_box.addItems([layer.name for layer in self._layers])
-        self.layer_box.setCurrentIndex(self._layers.index(chosen) if chosen in self._layers else len(self._layers) - 1)
-        self.layer_box.blockSignals(False)
+        with signals_blocked(self.layer_box):
+            self.layer_box.clear()
+            self.layer_box.addItems([layer.name for layer in self._layers])
+            last = len(self._layers) - 1
+            self.layer_box.setCurrentIndex(self._layers.index(chosen) if chosen in self._layers else last)
         self.layer_box.setEnabled(bool(self._layers))
         if self.layer() is not chosen:
             self._on_choice()
@@ -97,18 +102,20 @@ class RegionControls(QWidget):
         if self.inside_box.isChecked():
             self.changed.emit()
 
-    def _watch(self, layer: Any) -> None:
+    def _watch(self, layer: Shapes | None) -> None:
         if self._watched is not None:
             self._watched.events.data.disconnect(self._on_shapes)
         self._watched = layer
         if layer is not None:
             layer.events.data.connect(self._on_shapes)
 
-    def _on_shapes(self, event: Any = None) -> None:
+    def _on_shapes(self, event: Event | None = None) -> None:
         if self.inside_box.isChecked():
             self.changed.emit()
 
     def _draw(self) -> None:
-        layer = add_region_layer(self._session.viewer, self._session.state.image)
+        image = self._session.state.image
+        assert image is not None  # the button is disabled without one
+        layer = add_region_layer(self._session.viewer, image)
         self.layer_box.setCurrentIndex(self._layers.index(layer))
         self.inside_box.setChecked(True)

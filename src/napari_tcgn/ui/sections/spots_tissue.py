@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
 from napari_tcgn.options import GridSettings
+from napari_tcgn.ui.widgets.controls import number_box, set_quietly, tick_box
 
 STEP = 0.01  # optical density per step of the slider
 LOWEST, HIGHEST = 0.02, 1.0
@@ -21,20 +22,18 @@ class TissueControls(QWidget):
     def __init__(self) -> None:
         super().__init__()
         defaults = GridSettings()
-        self.tissue_box = QCheckBox("only on tissue, at least", checked=defaults.tissue_only)
-        self.tissue_box.setToolTip("Leave out spots on bare glass and under the ink of a pen")
-        self.fraction_box = QDoubleSpinBox(minimum=0, maximum=1, singleStep=0.1, decimals=2)
-        self.fraction_box.setToolTip("Share of a spot that must be tissue, from 0 to 1")
+        self.tissue_box = tick_box(
+            "only on tissue, at least", "Leave out spots on bare glass and under the ink of a pen", defaults.tissue_only
+        )
+        self.fraction_box = number_box("Share of a spot that must be tissue, from 0 to 1", 0, 1, step=0.1)
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(round(LOWEST / STEP), round(HIGHEST / STEP))
         self.slider.setToolTip("How dark tissue is: optical density above which a pixel counts as tissue")
         self.value = QLabel()
         self.value.setMinimumWidth(self.value.fontMetrics().horizontalAdvance("0.00 "))
         self.value.setToolTip(self.slider.toolTip())
-        self.auto_box = QCheckBox("auto")
-        self.auto_box.setToolTip("Choose the threshold for this slide (Otsu's method)")
-        self.show_box = QCheckBox("show")
-        self.show_box.setToolTip("Show on the slide what counts as tissue")
+        self.auto_box = tick_box("auto", "Choose the threshold for this slide (Otsu's method)")
+        self.show_box = tick_box("show", "Show on the slide what counts as tissue")
         first, second = QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.tissue_box)
         first.addWidget(self.fraction_box, 1)
@@ -81,9 +80,7 @@ class TissueControls(QWidget):
         if not self.auto_box.isChecked():
             return
         if threshold is not None:
-            self.slider.blockSignals(True)
-            self.slider.setValue(round(threshold / STEP))
-            self.slider.blockSignals(False)
+            set_quietly(self.slider, round(threshold / STEP))
         self.value.setText("–" if threshold is None else f"{threshold:.2f}")
 
     def enable(self, grid: bool) -> None:
@@ -94,9 +91,7 @@ class TissueControls(QWidget):
         self.show_box.setEnabled(grid)
 
     def _on_slider(self) -> None:
-        self.auto_box.blockSignals(True)
-        self.auto_box.setChecked(False)  # a threshold set by hand is kept
-        self.auto_box.blockSignals(False)
+        set_quietly(self.auto_box, False)  # a threshold set by hand is kept
         self.value.setText(f"{self.slider.value() * STEP:.2f}")
         self.changed.emit()
 

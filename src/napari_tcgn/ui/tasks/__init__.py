@@ -1,1 +1,1 @@
-"""Work that the dock starts and does not wait for."""
+"""Work off the main thread whose outcome comes back to it, and work on it that is asked for faster than it is done."""

@@ -7,13 +7,14 @@ import traceback
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from napari.qt.threading import create_worker
 
 from napari_tcgn.errors import TcgnError
 
-Steps = Callable[[], Generator[Any, None, Any]]
+Step = TypeVar("Step")
+Outcome = TypeVar("Outcome")
 CLOSE_SECONDS = 3.0  # how long closing waits for the batch in hand
 
 
@@ -43,11 +44,11 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class _Done:
-    value: Any
+class _Done(Generic[Outcome]):
+    value: Outcome
 
 
-class Job:
+class BackgroundTask(Generic[Step, Outcome]):
     """One piece of background work.
 
     Its callbacks run on the main thread, and none of them after `cancel`.
@@ -55,18 +56,21 @@ class Job:
 
     def __init__(
         self,
-        steps: Steps,
-        done: Callable[[Any], object],
+        steps: Callable[[], Generator[Step, None, Outcome]],
+        done: Callable[[Outcome], object],
         failed: Callable[[Failure], object],
-        step: Callable[[Any], object] | None = None,
+        step: Callable[[Step], object] | None = None,
     ) -> None:
         self._stop = threading.Event()
         self.ended = threading.Event()
-        self._done, self._failed, self._step = done, failed, step
-        worker = create_worker(_work, steps, self._stop, self.ended, _start_thread=False)
+        self._done: Callable[[Outcome], object] | None = done
+        self._failed: Callable[[Failure], object] | None = failed
+        self._step = step
+        work: Any = _work  # napari asks for a type that no generator function has
+        worker = create_worker(work, steps, self._stop, self.ended, _start_thread=False)
         worker.yielded.connect(self._on_step)
         worker.returned.connect(self._on_returned)
-        worker.finished.connect(self._on_finished)
+        worker.finished.connect(self._on_finished)  # type: ignore[arg-type]  # it hands over nothing, not None
         worker.start()
 
     @property
@@ -79,11 +83,11 @@ class Job:
         self._stop.set()
         self._done = self._failed = self._step = None
 
-    def _on_step(self, step: Any) -> None:
+    def _on_step(self, step: Step) -> None:
         if self._step is not None:
             self._step(step)
 
-    def _on_returned(self, outcome: Any) -> None:
+    def _on_returned(self, outcome: _Done[Outcome] | Failure | None) -> None:
         done, failed = self._done, self._failed
         self._done = self._failed = self._step = None
         if isinstance(outcome, _Done) and done is not None:
@@ -97,7 +101,9 @@ class Job:
             self._on_returned(Failure("The work was stopped from outside the dock.", ""))
 
 
-def _work(steps: Steps, stop: threading.Event, ended: threading.Event) -> Generator[Any, None, Any]:
+def _work(
+    steps: Callable[[], Generator[Step, None, Outcome]], stop: threading.Event, ended: threading.Event
+) -> Generator[Step, None, _Done[Outcome] | Failure | None]:
     """Walk through the steps in the worker thread; they are closed in the same thread, so nothing is left open."""
     try:
         with closing(steps()) as generator:
@@ -115,18 +121,36 @@ def _work(steps: Steps, stop: threading.Event, ended: threading.Event) -> Genera
         ended.set()
 
 
+class Running(Protocol):
+    """What a session knows of the run that is going on (`actions.run.Run`), to end it."""
+
+    def cancel(self) -> None:
+        """Stop at once and keep what is predicted so far."""
+
+    def disconnect_all(self) -> None:
+        """Stop watching the viewer, which is going away."""
+
+
 class Background:
     """The background work of one dock."""
 
     def __init__(self) -> None:
-        self._jobs: list[Job] = []
+        self._tasks: list[BackgroundTask[Any, Any]] = []  # of any kind of step and outcome
+
+    @property
+    def busy(self) -> bool:
+        """Whether any work goes on, also such as nobody listens to any more."""
+        return any(not task.ended.is_set() for task in self._tasks)
 
     def call(
-        self, function: Callable[[], Any], done: Callable[[Any], object], failed: Callable[[Failure], object]
-    ) -> Job:
+        self,
+        function: Callable[[], Outcome],
+        done: Callable[[Outcome], object],
+        failed: Callable[[Failure], object],
+    ) -> BackgroundTask[None, Outcome]:
         """Run a function; `done` gets what it returns, `failed` a `Failure`."""
 
-        def steps() -> Generator[Any, None, Any]:
+        def steps() -> Generator[None, None, Outcome]:
             return function()
             yield
 
@@ -134,21 +158,22 @@ class Background:
 
     def walk(
         self,
-        steps: Steps,
-        done: Callable[[Any], object],
+        steps: Callable[[], Generator[Step, None, Outcome]],
+        done: Callable[[Outcome], object],
         failed: Callable[[Failure], object],
-        step: Callable[[Any], object] | None = None,
-    ) -> Job:
+        step: Callable[[Step], object] | None = None,
+    ) -> BackgroundTask[Step, Outcome]:
         """Run a generator; `step` gets what it yields, `done` what it returns."""
-        # A job whose outcome is still on its way to the main thread is lost if nobody holds it.
-        self._jobs = [job for job in self._jobs if not job.over]
-        self._jobs.append(Job(steps, done, failed, step))
-        return self._jobs[-1]
+        # A task whose outcome is still on its way to the main thread is lost if nobody holds it.
+        self._tasks = [task for task in self._tasks if not task.over]
+        task = BackgroundTask(steps, done, failed, step)
+        self._tasks.append(task)
+        return task
 
     def close(self) -> None:
         """Leave all work and wait, for a moment, until it has ended."""
-        for job in self._jobs:
-            job.cancel()
-        for job in self._jobs:
-            job.ended.wait(CLOSE_SECONDS)
-        self._jobs.clear()
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            task.ended.wait(CLOSE_SECONDS)
+        self._tasks.clear()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Generic, TypeVar
 
-from napari_tcgn.ui.tasks.background import Background, Failure, Job
+from napari_tcgn.ui.tasks.background import Background, BackgroundTask, Failure
+
+T = TypeVar("T")
 
 
-class Latest:
+class Latest(Generic[T]):
     """Runs one piece of work at a time; of those that wait, only the newest is kept.
 
     Parameters
@@ -19,34 +21,29 @@ class Latest:
     """
 
     def __init__(
-        self, background: Background, done: Callable[[Any], object], failed: Callable[[Failure], object]
+        self, background: Background, done: Callable[[T], object], failed: Callable[[Failure], object]
     ) -> None:
         self._background, self._done, self._failed = background, done, failed
-        self._job: Job | None = None
-        self._next: Callable[[], Any] | None = None
+        self._task: BackgroundTask[None, T] | None = None
+        self._next: Callable[[], T] | None = None
 
-    def ask(self, work: Callable[[], Any]) -> None:
+    def ask(self, work: Callable[[], T]) -> None:
         """Do some work now, or after what is being done."""
-        if self._job is not None:
+        if self._task is not None:
             self._next = work
         else:
             self._start(work)
 
-    @property
-    def running(self) -> bool:
-        """Whether something is being done."""
-        return self._job is not None
-
     def cancel(self) -> None:
         """Forget what is being done and what waits."""
-        if self._job is not None:
-            self._job.cancel()
-        self._job = self._next = None
+        if self._task is not None:
+            self._task.cancel()
+        self._task = self._next = None
 
-    def _start(self, work: Callable[[], Any]) -> None:
-        self._job = self._background.call(work, self._end_well, self._end_badly)
+    def _start(self, work: Callable[[], T]) -> None:
+        self._task = self._background.call(work, self._end_well, self._end_badly)
 
-    def _end_well(self, outcome: Any) -> None:
+    def _end_well(self, outcome: T) -> None:
         self._go_on()
         self._done(outcome)
 
@@ -55,7 +52,7 @@ class Latest:
             self._failed(failure)
 
     def _go_on(self) -> bool:
-        work, self._job, self._next = self._next, None, None
+        work, self._task, self._next = self._next, None, None
         if work is not None:
             self._start(work)
         return work is not None

@@ -5,36 +5,27 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
+from superqt.utils import QSignalThrottler
 
 QUICK_SECONDS = 0.03
 
 
-class Throttle(QObject):
+class Throttle(QSignalThrottler):
     """Call a function on the main thread at once, or a moment later where the last call has kept it busy.
 
-    Arrow keys that repeat 30 times a second are followed as far as half of the time allows, and the last one always.
+    Arrow keys that repeat 30 times a second are followed as far as half of the time allows, and the last one always:
+    the pause is as long as the last call took, which `superqt.qthrottled` with its fixed pause does not know.
     """
 
     def __init__(self, call: Callable[[], object], parent: QObject) -> None:
-        super().__init__(parent)
+        super().__init__(parent=parent)
         self._call = call
-        self._next = 0.0
-        self._timer = QTimer(self, singleShot=True)
-        self._timer.timeout.connect(self._run)
-
-    def ask(self) -> None:
-        """Ask for a call."""
-        wait = self._next - time.monotonic()
-        if wait <= 0:
-            self._run()
-        elif not self._timer.isActive():
-            self._timer.start(round(wait * 1000) + 1)
+        self.triggered.connect(self._run)
 
     def _run(self) -> None:
-        self._timer.stop()
         started = time.monotonic()
         self._call()
-        ended = time.monotonic()
-        taken = ended - started
-        self._next = ended + taken if taken > QUICK_SECONDS else 0.0
+        taken = time.monotonic() - started
+        # The pause begins after this.
+        self.setTimeout(round(taken * 1000) if taken > QUICK_SECONDS else 0)

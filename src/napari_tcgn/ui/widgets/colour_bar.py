@@ -29,10 +29,10 @@ class ColourBar(QWidget):
         """Return the preferred size."""
         return QSize(200, BAR_HEIGHT + self.fontMetrics().height() + 4)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # Qt's name
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # Qt's name
         """Draw the gradient and its labels."""
         painter = QPainter(self)
-        steps = ensure_colormap(self.colormap).map(np.linspace(0, 1, 256))  # [256, 4]
+        steps = ensure_colormap(self.colormap).map(np.linspace(0, 1, 256))  # type: ignore[no-untyped-call]  # napari's
         pixels = np.ascontiguousarray((steps[:, :3] * 255).astype(np.uint8))
         gradient = QImage(pixels.tobytes(), 256, 1, 256 * 3, QImage.Format.Format_RGB888)
         painter.drawImage(QRect(0, 0, self.width(), BAR_HEIGHT), gradient)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QModelIndex, Qt
@@ -48,7 +48,7 @@ class CompareModel(GeneRows):
         self._arrange()
         self.endResetModel()
 
-    def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; what is not known comes last."""
         self._by, self._descending = column, order == Qt.SortOrder.DescendingOrder
         self._rearrange()
@@ -71,7 +71,7 @@ class CompareModel(GeneRows):
         """Return the number of columns."""
         return 0 if parent is not None and parent.isValid() else 1 + len(self.columns)
 
-    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:  # Qt's name
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> str | None:  # Qt's name
         """Return a column's heading, or what it means."""
         if orientation != Qt.Orientation.Horizontal:
             return None
@@ -79,7 +79,7 @@ class CompareModel(GeneRows):
         _, heading, meaning = gene if section == GENE else self.columns[section - 1]
         return {Qt.ItemDataRole.DisplayRole: heading, Qt.ItemDataRole.ToolTipRole: meaning}.get(Qt.ItemDataRole(role))
 
-    def data(self, index: QModelIndex, role: int = 0) -> Any:
+    def data(self, index: QModelIndex, role: int = 0) -> str | None:
         """Return a cell."""
         if role != Qt.ItemDataRole.DisplayRole:
             return None

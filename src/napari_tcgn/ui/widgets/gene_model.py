@@ -7,7 +7,6 @@ here numpy sorts and filters whole columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -105,7 +104,7 @@ class GeneModel(GeneRows):
         self._arrange()
         self.endResetModel()
 
-    def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; genes with equal or no figures follow by held-out PCC and name."""
         self._column, self._descending = column, order == Qt.SortOrder.DescendingOrder
         self._rearrange()
@@ -116,7 +115,7 @@ class GeneModel(GeneRows):
         """Return the number of columns."""
         return 0 if parent is not None and parent.isValid() else len(HEADINGS)
 
-    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:  # Qt's name
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = 0) -> str | None:  # Qt's name
         """Return a column's heading, or what it means."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return HEADINGS[section]
@@ -124,7 +123,7 @@ class GeneModel(GeneRows):
             return MEANINGS[section]
         return None
 
-    def data(self, index: QModelIndex, role: int = 0) -> Any:
+    def data(self, index: QModelIndex, role: int = 0) -> str | None:
         """Return a cell."""
         gene, column = int(self._rows[index.row()]), index.column()
         if role == Qt.ItemDataRole.DisplayRole:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QEvent, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from superqt.utils import signals_blocked
 
 ROW_HEIGHT = 22  # px
 GENE = 0  # the column of the gene's name
@@ -24,7 +25,7 @@ class GeneRows(QAbstractTableModel):
 
     def _name(self, genes: Sequence[str]) -> None:
         """Take other genes; the rows are for `_arrange` to find."""
-        self.genes = list(genes)
+        self.genes: list[str] = list(genes)
         self._place = {gene: i for i, gene in enumerate(self.genes)}
         self._rows: NDArray[np.intp] = np.arange(len(self.genes))
 
@@ -50,7 +51,7 @@ class GeneRows(QAbstractTableModel):
 
     def gene_at(self, row: int) -> str:
         """Return the gene in a row."""
-        return self.genes[self._rows[row]]
+        return self.genes[int(self._rows[row])]
 
     def row_of(self, gene: str) -> int:
         """Return the row of a gene, -1 if it is not shown."""
@@ -89,11 +90,17 @@ class PickTable(QTableView):
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setWordWrap(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
-        self.horizontalHeader().setMinimumSectionSize(20)
+        rows, header, selection = self.verticalHeader(), self.horizontalHeader(), self.selectionModel()
+        assert rows is not None  # a table view has both headers, and with a model a selection
+        assert header is not None
+        assert selection is not None
+        self._header: QHeaderView = header
+        self._selection: QItemSelectionModel = selection
+        rows.hide()
+        rows.setDefaultSectionSize(ROW_HEIGHT)
+        self._header.setMinimumSectionSize(20)
         self.setFixedHeight(ROW_HEIGHT * (rows_shown + 2))
-        self.selectionModel().currentRowChanged.connect(self._on_current)
+        self._selection.currentRowChanged.connect(self._on_current)
 
     def widest(self) -> dict[int, str]:
         """Return what the columns of figures must hold."""
@@ -105,22 +112,21 @@ class PickTable(QTableView):
         if row >= 0 and row == self.currentIndex().row():
             return
         index = self.genes.index(row, GENE) if row >= 0 else QModelIndex()
-        self.blockSignals(True)
         flags = QItemSelectionModel.SelectionFlag
-        self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
-        self.blockSignals(False)
+        with signals_blocked(self):
+            self._selection.setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
         if row >= 0:
             self.scrollTo(index)
 
-    def changeEvent(self, event: QEvent) -> None:  # Qt's name
+    def changeEvent(self, event: QEvent | None) -> None:  # Qt's name
         """Fit the columns to another font or style."""
         super().changeEvent(event)
-        if event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+        if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
             self.fit_columns()
 
     def fit_columns(self) -> None:
         """Give every column of figures the room it needs; the gene takes the rest."""
-        header = self.horizontalHeader()
+        header = self._header
         if self.genes.columnCount() > GENE:
             header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             header.setSectionResizeMode(GENE, QHeaderView.ResizeMode.Stretch)

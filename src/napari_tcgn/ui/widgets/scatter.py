@@ -47,7 +47,7 @@ class Scatter(QWidget):
         """Number of dots that are drawn."""
         return len(self._points)
 
-    def paintEvent(self, event: QPaintEvent) -> None:  # Qt's name
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # Qt's name
         """Draw axes, limits and dots."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QPushButton
+from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QLineEdit, QPushButton
 
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.composite import (
     CHANNELS,
     Composite,
+    Limits,
     add_composite,
     composite_of,
     refresh_composites,
@@ -17,9 +18,14 @@ from napari_tcgn.ui.layers.composite import (
 )
 from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.sections.base import Part
-from napari_tcgn.ui.sections.gene_parts.scale import limit_box, quietly
+from napari_tcgn.ui.sections.gene_parts.scale import limit_box
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.widgets.controls import line_edit, set_quietly, tick_box
 from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, unknown_gene
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.utils.events import Event
 
 PAINT = {"red": "#e04040", "green": "#30a030", "blue": "#4070ff"}  # readable on dark and on light
 
@@ -30,8 +36,10 @@ class CompositePart(Part):
     def __init__(self, session: Session, names: GeneNames) -> None:
         super().__init__("Three genes as red, green, blue", "One layer that mixes three genes")
         self.session = session
-        self.gene_edits, self.low_boxes, self.high_boxes = [], [], []
-        self._layer: Any = None  # the layer of three genes that is being edited
+        self.gene_edits: list[QLineEdit] = []
+        self.low_boxes: list[QDoubleSpinBox] = []
+        self.high_boxes: list[QDoubleSpinBox] = []
+        self._layer: Points | None = None  # the layer of three genes that is being edited
         grid = QGridLayout()
         grid.setSpacing(4)
         for row, channel in enumerate(CHANNELS):
@@ -39,8 +47,7 @@ class CompositePart(Part):
             swatch = QLabel("■")
             swatch.setStyleSheet(f"color: {PAINT[channel]}; font-size: 16pt;")
             swatch.setToolTip(f"The {channel} channel")
-            edit = QLineEdit(placeholderText=f"gene in {channel}", clearButtonEnabled=True)
-            edit.setToolTip(f"Gene of the {channel} channel; Enter takes it")
+            edit = line_edit(f"gene in {channel}", f"Gene of the {channel} channel; Enter takes it", clearable=True)
             names.complete(edit)
             edit.editingFinished.connect(self._on_changed)
             low, high = limit_box(f"Dark {channel}"), limit_box(f"Bright {channel}")
@@ -54,8 +61,8 @@ class CompositePart(Part):
         grid.setColumnStretch(1, 3)
         grid.setColumnStretch(2, 2)
         grid.setColumnStretch(4, 2)
-        self.auto_box = QCheckBox("auto limits", checked=True)
-        self.auto_box.setToolTip("Limits of each channel from the 1st to the 99th percentile of its gene")
+        tip = "Limits of each channel from the 1st to the 99th percentile of its gene"
+        self.auto_box = tick_box("auto limits", tip, ticked=True)
         self.add_button = QPushButton("Add as a layer")
         self.add_button.setToolTip("Add a layer of these three genes; it then follows what is changed here")
         self.form.addRow(grid)
@@ -63,7 +70,7 @@ class CompositePart(Part):
         self.auto_box.toggled.connect(self._on_changed)
         self.add_button.clicked.connect(self._add)
         events = session.state.events
-        events.result.connect(self._enable)
+        events.result_layer.connect(self._enable)
         for event in (events.progress, events.result_version):
             event.connect(self._refresh)
         session.viewer.layers.selection.events.active.connect(self._on_active)
@@ -77,10 +84,10 @@ class CompositePart(Part):
 
     def _result(self) -> store.Result | None:
         shown = composite_of(self._layer)
-        return shown.result if shown is not None else store.result_of(self.session.state.result)
+        return shown.result if shown is not None else store.result_of(self.session.state.result_layer)
 
     def _enable(self) -> None:
-        ready = store.result_of(self.session.state.result) is not None
+        ready = store.result_of(self.session.state.result_layer) is not None
         self.add_button.setEnabled(ready)
         for widget in (*self.gene_edits, self.auto_box, *self.low_boxes, *self.high_boxes):
             widget.setEnabled(ready or self._layer is not None)
@@ -100,22 +107,23 @@ class CompositePart(Part):
             twice = next(gene for gene in genes if genes.count(gene) > 1)
             self.message.say(f"{twice} is chosen twice; choose three different genes.")
             return None
-        limits = None
+        limits: Limits | None = None
         if not self.auto_box.isChecked():
             boxes = zip(self.low_boxes, self.high_boxes, strict=True)
-            limits = tuple((low.value(), high.value()) for low, high in boxes)
+            red, green, blue = ((low.value(), high.value()) for low, high in boxes)
+            limits = red, green, blue
             for gene, (low, high) in zip(genes, limits, strict=True):
                 if low >= high:
                     self.message.say(f"{gene}: the lower limit ({low:g}) must lie below the upper one ({high:g}).")
                     return None
         self.message.say("")
-        return Composite(result, (genes[0], genes[1], genes[2]), limits)  # type: ignore[arg-type]
+        return Composite(result, (genes[0], genes[1], genes[2]), limits)
 
     def _add(self) -> None:
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         result = store.result_of(layer)
         shown = self._chosen(result) if result is not None else None
-        if shown is None:
+        if layer is None or shown is None:
             return
         added = unwrap(add_composite(self.session.viewer, layer, shown))
         self._take(added)
@@ -131,16 +139,16 @@ class CompositePart(Part):
             self._show_limits(shown)
 
     def _on_limits(self) -> None:
-        quietly(self.auto_box, False)
+        set_quietly(self.auto_box, False)
         self._on_changed()
 
     def _show_limits(self, shown: Composite) -> None:
-        quietly(self.auto_box, shown.limits is None)
+        set_quietly(self.auto_box, shown.limits is None)
         for (low, high), low_box, high_box in zip(shown.fitted_limits(), self.low_boxes, self.high_boxes, strict=True):
-            quietly(low_box, low)
-            quietly(high_box, high)
+            set_quietly(low_box, low)
+            set_quietly(high_box, high)
 
-    def _take(self, layer: Any) -> None:
+    def _take(self, layer: Points) -> None:
         """Edit a layer of three genes."""
         shown = composite_of(layer)
         assert shown is not None  # only such layers come here
@@ -157,20 +165,20 @@ class CompositePart(Part):
         if shown is not None and shown.limits is None:
             self._show_limits(shown)
 
-    def _on_active(self, event: Any) -> None:
+    def _on_active(self, event: Event) -> None:
         if composite_of(event.value) is not None:
             self._take(unwrap(event.value))
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         if unwrap(event.value) is self._layer:
             self._layer = None
         self._enable()
 
 
-def suggest_genes(part: CompositePart, layer: Any, best: list[str]) -> None:
+def suggest_genes(part: CompositePart, layer: Points, best: list[str]) -> None:
     """Fill empty channels with the shown gene and the best others, so that the first click shows something."""
     if any(edit.text() for edit in part.gene_edits):
         return
-    genes = list(dict.fromkeys([layers.shown_gene(layer), *best]))[:3]
+    genes = list(dict.fromkeys([result_layers.shown_gene(layer), *best]))[:3]
     for gene, edit in zip(genes, part.gene_edits, strict=False):
         edit.setText(gene)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QLineEdit, QPlainTextEdit, QPushButton
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QPushButton
+from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.stats import GeneSet, parse_gene_names, read_gmt
+from napari_tcgn.ui.actions import scores
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.tasks import scores
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
+from napari_tcgn.ui.widgets.controls import choice_box, line_edit
+
+if TYPE_CHECKING:
+    from napari.layers import Points
 
 
 class GeneSetPart(Part):
@@ -26,15 +33,13 @@ class GeneSetPart(Part):
         self.sets: list[GeneSet] = []
         self.file_button = QPushButton("Open .gmt…")
         self.file_button.setToolTip("Gene sets of a .gmt file, such as those of MSigDB")
-        self.set_box = QComboBox()
-        self.set_box.setToolTip("Sets of the file; all of them become one layer, in which they are chosen like genes")
-        self.set_box.setMinimumContentsLength(8)
-        self.set_box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.names_edit = QPlainTextEdit(placeholderText="or paste gene names: GNAS, SCD, KRT19 …")
+        tip = "Sets of the file; all of them become one layer, in which they are chosen like genes"
+        self.set_box = choice_box(tip, characters=8)
+        self.names_edit = QPlainTextEdit()
+        self.names_edit.setPlaceholderText("or paste gene names: GNAS, SCD, KRT19 …")
         self.names_edit.setFixedHeight(54)
         self.names_edit.setToolTip("Gene names as in the panel, separated by spaces, commas or lines")
-        self.name_edit = QLineEdit(placeholderText="name of the set")
-        self.name_edit.setToolTip("Name of the set, for the layer")
+        self.name_edit = line_edit("name of the set", "Name of the set, for the layer")
         self.score_button = QPushButton("Score")
         self.score_button.setToolTip("Add a layer: the mean of the genes' z-scores; 0 is an average spot")
         file_row, name_row = QHBoxLayout(), QHBoxLayout()
@@ -52,13 +57,13 @@ class GeneSetPart(Part):
         self.set_box.currentIndexChanged.connect(self._on_set)
         self.score_button.clicked.connect(self._score)
         events = session.state.events
-        events.result.connect(self._enable)
+        events.result_layer.connect(self._enable)
         for event in (events.progress, events.result_version):
             event.connect(self._refresh)
         self._enable()
 
     def _enable(self) -> None:
-        self.score_button.setEnabled(store.result_of(self.session.state.result) is not None)
+        self.score_button.setEnabled(store.result_of(self.session.state.result_layer) is not None)
 
     def _ask_for_file(self) -> None:
         chosen, _ = QFileDialog.getOpenFileName(self, "Gene sets", "", "Gene sets (*.gmt);;All files (*)")
@@ -70,13 +75,12 @@ class GeneSetPart(Part):
             self.message.fail(Failure.of(error))
             return
         self.message.say(f"{Path(chosen).name}: {len(self.sets)} gene set{'s' if len(self.sets) > 1 else ''}.")
-        self.set_box.blockSignals(True)
-        self.set_box.clear()
-        if len(self.sets) > 1:
-            self.set_box.addItem(f"all {len(self.sets)} sets", None)
-        for gene_set in self.sets:
-            self.set_box.addItem(f"{gene_set.name} ({len(gene_set.genes)})", gene_set)
-        self.set_box.blockSignals(False)
+        with signals_blocked(self.set_box):
+            self.set_box.clear()
+            if len(self.sets) > 1:
+                self.set_box.addItem(f"all {len(self.sets)} sets", None)
+            for gene_set in self.sets:
+                self.set_box.addItem(f"{gene_set.name} ({len(gene_set.genes)})", gene_set)
         self.set_box.show()
         self._on_set()
 
@@ -95,7 +99,8 @@ class GeneSetPart(Part):
         return [GeneSet(self.name_edit.text().strip() or "gene set", parse_gene_names(self.names_edit.toPlainText()))]
 
     def _score(self) -> None:
-        layer, sets = self.session.state.result, self._chosen()
+        layer, sets = self.session.state.result_layer, self._chosen()
+        assert layer is not None  # the button is disabled without one
         source = self._source(layer)
         if not sets[0].genes:
             self.message.say("Paste the names of some genes, or open a .gmt file.")
@@ -104,18 +109,18 @@ class GeneSetPart(Part):
         self.message.say("Scoring …")
         self._latest.ask(lambda: (layer, scores.score_sets(source, sets), sets))
 
-    def _source(self, layer: Any) -> store.Result:
+    def _source(self, layer: Points) -> store.Result:
         """Return the result whose genes are scored: of a layer of scores, the one that it was made from."""
         result = store.result_of(layer)
         assert result is not None  # the button is disabled without one
         return scores.source_of(layer) or result
 
-    def _show(self, computed: tuple[Any, scores.Scored, list[GeneSet]]) -> None:
+    def _show(self, computed: tuple[Points, scores.Scored, list[GeneSet]]) -> None:
         layer, scored, sets = computed
         self._enable()
-        self.message.say(scores.in_words(scored, sets))
-        if self.session.viewer is not None and layer in self.session.viewer.layers:
-            self.session.state.result = scores.add_scores(self.session.viewer, layer, scored, sets)
+        self.message.say(scores.scored_text(scored, sets))
+        if not self.session.closed and layer in self.session.viewer.layers:
+            self.session.state.result_layer = scores.add_scores(self.session.viewer, layer, scored, sets)
 
     def _on_failed(self, failure: Failure) -> None:
         self._enable()
@@ -127,16 +132,17 @@ class GeneSetPart(Part):
             found = scores.outdated(layer)
             if found is None:
                 continue
-            source, sets = found
-            self._latest_update.ask(
-                lambda layer=layer, source=source, sets=sets: (layer, scores.score_sets(source, sets))
-            )
+            self._latest_update.ask(partial(_scored_again, layer, *found))
             return  # one layer at a time; the next step of the run brings the others
 
-    def _update(self, computed: tuple[Any, scores.Scored]) -> None:
+    def _update(self, computed: tuple[Points, scores.Scored]) -> None:
         layer, scored = computed
         result = store.result_of(layer)
         if result is not None:
             scores.update_scores(layer, result, scored)
             self.session.colours.refresh()
             self._refresh()
+
+
+def _scored_again(layer: Points, source: store.Result, sets: Sequence[GeneSet]) -> tuple[Points, scores.Scored]:
+    return layer, scores.score_sets(source, sets)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from superqt.utils import signals_blocked
 
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.colour_scale import DIVERGING, SEQUENTIAL, ColourScale
@@ -13,6 +14,10 @@ from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.sections.base import Message
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.colour_bar import ColourBar
+from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly, tick_box
+
+if TYPE_CHECKING:
+    from napari.layers import Points
 
 LIMIT = 1e9
 CENTRES = {"no centre": "", "centre 0": "zero", "centre median": "median"}
@@ -27,24 +32,19 @@ class ScaleControls(QWidget):
         self.bar = ColourBar()
         self.low_box = limit_box("Value of the lowest colour")
         self.high_box = limit_box("Value of the highest colour")
-        self.auto_box = QCheckBox("auto", checked=True)
-        self.auto_box.setToolTip("The limits follow the gene: they clip the share of its values that is set beside")
-        self.percent_box = QDoubleSpinBox(minimum=0, maximum=49, value=1, singleStep=0.5, decimals=1, suffix=" %")
-        self.percent_box.setToolTip("Clip: share of the values below the lowest and above the highest colour")
+        tip = "The limits follow the gene: they clip the share of its values that is set beside"
+        self.auto_box = tick_box("auto", tip, ticked=True)
+        tip = "Clip: share of the values below the lowest and above the highest colour"
+        self.percent_box = number_box(tip, 0, 49, 1, decimals=1, step=0.5, suffix=" %")
         self.percent_box.setKeyboardTracking(False)
         make_narrow(self.percent_box)
-        self.colormap_box = QComboBox()
+        self.colormap_box = choice_box("Colour map", characters=6)
         self.colormap_box.addItems(SEQUENTIAL + DIVERGING)
-        self.colormap_box.setToolTip("Colour map")
-        self.centre_box = QComboBox()
+        tip = "Value of the middle colour; the limits lie equally far from it (diverging maps)"
+        self.centre_box = choice_box(tip, characters=6)
         for text, centre in CENTRES.items():
             self.centre_box.addItem(text, centre)
-        self.centre_box.setToolTip("Value of the middle colour; the limits lie equally far from it (diverging maps)")
-        for combo in (self.colormap_box, self.centre_box):  # not as wide as their longest entry
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            combo.setMinimumContentsLength(6)
-        self.canvas_box = QCheckBox("bar on the canvas")
-        self.canvas_box.setToolTip("Show the colour bar in the viewer, too")
+        self.canvas_box = tick_box("bar on the canvas", "Show the colour bar in the viewer, too")
         self.message = Message()
         self._lay_out()
 
@@ -75,7 +75,7 @@ class ScaleControls(QWidget):
 
     def show_layer(self) -> None:
         """Show the scale of the chosen result; without one there is nothing to set."""
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         for widget in (
             self.bar, self.low_box, self.high_box, self.auto_box, self.percent_box, self.colormap_box, self.centre_box,
             self.canvas_box,
@@ -85,36 +85,39 @@ class ScaleControls(QWidget):
             self._show(self.session.colours.scale(layer))
             bar = getattr(layer, "face_colorbar", None)
             self.canvas_box.setVisible(bar is not None)
-            quietly(self.canvas_box, bar is not None and bar.visible)
+            set_quietly(self.canvas_box, bar is not None and bar.visible)
 
     def _show(self, scale: ColourScale) -> None:
-        result = store.result_of(self.session.state.result)
+        result = store.result_of(self.session.state.result_layer)
         self.message.say("")
         decimals = int(np.clip(3 - np.floor(np.log10(max(scale.high - scale.low, 1e-12))), 2, 9))
         for box, value in ((self.low_box, scale.low), (self.high_box, scale.high)):
-            quietly(box, value, decimals)
-        quietly(self.auto_box, scale.automatic)
-        quietly(self.percent_box, scale.percent)
+            with signals_blocked(box):
+                box.setDecimals(decimals)
+                box.setValue(value)
+        set_quietly(self.auto_box, scale.automatic)
+        set_quietly(self.percent_box, scale.percent)
         if self.colormap_box.findText(scale.colormap) < 0:
             self.colormap_box.addItem(scale.colormap)  # chosen elsewhere
-        quietly(self.colormap_box, scale.colormap)
-        quietly(self.centre_box, self.centre_box.findData(scale.centre))
+        set_quietly(self.colormap_box, scale.colormap)
+        set_quietly(self.centre_box, self.centre_box.findData(scale.centre))
         self.bar.show_scale(scale.colormap, scale.low, scale.high, result.output_scale if result else "")
 
-    def _on_painted(self, layer: Any) -> None:
-        if unwrap(layer) is unwrap(self.session.state.result):
+    def _on_painted(self, layer: Points) -> None:
+        if unwrap(layer) is unwrap(self.session.state.result_layer):
             self._show(self.session.colours.scale(layer))
 
     def _change(self, **changes: Any) -> None:
-        if self.session.state.result is not None:
-            self.session.colours.change(self.session.state.result, **changes)
+        if self.session.state.result_layer is not None:
+            self.session.colours.change(self.session.state.result_layer, **changes)
 
     def _on_centre(self) -> None:
         self._change(centre=self.centre_box.currentData(), automatic=True)
 
     def _on_limit(self, changed: QDoubleSpinBox) -> None:
         """Take limits set by hand, which are kept for other genes; a centre moves the other one along."""
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
+        assert layer is not None  # the boxes are disabled without one
         low, high = self.low_box.value(), self.high_box.value()
         scale = self.session.colours.scale(layer)
         if scale.centre:
@@ -126,7 +129,7 @@ class ScaleControls(QWidget):
         self._change(low=low, high=high, automatic=False)
 
     def _on_canvas(self, shown: bool) -> None:
-        layer = self.session.state.result
+        layer = self.session.state.result_layer
         if layer is not None:
             layer.face_colorbar.visible = shown
             layer.face_colorbar.position = "bottom_left"
@@ -134,10 +137,9 @@ class ScaleControls(QWidget):
 
 def limit_box(tip: str) -> QDoubleSpinBox:
     """Return a box for a colour limit."""
-    box = QDoubleSpinBox(minimum=-LIMIT, maximum=LIMIT, decimals=4, singleStep=0.1)
+    box = number_box(tip, -LIMIT, LIMIT, decimals=4, step=0.1)
     box.setKeyboardTracking(False)
     make_narrow(box)
-    box.setToolTip(tip)
     return box
 
 
@@ -146,19 +148,3 @@ def make_narrow(box: QDoubleSpinBox) -> None:
     box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     box.setStyleSheet("min-width: 44px;")
     box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # the arrow keys and the wheel do it
-
-
-def quietly(widget: Any, value: Any, decimals: int | None = None) -> None:
-    """Set what a control shows without telling anybody."""
-    widget.blockSignals(True)
-    if isinstance(widget, QDoubleSpinBox):
-        if decimals is not None:
-            widget.setDecimals(decimals)
-        widget.setValue(value)
-    elif isinstance(widget, QCheckBox):
-        widget.setChecked(bool(value))
-    elif isinstance(value, str):
-        widget.setCurrentText(value)
-    else:
-        widget.setCurrentIndex(value)
-    widget.blockSignals(False)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Generator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.ui.layers.store import Result
-from napari_tcgn.ui.tasks.background import Background, Failure, Job
+from napari_tcgn.ui.tasks.background import Background, BackgroundTask, Failure
 
 Floats = NDArray[np.float64]
 VALUES_AT_ONCE = 4_000_000
@@ -22,7 +21,7 @@ class Statistics:
     def __init__(self, background: Background) -> None:
         self._background = background
         self._known: weakref.WeakKeyDictionary[Result, tuple[int, Floats, Floats]] = weakref.WeakKeyDictionary()
-        self._job: Job | None = None
+        self._task: BackgroundTask[int, tuple[Floats, Floats]] | None = None
         self._result: Result | None = None
 
     def known(self, result: Result) -> tuple[Floats, Floats] | None:
@@ -34,25 +33,25 @@ class Statistics:
         """Compute the figures of a result; whatever else was being computed is left."""
         if self._result is result:
             return
-        if self._job is not None:
-            self._job.cancel()
+        if self._task is not None:
+            self._task.cancel()
         count = int(result.done.sum())
         self._result = result
 
         def take(found: tuple[Floats, Floats]) -> None:
-            self._job = self._result = None
+            self._task = self._result = None
             self._known[result] = (count, *found)
             done(result)
 
         def fail(failure: Failure) -> None:
-            self._job = self._result = None
+            self._task = self._result = None
             failed(failure)
 
         rows = result.done.copy()
-        self._job = self._background.walk(lambda: _steps(result, rows), take, fail)
+        self._task = self._background.walk(lambda: _steps(result, rows), take, fail)
 
 
-def _steps(result: Result, rows: NDArray[np.bool_]) -> Generator[int, None, tuple[Any, Any]]:
+def _steps(result: Result, rows: NDArray[np.bool_]) -> Generator[int, None, tuple[Floats, Floats]]:
     """Compute sd and Moran's I of some genes at a time, so that the work can be left between two steps."""
     from napari_tcgn.stats import morans_i, variability
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from napari_tcgn.ui.layers import slide_layers as layers, store
-from napari_tcgn.ui.layers.side_by_side import SideBySide
+from napari_tcgn.ui.actions.side_by_side import SideBySide
+from napari_tcgn.ui.layers import canvas, result_layers, store
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.tasks.background import Failure, Job
+from napari_tcgn.ui.tasks.background import BackgroundTask, Failure
 
 if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.utils.events import Event
+
     from napari_tcgn.comparison import Comparison
     from napari_tcgn.engine import Progress
 
 MEASURED = "measured"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -62,37 +66,38 @@ class Comparing:
     ----------
     step : Progress or None
         Latest step of the comparison that is being made.
-    beside : SideBySide
+    side_by_side : SideBySide
     """
 
     def __init__(self, session: Session, changed: Callable[[], object]) -> None:
         self._session, self._changed = session, changed
         self._all: list[Compared] = []
-        self._job: Job | None = None
+        self._task: BackgroundTask[Progress, Compared] | None = None
         self._result: store.Result | None = None  # that is being compared
         self.step: Progress | None = None
-        self.beside = SideBySide(session, changed)
+        self.side_by_side = SideBySide(session, changed)
         session.viewer.layers.events.removed.connect(self._on_removed)
 
     def disconnect_all(self) -> None:
         """Stop comparing, put layers back and stop listening to the viewer, which outlives the dock."""
         self.cancel()
-        self.beside.disconnect_all()
+        self.side_by_side.disconnect_all()
         self._session.viewer.layers.events.removed.disconnect(self._on_removed)
 
     @property
     def running(self) -> bool:
         """Whether a comparison is being made."""
-        return self._job is not None
+        return self._task is not None
 
     def of(self, result: store.Result | None) -> Compared | None:
         """Return the comparison of a predicted or a measured result; None if there is none."""
         return next((one for one in self._all if result in (one.predicted, one.measured)), None)
 
-    def layer_of(self, result: store.Result) -> Any:
+    def layer_of(self, result: store.Result | None) -> Points | None:
         """Return the uppermost layer that shows a result, one that stays with its gene only if there is no other."""
         session = self._session
-        found = [layer for layer in reversed(session.viewer.layers) if store.result_of(layer) is result]
+        layers = [layer for layer in reversed(session.viewer.layers) if store.shows_result(layer)]
+        found = [layer for layer in layers if store.result_of(layer) is result]
         return min(found, key=session.colours.pinned, default=None)
 
     def start(self, result: store.Result, measured: Measured, failed: Callable[[Failure], object]) -> None:
@@ -109,44 +114,44 @@ class Comparing:
                 comparison = yield from compare_steps(result.to_adata(), found, slide=slide, gene_sets=sets)
             return Compared(result, measured_result(result, comparison), comparison)
 
-        def end(tell: Callable[[Any], object]) -> Callable[[Any], None]:
-            def ended(outcome: Any) -> None:
-                self._job = self._result = self.step = None
+        def end(tell: Callable[[T], object]) -> Callable[[T], None]:
+            def ended(outcome: T) -> None:
+                self._task = self._result = self.step = None
                 tell(outcome)
                 self._changed()
 
             return ended
 
         self._result = result
-        self._job = self._session.background.walk(steps, end(self._take), end(failed), self._on_step)
+        self._task = self._session.background.walk(steps, end(self._take), end(failed), self._on_step)
         self._changed()
 
     def cancel(self) -> None:
         """Stop the comparison that is being made; what was compared before stays."""
-        if self._job is not None:
-            self._job.cancel()
-            self._job = self._result = self.step = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = self._result = self.step = None
             self._changed()
 
-    def put_beside(self, compared: Compared) -> None:
+    def show_side_by_side(self, compared: Compared) -> None:
         """Show the measured spots to the right of the predicted ones."""
         predicted, measured = (self.layer_of(one) for one in (compared.predicted, compared.measured))
         if predicted is not None and measured is not None:
             work = self._session.slides.owner_of(predicted)
-            self.beside.open(predicted, measured, work.image if work is not None else None)
+            self.side_by_side.open(predicted, measured, work.image if work is not None else None)
 
-    def put_back(self) -> None:
+    def show_on_top(self) -> None:
         """Show the measured spots on top of the predicted ones again."""
-        self.beside.close()
-        if (layer := self._session.state.result) is not None:
-            layers.frame(self._session.viewer, [layer])
+        self.side_by_side.close()
+        if (layer := self._session.state.result_layer) is not None:
+            canvas.frame(self._session.viewer, [layer])
 
     def _on_step(self, step: Progress) -> None:
         self.step = step
         self._changed()
 
-    def _on_removed(self, event: Any) -> None:
-        if self._session.viewer is None:
+    def _on_removed(self, event: Event) -> None:
+        if self._session.closed:
             return
         if self._result is not None and self.layer_of(self._result) is None:
             self.cancel()
@@ -159,6 +164,7 @@ class Comparing:
         """Keep a comparison and show the measurement with the gene and the limits of the prediction."""
         session, viewer = self._session, self._session.viewer
         earlier, predicted = self.of(compared.predicted), self.layer_of(compared.predicted)
+        assert predicted is not None  # a comparison ends with the layer of its prediction
         if earlier is not None:
             self._all.remove(earlier)
             for old in [layer for layer in viewer.layers if store.result_of(layer) is earlier.measured]:
@@ -167,14 +173,14 @@ class Comparing:
         work = session.slides.owner_of(predicted)
         if work is not None:
             session.slides.claim(compared.measured, work.image)
-        gene = layers.shown_gene(predicted)
+        gene = result_layers.shown_gene(predicted)
         shown = gene if compared.measured.has(gene) else compared.measured.genes[0]
         with session.selection_kept():
-            added = layers.add_result_like(viewer, predicted, compared.measured, shown)
+            added = result_layers.add_result_like(viewer, predicted, compared.measured, shown)
         session.colours.link([predicted, *session.colours.linked_to(predicted), added])
-        if store.result_of(session.state.result) is compared.predicted:
+        if store.result_of(session.state.result_layer) is compared.predicted:
             session.state.gene = shown
-            self.put_beside(compared)
+            self.show_side_by_side(compared)
         elif not predicted.visible and (now := session.slides.of(session.state.image)) is not None:
             session.slides.show_only(now, viewer.layers)  # another slide was chosen meanwhile
 

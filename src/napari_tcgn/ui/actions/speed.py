@@ -11,7 +11,7 @@ from napari_tcgn.ui.tasks.background import Failure
 
 if TYPE_CHECKING:
     from napari_tcgn.ui.session import Session
-    from napari_tcgn.ui.tasks.background import Job
+    from napari_tcgn.ui.tasks.background import BackgroundTask
 
 SECONDS = 2.0  # the first batch warms up, the others are timed for so long
 MOST_BATCHES = 5
@@ -66,7 +66,7 @@ class SpeedMeter:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._job: Job | None = None
+        self._task: BackgroundTask[None, float] | None = None
         events = session.state.events
         for event in (events.model, events.device, events.precision, events.batch_size):
             event.connect(self._on_other_model)
@@ -79,22 +79,22 @@ class SpeedMeter:
         self._measure_if_unknown()
 
     def _leave(self) -> None:
-        if self._job is not None:
-            self._job.cancel()
-            self._job = None
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
 
     def _measure_if_unknown(self) -> None:
         state = self._session.state
         if state.running or state.rate is not None or state.missing_for_run():
             self._leave()  # a run tells its own rate
-        elif self._job is None:
+        elif self._task is None:
             settings = state.predict_settings()
-            self._job = self._session.background.walk(lambda: measure(settings), self._on_measured, self._on_failed)
+            self._task = self._session.background.walk(lambda: measure(settings), self._on_measured, self._on_failed)
 
     def _on_measured(self, rate: float) -> None:
-        self._job = None
+        self._task = None
         self._session.choices.note_rate(rate)
         self._session.state.rate = rate
 
     def _on_failed(self, failure: Failure) -> None:
-        self._job = None  # the run meets the same trouble and tells it
+        self._task = None  # the run meets the same trouble and tells it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,9 +11,12 @@ from qtpy.QtCore import QTimer
 
 from napari_tcgn.options import GridSettings
 from napari_tcgn.spots import grid_origin
-from napari_tcgn.ui.layers.placement import moved_affine, shift, turn
-from napari_tcgn.ui.layers.slide_layers import move
+from napari_tcgn.ui.layers.placement import move, moved_affine, shift, turn
 from napari_tcgn.ui.session import Session
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Points
+    from napari.utils.events import Event
 
 KEY_TURN = 0.5  # degrees
 KEY_STEP = 0.1  # of the pitch
@@ -38,7 +41,7 @@ class GridDrag:
 
     def __init__(self, session: Session, moved: Moved) -> None:
         self._session, self._moved = session, moved
-        self.layer: Any = None
+        self.layer: Points | None = None
         self._settings: GridSettings | None = None
         self._motion = np.eye(3)
         self._degrees = 0.0
@@ -47,12 +50,27 @@ class GridDrag:
         self._timer.setInterval(KEY_PAUSE)
         self._timer.timeout.connect(self._commit)
 
+    @property
+    def _image(self) -> Image:
+        """The slide that the grid lies on."""
+        image = self._session.state.image
+        assert image is not None
+        return image
+
+    @property
+    def _mpp(self) -> float:
+        mpp = self._session.state.mpp
+        assert mpp is not None  # a grid is laid on a slide of known µm per px
+        return mpp
+
     def attach(self) -> None:
         """Take hold of the grid that is shown."""
         session = self._session
-        self._settings = GridSettings(**session.state.spots.source["settings"])
+        layer, spots = session.spots_layer, session.state.spots
+        assert layer is not None  # a grid is laid
+        assert spots is not None
+        self._settings = GridSettings(**spots.source["settings"])
         self._motion, self._degrees = np.eye(3), 0.0
-        layer = session.spots_layer
         layer.visible = True  # a run that has ended hides it
         session.viewer.layers.selection.active = layer
         layer.mode = "pan_zoom"
@@ -77,7 +95,7 @@ class GridDrag:
             layer.bind_key(key, None, overwrite=True)
         layer.mouse_pan = True
         self._motion = np.eye(3)
-        if self._session.viewer is not None and layer in self._session.viewer.layers:
+        if not self._session.closed and layer in self._session.viewer.layers:
             self._show(layer)
 
     def put_back(self) -> None:
@@ -86,7 +104,7 @@ class GridDrag:
         if self.layer is not None:
             self._show(self.layer)
 
-    def _drag(self, layer: Any, event: Any) -> Generator[None, None, None]:
+    def _drag(self, layer: Points, event: Event) -> Generator[None, None, None]:
         """Follow a press, its moves and the release (napari's protocol of mouse drag callbacks)."""
         if event.button != 1 or self._session.state.running:
             return
@@ -110,11 +128,11 @@ class GridDrag:
         if dragged:
             self._commit()
 
-    def _on_key(self, down: float, right: float, degrees: float) -> Callable[[Any], None]:
-        def act(layer: Any) -> None:
+    def _on_key(self, down: float, right: float, degrees: float) -> Callable[[Points], None]:
+        def act(layer: Points) -> None:
             if self._settings is None or self._session.state.running:
                 return
-            step = KEY_STEP * self._settings.pitch / self._session.state.mpp  # px
+            step = KEY_STEP * self._settings.pitch / self._mpp  # px
             motion = turn(degrees, self._centre(self._motion)) if degrees else shift(down * step, right * step)
             self._motion = motion @ self._motion
             self._degrees += degrees
@@ -123,28 +141,30 @@ class GridDrag:
 
         return act
 
-    def _px(self, event: Any) -> NDArray[np.float64]:
+    def _px(self, event: Event) -> NDArray[np.float64]:
         """Return where the mouse is, (row, column) in px of the slide."""
-        image = self._session.state.image
-        return np.asarray(image.world_to_data(event.position), float)[-2:]
+        place = self._image.world_to_data(event.position)
+        return np.asarray(place, dtype=np.float64)[-2:]
 
     def _centre(self, motion: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the middle of the grid as it lies now."""
         spots = self._session.state.spots
+        assert spots is not None  # they are being moved
         middle = np.array([np.ptp(spots.y) / 2 + spots.y.min(), np.ptp(spots.x) / 2 + spots.x.min(), 1.0])
-        return (motion @ (middle - [0.5, 0.5, 0.0]))[:2]
+        centre: NDArray[np.float64] = (motion @ (middle - [0.5, 0.5, 0.0]))[:2]
+        return centre
 
-    def _show(self, layer: Any) -> None:
-        move(layer, moved_affine(self._session.state.image, self._motion))
+    def _show(self, layer: Points) -> None:
+        move(layer, moved_affine(self._image, self._motion))
 
     def _commit(self) -> None:
         """Tell the origin and rotation that the grid has now."""
         self._timer.stop()
         if self._settings is None or self.layer is None:
             return
-        mpp = self._session.state.mpp
+        mpp = self._mpp
         x, y = grid_origin(self._settings)
-        row, column, _ = self._motion @ [y / mpp - 0.5, x / mpp - 0.5, 1.0]
+        row, column, _ = self._motion @ np.array([y / mpp - 0.5, x / mpp - 0.5, 1.0])
         rotation = (self._settings.rotation_deg + self._degrees + 180) % 360 - 180
         self._moved((column + 0.5) * mpp, (row + 0.5) * mpp, rotation)
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.stats import SCORE_UNIT, GeneSet, Score, score_gene_set
-from napari_tcgn.ui.layers import slide_layers as layers
+from napari_tcgn.ui.layers import result_layers
 from napari_tcgn.ui.layers.per_layer import PerLayer
 from napari_tcgn.ui.layers.store import Result
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.viewer import Viewer
 
 KIND = "score"
 
@@ -71,19 +76,19 @@ def score_sets(source: Result, sets: Sequence[GeneSet]) -> Scored:
     return Scored(source, scores, refused, int(done.sum()))
 
 
-def add_scores(viewer: Any, layer: Any, scored: Scored, sets: Sequence[GeneSet]) -> Any:
+def add_scores(viewer: Viewer, layer: Points, scored: Scored, sets: Sequence[GeneSet]) -> Points:
     """Show scores at the spots of a result layer; returns the new layer."""
     source = scored.source
     values = np.stack([score.values for score in scored.scores.values()], axis=1)
     names = tuple(scored.scores)
-    done = np.isfinite(values).any(axis=1)
+    done: NDArray[np.bool_] = np.asarray(np.isfinite(values).any(axis=1))
     result = Result(values, done, names, source.spots, source.mpp, source.library_id, SCORE_UNIT, kind=KIND)
-    added = layers.add_result_like(viewer, layer, result, names[0], source)
+    added = result_layers.add_result_like(viewer, layer, result, names[0], source)
     _sources[added] = (source, tuple(s for s in sets if s.name in scored.scores), scored.spots_done)
     return added
 
 
-def outdated(layer: Any) -> tuple[Result, tuple[GeneSet, ...]] | None:
+def outdated(layer: Points) -> tuple[Result, tuple[GeneSet, ...]] | None:
     """Return what a layer of scores is made from, if that has got values since; else None."""
     found = _sources.get(layer)
     if found is None or int(found[0].done.sum()) == found[2]:
@@ -91,13 +96,13 @@ def outdated(layer: Any) -> tuple[Result, tuple[GeneSet, ...]] | None:
     return found[0], found[1]
 
 
-def source_of(layer: Any) -> Result | None:
+def source_of(layer: Points) -> Result | None:
     """Return the result that a layer of scores was made from; None for any other layer."""
     found = _sources.get(layer)
     return None if found is None else found[0]
 
 
-def update_scores(layer: Any, result: Result, scored: Scored) -> None:
+def update_scores(layer: Points, result: Result, scored: Scored) -> None:
     """Take new scores of the same sets into the result of a layer of scores."""
     for i, name in enumerate(result.genes):
         score = scored.scores.get(name)
@@ -107,7 +112,7 @@ def update_scores(layer: Any, result: Result, scored: Scored) -> None:
     _sources[layer] = (source, sets, scored.spots_done)
 
 
-def in_words(scored: Scored, gene_sets: Sequence[GeneSet]) -> str:
+def scored_text(scored: Scored, gene_sets: Sequence[GeneSet]) -> str:
     """Say which genes of the sets count and which are missing."""
     said = []
     for gene_set in gene_sets:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari_tcgn.ui.layers import slide_layers as layers, store
+from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from anndata import AnnData
+    from napari.layers import Points
+    from napari.utils.events import Event
 
     from napari_tcgn.engine import Progress
 
@@ -34,13 +36,16 @@ class Run:
 
     def __init__(self, session: Session, ended: Callable[[str, Failure | None], object]) -> None:
         self._session, self._ended = session, ended
-        self._layer: Any = None
+        self._layer: Points | None = None
         self._last_update = 0.0
         self._latest: Progress | None = None
         state = session.state
-        self._image, self._slide, self._spots_file = state.image, state.slide, session.spots_file
+        image, slide, spots, settings = state.image, state.slide, state.spots, state.predict_settings()
+        assert image is not None  # nothing is missing: `missing_for_run`
+        assert slide is not None
+        assert spots is not None
+        self._image, self._slide, self._spots_file = image, slide, session.spots_file
         self._not_predicted = session.spots_layer
-        slide, spots, settings = state.slide, state.spots, state.predict_settings()
 
         def steps() -> Generator[Progress, None, AnnData]:
             from napari_tcgn.expression import predict_steps
@@ -50,11 +55,11 @@ class Run:
         session.run = self
         state.running, state.progress = True, None
         session.viewer.layers.events.removed.connect(self._on_removed)
-        self._job = session.background.walk(steps, self._on_done, self._on_failed, self._on_step)
+        self._task = session.background.walk(steps, self._on_done, self._on_failed, self._on_step)
 
     def cancel(self) -> None:
         """Stop at once; what is predicted so far stays, labelled partial."""
-        self._job.cancel()
+        self._task.cancel()
         kept = self._keep_partial()
         self._end(f"Cancelled: {kept}" if kept else "Cancelled before any spot was predicted.", None)
 
@@ -74,12 +79,12 @@ class Run:
         state = self._session.state
         if step.prediction is not None and self._layer is None:
             result = store.Result.of_prediction(step.prediction)
-            result.kind = self._session.name_of_new_result()
+            result.kind = self._session.slides.name_of_new_result()
             result.slide, result.spots_file = self._slide, self._spots_file
             self._session.slides.claim(result, self._image)
             gene = state.gene if result.has(state.gene) else store.best_gene(result)
-            self._layer = layers.add_result(self._session.viewer, self._image, result, gene, DEFAULT_COLORMAP)
-            state.gene, state.result = gene, self._layer
+            self._layer = result_layers.add_result(self._session.viewer, self._image, result, gene, DEFAULT_COLORMAP)
+            state.gene, state.result_layer = gene, self._layer
         state.progress = step
 
     def _on_done(self, adata: AnnData) -> None:
@@ -91,11 +96,11 @@ class Run:
         assert result.prediction is not None  # set by `of_prediction`
         record = result.prediction.record
         state = self._session.state
-        if self._not_predicted in self._session.viewer.layers:
+        if self._not_predicted is not None and self._not_predicted in self._session.viewer.layers:
             self._not_predicted.visible = False  # all of them are predicted now
         state.rate = record["spots_per_second"]
         self._session.choices.note_rate(state.rate)
-        self._end(f"Done: {adata.n_obs} spots in {in_words(record['seconds'])}.", None)
+        self._end(f"Done: {adata.n_obs} spots in {duration_text(record['seconds'])}.", None)
 
     def _on_failed(self, failure: Failure) -> None:
         kept = self._keep_partial()
@@ -103,21 +108,21 @@ class Run:
 
     def _keep_partial(self) -> str:
         """Freeze and label what is predicted; returns "" and removes the layer if that is nothing."""
-        result = store.result_of(self._layer)
-        if result is None:
+        layer, result = self._layer, store.result_of(self._layer)
+        if layer is None or result is None:
             return ""
         result.freeze()
         done, total = int(result.done.sum()), len(result.done)
-        layer_is_there = self._layer in self._session.viewer.layers
+        layer_is_there = layer in self._session.viewer.layers
         if done == 0 and layer_is_there:
-            self._session.viewer.layers.remove(self._layer)
+            self._session.viewer.layers.remove(layer)
         if done == 0 or not layer_is_there:
             return ""
         if done < total:
-            self._layer.name = layers.result_name(layers.shown_gene(self._layer), result.kind, partial=True)
+            layer.name = result_layers.result_name(result_layers.shown_gene(layer), result.kind, partial=True)
         return f"{done} of {total} spots are predicted and kept as a partial result."
 
-    def _on_removed(self, event: Any) -> None:
+    def _on_removed(self, event: Event) -> None:
         if event.value in (self._layer, self._image):
             self.cancel()
 
@@ -129,7 +134,7 @@ class Run:
         self._ended(sentence, failure)
 
 
-def in_words(seconds: float) -> str:
+def duration_text(seconds: float) -> str:
     """Return a duration for people ("8 s", "3:05", "1:02:05")."""
     whole = round(seconds)
     hours, rest = divmod(whole, 3600)

@@ -1,0 +1,1 @@
+from .dock import make_dock as make_dock

@@ -1,0 +1,119 @@
+"""Results as napari points layers, coloured by one gene.
+
+All functions run on the main thread.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.colour_scale import colours_of, robust_limits
+from napari_tcgn.ui.layers.placement import placement_of
+from napari_tcgn.ui.layers.spot_layers import points_of, unblurred
+
+if TYPE_CHECKING:
+    from napari.layers import Image, Points
+    from napari.viewer import Viewer
+
+
+def add_result(viewer: Viewer, image: Image, result: store.Result, gene: str, colormap: str) -> Points:
+    """Show a result that is being filled in; returns the points layer."""
+    kwargs = result_layer_kwargs(result, gene, colormap) | placement_of(image)
+    layer: Points = viewer.add_points(points_of(result.spots), **kwargs)  # type: ignore[attr-defined]  # see spot_layers
+    return layer
+
+
+def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[str, Any]:
+    """Return what `add_points` needs to show a result, beside the points and where they lie."""
+    values = result.values_of(gene)
+    limits = robust_limits(values)
+    return {
+        "name": result_name(gene, result.kind),
+        "features": _features(result.spots.ids.astype(object), gene, values),
+        # Colours and not a feature that napari maps: it would map and draw 100,000 spots several times per gene.
+        "face_color": colours_of(values, limits, colormap),
+        "face_colormap": colormap,
+        "face_contrast_limits": limits,
+        "size": result.diameter_px,
+        "border_width": 0,
+        "symbol": result.spots.shape,
+        **unblurred(result.spots.layout),
+        "metadata": {store.KEY: result},
+    }
+
+
+def add_points_like(viewer: Viewer, layer: Points, **kwargs: Any) -> Points:
+    """Add points in the places and the size of another points layer; returns their layer."""
+    style = {"size": layer.size, "border_width": 0, "symbol": layer.symbol}
+    kwargs = style | placement_of(layer) | kwargs
+    added: Points = viewer.add_points(layer.data, **kwargs)  # type: ignore[attr-defined]  # see spot_layers
+    return added
+
+
+def add_result_like(
+    viewer: Viewer, layer: Points, result: store.Result, gene: str, source: store.Result | None = None
+) -> Points:
+    """Show a result at the spots of another result's layer, in its colours; returns the points layer.
+
+    `source` is the result that it was made from, on whose slide it then belongs.
+    """
+    values = result.values_of(gene)
+    limits, colormap = robust_limits(values), layer.face_colormap.name
+    return add_points_like(
+        viewer,
+        layer,
+        name=result_name(gene, result.kind, "(partial)" in layer.name),
+        features=_features(layer.features["spot"].to_numpy(), gene, values),
+        face_color=colours_of(values, limits, colormap),
+        face_colormap=colormap,
+        face_contrast_limits=limits,
+        metadata={store.KEY: result} | ({} if source is None else {store.MADE_FROM: source}),
+    )
+
+
+def result_name(gene: str, kind: str, partial: bool = False) -> str:
+    """Return the name of a result layer."""
+    return f"{gene} · {kind} (partial)" if partial else f"{gene} · {kind}"
+
+
+def is_named_by_us(name: str, kind: str) -> bool:
+    """Whether a layer still has a name that `result_name` gave it (napari numbers equal ones), and not the user's."""
+    return re.fullmatch(rf".* · {re.escape(kind)}( \(partial\))?( \[\d+\])?", name) is not None
+
+
+def colour_by_gene(layer: Points, gene: str, limits: tuple[float, float], colormap: str | None = None) -> None:
+    """Colour a result layer by one gene between two limits; spots without a value are transparent."""
+    result = store.result_of(layer)
+    assert result is not None  # only result layers come here
+    values = result.values_of(gene)
+    colormap = colormap or layer.face_colormap.name
+    # napari does not map these colours; its colour bar and whoever saves the layer read the scale here.
+    if layer.face_colormap.name != colormap:
+        layer.face_colormap = colormap
+    layer.face_contrast_limits = limits
+    before = layer.features
+    if before["gene"].iloc[0] != gene or not np.array_equal(before["value"], values, equal_nan=True):
+        layer.features = _features(before["spot"].to_numpy(), gene, values)
+    set_colours(layer, colours_of(values, limits, colormap))
+
+
+def set_colours(layer: Points, colours: NDArray[np.float32]) -> None:
+    """Give the points of a layer their colours (RGBA [n, 4])."""
+    # napari's canvas listens to two events of the same change and would send all points to the GPU twice.
+    with layer.events.face_color.blocker():
+        layer.face_color = colours
+
+
+def shown_gene(layer: Points) -> str:
+    """Return the gene that a result layer shows."""
+    return str(layer.features["gene"].iloc[0])
+
+
+def _features(ids: NDArray[np.object_], gene: str, values: NDArray[np.float64]) -> dict[str, Any]:
+    # Three columns: the status bar prints them all where the dock does not (ui/layers/hover.py).
+    return {"spot": ids, "gene": np.full(len(ids), gene, dtype=object), "value": values}
