@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
+from napari_tcgn.spots.source import SpotsSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +32,8 @@ class Spots:
         None: all true.
     tissue_fraction : float64 [n] or None
         Share of the spot's disc that is tissue, NaN where not measured; None: all NaN.
-    source : dict
-        Where the spots come from (file names, settings), JSON-able, for the run record.
+    source : SpotsSource
+        Where the spots come from (file names, settings), for the run record.
 
     Raises
     ------
@@ -50,7 +51,7 @@ class Spots:
     layout: str
     in_tissue: NDArray[np.bool_] | None = None
     tissue_fraction: NDArray[np.float64] | None = None
-    source: dict[str, Any] = field(default_factory=dict)
+    source: SpotsSource = field(default_factory=SpotsSource)
 
     def __post_init__(self) -> None:
         def set_field(name: str, value: object) -> None:

@@ -50,7 +50,7 @@ class GridDrag:
     def attach(self) -> None:
         """Take hold of the grid that is shown."""
         session = self._session
-        self._settings = GridSettings(**session.state.spots.source["settings"])
+        self._settings = session.state.spots.source.settings
         self._motion, self._degrees = np.eye(3), 0.0
         layer = session.spots_layer
         layer.visible = True  # a run that has ended hides it

@@ -114,7 +114,7 @@ class ExportSection(Section):
             "Write the pixels of the slide too, which can be gigabytes; otherwise a small picture" if has_slide
             else "Only a result of this session knows its slide; the small picture is written"
         )  # fmt: skip
-        no_command = "Only for a predicted result" if result is None or not result.record else ""
+        no_command = "Only for a predicted result" if result is None or result.record is None else ""
         self.copy_button.setEnabled(not missing and not no_command)
         self.copy_button.setToolTip(no_command or "Copy the `napari-tcgn predict` command that repeats this run")
 
@@ -200,7 +200,7 @@ class ExportSection(Section):
         if result.slide is not None:
             return result.slide.path
         path = self.session.state.slide.path if self.session.state.slide is not None else None
-        same = path is not None and path.name == result.record["slide"]["file"]
+        same = path is not None and path.name == result.record.slide.file
         return path if same else None
 
 
