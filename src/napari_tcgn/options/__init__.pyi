@@ -7,6 +7,7 @@ from .comparison import OrientationName as OrientationName
 from .comparison import ValuesName as ValuesName
 from .declaration import Option as Option
 from .declaration import check_kinds as check_kinds
+from .declaration import option as option
 from .declaration import option_of as option_of
 from .declaration import options_of as options_of
 from .exporting import ExportSettings as ExportSettings

@@ -15,6 +15,7 @@ from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.widgets.option_widget import option_widget
 
 SHOWN, TRUSTED, ALL = "shown", "trusted", "all"
 
@@ -53,12 +54,13 @@ class ExportSection(Section):
         for one in FORMATS:
             self.format_box.addItem(one.text, one)
         self.genes_box = _box(
-            "Which genes to write; trusted are the 50 best of those that held-out figures call predictable"
+            f"Which genes to write; trusted are the {ExportSettings().top} best of those that held-out figures call "
+            "predictable"
         )
         for text, choice in (("shown gene", SHOWN), ("trusted genes", TRUSTED), ("all genes", ALL)):
             self.genes_box.addItem(text, choice)
-        self.tidy_box = QCheckBox("one row per spot and gene")
-        self.tidy_box.setToolTip("A long (tidy) table; otherwise one row per spot and one column per gene")
+        self._tidy = option_widget(ExportSettings, "tidy")
+        self.tidy_box = self._tidy.native
         self.full_box = QCheckBox("slide at full resolution")
         self.export_button = QPushButton("Export…")
         self.copy_button = QPushButton("Copy as command line")
