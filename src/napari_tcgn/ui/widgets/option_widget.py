@@ -30,14 +30,15 @@ def option_widget(settings: type, name: str) -> Widget:
         options |= {"min": low - 1 if one.if_none else low, "max": high, "step": 1}
     widget = create_widget(
         value=None if one.kind in (int, float) else one.default,
-        annotation=one.kind,
+        # magicgui's box of whole numbers cannot show a word instead of one; that of fractions, without decimals, can.
+        annotation=float if one.if_none else one.kind,
         name=name,
         label=label_of(one),
         options=options,
     )
     box = widget.native
     box.setAccessibleName(label_of(one))
-    if one.kind is float:
+    if one.kind is float or one.if_none:
         box.setDecimals(one.decimals)
     if one.if_none:
         box.setSpecialValueText(one.if_none)
@@ -57,7 +58,7 @@ def tip_of(one: Option) -> str:
 
 def value_of(widget: Widget, one: Option) -> Any:
     """Return what a control is set to; None where it shows that the program chooses."""
-    value = widget.native.value() if one.kind in (int, float) else widget.get_value()
+    value = one.kind(widget.native.value() if one.kind in (int, float) else widget.get_value())
     return None if one.if_none and one.form is not None and value < one.form[0] else value
 
 
