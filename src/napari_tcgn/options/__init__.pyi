@@ -1,31 +1,39 @@
 from .arguments import as_arguments as as_arguments
-from .comparison import BulkScale as BulkScale
-from .comparison import CompareSettings as CompareSettings
-from .comparison import MatchName as MatchName
-from .comparison import NullName as NullName
-from .comparison import OrientationName as OrientationName
-from .comparison import ValuesName as ValuesName
-from .declaration import Option as Option
-from .declaration import check_kinds as check_kinds
-from .declaration import option as option
-from .declaration import option_of as option_of
-from .declaration import options_of as options_of
+from .comparison import (
+    BulkScale as BulkScale,
+    CompareSettings as CompareSettings,
+    MatchName as MatchName,
+    NullName as NullName,
+    OrientationName as OrientationName,
+    ValuesName as ValuesName,
+)
+from .declaration import (
+    Option as Option,
+    check_kinds as check_kinds,
+    option as option,
+    option_of as option_of,
+    options_of as options_of,
+)
 from .exporting import ExportSettings as ExportSettings
-from .grid import BIN_SIDES as BIN_SIDES
-from .grid import CHESSBOARD as CHESSBOARD
-from .grid import HEXAGONAL as HEXAGONAL
-from .grid import LAYOUTS as LAYOUTS
-from .grid import GridSettings as GridSettings
-from .grid import LayoutName as LayoutName
-from .prediction import DeviceName as DeviceName
-from .prediction import PrecisionChoice as PrecisionChoice
-from .prediction import PrecisionName as PrecisionName
-from .prediction import PredictSettings as PredictSettings
-from .prediction import StainName as StainName
-from .record import RENAMED as RENAMED
-from .record import read_settings as read_settings
-from .record import to_record as to_record
-from .record import with_new_names as with_new_names
-from .training import LossName as LossName
-from .training import ResidualName as ResidualName
-from .training import TrainSettings as TrainSettings
+from .grid import (
+    BIN_SIDES as BIN_SIDES,
+    CHESSBOARD as CHESSBOARD,
+    HEXAGONAL as HEXAGONAL,
+    LAYOUTS as LAYOUTS,
+    GridSettings as GridSettings,
+    LayoutName as LayoutName,
+)
+from .prediction import (
+    DeviceName as DeviceName,
+    PrecisionChoice as PrecisionChoice,
+    PrecisionName as PrecisionName,
+    PredictSettings as PredictSettings,
+    StainName as StainName,
+)
+from .record import (
+    RENAMED as RENAMED,
+    read_settings as read_settings,
+    to_record as to_record,
+    with_new_names as with_new_names,
+)
+from .training import LossName as LossName, ResidualName as ResidualName, TrainSettings as TrainSettings

@@ -11,13 +11,15 @@ from .region import (
     region_of_polygons as region_of_polygons,
 )
 from .saved import write_spots as write_spots
-from .source import GridSource as GridSource
-from .source import RegionRecord as RegionRecord
-from .source import SpotsRecord as SpotsRecord
-from .source import SpotsSource as SpotsSource
-from .source import StSource as StSource
-from .source import VisiumSource as VisiumSource
-from .source import read_source as read_source
+from .source import (
+    GridSource as GridSource,
+    RegionRecord as RegionRecord,
+    SpotsRecord as SpotsRecord,
+    SpotsSource as SpotsSource,
+    StSource as StSource,
+    VisiumSource as VisiumSource,
+    read_source as read_source,
+)
 from .st import (
     MIN_MATCHED as MIN_MATCHED,
     is_st_table as is_st_table,
