@@ -28,7 +28,7 @@ def section(spots: int, genes: int):
     from scipy.ndimage import gaussian_filter
     from scipy.sparse import csr_matrix, hstack, random as sparse_random
 
-    from napari_tcgn.engine import Prediction
+    from napari_tcgn.engine import Prediction, RunRecord
     from napari_tcgn.expression import OUTPUT_SCALE, to_anndata
     from napari_tcgn.model.card import ModelCard
     from napari_tcgn.spots import Spots
@@ -56,12 +56,14 @@ def section(spots: int, genes: int):
         mpp=MPP,
         thumbnail=thumbnail,
         thumbnail_scale=1500 / 14000,
-        record={
-            "slide": {"name": "drawn", "width_px": 14000, "height_px": 14000},
-            "patch": {"side_px": 308},
-            "mpp": MPP,
-            "spots": {"pitch_um": 100.0, "layout": "visium", "source": {}},
-        },
+        record=RunRecord.read(
+            {
+                "slide": {"name": "drawn", "width_px": 14000, "height_px": 14000},
+                "patch": {"side_px": 308},
+                "mpp": MPP,
+                "spots": {"pitch_um": 100.0, "layout": "visium", "source": {}},
+            }
+        ),
     )
     depth = np.exp(random.normal(0, 0.5, len(row)) + 0.4 * fields[:, 0])
     counts = random.poisson(depth[:, None] * np.exp(shape + random.normal(0, 0.5, shape.shape)))

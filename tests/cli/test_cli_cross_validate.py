@@ -59,7 +59,9 @@ def test_cross_validation_from_the_command_to_the_report(run, sections: Path, tm
     assert code == 0, err
     assert "section all" in said
     assert "colour-texture-line" in said
-    assert json.loads((out / "runs/fold-C2/run.json").read_text())["identity"]["settings"]["beside"] == "colour-texture"
+    # `beside` in the recipe is the option's former name.
+    settings = json.loads((out / "runs/fold-C2/run.json").read_text())["identity"]["settings"]
+    assert settings["residual"] == "colour-texture"
     assert len((out / "runs/fold-C2/metrics.jsonl").read_text().splitlines()) == 1, "the option goes before the recipe"
     page = (out / "report.html").read_text()
     assert page.count("data:image/png;base64,") == 2

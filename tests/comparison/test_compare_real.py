@@ -10,7 +10,7 @@ import pytest
 
 from napari_tcgn.comparison.align import align
 from napari_tcgn.comparison.steps import compare
-from napari_tcgn.engine import Prediction
+from napari_tcgn.engine import Prediction, RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import OUTPUT_SCALE, read_measured, to_anndata
 from napari_tcgn.model.card import ModelCard
@@ -28,7 +28,7 @@ def predicted(folder: Path, section: str):
     spots = read_st_spots(folder / f"ST-spotfiles/{section}_selection.tsv")
     panel = read_panel("her2st_785")
     values = np.random.default_rng(0).normal(1, 0.2, (len(spots), len(panel))).astype(np.float32)
-    width, height = spots.source["image_size"]
+    width, height = spots.source.image_size
     return to_anndata(
         Prediction(
             values=values,
@@ -39,12 +39,14 @@ def predicted(folder: Path, section: str):
             mpp=0.688,
             thumbnail=np.full((100, 100, 3), 200, np.uint8),
             thumbnail_scale=100 / height,
-            record={
-                "slide": {"name": section, "width_px": width, "height_px": height},
-                "patch": {"side_px": 224},
-                "mpp": 0.688,
-                "spots": {"pitch_um": 200.0, "layout": "st", "source": spots.source},
-            },
+            record=RunRecord.read(
+                {
+                    "slide": {"name": section, "width_px": width, "height_px": height},
+                    "patch": {"side_px": 224},
+                    "mpp": 0.688,
+                    "spots": {"pitch_um": 200.0, "layout": "st", "source": spots.source.to_record()},
+                }
+            ),
         )
     )
 

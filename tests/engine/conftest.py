@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.model.card import ModelCard
+from napari_tcgn.spots.source import SpotsSource
 from napari_tcgn.spots.table import Spots
 
 
@@ -75,7 +76,7 @@ def make_spots(x: np.ndarray, y: np.ndarray, **more: object) -> Spots:
         diameter_um=20.0,
         pitch_um=40.0,
         layout="square",
-        source={"kind": "test"},
+        source=SpotsSource(kind="test"),
         **more,
     )
 

@@ -12,6 +12,7 @@ import torch
 
 from napari_tcgn.engine import cut_patch, run, run_to_end
 from napari_tcgn.engine.loop import _Clock
+from napari_tcgn.engine.record import PatchRecord
 from napari_tcgn.errors import DeviceError, ModelError, PixelSizeUnknownError, SlideError, SpotsError
 from napari_tcgn.options import PredictSettings
 
@@ -48,8 +49,8 @@ def test_progress_tells_the_truth(slide, spots, predictor) -> None:
         assert np.isnan(live.values[~live.done]).all()
         assert step.rate > 0
         assert step.eta_seconds == pytest.approx((step.total - step.done) / step.rate)
-        assert live.record["spots_done"] == step.done
-        assert live.record["partial"] is (step.done < step.total)
+        assert live.record.spots_done == step.done
+        assert live.record.partial is (step.done < step.total)
     assert stages == ["read slide", "read slide"] + ["predict"] * 10
     assert sorted(seen) == list(range(37))
 
@@ -71,7 +72,7 @@ def test_twice_gives_the_same_bytes(slide, spots, predictor) -> None:
 
 
 def test_run_record(slide, spots, predictor) -> None:
-    record = run_to_end(run(slide, spots, predictor, SMALL)).record
+    record = run_to_end(run(slide, spots, predictor, SMALL)).record.to_record()
     assert json.loads(json.dumps(record)) == record
     assert record["settings"]["batch_size"] == 4
     assert record["model"] == {"name": "colours", "version": "1", "sha256": "ab" * 32}
@@ -87,7 +88,7 @@ def test_run_record(slide, spots, predictor) -> None:
 def test_slide_file_is_recorded_without_its_folder(tmp_path, slide, spots, predictor) -> None:
     slide.path = tmp_path / "C2.tif"
     slide.path.write_bytes(b"x" * 123)
-    record = run_to_end(run(slide, spots, predictor, SMALL)).record
+    record = run_to_end(run(slide, spots, predictor, SMALL)).record.to_record()
     assert (record["slide"]["file"], record["slide"]["bytes"]) == ("C2.tif", 123)
     assert str(tmp_path) not in json.dumps(record)
 
@@ -109,7 +110,7 @@ def test_cancel_stops_the_threads_and_keeps_what_is_done(pyramid, pixels, spots,
     assert kept.partial
     assert kept.done.sum() == 8
     assert np.isfinite(kept.values[kept.done]).all()
-    assert (kept.record["spots_done"], kept.record["partial"]) == (8, True)
+    assert (kept.record.spots_done, kept.record.partial) == (8, True)
 
 
 def test_reading_stays_a_few_batches_ahead(slide, new_spots, predictor) -> None:
@@ -142,7 +143,7 @@ def test_out_of_memory_halves_the_batch_and_goes_on(slide, spots, predictor, err
     assert prediction.done.all()
     np.testing.assert_allclose(prediction.values, expected.values, atol=1e-6)
     assert max(predictor.batches) == 4
-    assert prediction.record["batch_size"] == 4
+    assert prediction.record.batch_size == 4
 
 
 def test_memory_for_not_even_one_patch(slide, spots, predictor) -> None:
@@ -219,7 +220,7 @@ def test_failing_listener_closes_the_run(slide, spots, predictor) -> None:
 def test_coarser_level_is_read_where_it_is_enough(pyramid, pixels, spots, new_predictor) -> None:
     slide = pyramid([pixels, pixels.reshape(120, 2, 160, 2, 3).mean(axis=(1, 3)).astype(np.uint8)])
     prediction = run_to_end(run(slide, spots, new_predictor(input_px=16), SMALL))
-    assert prediction.record["patch"] == {"um": 16.0, "side_px": 32, "level": 1, "level_side_px": 16}
+    assert prediction.record.patch == PatchRecord(um=16.0, side_px=32, level=1, level_side_px=16)
     assert prediction.done.all()
 
 
@@ -272,5 +273,5 @@ def test_memory_that_runs_out_between_started_batches(slide, spots, predictor) -
     found = run_to_end(steps)
     after = starting.told[starting.told.index("full") :]
     assert after[1].startswith("wait"), "what is in hand is fetched before memory is freed"
-    assert found.record["batch_size"] == 2
+    assert found.record.batch_size == 2
     np.testing.assert_array_equal(found.values, expected.values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 
 from napari_tcgn.engine import domain_warnings, run, run_to_end
 from napari_tcgn.engine.command import predict_command
+from napari_tcgn.engine.record import RunRecord
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model import TrainingDomain
 from napari_tcgn.model.registry import BUNDLED, read_card
@@ -96,9 +96,9 @@ def test_a_known_stain_is_not_measured_again(tissue) -> None:
 def test_the_run_record_has_stain_and_warnings(tissue, new_spots) -> None:
     slide, predictor = tissue
     record = run_to_end(run(darker(slide, 2.5), spots_on(new_spots), predictor, SMALL)).record
-    assert record["stain"]["haematoxylin_mean"] > 0.3
-    assert any("haematoxylin is stronger" in sentence for sentence in record["warnings"])
-    assert json.loads(json.dumps(record)) == record
+    assert record.stain["haematoxylin_mean"] > 0.3
+    assert any("haematoxylin is stronger" in sentence for sentence in record.warnings)
+    assert RunRecord.from_json(record.to_json()) == record
 
 
 @pytest.mark.parametrize("method", ["reinhard", "macenko"])
@@ -110,7 +110,7 @@ def test_normalised_predictions_come_nearer(tissue, new_spots, method) -> None:
     settings = replace(SMALL, stain=method)
     mended = run_to_end(run(other, spots, predictor, settings))
     assert np.abs(mended.values - wanted).mean() < 0.35 * np.abs(plain - wanted).mean()
-    assert mended.record["settings"]["stain"] == method
+    assert mended.record.settings.stain == method
     command = predict_command(mended.record, "out.h5ad", Path("a.tif"), Path("spots.tsv"))
     assert command[-4:] == ["--stain", method, "--out", "out.h5ad"]
     same = run_to_end(run(slide, spots, predictor, settings)).values

@@ -64,7 +64,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(slide, spots, new_predictor, fol
         found = run_to_end(run(slide, spots, predictor, SMALL, work))
         np.testing.assert_array_equal(found.values[np.arange(37)], expected.values)
     assert sum(predictor.batches) == 37 - done.sum() == 25
-    assert (found.record["spots_resumed"], found.record["spots_done"], found.record["partial"]) == (12, 37, False)
+    assert (found.record.spots_resumed, found.record.spots_done, found.record.partial) == (12, 37, False)
 
 
 def test_progress_of_a_resumed_run_counts_what_was_there(slide, spots, predictor, folder: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_chunk_that_a_crash_cut_short_is_predicted_again(slide, spots, new_pre
     with WorkFolder(folder, resume=True) as work:
         found = run_to_end(run(slide, spots, new_predictor(), SMALL, work))
         np.testing.assert_array_equal(found.values[np.arange(37)], expected.values)
-    assert found.record["spots_resumed"] == 0
+    assert found.record.spots_resumed == 0
 
 
 def test_a_folder_that_is_none_of_ours(folder: Path) -> None:

@@ -67,7 +67,7 @@ def test_depth_and_better_simple_models_stand_beside_the_genes(prediction, tmp_p
 
 def test_records_can_be_read_back(prediction, predictor) -> None:
     uns = to_anndata(prediction).uns["napari_tcgn"]
-    assert json.loads(uns["run_record"]) == prediction.record
+    assert json.loads(uns["run_record"]) == prediction.record.to_record()
     assert ModelCard.from_json(uns["model_card"]) == predictor.card
     assert uns["output_scale"] == predictor.card.output_scale
     assert uns["partial"] is False

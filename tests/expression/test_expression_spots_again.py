@@ -18,7 +18,7 @@ def test_the_spots_of_a_prediction(prediction, slide, spots, tmp_path):
     for name in ("ids", "x", "y", "array_row", "array_col", "in_tissue", "tissue_fraction"):
         np.testing.assert_array_equal(getattr(again, name), getattr(spots, name), err_msg=name)
     assert (again.layout, again.pitch_um, again.diameter_um) == ("st", 150.0, 100.0)
-    assert again.source["recorded"] == spots.source
+    assert again.source.recorded == spots.source
     check_on_slide(again, slide)
     with pytest.raises(SpotsError, match="1600 x 1200 px"):
         check_on_slide(again, ArraySlide(np.zeros((1200, 1599 - 10, 3), np.uint8)))

@@ -138,7 +138,7 @@ def test_a_mask_of_any_threshold_follows_at_once():
     assert areas == sorted(areas, reverse=True)
     assert areas[-1] == 0
     spots = make_grid(slide, GridSettings("st", tissue_threshold=0.4))
-    assert spots.source["tissue_threshold"] == 0.4
+    assert spots.source.tissue_threshold == 0.4
 
 
 def test_fraction_of_squares():

@@ -8,14 +8,22 @@ import pytest
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import ArraySlide, open_slide
 from napari_tcgn.spots import Spots, check_on_slide, read_st_spots
-from napari_tcgn.spots.st import ST_TABLE
+from napari_tcgn.spots.source import StSource, read_source
 
 
 def spots_at(x, y, **source) -> Spots:
     n = len(x)
     ids = np.array([f"{i}x0" for i in range(n)])
     return Spots(
-        ids, np.array(x, float), np.array(y, float), np.zeros(n), np.arange(n), 100.0, 200.0, "st", source=source
+        ids,
+        np.array(x, float),
+        np.array(y, float),
+        np.zeros(n),
+        np.arange(n),
+        100.0,
+        200.0,
+        "st",
+        source=read_source(source),
     )
 
 
@@ -43,19 +51,19 @@ def test_positions_of_a_larger_image():
 
 
 def test_a_table_whose_spots_are_off_the_tissue():
-    on, off = spots_at([100, 200, 300], [400] * 3, kind=ST_TABLE), range(700, 900, 20)
+    on, off = spots_at([100, 200, 300], [400] * 3, kind=StSource.READS), range(700, 900, 20)
     np.testing.assert_allclose(check_on_slide(on, half_tissue()).tissue_fraction, 1, atol=1e-6)
-    edge = spots_at([100, 200, 500], [400] * 3, kind=ST_TABLE)  # the last one half on glass
+    edge = spots_at([100, 200, 500], [400] * 3, kind=StSource.READS)  # the last one half on glass
     np.testing.assert_allclose(check_on_slide(edge, half_tissue()).tissue_fraction, [1, 1, 0.5], atol=0.1)
     with pytest.raises(SpotsError, match=r"Only 0 of 10 spots lie on tissue.*another section"):
-        check_on_slide(spots_at(off, [400] * 10, kind=ST_TABLE), half_tissue())
+        check_on_slide(spots_at(off, [400] * 10, kind=StSource.READS), half_tissue())
     # Spots that somebody placed there on purpose are nobody's mistake.
     check_on_slide(spots_at(off, [400] * 10), half_tissue())
 
 
 @pytest.mark.parametrize("n", [1, 9])
 def test_a_few_spots_beside_the_tissue_say_nothing_of_their_table(n):
-    found = check_on_slide(spots_at([700 + 10 * i for i in range(n)], [400] * n, kind=ST_TABLE), half_tissue())
+    found = check_on_slide(spots_at([700 + 10 * i for i in range(n)], [400] * n, kind=StSource.READS), half_tissue())
     np.testing.assert_allclose(found.tissue_fraction, 0, atol=1e-6)
 
 
@@ -69,7 +77,7 @@ def test_a_few_spots_beside_the_tissue_say_nothing_of_their_table(n):
     ],
 )
 def test_size_that_the_table_was_made_for(size, message):
-    spots = spots_at([100, 200, 300], [400] * 3, kind=ST_TABLE, file="S.tsv", image_size=size)
+    spots = spots_at([100, 200, 300], [400] * 3, kind=StSource.READS, file="S.tsv", image_size=size)
     if message is None:
         check_on_slide(spots, half_tissue())
     else:

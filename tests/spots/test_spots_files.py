@@ -25,6 +25,7 @@ from napari_tcgn.spots import (
     write_spots,
 )
 from napari_tcgn.spots.saved import read_saved_spots
+from napari_tcgn.spots.source import GridSource, SavedSource
 
 GLASS = ArraySlide(np.full((1500, 2000, 3), 250, np.uint8), mpp=2.0)
 COLUMNS = ["barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres"]
@@ -39,7 +40,7 @@ def odd_spots(n=50) -> Spots:
     fraction[::3] = np.nan
     return Spots(
         ids, rng.uniform(-1e-300, 1e5, n), rng.uniform(0, 1 / 3, n), rng.integers(-9, 9, n), rng.integers(0, 9, n),
-        1 / 3, 100.1, "hex", rng.uniform(size=n) > 0.3, fraction, {"kind": "grid", "settings": {"pitch_um": 0.1}},
+        1 / 3, 100.1, "hex", rng.uniform(size=n) > 0.3, fraction, GridSource(settings=GridSettings(pitch_um=0.1)),
     )  # fmt: skip
 
 
@@ -57,7 +58,7 @@ def test_saved_spots_come_back_to_the_last_digit(tmp_path, name):
     spots = odd_spots()
     write_spots(spots, tmp_path / name)
     assert_same(read_saved_spots(tmp_path / name), spots)
-    source = {"kind": "saved spots", "file": name, "recorded": spots.source}
+    source = SavedSource(file=name, recorded=spots.source)
     assert_same(read_spots(tmp_path / name), replace(spots, source=source))
     with pytest.raises(OutputError, match="exists already"):
         write_spots(spots, tmp_path / name)
@@ -135,12 +136,12 @@ def test_visium_folders(tmp_path, version):
     np.testing.assert_allclose(spots.x, table["pxl_col_in_fullres"])
     np.testing.assert_allclose(spots.y, table["pxl_row_in_fullres"])
     assert (spots.layout, spots.pitch_um, spots.diameter_um, spots.shape) == ("visium", 100.0, 55.0, "disc")
-    assert spots.source["file"] == "V10"
-    assert spots.source["not_in_tissue"] == 4
-    assert spots.source["image_size"] == [600.0, 500.0]
+    assert spots.source.file == "V10"
+    assert spots.source.not_in_tissue == 4
+    assert spots.source.image_size == (600.0, 500.0)
     # 40 px between neighbours are 100 µm, turned or not.
-    assert spots.source["implied_mpp"] == pytest.approx(2.5)
-    for inner in ("spatial", f"spatial/{spots.source['positions']}"):
+    assert spots.source.implied_mpp == pytest.approx(2.5)
+    for inner in ("spatial", f"spatial/{spots.source.positions}"):
         assert_same(read_spots(folder / inner), spots)
 
 
@@ -149,7 +150,7 @@ def test_bins_of_visium_hd(tmp_path):
     folder = visium(tmp_path / "binned_outputs" / "square_008um", 3, factors, table=positions(step=29.2, hd=True))
     spots = read_spots(folder)
     assert (spots.layout, spots.pitch_um, spots.diameter_um, spots.shape) == ("visium-hd", 8.0, 8.0, "square")
-    assert spots.source["implied_mpp"] == pytest.approx(0.2738)
+    assert spots.source.implied_mpp == pytest.approx(0.2738)
     assert implied_mpp(spots) == pytest.approx(8 / 29.2)
     assert_same(read_spots(folder / "spatial" / "tissue_positions.parquet"), spots)
     with pytest.raises(SpotsError, match=r"several bin sizes: square_008um\. Choose one"):
@@ -218,8 +219,8 @@ def test_h5ad_of_visium(tmp_path):
     spots = read_spots(squidpy_like(tmp_path))
     assert len(spots) == 20
     assert (spots.layout, spots.pitch_um, spots.diameter_um) == ("visium", 100.0, 55.0)
-    assert spots.source["image_size"] == [600.0, 500.0]
-    assert spots.source["implied_mpp"] == pytest.approx(2.5)
+    assert spots.source.image_size == (600.0, 500.0)
+    assert spots.source.implied_mpp == pytest.approx(2.5)
     np.testing.assert_allclose(spots.x, positions()["pxl_col_in_fullres"][:20])
     with pytest.raises(SpotsError, match="600 x 500 px"):
         check_on_slide(spots, GLASS)
@@ -304,8 +305,8 @@ def test_real_visium_folder(real_data):
     folder = real_data / "visium_v1_tiny"
     spots = read_spots(folder)
     assert len(spots) == 4235
-    assert spots.source["implied_mpp"] == pytest.approx(0.725, abs=0.002)
-    assert spots.source["image_size"] == [13332.0, 13332.0]
+    assert spots.source.implied_mpp == pytest.approx(0.725, abs=0.002)
+    assert spots.source.image_size == (13332.0, 13332.0)
     # Only small images are there: refused, with what is needed.
     with pytest.raises(SpotsError, match=r"13332 x 13332 px.*600 x 600 px.*smaller.*full-resolution image"):
         check_on_slide(spots, open_slide(folder / "spatial" / "tissue_lowres_image.png"))

@@ -29,7 +29,7 @@ def test_st_grid():
     assert (spots.x[1], spots.y[1]) == (150.0, 50.0)
     assert (spots.array_col[1], spots.array_row[1]) == (1, 0)
     assert (spots.pitch_um, spots.diameter_um, spots.layout) == (200.0, 100.0, "st")
-    assert spots.source["settings"]["layout"] == "st"
+    assert spots.source.settings.layout == "st"
     assert np.isnan(spots.tissue_fraction).all()
 
 

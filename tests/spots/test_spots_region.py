@@ -12,6 +12,7 @@ from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import ArraySlide
 from napari_tcgn.spots import Spots, keep_inside, make_grid, read_region, region_of_polygons
 from napari_tcgn.spots.grid import MAX_SPOTS, count_spots
+from napari_tcgn.spots.source import H5adSource, RegionRecord
 
 GLASS = ArraySlide(np.full((1500, 2000, 3), 250, np.uint8), mpp=2.0)  # 4000 x 3000 µm
 TRIANGLE = np.array([(100.0, 100.0), (900.0, 100.0), (100.0, 900.0)])
@@ -47,9 +48,9 @@ def test_grid_in_a_polygon(rotation):
     np.testing.assert_array_equal(spots.ids, everywhere.ids[inside])
     np.testing.assert_allclose(spots.x, everywhere.x[inside])
     assert count_spots(GLASS, grid(rotation_deg=rotation), region=region) == len(spots)
-    record = spots.source["region"]
-    assert record["polygons"] == 1
-    assert json.loads(json.dumps(record))["outline_px"]["type"] == "MultiPolygon"
+    record = spots.source.region
+    assert record.polygons == 1
+    assert json.loads(json.dumps(record.to_record()))["outline_px"]["type"] == "MultiPolygon"
 
 
 def test_polygons_in_micrometres_and_several_of_them():
@@ -74,7 +75,7 @@ def test_qupath_annotations_with_holes(tmp_path):
     region = read_region(geojson(tmp_path, content))
     x, y = np.array([50.0, 200.0, 690.0, 500.0]), np.array([50.0, 200.0, 40.0, 50.0])
     assert region.contains(x, y).tolist() == [True, False, True, False]
-    assert region.source == {"file": "annotations.geojson", "not_polygons": 1}
+    assert region.source == RegionRecord(file="annotations.geojson", not_polygons=1)
     # The other wrappings: a list of features, one feature, a bare geometry.
     for wrapped in (content["features"][:1], content["features"][0], content["features"][0]["geometry"]):
         assert read_region(geojson(tmp_path, wrapped)).contains(x, y).tolist() == [True, False, False, False]
@@ -121,11 +122,11 @@ def test_region_without_spots_or_off_the_slide():
 def test_measured_spots_in_a_region():
     ids = np.array(["a", "b", "c"])
     spots = Spots(ids, [150.0, 800.0, 300.0], [150.0, 800.0, 100.0], [0, 1, 2], [0, 1, 2], 55, 100, "visium",
-                  source={"kind": "h5ad"})  # fmt: skip
+                  source=H5adSource())  # fmt: skip
     kept = keep_inside(spots, region_of_polygons([TRIANGLE]))
     assert kept.ids.tolist() == ["a", "c"]  # the one on the border counts
-    assert kept.source["region"]["left_out"] == 1
-    assert "region" not in spots.source
+    assert kept.source.region.left_out == 1
+    assert spots.source.region is None
     with pytest.raises(SpotsError, match="None of the 3 spots"):
         keep_inside(spots, region_of_polygons([TRIANGLE + 1000]))
 

@@ -49,9 +49,9 @@ def test_spots_of_a_selection_table(selection):
     assert spots.array_col.tolist() == [10, 9, 2]
     assert spots.array_row.tolist() == [3, 4, 4]
     assert (spots.layout, spots.pitch_um, spots.diameter_um) == ("st", 200.0, 100.0)
-    assert spots.source["rows"] == 4
-    assert spots.source["not_selected"] == 1
-    assert "without_counts" not in spots.source
+    assert spots.source.rows == 4
+    assert spots.source.not_selected == 1
+    assert spots.source.without_counts is None
 
 
 def test_without_selected_column_every_row_is_kept(selection):
@@ -63,7 +63,7 @@ def test_only_spots_with_counts_in_the_order_of_the_selection(selection):
     counts = pd.DataFrame({"A": [1, 2, 3]}, index=["2x4", "30x30", "10x3"])
     spots = read_st_spots(selection(), counts)
     assert spots.ids.tolist() == ["10x3", "2x4"]
-    assert spots.source["without_counts"] == 1
+    assert spots.source.without_counts == 1
 
 
 def test_counts_of_another_section_are_refused(selection):
@@ -162,10 +162,10 @@ def test_real_sections(real_data, section, rows, without, size):
     counts = read_st_counts(real_data / f"her2st/data/ST-cnts/{section}.tsv.gz")
     spots = read_st_spots(real_data / f"her2st/data/ST-spotfiles/{section}_selection.tsv", counts)
     assert len(spots) == rows - without
-    assert spots.source["rows"] == rows
-    assert spots.source["without_counts"] == without
+    assert spots.source.rows == rows
+    assert spots.source.without_counts == without
     # Read again from the arithmetic of the table, without opening the image.
-    assert spots.source["image_size"] == pytest.approx(size, abs=0.5)
+    assert spots.source.image_size == pytest.approx(size, abs=0.5)
     assert {"ERBB2", "COL1A1"} <= set(counts.columns)
 
 
@@ -182,8 +182,8 @@ def test_real_mouse_section_keeps_the_selected_spots(real_data):
     assert len(counts) == 1934
     spots = read_st_spots(folder / "alignment_table_MOB1.tsv", counts)
     assert len(spots) == 379
-    assert spots.source["rows"] == 2068
-    assert "image_size" not in spots.source  # another arithmetic
+    assert spots.source.rows == 2068
+    assert spots.source.image_size is None  # another arithmetic
     # One of the 1,934 spots: 63 x 60 steps over the 6.6 x 6.2 mm of the array are 147 µm across the corner.
     assert (spots.layout, spots.pitch_um, spots.diameter_um) == ("custom", 150.0, 110.0)
     nearest = np.hypot(spots.x[1:] - spots.x[0], spots.y[1:] - spots.y[0]).min()

@@ -10,10 +10,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from napari_tcgn.engine import Prediction, run as run_engine, run_to_end
+from napari_tcgn.engine import Prediction, RunRecord, run as run_engine, run_to_end
 from napari_tcgn.model import HeldOut, ModelCard
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import ArraySlide
+from napari_tcgn.spots.source import SpotsSource
 from napari_tcgn.spots.table import Spots
 
 GENES = ["ERBB2", "GNAS", "FASN", "IGKC", "ACTB", "B2M"]
@@ -77,7 +78,7 @@ def spots() -> Spots:
         layout="st",
         in_tissue=col != 3,
         tissue_fraction=np.where(col == 2, np.nan, 0.5 + 0.01 * row),
-        source={"kind": "test", "files": ["C2_selection.tsv"]},
+        source=SpotsSource(kind="test", other={"files": ["C2_selection.tsv"]}),
     )
 
 
@@ -152,12 +153,14 @@ def make_pair() -> Callable[..., tuple]:
             mpp=mpp,
             thumbnail=picture,
             thumbnail_scale=300 / side,
-            record={
-                "slide": {"name": "S7", "width_px": side, "height_px": side - 500},
-                "patch": {"side_px": 308},
-                "mpp": mpp,
-                "spots": {"pitch_um": pitch, "layout": layout, "source": {"file": "S7_selection.tsv"}},
-            },
+            record=RunRecord.read(
+                {
+                    "slide": {"name": "S7", "width_px": side, "height_px": side - 500},
+                    "patch": {"side_px": 308},
+                    "mpp": mpp,
+                    "spots": {"pitch_um": pitch, "layout": layout, "source": {"file": "S7_selection.tsv"}},
+                }
+            ),
         )
         depth = np.exp(random.normal(3, 0.3, len(row)) + 0.3 * fields[:, 0])
         counts = random.poisson(depth[:, None] * np.exp(shape + random.normal(0, noise, shape.shape)))

@@ -160,7 +160,7 @@ def test_ridge_models_that_are_broken(tmp_path, sections, card):
 
 def test_network_on_top_of_a_line_starts_as_the_line_and_is_saved_with_it(tmp_path, tiny_dataset, genes):
     settings = TrainSettings(
-        epochs=1, batch_size=4, learning_rate=1e-12, val_fraction=0.0, beside="colour-texture", device="cpu"
+        epochs=1, batch_size=4, learning_rate=1e-12, val_fraction=0.0, residual="colour-texture", device="cpu"
     )
     steps = train_steps(tiny_dataset, "B1", tmp_path / "run", settings, genes=genes, mpp=2.0)
     result = run_to_end(steps)
@@ -168,7 +168,7 @@ def test_network_on_top_of_a_line_starts_as_the_line_and_is_saved_with_it(tmp_pa
     held_out, training = found[0], found[1:]
     baseline = Baseline("colour-texture", "colour-texture")
     card = ModelCard.read(result.model_folder / "card.json")
-    assert card.architecture == {"family": "tcgn", "size": "tiny", "beside": "colour-texture"}
+    assert card.architecture == {"family": "tcgn", "size": "tiny", "residual": "colour-texture"}
     line = baseline.fit(baseline.extract(training, card), training)
     expected = line(torch.from_numpy(baseline.extract([held_out], card)[0]).float()).numpy()
     predicted = load_model(result.model_folder).predict(held_out.patches)

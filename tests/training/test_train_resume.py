@@ -169,7 +169,7 @@ def test_a_run_of_before_a_setting_came_goes_on(dataset, tmp_path, genes):
     out = tmp_path / "run"
     stop_after_an_epoch(start(dataset, out, genes))
     record = json.loads((out / "run.json").read_text())
-    for name in ("top_genes", "beside", "smooth_targets"):
+    for name in ("top_genes", "residual", "smooth_targets"):
         del record["identity"]["settings"][name]
     (out / "run.json").write_text(json.dumps(record))
     state = last_state(out)
@@ -179,6 +179,17 @@ def test_a_run_of_before_a_setting_came_goes_on(dataset, tmp_path, genes):
     assert len(result.history) == FAST.epochs
     with pytest.raises(OutputError, match=r"top_genes was 0, now 3"):
         finish(start(dataset, out, genes, replace(FAST, top_genes=3), resume=True))
+
+
+def test_a_run_goes_on_whose_record_has_an_option_s_former_name(dataset, tmp_path, genes):
+    out = tmp_path / "run"
+    settings = replace(FAST, residual="colour-texture")
+    stop_after_an_epoch(start(dataset, out, genes, settings))
+    record = json.loads((out / "run.json").read_text())
+    record["identity"]["settings"]["beside"] = record["identity"]["settings"].pop("residual")
+    (out / "run.json").write_text(json.dumps(record))
+    _, result = finish(start(dataset, out, genes, settings, resume=True))
+    assert len(result.history) == FAST.epochs
 
 
 def test_held_out_runs_of_before_a_setting_came_are_of_the_same_recipe(dataset, tmp_path, genes):

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
@@ -24,11 +25,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+import napari_tcgn
 from napari_tcgn.files import cache_folder
-from napari_tcgn.options import PredictSettings
+from napari_tcgn.options import PredictSettings, options_of
 from napari_tcgn.ui.actions.models import add_model
 from napari_tcgn.ui.prefs.choices import CHOICES
-from napari_tcgn.ui.prefs.preferences import Preferences, read_preferences
+from napari_tcgn.ui.prefs.preferences import GROUP, Preferences, read_preferences
 from napari_tcgn.ui.prefs.remembered import Remembered, remembered_file
 from napari_tcgn.ui.shortcuts import SHORTCUTS
 
@@ -161,6 +163,19 @@ def test_preferences_have_the_defaults_of_the_engine():
     names = [field.name for field in fields(Preferences)]
     declared = {name: getattr(settings_of_napari(), name) for name in names}
     assert declared == {name: getattr(Preferences(), name) for name in names}
+
+
+def test_the_manifest_says_what_is_declared():
+    manifest = yaml.safe_load((Path(napari_tcgn.__file__).parent / "napari.yaml").read_text())
+    properties = manifest["contributions"]["configurations"][GROUP]["properties"]
+    assert list(properties) == [one.name for one in options_of(Preferences)]
+    kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
+    for one in options_of(Preferences):
+        said = properties[one.name]
+        assert said["type"] == kinds[one.kind], one.name
+        assert said["default"] == one.default, one.name
+        assert said.get("enum", []) == list(one.choices), one.name
+        assert (said.get("minimum"), said.get("maximum")) == (one.form or (None, None)), one.name
 
 
 def test_the_dock_and_the_preferences_have_every_option_of_a_run_with_its_default(open_dock):

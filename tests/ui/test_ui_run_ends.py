@@ -114,7 +114,7 @@ def test_a_full_gpu(ready, kit, qtbot, fits):
     if fits:  # the batch is halved until it fits
         assert text.startswith("Done")
         record = store.result_of(dock.session.state.result_layer).prediction.record
-        assert record["batch_size"] == fits
+        assert record.batch_size == fits
     else:
         assert "not even one patch fits" in text
         assert "--device cpu" in text or "cpu" in text
@@ -210,11 +210,11 @@ def test_options_reach_the_run_record(ready, kit):
     assert "does not say how its training sections were stained" in options.stain_box.toolTip()
     kit.run_to_end(dock)
     record = store.result_of(dock.session.state.result_layer).prediction.record
-    assert record["settings"]["batch_size"] == 3
-    assert record["settings"]["read_threads"] == 1
-    assert record["settings"]["precision"] == "float32"
-    assert record["settings"]["stain"] == "none"
-    assert record["batch_size"] == 3
+    assert record.settings.batch_size == 3
+    assert record.settings.read_threads == 1
+    assert record.settings.precision == "float32"
+    assert record.settings.stain == "none"
+    assert record.batch_size == 3
 
 
 def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(ready, kit, dock_file):
@@ -230,7 +230,7 @@ def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(rea
     assert json.loads(dock_file.read_text())["stain"] == "reinhard"
     kit.run_to_end(dock)
     record = store.result_of(state.result_layer).record
-    assert record["settings"]["stain"] == "reinhard"
+    assert record.settings.stain == "reinhard"
     # a model that has no target: the run is as the box says, and the choice waits
     with_target = state.model
     other = ModelChoice("other", kit.card(name="other"))

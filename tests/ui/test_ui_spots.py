@@ -120,7 +120,7 @@ def test_the_grid_is_dragged_and_turned_on_the_canvas(turned, qtbot, kit):
     assert grid.x_box.value() == pytest.approx(75 - 10 * kit.MPP, abs=mouse.grain)
     assert grid.y_box.value() == pytest.approx(75 + 20 * kit.MPP, abs=mouse.grain)
     assert grid.rotation_box.value() == 0
-    assert state.spots.source["settings"]["origin_x_um"] == grid.x_box.value()
+    assert state.spots.source.settings.origin_x_um == grid.x_box.value()
     lattice_holds(dock, image)
     assert grid.adjust_button.isChecked()  # still in hand
 
@@ -153,7 +153,7 @@ def test_the_grid_is_dragged_and_turned_on_the_canvas(turned, qtbot, kit):
     laid = state.spots
     grid.rotation_box.setValue(0)
     qtbot.waitUntil(lambda: state.spots is not laid and not state.busy, timeout=kit.TIMEOUT)
-    assert state.spots.source["settings"]["rotation_deg"] == 0
+    assert state.spots.source.settings.rotation_deg == 0
     click(qtbot, grid.adjust_button)
     laid = state.spots
     mouse.press(start)
@@ -211,8 +211,8 @@ def test_only_inside_drawn_shapes(turned, qtbot, kit):
     assert 0 < len(spots) < everywhere
     assert (np.abs(spots.x - 250) <= 153).all()
     assert (np.abs(spots.y - 275) <= 178).all()
-    assert spots.source["region"]["layer"] == layer.name
-    assert spots.source["region"]["outline_px"]["type"] == "MultiPolygon"
+    assert spots.source.region.layer == layer.name
+    assert spots.source.region.outline_px["type"] == "MultiPolygon"
 
     # Another shape is counted as soon as it is there, before it is laid; an ellipse is an ellipse.
     counted = len(spots)
@@ -284,7 +284,7 @@ def test_the_threshold_is_live_and_the_count_comes_before_the_run(turned, qtbot,
     assert section.view.layer == overlay
     lay(qtbot, dock, kit.TIMEOUT)
     few = len(state.spots)
-    assert state.spots.source["tissue_threshold"] == section.settings().tissue_threshold
+    assert state.spots.source.tissue_threshold == section.settings().tissue_threshold
     state.rate = 2.0
     assert f"{few} spots" in section.count.text()
     assert "to predict" in section.count.text()

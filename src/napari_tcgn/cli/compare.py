@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tcgn.cli import options
+from napari_tcgn.cli.options import with_options
 from napari_tcgn.cli.report import ProgressReport
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.options import CompareSettings, MatchName, NullName, OrientationName, ValuesName
+from napari_tcgn.options import CompareSettings
 
 if TYPE_CHECKING:
     from napari_tcgn.comparison import Comparison
 
-COMPARE = CompareSettings()
 
-
+@with_options
 def compare(
     predicted: Annotated[Path, typer.Argument(help="Prediction, an .h5ad that `napari-tcgn predict` has written.")],
     measured: Annotated[
@@ -45,35 +45,8 @@ def compare(
     aliases: Annotated[
         Path | None, typer.Option(help="Two tab-separated columns: measured gene name, the model's symbol.")
     ] = None,
-    values: Annotated[
-        ValuesName, typer.Option(help="What the measured file holds: raw counts, or values on the model's scale.")
-    ] = COMPARE.values,
-    layer: Annotated[str | None, typer.Option(help="Layer of a measured .h5ad that holds them.")] = COMPARE.layer,
-    match: Annotated[
-        MatchName, typer.Option(help="How spots find each other; a way named here is taken in spite of contradictions.")
-    ] = COMPARE.match,
-    tolerance_um: Annotated[
-        float | None, typer.Option(help="How far two centres may lie apart; by default a quarter of the pitch.")
-    ] = COMPARE.tolerance_um,
-    min_matched: Annotated[
-        float | None,
-        typer.Option(help="Share of the smaller set of spots that must match; by default 0.9, nearest centres 0.5."),
-    ] = COMPARE.min_matched,
-    orientation: Annotated[
-        OrientationName, typer.Option(help="What was done to the measured positions; it is undone.")
-    ] = COMPARE.orientation,
-    null: Annotated[
-        NullName,
-        typer.Option(help="Shifts of the section that p-values compare with; auto: all where there is an array."),
-    ] = COMPARE.null,
-    permutations: Annotated[int, typer.Option(help="Number of random shifts.")] = COMPARE.permutations,
-    draws: Annotated[int, typer.Option(help="Samples of the block bootstrap.")] = COMPARE.draws,
-    domains: Annotated[
-        bool, typer.Option("--domains/--no-domains", help="Compare spatial domains (Leiden) and niches.")
-    ] = COMPARE.domains,
-    resolution: Annotated[float, typer.Option(help="Of the Leiden clustering.")] = COMPARE.resolution,
-    neighbours: Annotated[int, typer.Option(help="Of a spot in the clustering's graph.")] = COMPARE.neighbours,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = COMPARE.seed,
+    *,
+    settings: CompareSettings,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -86,21 +59,6 @@ def compare(
     """
     if mpp is not None and slide is None:
         raise SettingsError("--mpp is that of a --slide, and none is given.", "Give --slide, or leave --mpp out.")
-    settings = CompareSettings(
-        match=match,
-        tolerance_um=tolerance_um,
-        min_matched=min_matched,
-        orientation=orientation,
-        values=values,
-        layer=layer,
-        null=null,
-        permutations=permutations,
-        draws=draws,
-        domains=domains,
-        resolution=resolution,
-        neighbours=neighbours,
-        seed=seed,
-    )
     with when_stopped(f"Stopped; nothing was written to {out}."):
         comparison = _run(predicted, measured, out, settings, spots, slide, mpp, gene_sets, aliases, overwrite)
     from napari_tcgn.comparison import write_comparison

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from napari_tcgn.cli import options
-from napari_tcgn.cli.options import TRAIN
+from napari_tcgn.cli.options import Given, Offer, with_options
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.cli.train import Cache, Genes, Recipe, TopGenes, TrainingData, UseCache, chosen_settings, follow
+from napari_tcgn.cli.train import Cache, Genes, Recipe, TrainingData, UseCache, chosen_settings, follow
 from napari_tcgn.cli.train_data import patch_folder, training_folder
+from napari_tcgn.options import TrainSettings
 
 if TYPE_CHECKING:
     from napari_tcgn.training import Evaluation
 
 
+@with_options
 def cross_validate(
-    context: typer.Context,
     data: TrainingData = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of runs, tables, figures and report.")] = Path(
         "runs/cross-validation"
@@ -27,12 +27,10 @@ def cross_validate(
         Literal["section", "patient", "both"], typer.Option(help="What is held out together; both: side by side.")
     ] = "section",
     config: Recipe = None,
-    patch_um: Annotated[float, typer.Option(help="Side of a patch in µm (published: 77).")] = TRAIN.patch_um,
     mpp: Annotated[
         float | None, typer.Option(help="µm per pixel of all images; by default what their files say.")
     ] = None,
     genes: Genes = None,
-    top_genes: TopGenes = TRAIN.top_genes,
     cache: Cache = None,
     use_cache: UseCache = True,
     encoder: Annotated[
@@ -48,9 +46,8 @@ def cross_validate(
     final: Annotated[
         bool, typer.Option("--final", help="Then train on every section, with the held-out figures on the cards.")
     ] = False,
-    epochs: Annotated[int, typer.Option(help="Epochs of every fold.")] = TRAIN.epochs,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = TRAIN.seed,
-    device: options.Device = TRAIN.device,
+    *,
+    given: Annotated[Given[TrainSettings], Offer(only=("patch_um", "top_genes", "epochs", "seed", "device"))],
 ) -> None:
     """Hold out every section (or patient) once; TCGN and simple models in one table, with intervals.
 
@@ -61,7 +58,7 @@ def cross_validate(
       napari-tcgn cross-validate --data ./her2st --config recipe.toml --out runs/cv
       napari-tcgn cross-validate --by both --encoder resnet50 --encoder-weights resnet50.safetensors
     """
-    settings = chosen_settings(context, config)
+    settings = chosen_settings(given, config)
     folder = training_folder(data)
     with when_stopped(f"Stopped; finished epochs are kept in {out}. Go on with the same command."):
         from napari_tcgn.model import read_panel

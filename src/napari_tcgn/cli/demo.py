@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_tcgn.cli import options
-from napari_tcgn.cli.options import PREDICT
+from napari_tcgn.cli.options import Offer, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.options import PredictSettings
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 RESULT, PICTURE, SHOWN_GENES = "prediction.h5ad", "genes.png", 3
 
 
+@with_options
 def demo(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the results; made if it is missing.")] = Path(
         "demo_output"
     ),
-    device: options.Device = PREDICT.device,
+    *,
+    settings: Annotated[PredictSettings, Offer(only=("device",))],
     overwrite: options.Overwrite = False,
 ) -> None:
     """Predict the sample section with the bundled model; write an .h5ad and a picture.
@@ -37,7 +39,7 @@ def demo(
 
     check_folder(out, (RESULT, PICTURE), overwrite)  # before a minute of work
     with when_stopped(f"Stopped; nothing half-written is left in {out}."):
-        adata = _predict_sample(PredictSettings(device=device))
+        adata = _predict_sample(settings)
         genes = most_trusted(adata, SHOWN_GENES)
         _write(adata, genes, out, overwrite)
     typer.echo(in_words(adata, genes, out))

@@ -10,13 +10,13 @@ from typing import Annotated, Any
 import typer
 
 from napari_tcgn.cli import options
+from napari_tcgn.cli.options import with_options
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.options import ExportSettings
 
-EXPORT = ExportSettings()
 
-
+@with_options
 def export(
     result: Annotated[Path, typer.Argument(help="The .h5ad of a prediction, or any .h5ad in squidpy's layout.")],
     to: Annotated[
@@ -27,21 +27,11 @@ def export(
             ".svg, .pdf, .h5ad. May be given several times.",
         ),
     ],
-    genes: Annotated[
-        str,
-        typer.Option(help="all, trusted, or names with commas; by default trusted for .geojson and figures, else all."),
-    ] = EXPORT.genes,
-    top: Annotated[int, typer.Option(help="Largest number of trusted genes, best first.")] = EXPORT.top,
-    tidy: Annotated[
-        bool, typer.Option("--tidy/--wide", help="Tables: a row per spot and gene, or a column per gene.")
-    ] = EXPORT.tidy,
     slide: Annotated[
         Path | None, typer.Option(help="SpatialData: the slide, to be its image at full resolution.")
     ] = None,
-    library: Annotated[str | None, typer.Option(help="Which section, where the file holds several.")] = EXPORT.library,
-    mpp: Annotated[
-        float | None, typer.Option(help="µm per full-resolution pixel, where the file does not say it.")
-    ] = EXPORT.mpp,
+    *,
+    settings: ExportSettings,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -57,7 +47,6 @@ def export(
         raise SettingsError(
             "--slide is the image of a SpatialData, and no --to ends in .zarr.", "Leave it out, or add --to NAME.zarr."
         )
-    settings = ExportSettings(genes=genes, top=top, tidy=tidy, library=library, mpp=mpp)
     with when_stopped("Stopped; nothing half-written is left."):
         written = _run(result, to, settings, slide, overwrite)
     typer.echo(json_text.dumps(written, ensure_ascii=False) if json else in_words(written))

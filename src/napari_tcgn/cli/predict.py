@@ -11,11 +11,11 @@ import typer
 from napari_tcgn.cli import options
 from napari_tcgn.cli.cohort import Where, is_cohort, run_many
 from napari_tcgn.cli.compare import in_words as compared_in_words
-from napari_tcgn.cli.options import GRID, PREDICT
+from napari_tcgn.cli.options import Given, Offer, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import DataError, SettingsError
-from napari_tcgn.options import GridSettings, LayoutName, PredictSettings, StainName
+from napari_tcgn.options import GridSettings, PredictSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_tcgn.jobs import Job
 
 
+@with_options
 def predict(
     slides: Annotated[
         list[Path], typer.Argument(help="H&E slides: SVS, NDPI, MRXS, SCN, BIF, TIFF, OME-Zarr, JPEG or PNG.")
@@ -51,39 +52,9 @@ def predict(
             "and compare."
         ),
     ] = None,
-    grid: Annotated[
-        LayoutName | None, typer.Option(help="Instead of --spots: a grid of this layout over the tissue.")
-    ] = None,
-    pitch_um: Annotated[
-        float | None, typer.Option(help="Grid: centre-to-centre distance; by default the layout's.")
-    ] = GRID.pitch_um,
-    diameter_um: Annotated[
-        float | None, typer.Option(help="Grid: spot diameter; by default the layout's.")
-    ] = GRID.diameter_um,
-    origin_x_um: Annotated[
-        float | None, typer.Option(help="Grid: x of the first spot; by default half a pitch.")
-    ] = GRID.origin_x_um,
-    origin_y_um: Annotated[
-        float | None, typer.Option(help="Grid: y of the first spot; by default half a pitch.")
-    ] = GRID.origin_y_um,
-    rotation_deg: Annotated[float, typer.Option(help="Grid: clockwise rotation.")] = GRID.rotation_deg,
-    tissue_only: Annotated[
-        bool, typer.Option("--tissue-only/--whole-slide", help="Grid: only on tissue, or everywhere.")
-    ] = GRID.tissue_only,
-    min_tissue_fraction: Annotated[
-        float, typer.Option(help="Grid: share of a spot that must be tissue.")
-    ] = GRID.min_tissue_fraction,
-    tissue_threshold: Annotated[
-        float | None, typer.Option(help="Grid: optical density above which a pixel is tissue; by default chosen.")
-    ] = GRID.tissue_threshold,
-    model: options.Model = PREDICT.model,
-    device: options.Device = PREDICT.device,
-    precision: options.Precision = PREDICT.precision,
-    batch_size: options.BatchSize = PREDICT.batch_size,
-    read_threads: options.ReadThreads = PREDICT.read_threads,
-    stain: Annotated[
-        StainName, typer.Option(help="Bring the slide's stain to that of the model's training sections first.")
-    ] = PREDICT.stain,
+    *,
+    grid: Annotated[Given[GridSettings], Offer(unset=("layout",), begins="Grid: ")],
+    settings: PredictSettings,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with what an interrupted run has left beside --out.")
     ] = False,
@@ -110,22 +81,7 @@ def predict(
       napari-tcgn predict slide.tif --grid visium --out slide.h5ad
       napari-tcgn predict cohort/*.svs --grid visium --out predictions
     """
-    grid_settings = _grid_settings(
-        spots,
-        counts,
-        grid,
-        pitch_um=pitch_um,
-        diameter_um=diameter_um,
-        origin_x_um=origin_x_um,
-        origin_y_um=origin_y_um,
-        rotation_deg=rotation_deg,
-        tissue_only=tissue_only,
-        min_tissue_fraction=min_tissue_fraction,
-        tissue_threshold=tissue_threshold,
-    )
-    settings = PredictSettings(
-        model=model, device=device, precision=precision, batch_size=batch_size, read_threads=read_threads, stain=stain
-    )
+    grid_settings = _grid_settings(spots, counts, grid)
     from napari_tcgn.engine import work_folder_of
     from napari_tcgn.jobs import Job
 
@@ -148,20 +104,19 @@ def predict(
         typer.echo("\n".join([*in_words(result), *compared_lines]))
 
 
-def _grid_settings(
-    spots: Path | None, counts: Path | None, grid: LayoutName | None, **grid_options: Any
-) -> GridSettings | None:
+def _grid_settings(spots: Path | None, counts: Path | None, grid: Given[GridSettings]) -> GridSettings | None:
     """Return the grid, or None for the spots of a file; refuse what contradicts itself."""
-    if (spots is None) == (grid is None):
-        found = "neither --spots nor --grid is given" if spots is None else "both --spots and --grid are given"
+    laid = grid.values["layout"] is not None
+    if (spots is None) != laid:
+        found = "both --spots and --grid are given" if laid else "neither --spots nor --grid is given"
         raise SettingsError(f"It is open where to predict: {found}.", "Give --spots FILE or --grid st (visium, …).")
-    if grid is not None:
+    if laid:
         if counts is not None:
             raise SettingsError("--counts belongs to measured spots, not to a --grid.", "Give --spots FILE with it.")
-        return GridSettings(layout=grid, **grid_options)
-    useless = sorted(name for name, value in grid_options.items() if value != getattr(GRID, name))
+        return GridSettings(**grid.values)
+    useless = sorted(f"--{name.replace('_', '-')}" for name in grid.changed() - {"layout"})
     if useless:
-        names = ", ".join("--" + name.replace("_", "-") for name in useless)
+        names = ", ".join(useless)
         raise SettingsError(f"{names} shapes a --grid and does nothing to --spots.", "Leave it out, or give --grid.")
     return None
 

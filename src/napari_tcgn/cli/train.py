@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from napari_tcgn.cli import options
-from napari_tcgn.cli.options import TRAIN
+from napari_tcgn.cli.options import Given, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, patch_folder, training_folder
-from napari_tcgn.options import BesideName, LossName, PrecisionName, TrainSettings
+from napari_tcgn.options import TrainSettings
 from napari_tcgn.training import RECIPES, read_train_settings
 
 if TYPE_CHECKING:
@@ -46,9 +44,6 @@ Genes = Annotated[
         "With --top-genes: what to choose from, by default all genes."
     ),
 ]
-TopGenes = Annotated[
-    int, typer.Option(help="Predict the so many most variable genes of the training sections; 0: the whole panel.")
-]
 Cache = Annotated[
     Path | None,
     typer.Option(help="Folder where cut patches are kept for later runs; by default the user's cache folder."),
@@ -56,8 +51,8 @@ Cache = Annotated[
 UseCache = Annotated[bool, typer.Option("--use-cache/--no-cache", help="Keep cut patches on disk for later runs.")]
 
 
+@with_options
 def train(
-    context: typer.Context,
     fold: Annotated[
         str,
         typer.Option(
@@ -78,9 +73,7 @@ def train(
         typer.Option(help="With --fold none: a finished run of the same recipe whose held-out figures go on the card."),
     ] = None,
     config: Recipe = None,
-    patch_um: Annotated[float, typer.Option(help="Side of a patch in µm (published: 77).")] = TRAIN.patch_um,
     genes: Genes = None,
-    top_genes: TopGenes = TRAIN.top_genes,
     cache: Cache = None,
     use_cache: UseCache = True,
     init: Annotated[
@@ -88,59 +81,8 @@ def train(
         typer.Option(help="Model folder or checkpoint to start from: a TCGN, or CMT weights of the same size."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    size: Annotated[Literal["tiny", "xs", "small"], typer.Option(help="Size of TCGN.")] = TRAIN.size,
-    epochs: Annotated[int, typer.Option(help="Epochs; 79 is the published recipe.")] = TRAIN.epochs,
-    batch_size: Annotated[int, typer.Option(help="Spots per step.")] = TRAIN.batch_size,
-    optimiser: Annotated[Literal["adam", "adamw"], typer.Option(help="Optimiser.")] = TRAIN.optimiser,
-    learning_rate: Annotated[float, typer.Option(help="Learning rate.")] = TRAIN.learning_rate,
-    weight_decay: Annotated[float, typer.Option(help="Weight decay.")] = TRAIN.weight_decay,
-    schedule: Annotated[Literal["constant", "cosine"], typer.Option(help="Of the learning rate.")] = TRAIN.schedule,
-    warmup_epochs: Annotated[float, typer.Option(help="Linear warm-up of the cosine schedule.")] = TRAIN.warmup_epochs,
-    clip_norm: Annotated[float | None, typer.Option(help="Largest norm of the gradient.")] = TRAIN.clip_norm,
-    ema: Annotated[
-        float, typer.Option(help="Keep a running mean of the weights with this decay per step; 0: the last weights.")
-    ] = TRAIN.ema,
-    loss: Annotated[
-        LossName,
-        typer.Option(
-            help="correlation adds 1 - PCC within sections to the MSE; negative-binomial: likelihood of the counts."
-        ),
-    ] = TRAIN.loss,
-    smooth_targets: Annotated[
-        float, typer.Option(help="Weight of the neighbours' mean in what a spot is taught.")
-    ] = TRAIN.smooth_targets,
-    components: Annotated[
-        int, typer.Option(help="Confine the output to so many leading directions of expression; 0: every gene alone.")
-    ] = TRAIN.components,
-    centre_sections: Annotated[
-        bool, typer.Option("--centre-sections", help="Teach every section with the same mean per gene.")
-    ] = TRAIN.centre_sections,
-    min_counts: Annotated[
-        int, typer.Option(help="Spots with fewer counts over the panel do not train.")
-    ] = TRAIN.min_counts,
-    augment: Annotated[bool, typer.Option("--augment/--no-augment", help="Random rotation and flips.")] = TRAIN.augment,
-    stain_jitter: Annotated[float, typer.Option(help="Strength of random changes of the stain.")] = TRAIN.stain_jitter,
-    precision: Annotated[
-        PrecisionName, typer.Option(help="bf16 is several times faster where the processor has it.")
-    ] = TRAIN.precision,
-    beside: Annotated[
-        BesideName, typer.Option(help="colour-texture: the network learns what to add to a line through such features.")
-    ] = TRAIN.beside,
-    start_from_mean: Annotated[
-        bool, typer.Option("--start-from-mean", help="Start the output at the mean expression instead of zero.")
-    ] = TRAIN.start_from_mean,
-    val_fraction: Annotated[
-        float, typer.Option(help="Share of the training spots kept for choosing the epoch; 0 takes the last one.")
-    ] = TRAIN.val_fraction,
-    patience: Annotated[
-        int, typer.Option(help="Stop after so many epochs without a better one; 0 runs them all.")
-    ] = TRAIN.patience,
-    select_on_test: Annotated[
-        bool,
-        typer.Option("--select-on-test", help="Choose the epoch on the held-out section, as published; optimistic."),
-    ] = TRAIN.select_on_test,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = TRAIN.seed,
-    device: options.Device = TRAIN.device,
+    *,
+    given: Given[TrainSettings],
 ) -> None:
     """Train TCGN with one section held out.
 
@@ -151,7 +93,7 @@ def train(
       napari-tcgn train --fold 0 --data sample --epochs 1
       torchrun --nproc-per-node 2 -m napari_tcgn train --fold 0
     """
-    settings = chosen_settings(context, config)
+    settings = chosen_settings(given, config)
     folder = training_folder(data)
     out = out if out is not None else Path("runs") / f"fold-{fold}"
     how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
@@ -198,16 +140,9 @@ def _speaks() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def chosen_settings(context: typer.Context, config: str | None) -> TrainSettings:
+def chosen_settings(given: Given[TrainSettings], config: str | None) -> TrainSettings:
     """Return the settings of the command line: what was given there, else the recipe's, else the defaults."""
-    known = {field.name for field in fields(TrainSettings)}
-    given = {
-        name: value
-        for name, value in context.params.items()
-        if name in known and getattr(context.get_parameter_source(name), "name", None) == "COMMANDLINE"
-    }
-    recipe = {} if config is None else read_train_settings(RECIPES.get(config, Path(config)))
-    return TrainSettings(**(recipe | given))
+    return given.over({} if config is None else read_train_settings(RECIPES.get(config, Path(config))))
 
 
 def describe(report: EpochReport) -> str:

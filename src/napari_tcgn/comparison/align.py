@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.comparison.orientation import IN_WORDS, SYMMETRIES, fit, undo
 from napari_tcgn.comparison.places import Pairs, Places, nearest_pairs, places_of, record_of, same_keys
+from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.options import CompareSettings
 
@@ -68,13 +69,13 @@ def align(predicted: AnnData, measured: AnnData, settings: CompareSettings) -> A
 class _Work:
     """One alignment: what is known of the two sets of spots, and what was found so far."""
 
-    def __init__(self, predicted: Places, measured: Places, record: dict[str, Any], settings: CompareSettings) -> None:
+    def __init__(self, predicted: Places, measured: Places, record: RunRecord, settings: CompareSettings) -> None:
         self.settings, self.predicted = settings, predicted
-        self.mpp = float(record["mpp"])
-        self.pitch_um = float(record["spots"]["pitch_um"])
-        self.size = np.array([record["slide"]["width_px"], record["slide"]["height_px"]], dtype=np.float64)
+        self.mpp = record.mpp
+        self.pitch_um = record.spots.pitch_um
+        self.size = np.array([record.slide.width_px, record.slide.height_px], dtype=np.float64)
         # The names and array positions of a grid are its own, not those of an array on which something was measured.
-        self.own_grid = is_grid(record["spots"].get("source", {}))
+        self.own_grid = record.spots.source.is_grid
         self.tolerance_um = settings.tolerance_um if settings.tolerance_um is not None else self.pitch_um / 4
         self.measured = self._upright(measured, settings.orientation)
         self.warnings: list[str] = []
@@ -245,13 +246,6 @@ class _Work:
         if self.settings.orientation != "upright":
             self.warnings.append(f"The measured positions were taken as {IN_WORDS[self.settings.orientation]}.")
         return Alignment(*pairs, self.manifest, self.warnings)
-
-
-def is_grid(source: dict[str, Any]) -> bool:
-    """Whether spots were laid as a grid, also where they were saved and read again since."""
-    while "recorded" in source:
-        source = source["recorded"]
-    return source.get("kind") == "grid"
 
 
 def _middle(xy: NDArray[Any]) -> Floats:

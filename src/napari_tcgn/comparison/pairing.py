@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_tcgn.comparison.align import Alignment, align
 from napari_tcgn.comparison.orientation import IN_WORDS, better_by_expression
 from napari_tcgn.comparison.places import record_of
+from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import (
     OUTPUT_SCALE,
@@ -95,9 +96,8 @@ def pair(
             "to compare with.",
             "Give the counts of the whole section.",
         )
-    spots = record["spots"]
-    mpp = float(record["mpp"])
-    lattice = _lattice(predicted[alignment.predicted], str(spots["layout"]), spots["pitch_um"] / mpp)
+    spots, mpp = record.spots, record.mpp
+    lattice = _lattice(predicted[alignment.predicted], spots.layout, spots.pitch_um / mpp)
     warnings = [*alignment.warnings, *match.warnings, *_optimism(card, record)]
     if predicted.uns[UNS_KEY].get("partial"):
         warnings.append("The prediction is partial: only the spots that were predicted are compared.")
@@ -110,7 +110,7 @@ def pair(
     manifest = {
         "measured": describe_source(measured),
         "model": {"name": card.name, "version": card.version, "held_out_median_pcc": card.metrics.median_pcc},
-        "slide": record["slide"]["name"],
+        "slide": record.slide.name,
         "spots": alignment.manifest | {"orientation_by_expression": scores, "layout": lattice.kind},
         "genes": match.manifest,
         "scale": _scale_record(settings, counts, match, len(card.genes)),
@@ -191,12 +191,12 @@ def _scale_record(settings: CompareSettings, counts: Floats | None, match: GeneM
     }
 
 
-def _optimism(card: ModelCard, record: dict[str, Any]) -> list[str]:
+def _optimism(card: ModelCard, record: RunRecord) -> list[str]:
     """Say it, if the model may have been trained on the very section that it is compared on."""
     sections = [str(name) for name in card.training.get("sections", [])]
     if not sections:
         return []
-    texts = (record["slide"]["name"], record["spots"].get("source", {}).get("file"))
+    texts = (record.slide.name, record.spots.source.file)
     words = {word for text in texts if text for word in re.split(r"[^A-Za-z0-9]+", str(text))}
     mine = [name for name in sections if name in words]
     if mine:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import UNS_KEY, repeated_spots
 
@@ -38,7 +38,7 @@ class Places:
     pixels: Floats | None
 
 
-def record_of(predicted: AnnData) -> dict[str, Any]:
+def record_of(predicted: AnnData) -> RunRecord:
     """Return the run record of a prediction.
 
     Raises
@@ -47,7 +47,7 @@ def record_of(predicted: AnnData) -> dict[str, Any]:
         If it is no prediction of this package.
     """
     try:
-        return dict(json.loads(predicted.uns[UNS_KEY]["run_record"]))
+        return RunRecord.from_json(predicted.uns[UNS_KEY]["run_record"])
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"The predicted AnnData holds no napari-tcgn prediction (uns has {sorted(predicted.uns)}).",

@@ -17,5 +17,5 @@ from .patches import (
     patch_side_px as patch_side_px,
 )
 from .progress import Prediction as Prediction, Progress as Progress
-from .record import package_versions as package_versions
+from .record import RunRecord as RunRecord, package_versions as package_versions
 from .work import WorkFolder as WorkFolder, work_folder_of as work_folder_of

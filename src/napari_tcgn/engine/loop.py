@@ -7,8 +7,9 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import asdict
 from threading import Event
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from napari_tcgn.engine.identity import run_identity
 from napari_tcgn.engine.memory import require_memory
 from napari_tcgn.engine.patches import choose_level, cut_batch, level_side_px, patch_side_px
 from napari_tcgn.engine.progress import Prediction, Progress
-from napari_tcgn.engine.record import start_record
+from napari_tcgn.engine.record import PatchRecord, RunRecord, start_record
 from napari_tcgn.engine.work import WorkFolder
 from napari_tcgn.errors import DeviceError, ModelError, SpotsError
 from napari_tcgn.model import ModelCard, Predictor, StartingPredictor
@@ -98,24 +99,24 @@ def run(
 
     yield Progress("read slide", 0, 1)
     record = start_record(slide, spots, card, settings, predictor.device, batch_size)
-    record["patch"] = {"um": card.patch_um, "side_px": side, "level": level, "level_side_px": level_side}
+    record.patch = PatchRecord(card.patch_um, side, level, level_side)
     stain = overview_of(slide).stain
-    record["stain"] = stain.to_record() if stain is not None else None
-    record["warnings"] = domain_warnings(card, slide, stain)
+    record.stain = stain.to_record() if stain is not None else None
+    record.warnings = domain_warnings(card, slide, stain)
     order = _reading_order(spots, side)
     prediction = _empty_prediction(slide, spots, predictor, record)
     if work is None:
         prediction.values = np.full((len(spots), len(card.genes)), np.nan, dtype=np.float32)
     else:
-        identity = run_identity(slide, spots, card, settings, predictor.device, record["patch"])
-        record["slide"]["sha256"] = identity["slide"]
+        identity = run_identity(slide, spots, card, settings, predictor.device, asdict(record.patch))
+        record.slide.sha256 = identity["slide"]
         prediction.values, prediction.done = work.begin(identity, order, len(card.genes), batch_size)
     stained = stained_like(slide, card, settings.stain)  # after `begin`, which refuses the folder of another run
     batches = _open_batches(order, batch_size, prediction.done)
-    record["spots_resumed"] = int(prediction.done.sum())
+    record.spots_resumed = int(prediction.done.sum())
     yield Progress("read slide", 1, 1, prediction=prediction)
 
-    clock = _Clock(len(spots), record["spots_resumed"])
+    clock = _Clock(len(spots), record.spots_resumed)
     clock.note(record)
     try:
         with closing(_read_ahead(stained, spots, side, level, batches, settings.read_threads)) as patches:
@@ -156,7 +157,7 @@ def run_to_end(steps: Generator[Step, None, Result], on_progress: Callable[[Step
                 on_progress(step)
 
 
-def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor, record: dict[str, Any]) -> Prediction:
+def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor, record: RunRecord) -> Prediction:
     """Return a prediction of no spot at all, without room for values."""
     overview = overview_of(slide)
     return Prediction(
@@ -224,7 +225,7 @@ def _reading_order(spots: Spots, side: int) -> NDArray[np.intp]:
 
 
 def _predict_batches(
-    predictor: Predictor, batches: Iterable[tuple[Indices, Patches]], batch_size: int, record: dict[str, Any]
+    predictor: Predictor, batches: Iterable[tuple[Indices, Patches]], batch_size: int, record: RunRecord
 ) -> Generator[tuple[Indices, NDArray[np.float32]], None, None]:
     """Yield (spot indices [B], values float32 [B, genes]); halves the batch, and notes it, when memory runs out.
 
@@ -246,7 +247,7 @@ def _predict_batches(
             wait = _try_start(predictor, patches[done : done + batch_size])
             if wait is None:
                 yield from fetch(keep=0)
-                batch_size = record["batch_size"] = _halve(len(new), predictor)
+                batch_size = record.batch_size = _halve(len(new), predictor)
                 continue
             done += len(new)
             started.append((new, wait))
@@ -320,10 +321,10 @@ class _Clock:
         """Seconds left at the present rate."""
         return (self.total - self.done) / self.rate
 
-    def note(self, record: dict[str, Any]) -> None:
+    def note(self, record: RunRecord) -> None:
         """Bring the counts of a run record up to date, so that a cancelled run has them too."""
         seconds = time.perf_counter() - self._start
-        record["seconds"] = round(seconds, 3)
-        record["spots_per_second"] = round((self.done - self._before) / max(seconds, 1e-9), 2)
-        record["spots_done"] = self.done
-        record["partial"] = self.done < self.total
+        record.seconds = round(seconds, 3)
+        record.spots_per_second = round((self.done - self._before) / max(seconds, 1e-9), 2)
+        record.spots_done = self.done
+        record.partial = self.done < self.total

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.engine.disk_rows import DiskRows
+from napari_tcgn.engine.record import RunRecord
 from napari_tcgn.model import ModelCard
 from napari_tcgn.spots import Spots
 
@@ -34,8 +34,7 @@ class Prediction:
         Small picture of the slide for `uns["spatial"]`.
     thumbnail_scale : float
         Thumbnail px per full-resolution px.
-    record : dict
-        Run record: settings, model name and hash, device, versions, times, counts. JSON-able.
+    record : RunRecord
     """
 
     values: NDArray[np.float32] | DiskRows
@@ -46,7 +45,7 @@ class Prediction:
     mpp: float
     thumbnail: NDArray[np.uint8]
     thumbnail_scale: float
-    record: dict[str, Any] = field(default_factory=dict)
+    record: RunRecord = field(default_factory=RunRecord)
 
     @property
     def partial(self) -> bool:

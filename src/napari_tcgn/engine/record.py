@@ -2,17 +2,169 @@
 
 from __future__ import annotations
 
+import json
+import math
 import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, TypeVar
 
 from napari_tcgn.model import ModelCard
-from napari_tcgn.options import PredictSettings, to_record
-from napari_tcgn.slide import Slide
-from napari_tcgn.spots import Spots
+from napari_tcgn.options import PredictSettings, read_settings, to_record
+from napari_tcgn.slide import Slide, require_mpp
+from napari_tcgn.spots import Spots, SpotsRecord
 
 PACKAGES = ("napari-tcgn", "numpy", "torch", "anndata", "tifffile", "pillow")
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """Which model was run: name, version and SHA-256 of the weights."""
+
+    name: str = ""
+    version: str = ""
+    sha256: str = ""
+
+
+@dataclass(slots=True)
+class SlideRecord:
+    """The slide: name, file name without its folder, size of the file and of the image, SHA-256 where it is known."""
+
+    name: str = ""
+    file: str | None = None
+    bytes: int | None = None
+    width_px: int = 0
+    height_px: int = 0
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PatchRecord:
+    """Patches: side in µm and in full-resolution px, level of the slide they were read from, and side in its px."""
+
+    um: float = 0.0
+    side_px: int = 0
+    level: int = 0
+    level_side_px: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class RunRecord:
+    """The record of a run; the engine keeps its counts up to date while it runs.
+
+    Attributes
+    ----------
+    settings : PredictSettings
+        With what was computed, not what was asked, where the two differ.
+    model : ModelRecord
+    device : str
+    batch_size : int or None
+        That fitted into memory.
+    slide : SlideRecord
+    mpp : float
+        µm per full-resolution px; NaN where an incomplete record does not tell it.
+    mpp_source : str
+        Where it comes from, in words.
+    spots : SpotsRecord
+    versions : dict of str
+        Of Python and of the packages that shape a prediction.
+    started : str
+        ISO 8601.
+    seconds, spots_per_second : float, float or None
+    spots_done, partial : int, bool
+    patch : PatchRecord
+    stain : dict of float or None
+        See `slide.StainStatistics.to_record`.
+    warnings : list of str
+    spots_resumed : int
+        Spots that an interrupted run had done.
+    unknown_settings : dict
+        Settings that this version does not know.
+    other : dict
+        Whatever else another version has recorded.
+    """
+
+    settings: PredictSettings = field(default_factory=PredictSettings)
+    model: ModelRecord = field(default_factory=ModelRecord)
+    device: str = ""
+    batch_size: int | None = None
+    slide: SlideRecord = field(default_factory=SlideRecord)
+    mpp: float = math.nan
+    mpp_source: str = ""
+    spots: SpotsRecord = field(default_factory=SpotsRecord)
+    versions: dict[str, str] = field(default_factory=dict)
+    started: str = ""
+    seconds: float = 0.0
+    spots_per_second: float | None = None
+    spots_done: int = 0
+    partial: bool = True
+    patch: PatchRecord = field(default_factory=PatchRecord)
+    stain: dict[str, float] | None = None
+    warnings: list[str] = field(default_factory=list)
+    spots_resumed: int = 0
+    unknown_settings: dict[str, Any] = field(default_factory=dict)
+    other: dict[str, Any] = field(default_factory=dict)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as JSON-able values; the slide's SHA-256 is left out where it is unknown."""
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        del plain["other"], plain["unknown_settings"]
+        parts = {name: asdict(plain[name]) for name in ("model", "slide", "patch")}
+        if self.slide.sha256 is None:
+            del parts["slide"]["sha256"]
+        settings = to_record(self.settings) | self.unknown_settings
+        return plain | parts | {"settings": settings, "spots": self.spots.to_record()} | self.other
+
+    def to_json(self) -> str:
+        """Return it as the text that is kept in `uns["napari_tcgn"]["run_record"]`."""
+        return json.dumps(self.to_record(), ensure_ascii=False)
+
+    @classmethod
+    def read(cls, record: Mapping[str, Any]) -> RunRecord:
+        """Return what `to_record` has told, in this or another version; what it lacks has its default.
+
+        Raises
+        ------
+        SettingsError
+            If a setting has a value that it may not have.
+        """
+        names = {one.name for one in fields(cls)} - {"other", "unknown_settings"}
+        known = {name: value for name, value in record.items() if name in names}
+        settings, unknown = read_settings(PredictSettings, known.get("settings", {}))
+        known |= {
+            "settings": settings,
+            "model": _read(ModelRecord, known.get("model")),
+            "slide": _read(SlideRecord, known.get("slide")),
+            "patch": _read(PatchRecord, known.get("patch")),
+            "spots": SpotsRecord.read(known.get("spots", {})),
+        }
+        other = {name: value for name, value in record.items() if name not in names}
+        return cls(**known, unknown_settings=unknown, other=other)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunRecord:
+        """Return what `to_json` has written.
+
+        Raises
+        ------
+        ValueError
+            If the text is no JSON object.
+        SettingsError
+            If a setting has a value that it may not have.
+        """
+        found = json.loads(text)
+        if not isinstance(found, dict):
+            raise ValueError("a run record is a JSON object")
+        return cls.read(found)
+
+
+def _read(part: type[Part], record: Mapping[str, Any] | None) -> Part:
+    names = {one.name for one in fields(part)}  # type: ignore[arg-type]  # the parts are dataclasses
+    return part(**{name: value for name, value in (record or {}).items() if name in names})
 
 
 def package_versions() -> dict[str, str]:
@@ -28,42 +180,29 @@ def package_versions() -> dict[str, str]:
 
 def start_record(
     slide: Slide, spots: Spots, card: ModelCard, settings: PredictSettings, device: str, batch_size: int
-) -> dict[str, Any]:
-    """Return the record of a run that is about to start; the engine keeps its counts up to date.
+) -> RunRecord:
+    """Return the record of a run that is about to start.
 
-    Returns
-    -------
-    dict
-        JSON-able. The slide is named by its file name and size, not by its folder, so that a result
-        can be handed on without telling where it was made.
+    The slide is named by its file name and size, not by its folder, so that a result can be handed on without telling
+    where it was made.
     """
     width, height = slide.level_dimensions[0]
     is_file = slide.path is not None and slide.path.is_file()
-    return {
-        "settings": to_record(settings),
-        "model": {"name": card.name, "version": card.version, "sha256": card.sha256},
-        "device": device,
-        "batch_size": batch_size,
-        "slide": {
-            "name": slide.name,
-            "file": slide.path.name if slide.path is not None else None,
-            "bytes": slide.path.stat().st_size if slide.path is not None and is_file else None,
-            "width_px": width,
-            "height_px": height,
-        },
-        "mpp": slide.mpp,
-        "mpp_source": slide.mpp_source,
-        "spots": {
-            "count": len(spots),
-            "layout": spots.layout,
-            "diameter_um": spots.diameter_um,
-            "pitch_um": spots.pitch_um,
-            "source": spots.source,
-        },
-        "versions": package_versions(),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": 0.0,
-        "spots_per_second": None,
-        "spots_done": 0,
-        "partial": True,
-    }
+    return RunRecord(
+        settings=settings,
+        model=ModelRecord(card.name, card.version, card.sha256),
+        device=device,
+        batch_size=batch_size,
+        slide=SlideRecord(
+            slide.name,
+            slide.path.name if slide.path is not None else None,
+            slide.path.stat().st_size if slide.path is not None and is_file else None,
+            width,
+            height,
+        ),
+        mpp=require_mpp(slide),
+        mpp_source=slide.mpp_source,
+        spots=SpotsRecord(len(spots), spots.layout, spots.diameter_um, spots.pitch_um, spots.source),
+        versions=package_versions(),
+        started=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

@@ -94,8 +94,9 @@ def _features(library: Library, genes: list[str], outline: NDArray[np.float64]) 
     names = library.adata.obs_names
     measured = [f"{gene} ({library.kind})" for gene in genes]
     spot_class = {"name": "Spot (partial result)" if library.partial else "Spot", "color": COLOUR}
+    made = library.record.started if library.record is not None else library.kind
     # The same result has the same ids in every export; another run has others.
-    run = uuid.uuid5(uuid.NAMESPACE_OID, f"{library.library_id} {library.record.get('started', library.kind)}")
+    run = uuid.uuid5(uuid.NAMESPACE_OID, f"{library.library_id} {made}")
     for start in range(0, len(names), ROWS):
         values = block(library.adata, slice(start, start + ROWS), genes)
         for i, row in enumerate(values, start):

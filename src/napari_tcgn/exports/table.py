@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,7 +128,7 @@ def _write_parquet(library: Library, blocks: Iterator[pd.DataFrame], path: Path)
         "library_id": library.library_id,
         "output_scale": library.unit,
         "mpp": "" if library.mpp is None else repr(library.mpp),
-        "run_record": json.dumps(library.record, ensure_ascii=False, default=str),
+        "run_record": library.record.to_json() if library.record is not None else "{}",
         "model_card": library.card.to_json() if library.card is not None else "",
     }
     writer = None

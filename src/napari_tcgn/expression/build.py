@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -62,7 +61,7 @@ def to_anndata(prediction: Prediction) -> AnnData:
             "spatial": {library_key(prediction.library_id): _library(prediction)},
             UNS_KEY: {
                 # Texts, because nested lists and missing values do not survive HDF5 unchanged.
-                "run_record": json.dumps(prediction.record, ensure_ascii=False, default=str),
+                "run_record": prediction.record.to_json(),
                 "model_card": card.to_json(),
                 "output_scale": card.output_scale,
                 "partial": prediction.partial,
@@ -113,9 +112,9 @@ def _spot_table(prediction: Prediction) -> pd.DataFrame:
     import pandas as pd
 
     spots = prediction.spots.select(prediction.done)
-    slide = prediction.record["slide"]
-    side = prediction.record["patch"]["side_px"]
-    padded = leaves_image(spots.x, spots.y, side, slide["width_px"], slide["height_px"])
+    slide = prediction.record.slide
+    side = prediction.record.patch.side_px
+    padded = leaves_image(spots.x, spots.y, side, slide.width_px, slide.height_px)
     return pd.DataFrame(_spot_columns(spots) | {"patch_padded": padded}, index=pd.Index(spots.ids.astype(object)))
 
 

@@ -6,18 +6,18 @@ factors. Files of this package say more in `uns["napari_tcgn"]`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.model import ModelCard
 from napari_tcgn.slide import without_alpha
-from napari_tcgn.spots import Spots, pitch_of
+from napari_tcgn.spots import Spots, SpotsRecord, SpotsSource, pitch_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -57,8 +57,8 @@ class Library:
         "predicted", another word that the file has, or "from file" where nobody says what made the values.
     partial : bool
         Whether the run was stopped before every spot was predicted.
-    record : dict
-        The run record; empty where there is none.
+    record : RunRecord or None
+        None where no run has made the values.
     card : ModelCard or None
         Of the model that predicted the values, with the genes of `adata` in their order.
     """
@@ -74,13 +74,13 @@ class Library:
     unit: str
     kind: str
     partial: bool
-    record: dict[str, Any]
+    record: RunRecord | None
     card: ModelCard | None
 
     @property
     def planned(self) -> int:
         """Number of spots that the run was meant to predict."""
-        return int(self.record.get("spots", {}).get("count", self.adata.n_obs))
+        return self.adata.n_obs if self.record is None else self.record.spots.count or self.adata.n_obs
 
     def require_diameter(self) -> float:
         """Return the spots' diameter in px.
@@ -117,9 +117,8 @@ class Library:
             If a coordinate is not finite or a name is repeated.
         """
         obs, n = self.adata.obs, self.adata.n_obs
-        layout = str(self.record.get("spots", {}).get("layout", "custom"))
+        recorded = SpotsRecord(source=SpotsSource(kind="file")) if self.record is None else self.record.spots
         um = self.mpp if self.mpp is not None else float("nan")
-        known = self.record.get("spots", {}).get("pitch_um")
         return Spots(
             ids=self.adata.obs_names.to_numpy(dtype=np.str_),
             x=self.centres[:, 0],
@@ -127,11 +126,11 @@ class Library:
             array_row=_integers(obs, "array_row", np.zeros(n, np.int64)),
             array_col=_integers(obs, "array_col", np.arange(n)),
             diameter_um=self.drawn_diameter_px() * um,
-            pitch_um=float(known) if known is not None else self.pitch_px() * um,
-            layout=layout,
+            pitch_um=recorded.pitch_um if recorded.pitch_um > 0 else self.pitch_px() * um,
+            layout=recorded.layout,
             in_tissue=_integers(obs, "in_tissue", np.ones(n, np.int64)).astype(bool),
             tissue_fraction=obs["tissue_fraction"].to_numpy(np.float64) if "tissue_fraction" in obs else None,
-            source=dict(self.record.get("spots", {}).get("source", {"kind": "file"})),
+            source=recorded.source,
         )
 
 
@@ -174,13 +173,13 @@ def library_of(adata: AnnData, library_id: str | None = None, mpp: float | None 
     entry = spatial[chosen] if isinstance(spatial, dict) and spatial else {}
     scales, said_of_it = entry.get("scalefactors", {}), entry.get("metadata", {})
     ours = adata.uns.get(UNS_KEY, {})
-    record = json.loads(ours["run_record"]) if "run_record" in ours else {}
+    record = RunRecord.from_json(str(ours["run_record"])) if "run_record" in ours else None
     card = ModelCard.from_json(ours["model_card"], chosen) if "model_card" in ours else None
     if card is not None:
         card = _card_of(card, [str(gene) for gene in adata.var_names])
     picture, scale = _picture(entry)
-    said = said_of_it.get("mpp", scales.get("microns_per_pixel", record.get("mpp")))
-    layout = record.get("spots", {}).get("layout", said_of_it.get("spot_layout"))
+    said = said_of_it.get("mpp", scales.get("microns_per_pixel", record.mpp if record is not None else None))
+    layout = record.spots.layout if record is not None else said_of_it.get("spot_layout")
     return Library(
         adata=adata,
         library_id=chosen,

@@ -193,13 +193,14 @@ def _is_finished(job: Job, entry: Entry) -> bool:
     made = made_from(job.out)
     if made is None or made[0] != job_digest(job):
         return False
-    record = made[1]
-    stat = job.slide.stat()
-    if (stat.st_size, stat.st_mtime_ns, entry.slide_sha256) != (
-        entry.slide_bytes, entry.slide_mtime_ns, record["slide"]["sha256"],
-    ) and path_digest(job.slide) != record["slide"]["sha256"]:  # fmt: skip
+    record, stat = made[1], job.slide.stat()
+    if record.slide.sha256 is None:
         return False
-    _fill(entry, job, record["spots_done"], record["seconds"], record["warnings"], record["slide"]["sha256"])
+    if (stat.st_size, stat.st_mtime_ns, entry.slide_sha256) != (
+        entry.slide_bytes, entry.slide_mtime_ns, record.slide.sha256,
+    ) and path_digest(job.slide) != record.slide.sha256:  # fmt: skip
+        return False
+    _fill(entry, job, record.spots_done, record.seconds, record.warnings, record.slide.sha256)
     return True
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_tcgn.engine import Progress, WorkFolder, choose_precision, digest, model_identity, work_folder_of
-from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.engine import Progress, RunRecord, WorkFolder, choose_precision, digest, model_identity, work_folder_of
+from napari_tcgn.errors import DataError, OutputError, SettingsError
 from napari_tcgn.expression import UNS_KEY, check_h5ad_target, predict_steps, write_h5ad
 from napari_tcgn.files import sha256_of
 from napari_tcgn.h5ad import open_h5ad
@@ -147,19 +147,19 @@ def _digest_of(path: Path | None) -> str | None:
     return sha256_of(file) if file is not None else str(path)
 
 
-def made_from(out: Path) -> tuple[str, dict[str, Any]] | None:
+def made_from(out: Path) -> tuple[str, RunRecord] | None:
     """Return the `job_digest` and the run record of a result file, None if it is not the result of a job."""
     try:
         with open_h5ad(out) as file:
             kept = file["uns"][UNS_KEY]
-            return kept["job_sha256"][()].decode(), json.loads(kept["run_record"][()].decode())
-    except DataError:
+            return kept["job_sha256"][()].decode(), RunRecord.from_json(kept["run_record"][()].decode())
+    except (DataError, SettingsError):
         return None
 
 
 def summary(adata: AnnData, out: Path) -> dict[str, Any]:
     """Return what a run has made, for people and machines."""
-    record = json.loads(adata.uns[UNS_KEY]["run_record"])
+    record = RunRecord.from_json(adata.uns[UNS_KEY]["run_record"])
     return {
         "out": str(out),
         "spots": adata.n_obs,
@@ -167,10 +167,10 @@ def summary(adata: AnnData, out: Path) -> dict[str, Any]:
         "model": json.loads(adata.uns[UNS_KEY]["model_card"])["name"],
         "output_scale": adata.uns[UNS_KEY]["output_scale"],
         "library_id": next(iter(adata.uns["spatial"])),
-        "mpp": record["mpp"],
-        "device": record["device"],
-        "seconds": record["seconds"],
-        "spots_resumed": record["spots_resumed"],
-        "slide_sha256": record["slide"].get("sha256"),
-        "warnings": record["warnings"],
+        "mpp": record.mpp,
+        "device": record.device,
+        "seconds": record.seconds,
+        "spots_resumed": record.spots_resumed,
+        "slide_sha256": record.slide.sha256,
+        "warnings": record.warnings,
     }

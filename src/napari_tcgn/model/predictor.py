@@ -17,9 +17,9 @@ from napari_tcgn.model.inference import for_inference
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.tcgn import TCGN
 from napari_tcgn.model.weights import CARD_NAME, load_into, read_checkpoint
-from napari_tcgn.options import PrecisionName
+from napari_tcgn.options import PrecisionName, with_new_names
 
-LINE = "line."  # begins the names of the numbers of a line beside the network
+LINE = "line."  # begins the names of the numbers of the line that a network adds to
 PRODUCTS: dict[PrecisionName, torch.dtype | None] = {"float32": None, "bf16": torch.bfloat16}
 
 
@@ -165,12 +165,12 @@ def from_weights(card: ModelCard, weights: Path, device: str, precision: Precisi
 
         return from_state(card, state, device)
     net = build_net(card)
-    beside = card.architecture.get("beside")
-    line = {name.removeprefix(LINE): value for name, value in state.items() if beside and name.startswith(LINE)}
+    residual = with_new_names(card.architecture).get("residual")
+    line = {name.removeprefix(LINE): value for name, value in state.items() if residual and name.startswith(LINE)}
     load_into(net, {name: v for name, v in state.items() if name.removeprefix(LINE) not in line}, str(weights))
     predictor = make_predictor(net, card, device, precision)
-    if not beside:
+    if not residual:
         return predictor
     from napari_tcgn.model.ridge import feature_card, from_state
 
-    return SumPredictor(card, predictor, from_state(feature_card(card, str(beside)), line, device))
+    return SumPredictor(card, predictor, from_state(feature_card(card, str(residual)), line, device))

@@ -19,9 +19,17 @@ from .region import (
     region_of_polygons as region_of_polygons,
 )
 from .saved import write_spots as write_spots
+from .source import (
+    GridSource as GridSource,
+    RegionRecord as RegionRecord,
+    SpotsRecord as SpotsRecord,
+    SpotsSource as SpotsSource,
+    StSource as StSource,
+    VisiumSource as VisiumSource,
+    read_source as read_source,
+)
 from .st import (
     MIN_MATCHED as MIN_MATCHED,
-    ST_TABLE as ST_TABLE,
     is_st_table as is_st_table,
     read_st_counts as read_st_counts,
     read_st_spots as read_st_spots,

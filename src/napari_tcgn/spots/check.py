@@ -8,9 +8,8 @@ import numpy as np
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide, overview_of
-from napari_tcgn.spots.st import ST_TABLE
+from napari_tcgn.spots.source import StSource, VisiumSource
 from napari_tcgn.spots.table import Spots
-from napari_tcgn.spots.visium import VISIUM_FOLDER
 
 SAME_PX = 3.0  # the size that a table implies is exact to a fraction of a px
 SAME_SCALE = 0.005
@@ -44,13 +43,14 @@ def check_on_slide(spots: Spots, slide: Slide) -> Spots:
     SlideError
         If the slide cannot be read.
     """
-    kind = spots.source.get("kind")
-    if kind != ST_TABLE and "image_size" in spots.source:
+    source = spots.source
+    of_st = isinstance(source, StSource)
+    if not of_st and source.image_size is not None:
         _check_exact_size(spots, slide)
     _check_inside(spots, slide)
-    if kind not in (ST_TABLE, VISIUM_FOLDER):
+    if not isinstance(source, StSource | VisiumSource):
         return spots
-    if kind == ST_TABLE and "image_size" in spots.source:
+    if of_st and source.image_size is not None:
         _check_size(spots, slide)
     mpp = slide.mpp
     diameter_px = 1.0 if mpp is None else spots.diameter_um / mpp
@@ -86,13 +86,13 @@ def _check_inside(spots: Spots, slide: Slide) -> None:
 
 def _check_exact_size(spots: Spots, slide: Slide) -> None:
     """Compare the slide's size with the one that a file records."""
-    size, made_for = np.array(slide.level_dimensions[0], np.float64), np.array(spots.source["image_size"], np.float64)
-    if (np.abs(size - made_for) <= SAME_PX + spots.source.get("image_size_tolerance", 0.0)).all():
+    size, made_for = np.array(slide.level_dimensions[0], np.float64), np.array(spots.source.image_size, np.float64)
+    if (np.abs(size - made_for) <= SAME_PX + (spots.source.image_size_tolerance or 0.0)).all():
         return
     ratio = made_for / size
     rescaled = abs(ratio[0] / ratio[1] - 1) <= SAME_SCALE
     raise SpotsError(
-        f"The positions of {spots.source.get('file', 'these spots')} refer to an image of {made_for[0]:.0f} x "
+        f"The positions of {spots.source.file or 'these spots'} refer to an image of {made_for[0]:.0f} x "
         f"{made_for[1]:.0f} px, but slide {slide.name} has {size[0]:.0f} x {size[1]:.0f} px"
         + (f": it is the same image {max(ratio[0], 1 / ratio[0]):.3g} times {'smaller' if ratio[0] > 1 else 'larger'}."
            if rescaled else "."),
@@ -103,12 +103,12 @@ def _check_exact_size(spots: Spots, slide: Slide) -> None:
 def _check_size(spots: Spots, slide: Slide) -> None:
     """Compare the slide's size with the one that the table was made for; say nothing if they have nothing in common."""
     size = np.array(slide.level_dimensions[0], np.float64)
-    made_for = np.array(spots.source["image_size"], np.float64)
+    made_for = np.array(spots.source.image_size, np.float64)
     if (np.abs(size - made_for) <= SAME_PX).all():
         return
     ratio = made_for / size
     words = (
-        f"{spots.source['file']} was made for an image of {made_for[0]:.0f} x {made_for[1]:.0f} px, "
+        f"{spots.source.file} was made for an image of {made_for[0]:.0f} x {made_for[1]:.0f} px, "
         f"but slide {slide.name} has {size[0]:.0f} x {size[1]:.0f} px"
     )
     if (np.abs(ratio - 1) <= NEAR).all():

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SettingsError, SpotsError
-from napari_tcgn.options import HEXAGONAL, GridSettings, to_record
+from napari_tcgn.options import HEXAGONAL, GridSettings
 from napari_tcgn.slide import Slide, TissueMask, overview_of, require_mpp
 from napari_tcgn.spots.lattice import ARRAY_STEP
 from napari_tcgn.spots.region import Region
+from napari_tcgn.spots.source import GridSource
 from napari_tcgn.spots.table import Spots
 
 MAX_SPOTS = 2_000_000
@@ -82,7 +82,7 @@ _Laid = tuple[
     NDArray[np.float64],
     NDArray[np.float64],
     NDArray[np.float64],
-    dict[str, Any],
+    GridSource,
 ]
 
 
@@ -99,20 +99,22 @@ def _lay(slide: Slide, settings: GridSettings, tissue: TissueMask | None, region
     width, height = slide.level_dimensions[0]
     keep = (x >= 0) & (y >= 0) & (x < width * mpp) & (y < height * mpp)
     x, y = x / mpp, y / mpp
-    source: dict[str, Any] = {"kind": "grid", "settings": to_record(settings)}
+    threshold = None
     if region is not None:
         keep &= region.contains(x, y)
-        source["region"] = region.to_record()
     if not keep.any():
         raise _no_spot(settings, region, f"{width * mpp:.0f} x {height * mpp:.0f} µm")
     row, col, x, y = row[keep], col[keep], x[keep], y[keep]
     fraction = np.full(len(x), np.nan)
     if settings.tissue_only:
         tissue = tissue or overview_of(slide).tissue(settings.tissue_threshold)
-        source["tissue_threshold"] = round(tissue.threshold, 4)
+        threshold = round(tissue.threshold, 4)
         fraction = _on_tissue(slide, settings, tissue, x, y, mpp)
         keep = fraction >= settings.min_tissue_fraction
         row, col, x, y, fraction = row[keep], col[keep], x[keep], y[keep], fraction[keep]
+    source = GridSource(
+        settings=settings, region=None if region is None else region.recorded(), tissue_threshold=threshold
+    )
     return row, col, x, y, fraction, source
 
 

@@ -15,14 +15,15 @@ from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots.distance import implied_mpp
 from napari_tcgn.spots.lattice import pitch_of
+from napari_tcgn.spots.source import H5adSource, SpotsRecord
 from napari_tcgn.spots.table import Spots
 
 if TYPE_CHECKING:
     import h5py
     import pandas as pd
 
-H5AD = "h5ad"  # Spots.source["kind"] of such spots
 _WRITTEN_HERE = "napari_tcgn"
+_Size = tuple[tuple[float, float] | None, float | None]
 _MEND = "Give an .h5ad with positions in obsm['spatial'], in px of the full-resolution image."
 
 
@@ -69,7 +70,8 @@ def _read(file: h5py.File, name: str, mpp: float | None, pitch_um: float | None,
         raise SpotsError(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", _MEND)
     obs: pd.DataFrame = read_elem(file["obs"])
     library = _library(file, name)
-    source: dict[str, Any] = {"kind": H5AD, "file": name} | _image_size(library, positions, name)
+    size, tolerance = _image_size(library, positions, name)
+    source = H5adSource(file=name, image_size=size, image_size_tolerance=tolerance)
     record = _own_record(file)
     on_tissue = np.ones(len(obs), bool)
     if "in_tissue" in obs:
@@ -92,14 +94,14 @@ def _read(file: h5py.File, name: str, mpp: float | None, pitch_um: float | None,
         source=source,
     )
     if record is not None:  # predicted here: every spot, whatever it lies on
-        size = [float(record["slide"][side]) for side in ("width_px", "height_px")]
-        source |= {"image_size": size, "image_size_tolerance": 0.0, "recorded": record["spots"]["source"]}
-        return _of_size(spots, *(record["spots"][key] for key in ("layout", "pitch_um", "diameter_um")))
-    source["not_in_tissue"] = int((~on_tissue).sum())
-    spots = spots.select(on_tissue)
+        size = (float(record["slide"]["width_px"]), float(record["slide"]["height_px"]))
+        before = SpotsRecord.read(record["spots"])
+        source = replace(source, image_size=size, image_size_tolerance=0.0, recorded=before.source)
+        return _of_size(replace(spots, source=source), before.layout, before.pitch_um, before.diameter_um)
+    source = replace(source, not_in_tissue=int((~on_tissue).sum()))
+    spots = replace(spots.select(on_tissue), source=source)
     if has_array and ((rows + cols) % 2 == 0).all() and (implied := implied_mpp(spots)) is not None:
-        source["implied_mpp"] = round(implied, 5)
-        return spots
+        return replace(spots, source=replace(source, implied_mpp=round(implied, 5)))
     if has_array and pitch_um is not None and diameter_um is not None and not _tells_size(library, mpp):
         return _of_size(spots, "st", pitch_um, diameter_um)
     return _custom(spots, library, name, mpp)
@@ -111,6 +113,8 @@ def _tells_size(library: Any, mpp: float | None) -> bool:
 
 
 def _of_size(spots: Spots, layout: str, pitch_um: float, diameter_um: float) -> Spots:
+    if not (pitch_um > 0 and diameter_um > 0):
+        raise ValueError("its run record does not tell layout and size of the spots")
     return replace(spots, layout=layout, pitch_um=float(pitch_um), diameter_um=float(diameter_um))
 
 
@@ -152,8 +156,8 @@ def _number(library: Any, *path: str) -> float | None:
     return value if np.isfinite(value) and value > 0 else None
 
 
-def _image_size(library: Any, positions: NDArray[np.float64], name: str) -> dict[str, Any]:
-    """Return the size of the full-resolution image; refuse positions that lie far beyond it."""
+def _image_size(library: Any, positions: NDArray[np.float64], name: str) -> _Size:
+    """Return the size of the full-resolution image and its tolerance; refuse positions that lie far beyond it."""
     for image in ("hires", "lowres"):
         scale = _number(library, "scalefactors", f"tissue_{image}_scalef")
         picture = None if library is None else library.get(f"images/{image}")
@@ -166,8 +170,8 @@ def _image_size(library: Any, positions: NDArray[np.float64], name: str) -> dict
                 f"scale factors describe an image of {size[0]:.0f} x {size[1]:.0f} px: they are px of another image.",
                 "Write positions in px of the full-resolution image, or correct the scale factors.",
             )
-        return {"image_size": [round(float(v), 1) for v in size], "image_size_tolerance": round(1 / scale, 1)}
-    return {}
+        return (round(float(size[0]), 1), round(float(size[1]), 1)), round(1 / scale, 1)
+    return None, None
 
 
 def _array_positions(obs: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:

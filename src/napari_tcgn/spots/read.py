@@ -10,13 +10,13 @@ from pathlib import Path
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots.h5ad import read_h5ad_spots
 from napari_tcgn.spots.saved import MARK, read_saved_spots
+from napari_tcgn.spots.source import SavedSource
 from napari_tcgn.spots.st import NEEDED, read_st_spots
 from napari_tcgn.spots.table import Spots
 from napari_tcgn.spots.visium import COLUMNS, read_visium
 
 _HDF5, _PARQUET, _GZIP = b"\x89HDF", b"PAR1", b"\x1f\x8b"
 _LONGEST = 4096  # bytes of a first line that are looked at
-SAVED = "saved spots"  # Spots.source["kind"] of such spots; "recorded" holds what it was when they were saved
 KINDS = (
     "an ST selection table (.tsv), a Visium folder or its positions table, an .h5ad with obsm['spatial'], "
     "or spots saved here (.csv)"
@@ -54,8 +54,16 @@ def read_spots(
     text = line.decode("utf-8", errors="replace")
     if text.startswith(MARK):
         spots = read_saved_spots(path)
-        size = {name: value for name, value in spots.source.items() if name.startswith("image_size")}
-        return replace(spots, source={"kind": SAVED, "file": path.name, "recorded": spots.source} | size)
+        before = spots.source
+        return replace(
+            spots,
+            source=SavedSource(
+                file=path.name,
+                recorded=before,
+                image_size=before.image_size,
+                image_size_tolerance=before.image_size_tolerance,
+            ),
+        )
     if set(NEEDED) & set(text.split("\t")):
         return read_st_spots(path)
     # Space Ranger 1 writes no header: a barcode and five numbers.

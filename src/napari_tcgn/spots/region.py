@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
+from napari_tcgn.spots.source import RegionRecord
 from napari_tcgn.spots.table import Spots
 
 _MEND_POLYGON = "Draw it anew, without crossing lines."
@@ -26,12 +27,12 @@ class Region:
     ----------
     geometry : shapely.MultiPolygon
         In px of the full-resolution image: x to the right, y down.
-    source : dict
-        Where it comes from, JSON-able.
+    source : RegionRecord
+        Where it comes from.
     """
 
     geometry: Any
-    source: dict[str, Any] = field(default_factory=dict)
+    source: RegionRecord = field(default_factory=RegionRecord)
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:
@@ -46,19 +47,19 @@ class Region:
         shapely.prepare(self.geometry)
         return np.asarray(shapely.intersects_xy(self.geometry, x, y), dtype=bool)
 
-    def to_record(self) -> dict[str, Any]:
+    def recorded(self) -> RegionRecord:
         """Return source and outline (a GeoJSON geometry, in px), for the run record."""
         import shapely
 
         outline = json.loads(shapely.to_geojson(shapely.set_precision(self.geometry, 0.01)))
-        return {**self.source, "polygons": len(self.geometry.geoms), "outline_px": outline}
+        return replace(self.source, polygons=len(self.geometry.geoms), outline_px=outline)
 
 
 def region_of_polygons(
     polygons: Sequence[NDArray[np.float64]],
     unit: Literal["px", "um"] = "px",
     mpp: float | None = None,
-    source: dict[str, Any] | None = None,
+    source: RegionRecord | None = None,
 ) -> Region:
     """Return the region that polygons enclose together.
 
@@ -68,7 +69,7 @@ def region_of_polygons(
         (x, y) of the corners.
     unit : {"px", "um"}
         What the corners count; "um" needs `mpp`, the µm per full-resolution px.
-    source : dict, optional
+    source : RegionRecord, optional
         Where they come from.
 
     Raises
@@ -91,7 +92,7 @@ def region_of_polygons(
                 "Draw it with more corners.",
             )
         shapes.append(shapely.Polygon(corners))
-    return _checked(shapes, source or {})
+    return _checked(shapes, source or RegionRecord())
 
 
 def read_region(path: str | Path) -> Region:
@@ -132,14 +133,11 @@ def read_region(path: str | Path) -> Region:
             f"{path.name} holds no polygon ({others} points, lines or other geometries).",
             "Export polygon, rectangle, ellipse or brush annotations as GeoJSON.",
         )
-    source: dict[str, Any] = {"file": path.name}
-    if others:
-        source["not_polygons"] = others
-    return _checked(shapes, source)
+    return _checked(shapes, RegionRecord(file=path.name, not_polygons=others or None))
 
 
 def keep_inside(spots: Spots, region: Region) -> Spots:
-    """Return the spots whose centre lies in a region; `source["region"]` records it.
+    """Return the spots whose centre lies in a region; `source.region` records it.
 
     Raises
     ------
@@ -155,8 +153,8 @@ def keep_inside(spots: Spots, region: Region) -> Spots:
             "Draw the region over the spots, or leave it out.",
         )
     kept = spots.select(inside)
-    record = {**region.to_record(), "left_out": int((~inside).sum())}
-    return replace(kept, source={**spots.source, "region": record})
+    record = replace(region.recorded(), left_out=int((~inside).sum()))
+    return replace(kept, source=replace(spots.source, region=record))
 
 
 def _geometries(found: Any) -> list[Any]:
@@ -175,7 +173,7 @@ def _geometries(found: Any) -> list[Any]:
     return [found]
 
 
-def _checked(shapes: list[Any], source: dict[str, Any]) -> Region:
+def _checked(shapes: list[Any], source: RegionRecord) -> Region:
     import shapely
 
     if not shapes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.files import write_whole
 from napari_tcgn.slide import Slide
+from napari_tcgn.spots.source import read_source
 from napari_tcgn.spots.table import Spots
 
 MARK = "# napari-tcgn spots "
@@ -45,16 +47,17 @@ def write_spots(spots: Spots, path: str | Path, overwrite: bool = False, slide: 
     import pandas as pd
 
     path = Path(path)
-    source = dict(spots.source)
+    source = spots.source
     if slide is not None:
-        source |= {"image_size": [float(side) for side in slide.level_dimensions[0]], "image_size_tolerance": 0.0}
+        width, height = slide.level_dimensions[0]
+        source = replace(source, image_size=(float(width), float(height)), image_size_tolerance=0.0)
     assert spots.in_tissue is not None  # filled in by Spots
     head = {
         "version": VERSION,
         "layout": spots.layout,
         "diameter_um": spots.diameter_um,
         "pitch_um": spots.pitch_um,
-        "source": source,
+        "source": source.to_record(),
     }
     columns = (spots.ids, spots.x, spots.y, spots.array_row, spots.array_col, spots.in_tissue.astype(np.int8))
     table = pd.DataFrame(dict(zip(COLUMNS, (*columns, spots.tissue_fraction), strict=True)))
@@ -97,7 +100,7 @@ def read_saved_spots(path: str | Path) -> Spots:
             layout=str(head["layout"]),
             in_tissue=table["in_tissue"].to_numpy(np.int64) == 1,
             tissue_fraction=table["tissue_fraction"].to_numpy(np.float64),
-            source=dict(head["source"]),
+            source=read_source(head["source"]),
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise SpotsError(f"The saved spots {path.name} cannot be read: {error}.", _MEND) from error

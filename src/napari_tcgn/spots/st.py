@@ -5,8 +5,9 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,12 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import DataError, SpotsError, TcgnError
 from napari_tcgn.options import CHESSBOARD, LAYOUTS
 from napari_tcgn.spots.lattice import is_chessboard
+from napari_tcgn.spots.source import StSource
 from napari_tcgn.spots.table import Spots
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ST_TABLE = "ST selection table"  # Spots.source["kind"] of such spots
 NEEDED = ("x", "y", "pixel_x", "pixel_y")
 # Fewer matching spots than this share of a selection table: the counts are those of another section.
 MIN_MATCHED = 0.5
@@ -118,17 +119,17 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
             f"It must be tab-separated with the columns {', '.join(NEEDED)} (and selected).",
         )
     table = _read_table(path, SpotsError)
-    source: dict[str, Any] = {"kind": ST_TABLE, "file": path.name, "rows": len(table)}
+    source = StSource(file=path.name, rows=len(table))
     layout, (pitch, diameter) = "st", LAYOUTS["st"]
     if is_chessboard(*(np.rint(_numbers(table, name, path)).astype(np.int64) for name in ("y", "x"))):
         layout, (pitch, diameter) = "custom", CHESSBOARD
     if "selected" in table:
         chosen = table["selected"].to_numpy() == 1
-        source["not_selected"] = int((~chosen).sum())
+        source = replace(source, not_selected=int((~chosen).sum()))
         table = table[chosen]
     if len(table) == 0:
         raise SpotsError(
-            f"{path.name} selects no spot ({source['rows']} rows).",
+            f"{path.name} selects no spot ({source.rows} rows).",
             "Mark spots on tissue with selected = 1.",
         )
     x, y, pixel_x, pixel_y = (_numbers(table, name, path) for name in NEEDED)
@@ -136,14 +137,13 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
     col, row = np.rint(x).astype(np.int64), np.rint(y).astype(np.int64)
     ids = np.array([f"{c}x{r}" for c, r in zip(col, row, strict=True)])
     size = _image_size(table, pixel_x, pixel_y)
-    if size is not None:
-        source["image_size"] = size
+    source = replace(source, image_size=size)
     spots = Spots(ids, pixel_x, pixel_y, row, col, diameter, pitch, layout, source=source)
     return spots if counts is None else with_counts(spots, counts.index, path.name)
 
 
 def with_counts(spots: Spots, counted: Collection[str], name: str) -> Spots:
-    """Return the spots that have counts, named in `counted`; `source["without_counts"]` tells how many have none.
+    """Return the spots that have counts, named in `counted`; `source.without_counts` tells how many have none.
 
     Raises
     ------
@@ -157,11 +157,11 @@ def with_counts(spots: Spots, counted: Collection[str], name: str) -> Spots:
             "section.",
             "Give the count table and the selection table of the same section.",
         )
-    spots.source["without_counts"] = int((~known).sum())
-    return spots.select(known)
+    source = replace(spots.source, without_counts=int((~known).sum()))
+    return replace(spots.select(known), source=source)
 
 
-def _image_size(table: pd.DataFrame, *pixels: NDArray[np.float64]) -> list[float] | None:
+def _image_size(table: pd.DataFrame, *pixels: NDArray[np.float64]) -> tuple[float, float] | None:
     """Return width and height in px of the image that a table was made for, or None where it does not tell.
 
     Tables of the 33 x 35 array hold pixel_x = width / 32 * (new_x - 1) and pixel_y = height / 34 * (new_y - 1), in
@@ -179,7 +179,7 @@ def _image_size(table: pd.DataFrame, *pixels: NDArray[np.float64]) -> list[float
         if slope <= 0 or abs(offset) > 0.02 * slope or np.abs(position * slope + offset - pixel).max() > 0.02 * slope:
             return None
         size.append(round(float(slope * steps), 1))
-    return size
+    return size[0], size[1]
 
 
 def _numbers(table: pd.DataFrame, name: str, path: Path) -> NDArray[np.float64]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots.lattice import Lattice, make_lattice
+from napari_tcgn.spots.source import SpotsSource
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +33,8 @@ class Spots:
         None: all true.
     tissue_fraction : float64 [n] or None
         Share of the spot's disc that is tissue, NaN where not measured; None: all NaN.
-    source : dict
-        Where the spots come from (file names, settings), JSON-able, for the run record.
+    source : SpotsSource
+        Where the spots come from (file names, settings), for the run record.
 
     Raises
     ------
@@ -51,7 +52,7 @@ class Spots:
     layout: str
     in_tissue: NDArray[np.bool_] | None = None
     tissue_fraction: NDArray[np.float64] | None = None
-    source: dict[str, Any] = field(default_factory=dict)
+    source: SpotsSource = field(default_factory=SpotsSource)
     _lattice: Lattice | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots.distance import implied_mpp
+from napari_tcgn.spots.source import VisiumSource
 from napari_tcgn.spots.table import Spots
 
 if TYPE_CHECKING:
     import pandas as pd
 
-VISIUM_FOLDER = "Visium folder"  # Spots.source["kind"] of such spots
 COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
 # Newest first: bins of Visium HD, Space Ranger 2 and later (with a header), Space Ranger 1 (without one).
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
@@ -55,13 +56,14 @@ def read_visium(path: str | Path) -> Spots:
             f"None of the {len(table)} spots in {positions.name} lies on tissue (in_tissue = 1).",
             "Give the folder of a section with tissue.",
         )
-    source: dict[str, Any] = {
-        "kind": VISIUM_FOLDER,
-        "file": _shown_name(folder),
-        "positions": positions.name,
-        "not_in_tissue": int((~on_tissue).sum()),
-    }
-    source |= _image_size(folder, factors)
+    size, tolerance = _image_size(folder, factors)
+    source = VisiumSource(
+        file=_shown_name(folder),
+        positions=positions.name,
+        not_in_tissue=int((~on_tissue).sum()),
+        image_size=size,
+        image_size_tolerance=tolerance,
+    )
     table = table[on_tissue]
     layout, (pitch, diameter) = "visium", LAYOUTS["visium"]
     if "bin_size_um" in factors:
@@ -79,7 +81,7 @@ def read_visium(path: str | Path) -> Spots:
     )
     mpp = factors.get("microns_per_pixel") or implied_mpp(spots)
     if mpp is not None:
-        source["implied_mpp"] = round(float(mpp), 5)
+        spots = replace(spots, source=replace(source, implied_mpp=round(float(mpp), 5)))
     return spots
 
 
@@ -168,8 +170,8 @@ def read_positions(path: Path) -> pd.DataFrame:
     return checked
 
 
-def _image_size(folder: Path, factors: dict[str, float]) -> dict[str, Any]:
-    """Return the size of the full-resolution image, as far as a shrunken copy of it tells."""
+def _image_size(folder: Path, factors: dict[str, float]) -> tuple[tuple[float, float] | None, float | None]:
+    """Return the size of the full-resolution image and its tolerance, as far as a shrunken copy of it tells."""
     from PIL import Image, UnidentifiedImageError
 
     for name, factor in _IMAGES:
@@ -182,5 +184,5 @@ def _image_size(folder: Path, factors: dict[str, float]) -> dict[str, Any]:
             continue
         # A side of the copy is rounded to a whole px.
         scale = factors[factor]
-        return {"image_size": [round(side / scale, 1) for side in size], "image_size_tolerance": round(1 / scale, 1)}
-    return {}
+        return (round(size[0] / scale, 1), round(size[1] / scale, 1)), round(1 / scale, 1)
+    return None, None

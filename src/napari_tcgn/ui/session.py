@@ -13,7 +13,7 @@ from napari.layers import Image, Points
 from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import Slide, open_slide
-from napari_tcgn.spots import Region, Spots, make_grid
+from napari_tcgn.spots import GridSource, Region, Spots, make_grid
 from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
@@ -236,7 +236,7 @@ class Session:
         assert state.slide is not None  # it is its µm per px
         state.slide.mpp, state.slide.mpp_source = mpp, source
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
-        if state.spots is not None and (mpp is None or state.spots.source.get("kind") == "grid"):
+        if state.spots is not None and (mpp is None or isinstance(state.spots.source, GridSource)):
             self._laid.drop()
         elif mpp is not None and state.spots is not None and self.spots_layer is not None and state.image is not None:
             spot_layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)

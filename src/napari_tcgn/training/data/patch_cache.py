@@ -145,7 +145,8 @@ def patch_key(image: Path, spots: Spots, side: int, level: int, mpp: float | Non
     if image.is_dir() or image.suffix.lower() in SEVERAL_FILES:
         return None
     digest = hashlib.sha256()
-    told = {key: spots.source.get(key) for key in ("kind", "image_size")}
+    source = spots.source.to_record()
+    told = {key: source.get(key) for key in ("kind", "image_size")}
     readers = {name: _version(name) for name in READERS}
     digest.update(json.dumps([FORMAT, sha256_of(image), side, level, mpp, told, readers], sort_keys=True).encode())
     for place in (spots.x, spots.y):

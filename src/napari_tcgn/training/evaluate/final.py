@@ -57,8 +57,8 @@ def final_models(
         )
         models[baseline.name] = folder / own.name
         baseline.save(models[baseline.name], line, own)
-        if baseline.name == LINE_METHOD and settings.beside == "none":
-            architecture = {**trained.architecture, "beside": baseline.features}
+        if baseline.name == LINE_METHOD and settings.residual == "none":
+            architecture = {**trained.architecture, "residual": baseline.features}
             both = replace(trained, name=trained.name.replace("tcgn", "tcgn-line"), architecture=architecture)
             models[BOTH] = folder / both.name
             save_model(models[BOTH], mean_of(weights, line), both)

@@ -65,7 +65,7 @@ class FoldScorer:
             table = self.features[baseline.name]
             line = baseline.fit([table[name] for name in training], train_sections)
             predictions[baseline.name] = [line(torch.from_numpy(table[name]).float()).numpy() for name in held_out]
-        if self.settings.beside == "none":
+        if self.settings.residual == "none":
             predictions[BOTH] = [
                 np.mean([net, line], axis=0, dtype=np.float32)
                 for net, line in zip(predictions[TCGN_METHOD], predictions[LINE_METHOD], strict=True)

@@ -36,7 +36,7 @@ from napari_tcgn.training.fit.record import (
     number_or_none,
     selection_note,
 )
-from napari_tcgn.training.fit.residual import Beside, fit_beside
+from napari_tcgn.training.fit.residual import ResidualBase, fit_residual_base
 from napari_tcgn.training.fit.score import score_spots
 from napari_tcgn.training.fit.trainer import BuildNet, Trainer
 
@@ -157,10 +157,10 @@ def train_steps(
     patches = None if cache is None else PatchCache(cache)
     sections = yield from read_sections([found[name] for name in (*training, *held_out)], card, mpp, patches)
     dataset = build_dataset(sections, settings, device, held_out=len(held_out))
-    beside = None
-    if settings.beside != "none":
-        beside = fit_beside(sections, dataset, card, settings.beside)
-        dataset = beside.added_to(dataset)
+    base = None
+    if settings.residual != "none":
+        base = fit_residual_base(sections, dataset, card, settings.residual)
+        dataset = base.added_to(dataset)
     few_counts = sum(len(section) for section in sections) - sum(
         len(part) for part in (dataset.train, dataset.validation, dataset.test)
     )
@@ -197,9 +197,7 @@ def train_steps(
     if held_out:
         yield Progress(f"score {fold_name(held_out, study.patients)}", 0, 1)
     kept = group.from_first(run.best_weights(trainer.best_epoch) if group.writes else None)
-    return _finish(
-        run, trainer, kept, sections[: len(training)], sections[len(training) :], study, panel, others, beside
-    )
+    return _finish(run, trainer, kept, sections[: len(training)], sections[len(training) :], study, panel, others, base)
 
 
 def read_sections(
@@ -226,17 +224,17 @@ def _finish(
     study: Study,
     panel: Panel,
     others: Sequence[ModelCard],
-    beside: Beside | None,
+    base: ResidualBase | None,
 ) -> TrainResult:
     """Write the chosen epoch as a model with its held-out figures, or those of `others` without test sections."""
     best = trainer.best_epoch
-    line = {} if beside is None else beside.state()
+    line = {} if base is None else base.state()
     save_model(run.model_path, {**kept, **line}, trainer.card)
     # Scored as shipped: in half precision, so that the card's figures are those of the file beside it.
     weights = read_checkpoint(run.model_path / WEIGHTS_NAME)
     own = {name: value for name, value in weights.items() if name not in line}
     load_into(trainer.scored, own, str(run.model_path))
-    dataset = trainer.dataset if beside is None else beside.read_back(weights).added_to(trainer.dataset)
+    dataset = trainer.dataset if base is None else base.read_back(weights).added_to(trainer.dataset)
     loss, pcc, median = np.nan, np.full(len(trainer.card.genes), np.nan), np.nan
     metrics = pooled_metrics(others, trainer.card.genes)
     if test:

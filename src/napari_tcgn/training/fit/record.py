@@ -154,7 +154,7 @@ def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence
         + (f"-without-{fold_name(held_out, study.patients)}" if held_out else ""),
         version="1",
         architecture={"family": "tcgn", "size": settings.size}
-        | ({} if settings.beside == "none" else {"beside": settings.beside}),
+        | ({} if settings.residual == "none" else {"residual": settings.residual}),
         genes=list(genes),
         patch_um=settings.patch_um,
         tissue=study.tissue,

@@ -1,4 +1,4 @@
-"""A line through simple features next to a network: the network trained on top of it, or the mean of the two."""
+"""A line through simple features and a network: one that learns the residual of the line, or the mean of the two."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from napari_tcgn.training.evaluate.baselines import Baseline
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Beside:
-    """A line fitted on the training spots, and the features of all spots.
+class ResidualBase:
+    """What a network adds its residual to: a line fitted on the training spots, and the features of all spots.
 
     Attributes
     ----------
@@ -36,13 +36,15 @@ class Beside:
         """Return the line's numbers, to be kept with the network's weights."""
         return {LINE + name: value for name, value in self.line.state().items()}
 
-    def read_back(self, weights: dict[str, torch.Tensor]) -> Beside:
+    def read_back(self, weights: dict[str, torch.Tensor]) -> ResidualBase:
         """Return the same with the line that was written among `weights`."""
         line = Line(**{name: weights[LINE + name].float() for name in self.line.state()})
         return replace(self, line=line)
 
 
-def fit_beside(sections: Sequence[SectionData], dataset: Dataset, card: ModelCard, features: str) -> Beside:
+def fit_residual_base(
+    sections: Sequence[SectionData], dataset: Dataset, card: ModelCard, features: str
+) -> ResidualBase:
     """Fit the line on the training spots of a data set; validation and test spots are not looked at."""
     baseline = Baseline(features, features)
     found = baseline.extract(sections, card)
@@ -51,7 +53,7 @@ def fit_beside(sections: Sequence[SectionData], dataset: Dataset, card: ModelCar
     masks = np.split(trains, np.cumsum([len(section) for section in sections])[:-1])
     kept = [(f[m], _only(s, m)) for f, s, m in zip(found, sections, masks, strict=True) if m.any()]
     line = baseline.fit([f for f, _ in kept], [s for _, s in kept])
-    return Beside(line, torch.from_numpy(np.concatenate(found)).float())
+    return ResidualBase(line, torch.from_numpy(np.concatenate(found)).float())
 
 
 def _only(section: SectionData, spots: NDArray[np.bool_]) -> SectionData:

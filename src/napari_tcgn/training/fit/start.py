@@ -16,7 +16,7 @@ def last_layer(net: nn.Module) -> tuple[str, nn.Linear]:
 
 
 def start_from_nothing(net: nn.Module) -> None:
-    """Set the last layer to zero: the first prediction is that of the line beside the network."""
+    """Set the last layer to zero: the first prediction is that of the line that the network adds to."""
     _, last = last_layer(net)
     nn.init.zeros_(last.weight)
     nn.init.zeros_(last.bias)

@@ -72,13 +72,13 @@ class Trainer:
         self.group = group
         group.share_statistics(self.net)
         self.warm = None if init is None else warm_start(self.net, init, card.genes)
-        if settings.beside != "none":
+        if settings.residual != "none":
             start_from_nothing(self.net)
         elif settings.start_from_mean:
             start_from_mean(self.net, dataset, settings.loss)
         self.subspace: Subspace | None = None
         if settings.components > 0:
-            self.subspace = leading_directions(dataset, settings.components, settings.beside != "none")
+            self.subspace = leading_directions(dataset, settings.components, settings.residual != "none")
             self.subspace.confine(last_layer(self.net)[1])
         self.objective = Objective(dataset, settings, self.subspace)
         optimiser = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.optimiser]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from napari_tcgn.options import GridSettings
-from napari_tcgn.spots import grid_origin
+from napari_tcgn.spots import GridSource, grid_origin
 from napari_tcgn.ui.layers.placement import move, moved_affine, shift, turn
 from napari_tcgn.ui.session import Session
 
@@ -69,7 +69,9 @@ class GridDrag:
         layer, spots = session.spots_layer, session.state.spots
         assert layer is not None  # a grid is laid
         assert spots is not None
-        self._settings = GridSettings(**spots.source["settings"])
+        assert isinstance(spots.source, GridSource)
+        assert spots.source.settings is not None  # laid here, not read
+        self._settings = spots.source.settings
         self._motion, self._degrees = np.eye(3), 0.0
         layer.visible = True  # a run that has ended hides it
         session.viewer.layers.selection.active = layer

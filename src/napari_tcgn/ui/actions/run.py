@@ -98,9 +98,10 @@ class Run:
         state = self._session.state
         if self._not_predicted is not None and self._not_predicted in self._session.viewer.layers:
             self._not_predicted.visible = False  # all of them are predicted now
-        state.rate = record["spots_per_second"]
-        self._session.choices.note_rate(state.rate)
-        self._end(f"Done: {adata.n_obs} spots in {duration_text(record['seconds'])}.", None)
+        state.rate = record.spots_per_second
+        if state.rate is not None:
+            self._session.choices.note_rate(state.rate)
+        self._end(f"Done: {adata.n_obs} spots in {duration_text(record.seconds)}.", None)
 
     def _on_failed(self, failure: Failure) -> None:
         kept = self._keep_partial()

@@ -9,7 +9,7 @@ from napari.layers import Shapes
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.spots import Region, region_of_polygons
+from napari_tcgn.spots import Region, RegionRecord, region_of_polygons
 from napari_tcgn.ui.layers.placement import picture_placement, px_of
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def region_of_shapes(layer: Shapes, image: Image) -> Region:
         )
     # (row, column) from the middle of the first px becomes (x, y) from the image's corner.
     polygons = [px_of(image, layer, outline)[:, ::-1] + 0.5 for outline in outlines]
-    return region_of_polygons(polygons, source={"layer": layer.name})
+    return region_of_polygons(polygons, source=RegionRecord(layer=layer.name))
 
 
 def _outline(corners: NDArray[np.float64], kind: str) -> NDArray[np.float64]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from napari_tcgn.slide import Slide
-from napari_tcgn.spots import ST_TABLE, Region, Spots, check_on_slide, implied_mpp, keep_inside, read_spots
+from napari_tcgn.spots import Region, Spots, StSource, check_on_slide, implied_mpp, keep_inside, read_spots
 
 
 def read_on_slide(path: Path, slide: Slide, region: Region | None) -> Spots:
@@ -19,6 +20,6 @@ def read_on_slide(path: Path, slide: Slide, region: Region | None) -> Spots:
         If it cannot be read or does not lie on the slide.
     """
     spots = check_on_slide(read_spots(path, slide.mpp), slide)
-    if spots.source.get("kind") == ST_TABLE and (implied := implied_mpp(spots)) is not None:
-        spots.source["implied_mpp"] = round(implied, 5)
+    if isinstance(spots.source, StSource) and (implied := implied_mpp(spots)) is not None:
+        spots = replace(spots, source=replace(spots.source, implied_mpp=round(implied, 5)))
     return spots if region is None else keep_inside(spots, region)

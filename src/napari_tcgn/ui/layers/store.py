@@ -7,12 +7,11 @@ result), and not under the keys "adata" and "sdata", by which napari-spatialdata
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer, Points
     from scipy.sparse import sparray, spmatrix
 
-    from napari_tcgn.engine import Prediction
+    from napari_tcgn.engine import Prediction, RunRecord
     from napari_tcgn.expression import Library
     from napari_tcgn.model import ModelCard
     from napari_tcgn.slide import Slide
@@ -140,12 +139,14 @@ class Result:
         return self.spots.diameter_um / self.mpp
 
     @property
-    def record(self) -> dict[str, Any]:
-        """The run record; empty where no run made the values."""
+    def record(self) -> RunRecord | None:
+        """The run record; None where no run made the values."""
+        from napari_tcgn.engine import RunRecord
+
         if self.prediction is not None:
             return self.prediction.record
         ours = self.adata.uns.get(KEY, {}) if self.adata is not None else {}
-        return dict(json.loads(ours["run_record"])) if "run_record" in ours else {}
+        return RunRecord.from_json(str(ours["run_record"])) if "run_record" in ours else None
 
     def to_adata(self) -> AnnData:
         """Return the result as AnnData: the spots that have values.
@@ -212,9 +213,9 @@ class Result:
         """Keep what is done as it stands, even if the engine writes one more batch before it stops."""
         assert self.prediction is not None  # only runs are stopped
         self.done = self.done.copy()
-        self.prediction = replace(self.prediction, done=self.done, record=dict(self.prediction.record))
-        self.prediction.record["spots_done"] = int(self.done.sum())
-        self.prediction.record["partial"] = self.partial
+        self.prediction = replace(self.prediction, done=self.done, record=replace(self.prediction.record))
+        self.prediction.record.spots_done = int(self.done.sum())
+        self.prediction.record.partial = self.partial
 
 
 def result_of(layer: Layer | None) -> Result | None:

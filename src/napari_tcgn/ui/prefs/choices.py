@@ -6,14 +6,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.options import PredictSettings
+from napari_tcgn.options import PredictSettings, options_of
 from napari_tcgn.ui.prefs.preferences import AUTOMATIC, Preferences, read_preferences, watch_preferences
 from napari_tcgn.ui.prefs.remembered import Remembered
 
 if TYPE_CHECKING:
     from napari_tcgn.ui.state import DockState
 
-CHOICES = ("model", "device", "precision", "batch_size", "read_threads", "stain")
+CHOICES = tuple(one.name for one in options_of(PredictSettings))
 RATES = "spots_per_second"
 
 
@@ -64,24 +64,24 @@ class Choices:
         except TcgnError:  # a file edited by hand
             settings = _settings(asdict(Preferences()))
         self.model = settings.model
-        state = self._state
-        state.device, state.precision = settings.device, settings.precision
-        state.batch_size, state.read_threads, state.stain = settings.batch_size, settings.read_threads, settings.stain
+        for name in CHOICES:
+            if name != "model":  # waits until the models are found
+                setattr(self._state, name, getattr(settings, name))
 
     def _on_preferences(self) -> None:
         """Take over what has just been changed in napari's preferences, and only that."""
         before, now = self._preferences, read_preferences()
         self._preferences = now
         now.apply_cache()
-        state = self._state
-        for name in ("device", "precision", "read_threads", "stain"):
-            if getattr(before, name) != getattr(now, name):
-                setattr(state, name, getattr(now, name))
-        if before.batch_size != now.batch_size:
-            state.batch_size = now.batch_size or None
-        if before.model != now.model:
-            self.model = now.model
-            self._take_model()
+        for name in CHOICES:
+            value = getattr(now, name)
+            if value == getattr(before, name):
+                continue
+            if name == "model":
+                self.model = value
+                self._take_model()
+            else:
+                setattr(self._state, name, _as_option(name, value))
 
     def _take_model(self) -> None:
         state = self._state
@@ -90,21 +90,17 @@ class Choices:
     def _remember(self) -> None:
         if not self._preferences.remember:
             return
-        state, preferences = self._state, asdict(self._preferences)
-        self.remembered.put(
-            model=self.model if state.model is None else state.model.source,
-            device=state.device,
-            precision=state.precision,
-            batch_size=state.batch_size or AUTOMATIC,
-            read_threads=state.read_threads,
-            stain=state.stain,
-            preferences={name: preferences[name] for name in CHOICES},
-        )
+        chosen = {name: getattr(self._state, name) for name in CHOICES}
+        chosen["model"] = self.model if chosen["model"] is None else chosen["model"].source
+        chosen["batch_size"] = chosen["batch_size"] or AUTOMATIC
+        under = {name: getattr(self._preferences, name) for name in CHOICES}
+        self.remembered.put(**chosen, preferences=under)
 
     # -- how fast a model is here ------------------------------------------------------------------------------------
 
     def _rate_key(self) -> str:
         state = self._state
+        assert state.model is not None  # whoever asks has a model in hand
         card = state.model.card
         return f"{card.name} {card.version} {state.device} {state.precision} {state.batch_size or 'auto'}"
 
@@ -124,5 +120,9 @@ class Choices:
 
 def _settings(values: dict[str, Any]) -> PredictSettings:
     """Check the values; raises a `SettingsError`."""
-    known = {name: values[name] for name in CHOICES}
-    return PredictSettings(**(known | {"batch_size": values["batch_size"] or None}))
+    return PredictSettings(**{name: _as_option(name, values[name]) for name in CHOICES})
+
+
+def _as_option(name: str, value: Any) -> Any:
+    """Return a preference as the option has it: 0 stands for a batch size that the program chooses."""
+    return None if name == "batch_size" and value == AUTOMATIC else value

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from napari_tcgn.files import CACHE_VARIABLE
-from napari_tcgn.options import PredictSettings
+from napari_tcgn.options import PredictSettings, option, option_of
 from napari_tcgn.slide import LIMIT_GB, LIMIT_VARIABLE
 
 PLUGIN = "napari-tcgn"
@@ -16,40 +16,27 @@ GROUP = "prediction"  # key of the configuration in napari.yaml
 # What the environment said before a preference replaced it; the cache reads the environment whenever it is used.
 _replaced: dict[str, str | None] = {}
 AUTOMATIC = 0  # batch size: JSON schema has no "number or nothing"
+_BATCH = option_of(PredictSettings, "batch_size")
 
 
 @dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(PredictSettings):
     """The properties of the configuration in napari.yaml, by the same names and with the same defaults.
 
-    Attributes
-    ----------
-    model : str
-        Name of a registered model or path of a model folder or checkpoint.
-    device, precision : str
-        As in `PredictSettings`.
-    batch_size : int
-        Patches per model call; 0 chooses by device.
-    read_threads : int
-    stain : str
-        As in `PredictSettings`.
-    remember : bool
-        Whether a new dock starts with the latest choices instead of these.
-    cache_folder : str
-        Where pyramids of large flat images are kept; "" is the user's cache folder.
-    cache_gb : float
-        How much room they may take.
+    Those of `PredictSettings`, with 0 for a batch size that is chosen for the device, and what is the dock's own.
     """
 
-    model: str = PredictSettings().model
-    device: str = PredictSettings().device
-    precision: str = PredictSettings().precision
-    batch_size: int = AUTOMATIC
-    read_threads: int = PredictSettings().read_threads
-    stain: str = PredictSettings().stain
-    remember: bool = True
-    cache_folder: str = ""
-    cache_gb: float = LIMIT_GB
+    batch_size: int = option(AUTOMATIC, _BATCH.help, label=_BATCH.label, at_least=AUTOMATIC, form=(AUTOMATIC, 4096))
+    remember: bool = option(True, "Start with the choices of the last time instead of these.")
+    cache_folder: str = option(
+        "", "Where pyramids of large flat images are kept; empty is the user's cache folder.", label="cache folder"
+    )
+    cache_gb: float = option(
+        LIMIT_GB, "How much room they may take.", unit="GB", label="cache size", at_least=0, form=(0, 10_000)
+    )
+
+    def __post_init__(self) -> None:
+        """Take what the file has: `Choices` checks what it uses, so that a bad value costs the dock nothing."""
 
     def apply_cache(self) -> None:
         """Let this program keep its pyramids where and as large as the preferences say.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 
-from napari_tcgn.spots import ST_TABLE
+from napari_tcgn.spots import StSource
 from napari_tcgn.ui.actions.comparing import Compared, Comparing, Measured
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
@@ -140,7 +140,7 @@ class CompareSection(Section):
     def _selection_table(self, counts: Path) -> Path | None:
         """Return the table that says where the counts' spots lie: the one predicted on, or ask for it."""
         result = self._predicted()
-        if result is not None and result.spots_file is not None and result.spots.source.get("kind") == ST_TABLE:
+        if result is not None and result.spots_file is not None and isinstance(result.spots.source, StSource):
             return result.spots_file
         title = "Selection table of these counts (Cancel: none)"
         chosen, _ = QFileDialog.getOpenFileName(self, title, str(counts.parent), "Tables (*.tsv *.txt *.gz)")

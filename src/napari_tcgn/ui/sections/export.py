@@ -15,6 +15,7 @@ from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.widgets.option_widget import option_widget
 
 SHOWN, TRUSTED, ALL = "shown", "trusted", "all"
 
@@ -53,12 +54,13 @@ class ExportSection(Section):
         for one in FORMATS:
             self.format_box.addItem(one.text, one)
         self.genes_box = _box(
-            "Which genes to write; trusted are the 50 best of those that held-out figures call predictable"
+            f"Which genes to write; trusted are the {ExportSettings().top} best of those that held-out figures call "
+            "predictable"
         )
         for text, choice in (("shown gene", SHOWN), ("trusted genes", TRUSTED), ("all genes", ALL)):
             self.genes_box.addItem(text, choice)
-        self.tidy_box = QCheckBox("one row per spot and gene")
-        self.tidy_box.setToolTip("A long (tidy) table; otherwise one row per spot and one column per gene")
+        self._tidy = option_widget(ExportSettings, "tidy")
+        self.tidy_box = self._tidy.native
         self.full_box = QCheckBox("slide at full resolution")
         self.export_button = QPushButton("Export…")
         self.copy_button = QPushButton("Copy as command line")
@@ -115,7 +117,7 @@ class ExportSection(Section):
             "Write the pixels of the slide too, which can be gigabytes; otherwise a small picture" if has_slide
             else "Only a result of this session knows its slide; the small picture is written"
         )  # fmt: skip
-        no_command = "Only for a predicted result" if result is None or not result.record else ""
+        no_command = "Only for a predicted result" if result is None or result.record is None else ""
         self.copy_button.setEnabled(not missing and not no_command)
         self.copy_button.setToolTip(no_command or "Copy the `napari-tcgn predict` command that repeats this run")
 
@@ -181,6 +183,7 @@ class ExportSection(Section):
 
         result = self._result()
         assert result is not None  # the button is disabled without one
+        assert result.record is not None  # and for what no run has made
         slide = self._slide_path(result)
         try:
             command = predict_command(result.record, _name(result, ".h5ad", whole=True), slide, result.spots_file)
@@ -203,7 +206,7 @@ class ExportSection(Section):
         if result.slide is not None:
             return result.slide.path
         path = self.session.state.slide.path if self.session.state.slide is not None else None
-        same = path is not None and path.name == result.record["slide"]["file"]
+        same = path is not None and result.record is not None and path.name == result.record.slide.file
         return path if same else None
 
 

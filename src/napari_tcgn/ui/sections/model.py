@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast, get_args
+from typing import cast
 
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.model import ModelCard
-from napari_tcgn.options import DeviceName
+from napari_tcgn.options import DeviceName, PredictSettings
 from napari_tcgn.slide import Slide
 from napari_tcgn.ui.actions import models
 from napari_tcgn.ui.sections.base import Section, text_label
@@ -18,6 +18,7 @@ from napari_tcgn.ui.state import ModelChoice
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
 from napari_tcgn.ui.widgets.controls import choice_box
+from napari_tcgn.ui.widgets.option_widget import option_widget
 
 MODELS = "Models (card.json *.safetensors *.pt *.pth);;All files (*)"
 
@@ -36,9 +37,8 @@ class ModelSection(Section):
         self.warnings = text_label()
         self.warnings.setToolTip("How this slide differs from those that the model was trained on")
         self.warnings.hide()
-        self.device_box = QComboBox()
-        self.device_box.addItems(get_args(DeviceName))
-        self.device_box.setToolTip("Where the model runs; auto takes a GPU if there is one")
+        self._device = option_widget(PredictSettings, "device")
+        self.device_box = self._device.native
         self.device = text_label("Looking for a GPU …")
         row = QHBoxLayout()
         row.addWidget(self.model_box, 1)

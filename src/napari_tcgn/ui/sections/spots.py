@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import overview_of
-from napari_tcgn.spots import Region, count_spots
+from napari_tcgn.spots import GridSource, Region, count_spots
 from napari_tcgn.ui.actions.grid_drag import GridDrag
 from napari_tcgn.ui.actions.run import duration_text
 from napari_tcgn.ui.layers.tissue_view import TissueView
@@ -211,10 +211,10 @@ class SpotsSection(Section):
             self.count.setText(state.busy or state.missing_for_spots() or self._expectation() or "No spots yet.")
             return
         text = f"{len(spots)} spots of {spots.diameter_um:g} µm, {spots.pitch_um:g} µm apart"
-        if spots.source.get("file"):
-            text += f" ({spots.source['file']})"
+        if spots.source.file:
+            text += f" ({spots.source.file})"
         text += self._time(len(spots))
-        implied = spots.source.get("implied_mpp")
+        implied = spots.source.implied_mpp
         if implied and state.mpp and abs(implied / state.mpp - 1) > SAME_MPP:
             text += f"\n⚠ Their array implies {implied:.3f} µm per pixel; the slide is set to {state.mpp:g}."
         if self._expected not in ("", len(spots)) and not self._is_table():
@@ -271,7 +271,7 @@ class SpotsSection(Section):
 
     def _adjustable(self) -> bool:
         state = self.session.state
-        laid = state.spots is not None and state.spots.source.get("kind") == "grid"
+        laid = state.spots is not None and isinstance(state.spots.source, GridSource)
         return laid and not self._is_table() and not state.running and state.mpp is not None
 
     def _on_adjust(self, by_hand: bool) -> None:
@@ -285,8 +285,9 @@ class SpotsSection(Section):
         """Show the grid, and in the controls its origin and rotation, as it was laid last."""
         self.drag.put_back()
         spots = self.session.state.spots
-        if spots is not None and spots.source.get("kind") == "grid" and self.grid.adjust_button.isChecked():
-            laid = GridSettings(**spots.source["settings"])
+        if spots is not None and isinstance(spots.source, GridSource) and self.grid.adjust_button.isChecked():
+            laid = spots.source.settings
+            assert laid is not None  # laid here, not read
             self.grid.place(laid.origin_x_um, laid.origin_y_um, laid.rotation_deg)
 
     def _on_dragged(self, x_um: float, y_um: float, rotation_deg: float) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
-from napari_tcgn.options import BIN_SIDES, LAYOUTS
+from napari_tcgn.options import BIN_SIDES, LAYOUTS, GridSettings, option_of
 from napari_tcgn.ui.actions.grid_drag import HELP
-
-FARTHEST = 1_000_000  # µm
+from napari_tcgn.ui.widgets.option_widget import label_of, option_widget
 
 
 class GridControls(QWidget):
@@ -22,17 +22,26 @@ class GridControls(QWidget):
         super().__init__()
         self._layout = "st"
         self._origin_is_automatic = True
-        self.pitch_box = _box("Distance from centre to centre of neighbouring spots, µm", 1, 10_000, 1)
-        self.diameter_box = _box("Diameter of a spot, µm", 1, 10_000, 1)
-        self.bin_box = QComboBox()
-        for side in BIN_SIDES:
-            self.bin_box.addItem(f"{side:g} µm", side)
-        self.bin_box.setToolTip("Side of a square bin of Visium HD")
-        self.x_box = _box("x of the first spot from the slide's left edge, µm", -FARTHEST, FARTHEST, 2)
-        self.y_box = _box("y of the first spot from the slide's upper edge, µm", -FARTHEST, FARTHEST, 2)
-        self.rotation_box = _box("Clockwise rotation of the grid around its first spot, degrees", -180, 180, 2)
+        names = ("pitch_um", "diameter_um", "origin_x_um", "origin_y_um", "rotation_deg")
+        self._widgets = [option_widget(GridSettings, name) for name in names]
+        boxes = [widget.native for widget in self._widgets]
+        self.pitch_box, self.diameter_box, self.x_box, self.y_box, self.rotation_box = boxes
+        for box in boxes:
+            # Two in a row fit the narrowest dock without their buttons; arrow keys and the wheel still count.
+            box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+            box.setMinimumWidth(50)
+        self._bins = create_widget(
+            annotation=float,
+            label="bins of",
+            options={
+                "choices": [(f"{side:g} µm", side) for side in BIN_SIDES],
+                "tooltip": option_of(GridSettings, "pitch_um").more,
+            },
+        )
+        self.bin_box = self._bins.native
         self.rotation_box.setWrapping(True)
-        self.adjust_button = QPushButton("Adjust by hand", checkable=True)
+        self.adjust_button = QPushButton("Adjust by hand")
+        self.adjust_button.setCheckable(True)
         self.adjust_button.setToolTip(HELP)
         self.x_box.setPrefix("x ")
         self.y_box.setPrefix("y ")
@@ -41,10 +50,10 @@ class GridControls(QWidget):
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(4)
-        form.addRow("pitch, µm", self.sizes)
-        form.addRow("bins of", self.bin_box)
+        form.addRow(label_of(option_of(GridSettings, "pitch_um")), self.sizes)
+        form.addRow(self._bins.label, self.bin_box)
         form.addRow("origin, µm", _row(self.x_box, self.y_box))
-        form.addRow("rotation, °", _row(self.rotation_box, self.adjust_button))
+        form.addRow(label_of(option_of(GridSettings, "rotation_deg")), _row(self.rotation_box, self.adjust_button))
         self._form = form
         for box in (self.pitch_box, self.diameter_box):
             box.valueChanged.connect(self._on_size)
@@ -114,15 +123,6 @@ class GridControls(QWidget):
             pitch = self.bin_box.currentData() if self._layout == "visium-hd" else self.pitch_box.value()
             _set_quietly(self.x_box, pitch / 2)
             _set_quietly(self.y_box, pitch / 2)
-
-
-def _box(tip: str, low: float, high: float, decimals: int) -> QDoubleSpinBox:
-    box = QDoubleSpinBox(minimum=low, maximum=high, decimals=decimals)
-    # Two in a row fit the narrowest dock without their buttons; arrow keys and the wheel still count up and down.
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-    box.setMinimumWidth(50)
-    box.setToolTip(tip)
-    return box
 
 
 def _row(*widgets: QWidget) -> QWidget:

@@ -1,0 +1,6 @@
+"""Every option, declared once: command line, forms, recipes, records and docs/options.md are made of it."""
+
+import lazy_loader
+
+# What others may import stands in __init__.pyi; each name is imported when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

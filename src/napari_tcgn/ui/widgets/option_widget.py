@@ -1,0 +1,79 @@
+"""Controls of a form, made by magicgui from an option's declaration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from magicgui.widgets import create_widget
+from magicgui.widgets.bases import ValueWidget
+
+from napari_tcgn.options import Option, option_of
+
+
+def option_widget(settings: type, name: str) -> ValueWidget[Any]:
+    """Return the control of an option: a box of its choices, a spin box of its range, or a check box.
+
+    Tooltip, unit, range and the name that a screen reader says are those of the declaration. Where the option may be
+    None, the number below its range stands for that; `value_of` and `show_value` translate.
+
+    Parameters
+    ----------
+    settings : type
+        The settings dataclass that declares the option.
+    name : str
+    """
+    one = option_of(settings, name)
+    options: dict[str, Any] = {"tooltip": tip_of(one)}
+    if one.choices:
+        options["choices"] = one.choices
+    elif one.form is not None:
+        low, high = one.form
+        options |= {"min": low - 1 if one.if_none else low, "max": high, "step": 1}
+    widget = create_widget(
+        value=None if one.kind in (int, float) else one.default,
+        # magicgui's box of whole numbers cannot show a word instead of one; that of fractions, without decimals, can.
+        annotation=float if one.if_none else one.kind,
+        name=name,
+        label=label_of(one),
+        options=options,
+    )
+    assert isinstance(widget, ValueWidget)
+    box = widget.native
+    box.setAccessibleName(label_of(one))
+    if one.kind is float or one.if_none:
+        box.setDecimals(one.decimals)
+    if one.if_none:
+        box.setSpecialValueText(one.if_none)
+    show_value(widget, one, one.default)
+    return widget
+
+
+def label_of(one: Option) -> str:
+    """Return what an option is called in a form, with its unit."""
+    return (one.label or one.name.replace("_", " ")) + (f", {one.unit}" if one.unit else "")
+
+
+def tip_of(one: Option) -> str:
+    """Return the tooltip of an option: what it is, and what else is to be known of it."""
+    return " ".join(text for text in (one.help, one.more) if text).rstrip(".")
+
+
+def value_of(widget: ValueWidget[Any], one: Option) -> Any:
+    """Return what a control is set to; None where it shows that the program chooses."""
+    value = one.kind(widget.native.value() if one.kind in (int, float) else widget.get_value())
+    return None if one.if_none and one.form is not None and value < one.form[0] else value
+
+
+def show_value(widget: ValueWidget[Any], one: Option, value: Any) -> None:
+    """Set a control without telling of it."""
+    box = widget.native
+    blocked = box.blockSignals(True)
+    if one.choices:
+        box.setCurrentText(value)
+    elif one.kind is bool:
+        box.setChecked(value)
+    elif value is not None:
+        box.setValue(value)
+    elif one.if_none:
+        box.setValue(box.minimum())
+    box.blockSignals(blocked)
