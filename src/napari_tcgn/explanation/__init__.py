@@ -1,1 +1,6 @@
 """Why a gene is predicted where it is: what of the tissue speaks for it."""
+
+import lazy_loader
+
+# What others may import stands in __init__.pyi; each name is imported when it is first used.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
