@@ -157,7 +157,7 @@ def _compare(out: Path, measured: AnnData) -> Comparison:
 def _in_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "measured_genes": len(comparison.genes),
-        "median_pcc": comparison.overall["medians"]["pcc"]["median"],
+        "median_pcc": comparison.overall.medians["pcc"].median,
         "comparison": json_text.loads(comparison.to_json()),
     }
 

@@ -3,6 +3,7 @@ from .comparison import (
     BulkScale as BulkScale,
     CompareSettings as CompareSettings,
     MatchName as MatchName,
+    NullKind as NullKind,
     NullName as NullName,
     OrientationName as OrientationName,
     ValuesName as ValuesName,
