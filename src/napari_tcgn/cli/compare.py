@@ -68,7 +68,8 @@ def compare(
         summary = json_text.loads(comparison.to_json()) | {"out": [str(path) for path in written]}
         typer.echo(json_text.dumps(summary, ensure_ascii=False))
     else:
-        typer.echo("\n".join([*in_words(comparison), "Wrote " + ", ".join(str(path) for path in written) + "."]))
+        files = ", ".join(str(path) for path in written)
+        typer.echo("\n".join([*comparison_lines(comparison), f"Wrote {files}."]))
 
 
 def _run(
@@ -104,7 +105,7 @@ def _run(
             return run_to_end(compare_steps(prediction, measurement, settings, slide=opened, **given), report)
 
 
-def in_words(comparison: Comparison) -> list[str]:
+def comparison_lines(comparison: Comparison) -> list[str]:
     """Say the result in lines: what was compared, the medians beside the simple predictors, the warnings."""
     overall, spots, genes = comparison.overall, comparison.manifest.spots, comparison.manifest.genes
     lines = [

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import PredictSettings, read_settings, to_record
-from napari_tcgn.slide import Slide, require_mpp
+from napari_tcgn.slide import Slide, SlideRecord, require_mpp
 from napari_tcgn.spots import Spots, SpotsRecord
 
 PACKAGES = ("napari-tcgn", "numpy", "torch", "anndata", "tifffile", "pillow")
@@ -28,18 +28,6 @@ class ModelRecord:
     name: str = ""
     version: str = ""
     sha256: str = ""
-
-
-@dataclass(slots=True)
-class SlideRecord:
-    """The slide: name, file name without its folder, size of the file and of the image, SHA-256 where it is known."""
-
-    name: str = ""
-    file: str | None = None
-    bytes: int | None = None
-    width_px: int = 0
-    height_px: int = 0
-    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +126,7 @@ class RunRecord:
         known |= {
             "settings": settings,
             "model": _read(ModelRecord, known.get("model")),
-            "slide": _read(SlideRecord, known.get("slide")),
+            "slide": SlideRecord.read(known.get("slide") or {}),
             "patch": _read(PatchRecord, known.get("patch")),
             "spots": SpotsRecord.read(known.get("spots", {})),
         }

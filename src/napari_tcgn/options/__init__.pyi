@@ -18,6 +18,7 @@ from .declaration import (
 from .exporting import ExportSettings as ExportSettings
 from .grid import (
     BIN_SIDES as BIN_SIDES,
+    BINS as BINS,
     CHESSBOARD as CHESSBOARD,
     HEXAGONAL as HEXAGONAL,
     LAYOUTS as LAYOUTS,

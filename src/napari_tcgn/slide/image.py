@@ -50,7 +50,7 @@ class ImageSlide:
         given = checked_mpp(mpp)
         with _open(path) as image:
             if image.mode not in ("RGB", "RGBA", "P"):
-                raise not_rgb(path.name, f"pillow mode {image.mode!r} ({_in_words(image.mode)})")
+                raise not_rgb(path.name, f"pillow mode {image.mode!r} ({_mode_name(image.mode)})")
             found = PixelSize()
             if "dpi" in image.info:
                 across, down = map(float, image.info["dpi"])
@@ -165,7 +165,7 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _in_words(mode: str) -> str:
+def _mode_name(mode: str) -> str:
     if mode in ("1", "L", "LA"):
         return "one channel"
     return "16 or 32 bits, one channel" if mode.startswith(("I", "F")) else "not RGB"

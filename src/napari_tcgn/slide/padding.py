@@ -45,10 +45,10 @@ def read_on_white(
     inside = x0 < x1 and y0 < y1
     if inside and (x1 - x0, y1 - y0) == (width, height):
         return np.ascontiguousarray(read(x0, y0, x1, y1))
-    canvas = np.full((height, width, 3), WHITE, dtype=np.uint8)
+    padded = np.full((height, width, 3), WHITE, dtype=np.uint8)
     if inside:
-        canvas[y0 - y : y1 - y, x0 - x : x1 - x] = read(x0, y0, x1, y1)
-    return canvas
+        padded[y0 - y : y1 - y, x0 - x : x1 - x] = read(x0, y0, x1, y1)
+    return padded
 
 
 def check_level(level: int, level_dimensions: Sequence[tuple[int, int]]) -> tuple[int, int]:
