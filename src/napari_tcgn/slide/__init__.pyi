@@ -9,6 +9,7 @@ from .density import DARKEST_OF_FEATURES as DARKEST_OF_FEATURES, optical_density
 from .image import ImageSlide as ImageSlide
 from .normalise import NormalisedSlide as NormalisedSlide, colour_change as colour_change
 from .open import open_slide as open_slide
+from .orientation import stored_orientation as stored_orientation
 from .overview import Overview as Overview, overview_of as overview_of
 from .padding import without_alpha as without_alpha
 from .picture import thumbnail as thumbnail

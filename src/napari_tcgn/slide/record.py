@@ -9,7 +9,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class SlideRecord:
-    """The slide: name, file name without its folder, size of the file and of the image, SHA-256 where it is known."""
+    """The slide: name, file name without its folder, size of the file and of the image, SHA-256 where it is known.
+
+    `orientation` is what its file says of the stored pixels, where they are not upright; they are read upright.
+    """
 
     name: str = ""
     file: str | None = None
@@ -17,6 +20,7 @@ class SlideRecord:
     width_px: int = 0
     height_px: int = 0
     sha256: str | None = None
+    orientation: str | None = None
 
     @classmethod
     def read(cls, record: Mapping[str, Any]) -> SlideRecord:
