@@ -66,7 +66,7 @@ def main() -> None:
                 result.append(
                     {
                         "model": baseline.name,
-                        "held_out": held_out.section.name,
+                        "held_out": held_out.name,
                         "stain": method,
                         "median_pcc": round(median_pcc(pcc), 4),
                         "shift_of_means": round(float(np.median(shift)), 4),

@@ -16,8 +16,9 @@ from napari_tcgn.options import TrainSettings
 from napari_tcgn.stats.correlation import pearson_per_gene
 from napari_tcgn.training.data.her2st import find_sections, load_section
 from napari_tcgn.training.data.section import HER2ST
-from napari_tcgn.training.evaluate import baselines
-from napari_tcgn.training.evaluate.baselines import Baseline, default_baselines, fit_line, load_encoder
+from napari_tcgn.training.evaluate.baselines import Baseline, default_baselines, load_encoder
+from napari_tcgn.training.fit import line as line_module
+from napari_tcgn.training.fit.line import fit_line
 from napari_tcgn.training.fit.loop import train_steps
 from napari_tcgn.training.fit.record import draft_card
 
@@ -61,10 +62,10 @@ def test_line_is_the_ridge_of_scikit_learn_within_sections(sections, monkeypatch
     x = x / x.std(0)
     y = np.concatenate([s.target - s.target.mean(0) for s in sections]).astype(float)
     spread = y.std(0)
-    monkeypatch.setattr(baselines, "ALPHAS", (10.0,))
+    monkeypatch.setattr(line_module, "ALPHAS", (10.0,))
     full = Ridge(alpha=10.0, fit_intercept=False).fit(x, y / spread).coef_.T
     for rank in (None, 1, 2):
-        monkeypatch.setattr(baselines, "RANKS", (rank,))
+        monkeypatch.setattr(line_module, "RANKS", (rank,))
         line = fit_line(features, sections)
         directions = np.linalg.svd(x @ full, full_matrices=False)[2][:rank]
         expected = full @ directions.T @ directions * spread

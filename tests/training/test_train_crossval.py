@@ -19,7 +19,8 @@ from napari_tcgn.training.data.her2st import find_sections, load_section
 from napari_tcgn.training.data.section import HER2ST
 from napari_tcgn.training.evaluate.baselines import default_baselines
 from napari_tcgn.training.evaluate.crossval import cross_validate_steps
-from napari_tcgn.training.evaluate.evaluate import difference_table, pool, score_section
+from napari_tcgn.training.evaluate.scored import pool, score_section
+from napari_tcgn.training.evaluate.tables import difference_table
 from napari_tcgn.training.fit.record import EpochReport, draft_card
 
 # A third of the spots train, which is quicker; all are scored.

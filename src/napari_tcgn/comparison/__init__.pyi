@@ -1,3 +1,4 @@
+from .baselines import DEPTH_ALONE as DEPTH_ALONE
 from .bulk import compare_with_bulk as compare_with_bulk, read_bulk as read_bulk
 from .result import FILES as FILES, Comparison as Comparison, write_comparison as write_comparison
 from .slide_level import pseudobulk as pseudobulk

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_tcgn.slide import Slide
 
 Floats = NDArray[np.float64]
-DEPTH_ALONE = "measured depth (no predictor)"  # named as in `train.evaluate`
+DEPTH_ALONE = "measured depth (no predictor)"
 HAEMATOXYLIN = "haematoxylin alone"
 
 

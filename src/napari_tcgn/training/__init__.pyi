@@ -2,7 +2,7 @@ from .data.fetch import fetch_her2st as fetch_her2st
 from .data.folds import HER2ST_SECTIONS as HER2ST_SECTIONS, resolve_fold as resolve_fold
 from .data.her2st import find_sections as find_sections, load_section as load_section
 from .data.patch_cache import PatchCache as PatchCache
-from .data.section import Section as Section, SectionData as SectionData
+from .data.section import MeasuredSection as MeasuredSection, SectionFiles as SectionFiles
 from .evaluate.crossval import (
     Evaluation as Evaluation,
     cross_validate as cross_validate,

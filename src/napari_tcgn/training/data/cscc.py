@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.training.data.section import Section, Study
+from napari_tcgn.training.data.section import SectionFiles, Study
 
 SECTION = r"(P\d+_ST_rep\d+)"
 KINDS = {
@@ -33,7 +33,7 @@ def is_cscc(folder: Path) -> bool:
     return folder.is_dir() and any(counts.fullmatch(path.name) for path in folder.iterdir())
 
 
-def read_cscc(folder: Path) -> list[Section]:
+def read_cscc(folder: Path) -> list[SectionFiles]:
     """List the sections of a folder with files of GSE144240: by patient, then by replicate.
 
     Raises
@@ -60,7 +60,7 @@ def read_cscc(folder: Path) -> list[Section]:
             "Add what is missing, or move the count tables of these sections away to leave them out.",
         )
     return [
-        Section(
+        SectionFiles(
             name=name,
             patient=patient_of(name),
             image=found[image_kind][name][0],
@@ -72,7 +72,7 @@ def read_cscc(folder: Path) -> list[Section]:
     ]
 
 
-def study(sections: list[Section]) -> Study:
+def study(sections: list[SectionFiles]) -> Study:
     """Return what a card says of these data."""
     return Study(
         name="cscc",

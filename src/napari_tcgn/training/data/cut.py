@@ -21,7 +21,7 @@ from napari_tcgn.model import ModelCard
 from napari_tcgn.slide import Slide
 from napari_tcgn.spots import Spots, spot_distance_px
 from napari_tcgn.training.data.patch_cache import PatchCache, patch_key
-from napari_tcgn.training.data.section import Section
+from napari_tcgn.training.data.section import SectionFiles
 
 # The printed grid is not quite regular and its x and y scale differ by 1 %; a wrong scale is off by far more.
 SCALE_TOLERANCE = 0.15
@@ -49,12 +49,14 @@ class Cut:
     padded: int
 
 
-def cut_section(section: Section, spots: Spots, card: ModelCard, mpp: float | None, cache: PatchCache | None) -> Cut:
+def cut_section(
+    section: SectionFiles, spots: Spots, card: ModelCard, mpp: float | None, cache: PatchCache | None
+) -> Cut:
     """Cut the patch of every spot, after making sure that slide, spots and µm per pixel belong together.
 
     Parameters
     ----------
-    section : Section
+    section : SectionFiles
     spots : Spots
     card : ModelCard
         How many µm a patch covers.
@@ -81,7 +83,7 @@ def cut_section(section: Section, spots: Spots, card: ModelCard, mpp: float | No
 
 
 def _patches(
-    section: Section, spots: Spots, slide: Slide, side: int, level: int, cache: PatchCache | None
+    section: SectionFiles, spots: Spots, slide: Slide, side: int, level: int, cache: PatchCache | None
 ) -> NDArray[np.uint8]:
     """Take the patches from the cache, or cut them and put them there."""
     from napari_tcgn.spots import check_on_slide
@@ -130,7 +132,7 @@ def unpacked(image: Path) -> Iterator[Path]:
         yield copy
 
 
-def _pixel_size(section: Section, spots: Spots, slide: Slide) -> tuple[float, str]:
+def _pixel_size(section: SectionFiles, spots: Spots, slide: Slide) -> tuple[float, str]:
     """Return the µm per pixel of a section's image and where it comes from."""
     if slide.mpp is not None:
         return slide.mpp, slide.mpp_source
@@ -147,7 +149,7 @@ def _pixel_size(section: Section, spots: Spots, slide: Slide) -> tuple[float, st
     )
 
 
-def _check_scale(section: Section, spots: Spots, mpp: float) -> Spots:
+def _check_scale(section: SectionFiles, spots: Spots, mpp: float) -> Spots:
     """Refuse a µm per pixel that the known distance between the spots contradicts; return spots of that distance."""
     step = spot_distance_px(spots, max_residual=math.inf)
     if step is None:

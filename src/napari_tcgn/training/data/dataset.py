@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.options import TrainSettings
-from napari_tcgn.training.data.section import SectionData
+from napari_tcgn.training.data.section import MeasuredSection
 from napari_tcgn.training.data.split import validation_blocks
 from napari_tcgn.training.data.spot_patches import SpotPatches
 from napari_tcgn.training.data.target import centred, smoothed
@@ -55,7 +55,9 @@ class Dataset:
     test: torch.Tensor
 
 
-def build_dataset(sections: Sequence[SectionData], settings: TrainSettings, device: str, held_out: int = 1) -> Dataset:
+def build_dataset(
+    sections: Sequence[MeasuredSection], settings: TrainSettings, device: str, held_out: int = 1
+) -> Dataset:
     """Stack the sections on the device; the last `held_out` of them are for testing only.
 
     Raises
@@ -84,7 +86,7 @@ def build_dataset(sections: Sequence[SectionData], settings: TrainSettings, devi
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
     return Dataset(
-        names=tuple(section.section.name for section in sections),
+        names=tuple(section.name for section in sections),
         patches=SpotPatches([section.patches for section in sections], device),
         counts=place(_counts(sections, train) if settings.loss == "negative-binomial" else np.empty((0, 0))),
         target=place(np.concatenate([section.target for section in sections])),
@@ -99,7 +101,7 @@ def build_dataset(sections: Sequence[SectionData], settings: TrainSettings, devi
 
 
 def _taught(
-    sections: Sequence[SectionData], section_of: NDArray[np.intp], train: NDArray[np.bool_], settings: TrainSettings
+    sections: Sequence[MeasuredSection], section_of: NDArray[np.intp], train: NDArray[np.bool_], settings: TrainSettings
 ) -> NDArray[np.float32]:
     """Return what the training spots learn (float32 [N, genes]), NaN at all others: they must not be looked at."""
     taught = np.full((len(section_of), sections[0].target.shape[1]), np.nan, dtype=np.float32)
@@ -114,13 +116,13 @@ def _taught(
     return taught
 
 
-def _counts(sections: Sequence[SectionData], train: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _counts(sections: Sequence[MeasuredSection], train: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the raw counts (float32 [N, genes]) of the training spots, 0 at all others."""
     return np.where(train[:, None], np.concatenate([section.counts for section in sections]), np.float32(0))
 
 
-def _chooses_epoch(section: SectionData, settings: TrainSettings) -> NDArray[np.bool_]:
+def _chooses_epoch(section: MeasuredSection, settings: TrainSettings) -> NDArray[np.bool_]:
     """Mark the validation spots of a training section; none where no spot is set aside for choosing the epoch."""
     if settings.select_on_test or settings.val_fraction == 0:
         return np.zeros(len(section), dtype=bool)
-    return validation_blocks(section.spots.lattice, settings.val_fraction, settings.seed, section.section.name)
+    return validation_blocks(section.spots.lattice, settings.val_fraction, settings.seed, section.name)

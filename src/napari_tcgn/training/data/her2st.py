@@ -16,7 +16,7 @@ from napari_tcgn.spots import MIN_MATCHED, Spots
 from napari_tcgn.training.data import cscc
 from napari_tcgn.training.data.folds import patient_of
 from napari_tcgn.training.data.own_sections import MANIFEST, counts_and_spots, read_manifest
-from napari_tcgn.training.data.section import HER2ST, Section, SectionData, Study
+from napari_tcgn.training.data.section import HER2ST, MeasuredSection, SectionFiles, Study
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +31,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".tif", ".tiff"})
 HER2ST_MPP = {"A": 0.92, "B": 0.688, "C": 0.688, "D": 0.688, "E": 0.688, "F": 0.688, "G": 0.688, "H": 0.688}
 
 
-def find_sections(folder: Path) -> list[Section]:
+def find_sections(folder: Path) -> list[SectionFiles]:
     """List the sections of a folder, whichever layout it has.
 
     Parameters
@@ -74,7 +74,7 @@ def find_sections(folder: Path) -> list[Section]:
             problems.append(f"{name} has {found} in {IMAGES}/{patient}/{name}")
         if spots.is_file() and len(images) == 1:
             known = HER2ST_MPP.get(patient)
-            sections.append(Section(name, patient, images[0], counts, spots, published_mpp=known))
+            sections.append(SectionFiles(name, patient, images[0], counts, spots, published_mpp=known))
     if problems:
         raise DataError(
             f"{len(problems)} files of the sections in {root} are missing or ambiguous: {'; '.join(problems)}.",
@@ -83,7 +83,7 @@ def find_sections(folder: Path) -> list[Section]:
     return sections
 
 
-def study_of(folder: Path, sections: Sequence[Section]) -> Study:
+def study_of(folder: Path, sections: Sequence[SectionFiles]) -> Study:
     """Return what a card says of the data in a folder: a published study, or sections of one's own."""
     if not (Path(folder) / MANIFEST).is_file():
         return cscc.study(list(sections)) if cscc.is_cscc(Path(folder)) else HER2ST
@@ -93,17 +93,17 @@ def study_of(folder: Path, sections: Sequence[Section]) -> Study:
 
 
 def load_section(
-    section: Section,
+    section: SectionFiles,
     genes: Sequence[str],
     card: ModelCard | None = None,
     mpp: float | None = None,
     cache: PatchCache | None = None,
-) -> SectionData:
+) -> MeasuredSection:
     """Read one section's counts, spots and patches.
 
     Parameters
     ----------
-    section : Section
+    section : SectionFiles
     genes : sequence of str
         The panel, in output order.
     card : ModelCard, optional
@@ -140,8 +140,8 @@ def load_section(
 
     card = card or ModelCard(name="patch", version="0", architecture={}, genes=list(genes), patch_um=77.0)
     cut = cut_section(section, spots, card, mpp, cache)
-    return SectionData(
-        section=section,
+    return MeasuredSection(
+        files=section,
         spots=cut.spots,
         patches=cut.patches,
         counts=counts,
@@ -181,7 +181,7 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _join(
-    section: Section, table: pd.DataFrame, spots: Spots
+    section: SectionFiles, table: pd.DataFrame, spots: Spots
 ) -> tuple[Spots, NDArray[np.intp], tuple[str, ...], tuple[str, ...]]:
     """Keep the spots of both tables in the count table's order; say which count rows and which ids are left out."""
     row_of_spot = {str(spot): row for row, spot in enumerate(spots.ids)}

@@ -18,7 +18,7 @@ import pandas as pd
 from napari_tcgn.errors import DataError, TcgnError
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots import Spots, is_st_table, read_spots
-from napari_tcgn.training.data.section import Section
+from napari_tcgn.training.data.section import SectionFiles
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -28,7 +28,7 @@ REQUIRED = ("section", "patient", "image", "counts")
 OPTIONAL = ("spots", "mpp", "diameter_um", "pitch_um")
 
 
-def read_manifest(folder: Path) -> list[Section]:
+def read_manifest(folder: Path) -> list[SectionFiles]:
     """Read the sections of a folder's sections.csv; paths in it are relative to the folder.
 
     Raises
@@ -69,7 +69,7 @@ def read_manifest(folder: Path) -> list[Section]:
         mpp, diameter, pitch = (
             _number(row.get(key, ""), f"{path}: {key} of section {name}") for key in ("mpp", "diameter_um", "pitch_um")
         )
-        sections.append(Section(name, str(row["patient"]), image, counts, files["spots"], mpp, diameter, pitch))
+        sections.append(SectionFiles(name, str(row["patient"]), image, counts, files["spots"], mpp, diameter, pitch))
     return sections
 
 
@@ -85,7 +85,7 @@ def _number(text: str, what: str) -> float | None:
     return value
 
 
-def counts_and_spots(section: Section) -> tuple[pd.DataFrame, tuple[str, ...], Spots]:
+def counts_and_spots(section: SectionFiles) -> tuple[pd.DataFrame, tuple[str, ...], Spots]:
     """Read raw counts and spots of a section, whichever layout they have.
 
     Returns
@@ -133,7 +133,7 @@ def _require_array(measured: AnnData, path: Path) -> None:
         )
 
 
-def _as_said(section: Section, spots: Spots) -> Spots:
+def _as_said(section: SectionFiles, spots: Spots) -> Spots:
     """Return spots of the pitch and diameter that the section's own table says, where it says them."""
     pitch, diameter = section.pitch_um or spots.pitch_um, section.diameter_um or spots.diameter_um
     return replace(spots, pitch_um=pitch, diameter_um=diameter)

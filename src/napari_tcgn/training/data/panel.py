@@ -12,7 +12,7 @@ from napari_tcgn.engine import Progress
 from napari_tcgn.errors import DataError
 from napari_tcgn.model import read_panel
 from napari_tcgn.training.data.own_sections import counts_and_spots
-from napari_tcgn.training.data.section import Section, SectionData
+from napari_tcgn.training.data.section import MeasuredSection, SectionFiles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def given_panel(genes: Sequence[str] | None) -> Panel:
 
 
 def fold_panel(
-    training: Sequence[Section],
+    training: Sequence[SectionFiles],
     top_genes: int,
     genes: Sequence[str] | None,
     variabilities: Mapping[str, pd.DataFrame] | None = None,
@@ -54,7 +54,7 @@ def fold_panel(
 
     Parameters
     ----------
-    training : sequence of Section
+    training : sequence of SectionFiles
     top_genes : int
         0: what was given.
     genes : sequence of str or None
@@ -78,12 +78,12 @@ def fold_panel(
     return choose_panel(tables, top_genes, genes)
 
 
-def variability(section: Section) -> pd.DataFrame:
+def variability(section: SectionFiles) -> pd.DataFrame:
     """Return how variable every gene of a section is.
 
     Parameters
     ----------
-    section : Section
+    section : SectionFiles
 
     Returns
     -------
@@ -157,7 +157,7 @@ def choose_panel(tables: Mapping[str, pd.DataFrame], top_genes: int, candidates:
     )
 
 
-def of_panel(section: SectionData, loaded: Sequence[str], genes: Sequence[str]) -> SectionData:
+def of_panel(section: MeasuredSection, loaded: Sequence[str], genes: Sequence[str]) -> MeasuredSection:
     """Return a section that was loaded for some genes as if it had been loaded for fewer of them, or in another order.
 
     The target changes as well: it is scaled by a spot's counts over the panel.

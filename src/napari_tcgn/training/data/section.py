@@ -46,7 +46,7 @@ HER2ST = Study(
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class SectionFiles:
     """Where the files of one section are.
 
     Attributes
@@ -79,12 +79,12 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SectionData:
+class MeasuredSection:
     """One section in memory: only spots that have both counts and a position, in the order of the count table.
 
     Attributes
     ----------
-    section : Section
+    files : SectionFiles
     spots : Spots
         n spots.
     patches : uint8 [n, side, side, 3]
@@ -106,7 +106,7 @@ class SectionData:
         Genes that the count table names more than once; their counts are added up.
     """
 
-    section: Section
+    files: SectionFiles
     spots: Spots
     patches: NDArray[np.uint8]
     counts: NDArray[np.float32]
@@ -121,3 +121,13 @@ class SectionData:
 
     def __len__(self) -> int:
         return len(self.spots)
+
+    @property
+    def name(self) -> str:
+        """Name of the section."""
+        return self.files.name
+
+    @property
+    def patient(self) -> str:
+        """Whose it is."""
+        return self.files.patient

@@ -20,11 +20,12 @@ from napari_tcgn.training.data.folds import fold_name, patient_of, resolve_fold
 from napari_tcgn.training.data.her2st import find_sections, study_of
 from napari_tcgn.training.data.panel import Panel, fold_panel, variability
 from napari_tcgn.training.data.patch_cache import PatchCache
-from napari_tcgn.training.data.section import Section, SectionData, Study
+from napari_tcgn.training.data.section import MeasuredSection, SectionFiles, Study
 from napari_tcgn.training.evaluate.baselines import Baseline, default_baselines
-from napari_tcgn.training.evaluate.evaluate import TCGN_METHOD, Scored, difference_table, gene_table, summary_table
 from napari_tcgn.training.evaluate.final import final_models
 from napari_tcgn.training.evaluate.fold_scorer import FoldScorer
+from napari_tcgn.training.evaluate.scored import TCGN_METHOD, Scored
+from napari_tcgn.training.evaluate.tables import difference_table, genes_by_section, summary_table
 from napari_tcgn.training.fit.group import started_processes
 from napari_tcgn.training.fit.loop import read_sections, train_steps
 from napari_tcgn.training.fit.record import EpochReport, draft_card, held_out_kind
@@ -184,7 +185,7 @@ def cross_validate_steps(
         run = yield from run_fold("none", "none")
         models = final_models(out / "models", run, scorer, panels["none"], scored)
     result = Evaluation(
-        out, scored, summary_table(scored), difference_table(scored, TCGN_METHOD), gene_table(scored), models
+        out, scored, summary_table(scored), difference_table(scored, TCGN_METHOD), genes_by_section(scored), models
     )
     record = {
         "format": "napari-tcgn evaluation 1",
@@ -206,7 +207,7 @@ def _read(
     settings: TrainSettings,
     study: Study,
     card: ModelCard,
-    found: Sequence[Section],
+    found: Sequence[SectionFiles],
     baselines: Sequence[Baseline],
     mpp: float | None,
     cache: Path | None,
@@ -233,13 +234,13 @@ def _write(result: Evaluation, record: dict[str, Any]) -> None:
         temporary.write_text(json.dumps({**record, **tables}, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def _require_scorable(sections: Sequence[SectionData]) -> None:
+def _require_scorable(sections: Sequence[MeasuredSection]) -> None:
     """Refuse sections too small for a correlation, before a fold is trained for hours."""
     for section in sections:
         if len(section) < MIN_SPOTS:
             spots = "1 spot" if len(section) == 1 else f"{len(section)} spots"
             raise DataError(
-                f"Section {section.section.name} has {spots} with counts; correlations need {MIN_SPOTS}.",
+                f"Section {section.name} has {spots} with counts; correlations need {MIN_SPOTS}.",
                 "Leave it out of the data folder.",
             )
 

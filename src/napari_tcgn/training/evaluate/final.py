@@ -10,9 +10,9 @@ from napari_tcgn.files import write_whole
 from napari_tcgn.model import CARD_NAME, WEIGHTS_NAME, ModelCard, read_checkpoint, save_model
 from napari_tcgn.training.data.panel import Panel
 from napari_tcgn.training.evaluate.baselines import LINE_METHOD
-from napari_tcgn.training.evaluate.evaluate import BOTH, TCGN_METHOD, Scored
 from napari_tcgn.training.evaluate.fold_scorer import FoldScorer
-from napari_tcgn.training.evaluate.trust import trust
+from napari_tcgn.training.evaluate.held_out import held_out_figures
+from napari_tcgn.training.evaluate.scored import BOTH, TCGN_METHOD, Scored
 from napari_tcgn.training.fit.residual import mean_of
 
 
@@ -64,7 +64,7 @@ def final_models(
             save_model(models[BOTH], mean_of(weights, line), both)
     for method, place in models.items():
         written = ModelCard.read(place / CARD_NAME)
-        finished = replace(written, metrics=trust(scored, method, written.genes))
+        finished = replace(written, metrics=held_out_figures(scored, method, written.genes))
         with write_whole(place / CARD_NAME, overwrite=True) as temporary:
             temporary.write_text(finished.to_json() + "\n", encoding="utf-8")
     return models

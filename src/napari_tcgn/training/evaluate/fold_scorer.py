@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_tcgn.comparison import DEPTH_ALONE
 from napari_tcgn.engine import choose_device, default_batch_size
 from napari_tcgn.model import ModelCard, load_model
 from napari_tcgn.options import TrainSettings
 from napari_tcgn.training.data.panel import Panel, of_panel
-from napari_tcgn.training.data.section import SectionData, Study
+from napari_tcgn.training.data.section import MeasuredSection, Study
 from napari_tcgn.training.evaluate.baselines import LINE_METHOD, Baseline
-from napari_tcgn.training.evaluate.evaluate import (
+from napari_tcgn.training.evaluate.scored import (
     BOTH,
-    DEPTH_ALONE,
     TCGN_METHOD,
     TRAINING_MEAN,
     Scored,
@@ -37,7 +37,7 @@ class FoldScorer:
     study : Study
     card : ModelCard
         Of all genes that any fold needs.
-    sections : mapping of str to SectionData
+    sections : mapping of str to MeasuredSection
         By name, for those genes.
     baselines : sequence of Baseline
     features : mapping of str to mapping of str to float64 [n, features]
@@ -47,11 +47,11 @@ class FoldScorer:
     settings: TrainSettings
     study: Study
     card: ModelCard
-    sections: Mapping[str, SectionData]
+    sections: Mapping[str, MeasuredSection]
     baselines: Sequence[Baseline]
     features: Mapping[str, Mapping[str, NDArray[np.float64]]]
 
-    def of(self, names: Sequence[str], panel: Panel) -> list[SectionData]:
+    def of(self, names: Sequence[str], panel: Panel) -> list[MeasuredSection]:
         """Return the sections of these names for the genes of a panel."""
         return [of_panel(self.sections[name], self.card.genes, panel.genes) for name in names]
 
@@ -78,7 +78,7 @@ class FoldScorer:
             for values, section in zip(tables, test_sections, strict=True)
         ]
 
-    def _predict(self, model: Path, sections: Sequence[SectionData]) -> list[NDArray[np.float32]]:
+    def _predict(self, model: Path, sections: Sequence[MeasuredSection]) -> list[NDArray[np.float32]]:
         """Predict every spot of the sections with a trained model, as a user would."""
         device = choose_device(self.settings.device)
         predictor = load_model(model, device)
@@ -89,7 +89,7 @@ class FoldScorer:
         ]
 
 
-def _training_mean(training: Sequence[SectionData], spots: int) -> NDArray[np.float32]:
+def _training_mean(training: Sequence[MeasuredSection], spots: int) -> NDArray[np.float32]:
     known = np.stack([s.measured for s in training])
     means = np.stack([s.target.mean(axis=0) for s in training])
     mean = np.where(known, means, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from napari_tcgn.comparison import DEPTH_ALONE
 from napari_tcgn.files import write_whole
 from napari_tcgn.pages import Picture, render_page
 from napari_tcgn.training.evaluate.crossval import Evaluation
-from napari_tcgn.training.evaluate.evaluate import DEPTH_ALONE, TCGN_METHOD, TRAINING_MEAN, pool
+from napari_tcgn.training.evaluate.scored import TCGN_METHOD, TRAINING_MEAN, pool
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,10 +21,10 @@ from napari_tcgn.training.data.folds import fold_name, resolve_fold
 from napari_tcgn.training.data.her2st import find_sections, load_section, study_of
 from napari_tcgn.training.data.panel import Panel, fold_panel
 from napari_tcgn.training.data.patch_cache import PatchCache
-from napari_tcgn.training.data.section import Section, SectionData, Study
-from napari_tcgn.training.evaluate.pool import pooled_metrics, read_held_out_cards
+from napari_tcgn.training.data.section import MeasuredSection, SectionFiles, Study
 from napari_tcgn.training.fit.checkpoint import RunFolder
 from napari_tcgn.training.fit.group import join_group
+from napari_tcgn.training.fit.held_out_runs import pooled_metrics, read_held_out_cards
 from napari_tcgn.training.fit.record import (
     EpochReport,
     TrainResult,
@@ -201,10 +201,10 @@ def train_steps(
 
 
 def read_sections(
-    found: Sequence[Section], card: ModelCard, mpp: float | None, cache: PatchCache | None
-) -> Generator[Progress, None, list[SectionData]]:
+    found: Sequence[SectionFiles], card: ModelCard, mpp: float | None, cache: PatchCache | None
+) -> Generator[Progress, None, list[MeasuredSection]]:
     """Load sections for the genes and patches of a card; what the patch cache has to say is told as a stage."""
-    sections: list[SectionData] = []
+    sections: list[MeasuredSection] = []
     told = 0
     for section in found:
         yield Progress("read sections", len(sections), len(found))
@@ -219,8 +219,8 @@ def _finish(
     run: RunFolder,
     trainer: Trainer,
     kept: dict[str, torch.Tensor],
-    training: Sequence[SectionData],
-    test: Sequence[SectionData],
+    training: Sequence[MeasuredSection],
+    test: Sequence[MeasuredSection],
     study: Study,
     panel: Panel,
     others: Sequence[ModelCard],
@@ -243,7 +243,7 @@ def _finish(
         metrics = held_out_metrics(trainer.settings, training, test, pcc, median)
     card = finished_card(trainer.card, trainer.settings, training, study, panel, run.record["device"], best, metrics)
     save_model(run.model_path, weights, card)
-    held_out = [section.section.name for section in test]
+    held_out = [section.name for section in test]
     run.update_record(
         status="finished",
         finished=datetime.now(UTC).isoformat(timespec="seconds"),

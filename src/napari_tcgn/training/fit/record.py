@@ -17,7 +17,7 @@ from napari_tcgn.options import TrainSettings, to_record
 from napari_tcgn.slide import STAIN_UM, stain_of_patches
 from napari_tcgn.training.data.folds import fold_name
 from napari_tcgn.training.data.panel import Panel
-from napari_tcgn.training.data.section import SectionData, Study
+from napari_tcgn.training.data.section import MeasuredSection, Study
 
 TCGN_CITATION = (
     "Xiao X. et al. Transformer with Convolution and Graph-Node co-embedding. Medical Image Analysis (2024). "
@@ -98,7 +98,7 @@ def number_or_none(value: float) -> float | None:
 
 
 def identity(
-    settings: TrainSettings, held_out: Sequence[str], sections: Sequence[SectionData], card: ModelCard
+    settings: TrainSettings, held_out: Sequence[str], sections: Sequence[MeasuredSection], card: ModelCard
 ) -> dict[str, Any]:
     """Return everything that must be equal for a run to be continued; the device may change."""
     chosen = to_record(settings)
@@ -106,18 +106,18 @@ def identity(
     return {
         "settings": chosen,
         "held_out": list(held_out),
-        "training": [section.section.name for section in sections if section.section.name not in held_out],
+        "training": [section.name for section in sections if section.name not in held_out],
         "panel": {"genes": len(card.genes), "sha256": hashlib.sha256("\n".join(card.genes).encode()).hexdigest()},
-        "spots": {section.section.name: len(section) for section in sections},
-        "mpp": {section.section.name: section.mpp for section in sections},
+        "spots": {section.name: len(section) for section in sections},
+        "mpp": {section.name: section.mpp for section in sections},
     }
 
 
-def data_record(sections: Sequence[SectionData], genes: Sequence[str]) -> dict[str, Any]:
+def data_record(sections: Sequence[MeasuredSection], genes: Sequence[str]) -> dict[str, Any]:
     """Return what was read of every section, with whatever was left out or filled up."""
     names = np.asarray(genes, dtype=str)
     return {
-        section.section.name: {
+        section.name: {
             "spots": len(section),
             "spots_without_position": list(section.only_counts),
             "genes_summed": list(section.summed),
@@ -167,7 +167,7 @@ def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence
 def finished_card(
     card: ModelCard,
     settings: TrainSettings,
-    training: Sequence[SectionData],
+    training: Sequence[MeasuredSection],
     study: Study,
     panel: Panel,
     device: str,
@@ -185,7 +185,7 @@ def finished_card(
         card,
         training={
             "data": study.data,
-            "sections": [section.section.name for section in training],
+            "sections": [section.name for section in training],
             "spots": int(sum(len(section) for section in training)),
             "licence": study.licence,
             "citation": study.citation,
@@ -199,10 +199,7 @@ def finished_card(
             (min(mpps), max(mpps)),
             TrainingStain(
                 STAIN_UM,
-                {
-                    s.section.name: SectionStain(**stain_of_patches(s.patches, card.patch_um).to_record())
-                    for s in training
-                },
+                {s.name: SectionStain(**stain_of_patches(s.patches, card.patch_um).to_record()) for s in training},
             ),
         ),
         metrics=metrics,
@@ -212,13 +209,13 @@ def finished_card(
 
 def held_out_metrics(
     settings: TrainSettings,
-    training: Sequence[SectionData],
-    test: Sequence[SectionData],
+    training: Sequence[MeasuredSection],
+    test: Sequence[MeasuredSection],
     pcc: NDArray[np.float64],
     median: float,
 ) -> HeldOut:
     """Return the card's figures on the held-out sections, with their protocol."""
-    names, kind = ", ".join(section.section.name for section in test), held_out_kind(training, test)
+    names, kind = ", ".join(section.name for section in test), held_out_kind(training, test)
     return HeldOut(
         protocol=f"{names} held out ({kind}); {selection_note(settings)}; every spot scored",
         n_spots=sum(len(section) for section in test),
@@ -227,9 +224,9 @@ def held_out_metrics(
     )
 
 
-def held_out_kind(training: Sequence[SectionData], test: Sequence[SectionData]) -> str:
+def held_out_kind(training: Sequence[MeasuredSection], test: Sequence[MeasuredSection]) -> str:
     """Say whether the patient of a held-out section is also in training, which flatters."""
-    patients = {section.section.patient for section in training}
-    if any(section.section.patient in patients for section in test):
+    patients = {section.patient for section in training}
+    if any(section.patient in patients for section in test):
         return "section held out; its patient is also in training"
     return "patient held out"

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_tcgn.model import LINE, Line, ModelCard
+from napari_tcgn.model import LINE, Line, ModelCard, feature_card
 from napari_tcgn.training.data.dataset import Dataset
-from napari_tcgn.training.data.section import SectionData
-from napari_tcgn.training.evaluate.baselines import Baseline
+from napari_tcgn.training.data.section import MeasuredSection
+from napari_tcgn.training.fit.line import fit_line, section_features
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,20 +43,19 @@ class ResidualBase:
 
 
 def fit_residual_base(
-    sections: Sequence[SectionData], dataset: Dataset, card: ModelCard, features: str
+    sections: Sequence[MeasuredSection], dataset: Dataset, card: ModelCard, features: str
 ) -> ResidualBase:
     """Fit the line on the training spots of a data set; validation and test spots are not looked at."""
-    baseline = Baseline(features, features)
-    found = baseline.extract(sections, card)
+    found = section_features(sections, feature_card(card, features))
     trains = np.zeros(len(dataset.section_of), dtype=bool)
     trains[dataset.train.cpu().numpy()] = True
     masks = np.split(trains, np.cumsum([len(section) for section in sections])[:-1])
     kept = [(f[m], _only(s, m)) for f, s, m in zip(found, sections, masks, strict=True) if m.any()]
-    line = baseline.fit([f for f, _ in kept], [s for _, s in kept])
+    line = fit_line([f for f, _ in kept], [s for _, s in kept])
     return ResidualBase(line, torch.from_numpy(np.concatenate(found)).float())
 
 
-def _only(section: SectionData, spots: NDArray[np.bool_]) -> SectionData:
+def _only(section: MeasuredSection, spots: NDArray[np.bool_]) -> MeasuredSection:
     return replace(
         section,
         spots=section.spots.select(spots),

@@ -7,23 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from napari_tcgn.comparison import DEPTH_ALONE
 from napari_tcgn.model import FoldFigures, HeldOut
-from napari_tcgn.training.evaluate.evaluate import (
-    BOTH,
-    DEPTH_ALONE,
-    SIGNIFICANT,
-    TCGN_METHOD,
-    TRAINING_MEAN,
-    Scored,
-    pool,
-    summary_table,
-)
+from napari_tcgn.training.evaluate.scored import BOTH, TCGN_METHOD, TRAINING_MEAN, Scored, pool
+from napari_tcgn.training.evaluate.tables import SIGNIFICANT, summary_table
 
 NOT_SIMPLE = (TCGN_METHOD, BOTH, DEPTH_ALONE, TRAINING_MEAN)
 BETTER = 0.02  # a simple model is named where its PCC is higher by more than this
 
 
-def trust(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> HeldOut:
+def held_out_figures(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> HeldOut:
     """Return the figures of a method for its card: per gene the mean over held-out sections, with intervals.
 
     Folds by section are taken where there are any. `better_simple` names, per gene, a simple model whose held-out
