@@ -80,7 +80,7 @@ def section(spots: int, genes: int):
 def measure(null: str, spots: int, genes: int) -> dict[str, object]:
     """Compare once and return seconds per stage and peak memory."""
     from napari_tcgn.comparison.steps import compare_steps
-    from napari_tcgn.engine.loop import run_to_end
+    from napari_tcgn.engine import run_to_end
     from napari_tcgn.options import CompareSettings
 
     predicted, measured = section(spots, genes)

@@ -26,7 +26,7 @@ from napari_tcgn.slide.stain_fit import fit_stain
 from napari_tcgn.stats.correlation import median_pcc, pearson_per_gene
 from napari_tcgn.training.data.her2st import find_sections, load_section, study_of
 from napari_tcgn.training.evaluate.baselines import default_baselines
-from napari_tcgn.training.fit.record import draft_card
+from napari_tcgn.training.fit.card import draft_card
 
 MPP = 0.688
 

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_tcgn.engine import run
-from napari_tcgn.engine.loop import run_to_end
+from napari_tcgn.engine import run, run_to_end
 from napari_tcgn.errors import DataError, ModelError, OutputError, PixelSizeUnknownError
 from napari_tcgn.expression import predict_steps, read_prediction, to_anndata, write_h5ad
 from napari_tcgn.model import HeldOut, ModelCard

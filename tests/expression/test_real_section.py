@@ -9,8 +9,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from napari_tcgn.engine import cut_patch
-from napari_tcgn.engine.loop import run_to_end
+from napari_tcgn.engine import cut_patch, run_to_end
 from napari_tcgn.exports.section_figure import gene_figure
 from napari_tcgn.expression import predict_steps, read_prediction, write_h5ad
 from napari_tcgn.options import PredictSettings

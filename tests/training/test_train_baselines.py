@@ -18,9 +18,9 @@ from napari_tcgn.training.data.her2st import find_sections, load_section
 from napari_tcgn.training.data.section import HER2ST
 from napari_tcgn.training.evaluate.baselines import Baseline, default_baselines, load_encoder
 from napari_tcgn.training.fit import line as line_module
+from napari_tcgn.training.fit.card import draft_card
 from napari_tcgn.training.fit.line import fit_line
 from napari_tcgn.training.fit.loop import train_steps
-from napari_tcgn.training.fit.record import draft_card
 
 
 @pytest.fixture(scope="module")

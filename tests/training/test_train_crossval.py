@@ -21,7 +21,8 @@ from napari_tcgn.training.evaluate.baselines import default_baselines
 from napari_tcgn.training.evaluate.crossval import cross_validate_steps
 from napari_tcgn.training.evaluate.scored import pool, score_section
 from napari_tcgn.training.evaluate.tables import difference_table
-from napari_tcgn.training.fit.record import EpochReport, draft_card
+from napari_tcgn.training.fit.card import draft_card
+from napari_tcgn.training.fit.record import EpochReport
 
 # A third of the spots train, which is quicker; all are scored.
 SETTINGS = TrainSettings(epochs=1, batch_size=4, learning_rate=1e-3, val_fraction=0.0, min_counts=1400, device="cpu")

@@ -9,7 +9,7 @@ from napari_tcgn.errors import CheckpointError, DataError, OutputError
 from napari_tcgn.options import TrainSettings
 from napari_tcgn.training.data.dataset import build_dataset
 from napari_tcgn.training.data.her2st import find_sections, load_section
-from napari_tcgn.training.fit.checkpoint import RunFolder
+from napari_tcgn.training.fit.run_folder import RunFolder
 
 SETTINGS = TrainSettings(batch_size=8, val_fraction=0.25)
 

@@ -17,9 +17,10 @@ from napari_tcgn.training.data.dataset import build_dataset
 from napari_tcgn.training.data.her2st import find_sections, load_section
 from napari_tcgn.training.data.section import HER2ST
 from napari_tcgn.training.data.target import centred, smoothed
+from napari_tcgn.training.fit.card import draft_card
 from napari_tcgn.training.fit.loop import train_steps
 from napari_tcgn.training.fit.loss import correlation_loss
-from napari_tcgn.training.fit.record import EpochReport, draft_card
+from napari_tcgn.training.fit.record import EpochReport
 from napari_tcgn.training.fit.trainer import Trainer
 
 EVERYTHING = TrainSettings(

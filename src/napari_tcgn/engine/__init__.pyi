@@ -8,7 +8,7 @@ from .device import (
 from .domain import domain_warnings as domain_warnings
 from .identity import digest as digest, model_identity as model_identity, path_digest as path_digest
 from .lock import lock_folder as lock_folder
-from .loop import run as run, run_to_end as run_to_end
+from .loop import run as run
 from .patches import (
     choose_level as choose_level,
     cut_patch as cut_patch,
@@ -18,4 +18,5 @@ from .patches import (
 )
 from .progress import Prediction as Prediction, Progress as Progress
 from .record import RunRecord as RunRecord, package_versions as package_versions
+from .steps import run_to_end as run_to_end, to_the_end as to_the_end
 from .work import WorkFolder as WorkFolder, work_folder_of as work_folder_of

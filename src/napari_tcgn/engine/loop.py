@@ -136,27 +136,6 @@ def run(
     return prediction
 
 
-def run_to_end(steps: Generator[Step, None, Result], on_progress: Callable[[Step], object] | None = None) -> Result:
-    """Run a generator of steps to its end and return its result.
-
-    Parameters
-    ----------
-    steps : generator
-        For example of `run` or of `napari_tcgn.expression.predict`.
-    on_progress : callable, optional
-        Called with every step; if it raises, the generator is closed and the error goes on.
-    """
-    with closing(steps):
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            if on_progress is not None:
-                on_progress(step)
-
-
 def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor, record: RunRecord) -> Prediction:
     """Return a prediction of no spot at all, without room for values."""
     overview = overview_of(slide)

@@ -9,16 +9,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, TypeVar
+from typing import Any
 
 from napari_tcgn.model import ModelCard
-from napari_tcgn.options import PredictSettings, read_settings, to_record
+from napari_tcgn.options import PredictSettings, read_part, read_settings, to_record
 from napari_tcgn.slide import Slide, SlideRecord, require_mpp, stored_orientation
 from napari_tcgn.spots import Spots, SpotsRecord
 
 PACKAGES = ("napari-tcgn", "numpy", "torch", "anndata", "tifffile", "pillow")
-
-Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +124,9 @@ class RunRecord:
         settings, unknown = read_settings(PredictSettings, known.get("settings", {}))
         known |= {
             "settings": settings,
-            "model": _read(ModelRecord, known.get("model")),
+            "model": read_part(ModelRecord, known.get("model")),
             "slide": SlideRecord.read(known.get("slide") or {}),
-            "patch": _read(PatchRecord, known.get("patch")),
+            "patch": read_part(PatchRecord, known.get("patch")),
             "spots": SpotsRecord.read(known.get("spots", {})),
         }
         other = {name: value for name, value in record.items() if name not in names}
@@ -149,11 +147,6 @@ class RunRecord:
         if not isinstance(found, dict):
             raise ValueError("a run record is a JSON object")
         return cls.read(found)
-
-
-def _read(part: type[Part], record: Mapping[str, Any] | None) -> Part:
-    names = {one.name for one in fields(part)}  # type: ignore[arg-type]  # the parts are dataclasses
-    return part(**{name: value for name, value in (record or {}).items() if name in names})
 
 
 def package_versions() -> dict[str, str]:

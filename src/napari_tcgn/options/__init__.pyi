@@ -34,6 +34,7 @@ from .prediction import (
 )
 from .record import (
     RENAMED as RENAMED,
+    read_part as read_part,
     read_settings as read_settings,
     to_record as to_record,
     with_new_names as with_new_names,

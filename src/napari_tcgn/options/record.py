@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, TypeVar
 
 from napari_tcgn.options.declaration import options_of
 
 Settings = TypeVar("Settings")
+Part = TypeVar("Part")
 
 # Names under which older recipes, records, checkpoints and cards know an option (and a card its architecture).
 RENAMED = {"beside": "residual"}
@@ -44,3 +45,17 @@ def read_settings(kind: type[Settings], recorded: Mapping[str, Any]) -> tuple[Se
     known = {one.name for one in options_of(kind)}
     unknown = {name: value for name, value in values.items() if name not in known}
     return kind(**{name: value for name, value in values.items() if name in known}), unknown
+
+
+def read_part(kind: type[Part], recorded: Mapping[str, Any] | None) -> Part:
+    """Return a part of a record as its dataclass; what another version has told beyond it is left out.
+
+    Parameters
+    ----------
+    kind : type
+        A dataclass of plain values.
+    recorded : mapping or None
+        None is taken as an empty record: everything has its default.
+    """
+    names = {one.name for one in fields(kind)}  # type: ignore[arg-type]  # the parts are dataclasses
+    return kind(**{name: value for name, value in (recorded or {}).items() if name in names})

@@ -26,9 +26,11 @@ from napari_tcgn.training.evaluate.final import final_models
 from napari_tcgn.training.evaluate.fold_scorer import FoldScorer
 from napari_tcgn.training.evaluate.scored import TCGN_METHOD, Scored
 from napari_tcgn.training.evaluate.tables import difference_table, genes_by_section, summary_table
+from napari_tcgn.training.fit.card import draft_card, held_out_kind
 from napari_tcgn.training.fit.group import started_processes
-from napari_tcgn.training.fit.loop import read_sections, train_steps
-from napari_tcgn.training.fit.record import EpochReport, draft_card, held_out_kind
+from napari_tcgn.training.fit.loop import train_steps
+from napari_tcgn.training.fit.material import read_sections
+from napari_tcgn.training.fit.record import EpochReport
 
 MIN_SPOTS = 3
 By = Literal["section", "patient"]
