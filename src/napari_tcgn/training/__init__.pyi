@@ -3,11 +3,8 @@ from .data.folds import HER2ST_SECTIONS as HER2ST_SECTIONS, resolve_fold as reso
 from .data.her2st import find_sections as find_sections, load_section as load_section
 from .data.patch_cache import PatchCache as PatchCache
 from .data.section import MeasuredSection as MeasuredSection, SectionFiles as SectionFiles
-from .evaluate.crossval import (
-    Evaluation as Evaluation,
-    cross_validate as cross_validate,
-    cross_validate_steps as cross_validate_steps,
-)
+from .evaluate.crossval import cross_validate as cross_validate, cross_validate_steps as cross_validate_steps
+from .evaluate.evaluation import Evaluation as Evaluation
 from .evaluate.report import write_report as write_report
 from .fit.loop import train as train, train_steps as train_steps
 from .fit.recipe import RECIPES as RECIPES, read_train_settings as read_train_settings

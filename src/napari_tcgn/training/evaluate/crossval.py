@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Generator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import pandas as pd
-
-from napari_tcgn.engine import Progress, choose_device, package_versions, run_to_end
+from napari_tcgn.engine import Progress, choose_device, package_versions, to_the_end
 from napari_tcgn.errors import DataError, SettingsError
-from napari_tcgn.files import write_whole
-from napari_tcgn.model import ModelCard
-from napari_tcgn.options import TrainSettings, to_record
-from napari_tcgn.training.data.folds import fold_name, patient_of, resolve_fold
-from napari_tcgn.training.data.her2st import find_sections, study_of
+from napari_tcgn.options import TrainSettings
+from napari_tcgn.training.data.folds import patient_of
 from napari_tcgn.training.data.panel import Panel, fold_panel, variability
 from napari_tcgn.training.data.patch_cache import PatchCache
-from napari_tcgn.training.data.section import MeasuredSection, SectionFiles, Study
+from napari_tcgn.training.data.section import MeasuredSection, SectionFiles
+from napari_tcgn.training.data.study_folder import Fold, StudyFolder
 from napari_tcgn.training.evaluate.baselines import Baseline, default_baselines
+from napari_tcgn.training.evaluate.evaluation import Evaluation, EvaluationRecord, FoldRecord, SectionSize
 from napari_tcgn.training.evaluate.final import final_models
 from napari_tcgn.training.evaluate.fold_scorer import FoldScorer
 from napari_tcgn.training.evaluate.scored import TCGN_METHOD, Scored
@@ -30,36 +27,25 @@ from napari_tcgn.training.fit.card import draft_card, held_out_kind
 from napari_tcgn.training.fit.group import started_processes
 from napari_tcgn.training.fit.loop import train_steps
 from napari_tcgn.training.fit.material import read_sections
-from napari_tcgn.training.fit.record import EpochReport
+from napari_tcgn.training.fit.record import EpochReport, TrainResult
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIN_SPOTS = 3
 By = Literal["section", "patient"]
+TrainFold: TypeAlias = Callable[..., Generator[Progress | EpochReport, None, TrainResult]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """What a cross-validation found.
+@dataclass(frozen=True, slots=True)
+class PlannedFold:
+    """A fold, and by what it is held out."""
 
-    Attributes
-    ----------
-    out : pathlib.Path
-    scored : list of Scored
-        Every method on every held-out section.
-    summary, differences, genes : pandas.DataFrame
-        As written to summary.csv, differences.csv and genes.csv.
-    models : dict of str to pathlib.Path
-        Folders of the models trained on every section, if asked for.
-    """
-
-    out: Path
-    scored: list[Scored]
-    summary: pd.DataFrame
-    differences: pd.DataFrame
-    genes: pd.DataFrame
-    models: dict[str, Path]
+    by: By
+    fold: Fold
 
 
-def cross_validate(
+def cross_validate_steps(
     data: Path,
     out: Path,
     settings: TrainSettings | None = None,
@@ -71,8 +57,10 @@ def cross_validate(
     mpp: float | None = None,
     cache: Path | None = None,
     final: bool = False,
-) -> Evaluation:
+) -> Generator[Progress | EpochReport, None, Evaluation]:
     """Train and score every fold; folds that are finished already are taken as they are.
+
+    A generator: every step can be shown, and closing it stops the work. `cross_validate` runs it to its end.
 
     Parameters
     ----------
@@ -94,6 +82,10 @@ def cross_validate(
     final : bool
         Also train TCGN and the simple models on every section, with the held-out figures on their cards, into models/.
 
+    Yields
+    ------
+    Progress, EpochReport
+
     Returns
     -------
     Evaluation
@@ -105,37 +97,44 @@ def cross_validate(
     OutputError
         If `out` holds runs of another recipe.
     """
-    steps = cross_validate_steps(
-        data, out, settings, by=by, encoder=encoder, encoder_weights=encoder_weights, genes=genes, mpp=mpp,
-        cache=cache, final=final,
-    )  # fmt: skip
-    return run_to_end(steps)
-
-
-def cross_validate_steps(
-    data: Path,
-    out: Path,
-    settings: TrainSettings | None = None,
-    *,
-    by: Sequence[By] = ("section",),
-    encoder: str | None = None,
-    encoder_weights: Path | str | None = None,
-    genes: Sequence[str] | None = None,
-    mpp: float | None = None,
-    cache: Path | None = None,
-    final: bool = False,
-) -> Generator[Progress | EpochReport, None, Evaluation]:
-    """Do what `cross_validate` does as a generator: every step can be shown, and closing it stops the work.
-
-    Yields
-    ------
-    Progress, EpochReport
-
-    Returns
-    -------
-    Evaluation
-    """
     settings = settings or TrainSettings()
+    _require_possible(settings)
+    folder = StudyFolder.open(Path(data))
+    planned = _plan(by, folder)
+    every = folder.fold("none")
+    baselines = default_baselines(encoder, encoder_weights)
+    variabilities = (yield from _variabilities(every.training)) if settings.top_genes else {}
+    panels: dict[str, Panel] = {}
+    for fold in [*(one.fold for one in planned), *([every] if final else [])]:
+        panels[fold.name] = yield from fold_panel(fold.training, settings.top_genes, genes, variabilities)
+    patches = None if cache is None else PatchCache(cache)
+    scorer = yield from _prepare_scorer(folder, every.training, settings, panels, baselines, mpp, patches)
+    train_fold = partial(
+        train_steps, data, settings=settings, genes=genes, mpp=mpp, cache=cache, variabilities=variabilities
+    )
+    scored = yield from _score_folds(planned, scorer, panels, train_fold, out / "runs")
+    models: dict[str, Path] = {}
+    if final:
+        run = yield from _run(train_fold, out / "runs", every)
+        models = final_models(out / "models", run, scorer, panels[every.name], scored)
+    result = Evaluation(
+        out,
+        scored,
+        summary_table(scored),
+        difference_table(scored, TCGN_METHOD),
+        genes_by_section(scored),
+        models,
+        _record(planned, scorer, panels),
+    )
+    result.write()
+    return result
+
+
+cross_validate = to_the_end(cross_validate_steps, "cross_validate")
+
+
+def _require_possible(settings: TrainSettings) -> None:
+    """Refuse what cannot be cross-validated."""
     if settings.select_on_test:
         raise SettingsError("Choosing the epoch on the held-out section is no cross-validation.", "Leave it out.")
     if started_processes() > 1:
@@ -143,97 +142,59 @@ def cross_validate_steps(
             "Cross-validation runs in one process.",
             "Train its folds with several first (train --fold NAME --out OUT/runs/fold-NAME), then call it without.",
         )
-    found = {section.name: section for section in find_sections(Path(data))}
-    study = study_of(data, list(found.values()))
-    folds = _folds(by, list(found), study)
-    _, names = resolve_fold("none", found, study.patients)
-    baselines = default_baselines(encoder, encoder_weights)
-    variabilities: dict[str, pd.DataFrame] = {}
-    for name in names if settings.top_genes else []:
-        yield Progress("choose genes", len(variabilities), len(names))
-        variabilities[name] = variability(found[name])
-    panels: dict[str, Panel] = {}
-    for _, name in [*folds, *([("all", "none")] if final else [])]:
-        training = [found[n] for n in resolve_fold(name, found, study.patients)[1]]
-        panels[name] = yield from fold_panel(training, settings.top_genes, genes, variabilities)
-    needed = list(dict.fromkeys(gene for panel in panels.values() for gene in panel.genes))
-    card = draft_card(settings, [], needed, study)
-    scorer = yield from _read(settings, study, card, [found[name] for name in names], baselines, mpp, cache)
-    sections = scorer.sections
-
-    def run_fold(name: str, label: str) -> Generator[Progress | EpochReport, None, Path]:
-        run = out / "runs" / f"fold-{label}"
-        resume = (run / "run.json").is_file()
-        yield from train_steps(
-            data, name, run, settings,
-            resume=resume, genes=genes, mpp=mpp, cache=cache, variabilities=variabilities,
-        )  # fmt: skip
-        return run
-
-    scored: list[Scored] = []
-    done: dict[str, list[Scored]] = {}
-    kinds: dict[str, str] = {}
-    for kind, name in folds:
-        held_out, training_names = resolve_fold(name, found, study.patients)
-        label = fold_name(held_out, study.patients)
-        kinds[name] = held_out_kind([sections[n] for n in training_names], [sections[n] for n in held_out])
-        if label not in done:  # a patient's only section is the same fold under two names
-            run = yield from run_fold(name, label)
-            yield Progress(f"score {label}", 0, 1)
-            done[label] = scorer.score_fold(run / "model", training_names, held_out, panels[name], kind, label)
-        scored += [replace(s, by=kind) for s in done[label]]
-    models: dict[str, Path] = {}
-    if final:
-        run = yield from run_fold("none", "none")
-        models = final_models(out / "models", run, scorer, panels["none"], scored)
-    result = Evaluation(
-        out, scored, summary_table(scored), difference_table(scored, TCGN_METHOD), genes_by_section(scored), models
-    )
-    record = {
-        "format": "napari-tcgn evaluation 1",
-        "settings": to_record(settings),
-        "patch_um": settings.patch_um,
-        "sections": {name: {"spots": len(s), "mpp": s.mpp} for name, s in sections.items()},
-        "folds": [{"by": kind, "held_out": name, "kind": kinds[name]} for kind, name in folds],
-        "genes": len(needed),
-        "panels": {name: asdict(panel) for name, panel in panels.items()} if settings.top_genes else None,
-        "encoder": next((b.origin for b in baselines if b.origin is not None), None),
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": package_versions(),
-    }
-    _write(result, record)
-    return result
 
 
-def _read(
-    settings: TrainSettings,
-    study: Study,
-    card: ModelCard,
+def _plan(by: Sequence[By], folder: StudyFolder) -> list[PlannedFold]:
+    """Return every fold that leaves something to train on."""
+    usable = folder.fold("none").training_names
+    if len(usable) < 2:
+        raise DataError(
+            f"Cross-validation needs at least two sections, found {len(usable)}.", "Add sections to the data folder."
+        )
+    planned: list[PlannedFold] = []
+    for kind in dict.fromkeys(by):
+        names = usable
+        if kind == "patient":
+            of = folder.study.patients or {name: patient_of(name) for name in usable}
+            names = list(dict.fromkeys(of[name] for name in usable))
+            if len(names) < 2:
+                raise DataError(
+                    f"All sections are of patient {names[0]}: no patient can be held out.",
+                    "Add a section of another patient, or leave out --by patient.",
+                )
+        planned += [PlannedFold(kind, folder.fold(name)) for name in names]
+    return planned
+
+
+def _variabilities(sections: Sequence[SectionFiles]) -> Generator[Progress, None, dict[str, pd.DataFrame]]:
+    """Measure once how variable the genes of every section are, for all folds."""
+    found: dict[str, pd.DataFrame] = {}
+    for section in sections:
+        yield Progress("choose genes", len(found), len(sections))
+        found[section.name] = variability(section)
+    return found
+
+
+def _prepare_scorer(
+    folder: StudyFolder,
     found: Sequence[SectionFiles],
+    settings: TrainSettings,
+    panels: Mapping[str, Panel],
     baselines: Sequence[Baseline],
     mpp: float | None,
-    cache: Path | None,
+    cache: PatchCache | None,
 ) -> Generator[Progress, None, FoldScorer]:
-    """Load every section once, and what the simple models see of it."""
-    loaded = yield from read_sections(found, card, mpp, None if cache is None else PatchCache(cache))
+    """Load every section once, for all genes that any fold needs, and what the simple models see of it."""
+    needed = list(dict.fromkeys(gene for panel in panels.values() for gene in panel.genes))
+    card = draft_card(settings, [], needed, folder.study)
+    loaded = yield from read_sections(found, card, mpp, cache)
     _require_scorable(loaded)
     names, device = [section.name for section in found], choose_device(settings.device)
     features = {}
     for number, baseline in enumerate(baselines):
         yield Progress(f"features of {baseline.name}", number, len(baselines))
         features[baseline.name] = dict(zip(names, baseline.extract(loaded, card, device), strict=True))
-    return FoldScorer(settings, study, card, dict(zip(names, loaded, strict=True)), baselines, features)
-
-
-def _write(result: Evaluation, record: dict[str, Any]) -> None:
-    """Write the tables, and the record with the short ones in it."""
-    frames = {"summary": result.summary, "differences": result.differences, "genes": result.genes}
-    for name, frame in frames.items():
-        with write_whole(result.out / f"{name}.csv", overwrite=True) as temporary:
-            frame.to_csv(temporary, index=False, float_format="%.5f")
-    tables = {name: json.loads(frames[name].to_json(orient="records")) for name in ("summary", "differences")}
-    with write_whole(result.out / "evaluation.json", overwrite=True) as temporary:
-        temporary.write_text(json.dumps({**record, **tables}, indent=1, ensure_ascii=False), encoding="utf-8")
+    return FoldScorer(settings, folder.study, card, dict(zip(names, loaded, strict=True)), baselines, features)
 
 
 def _require_scorable(sections: Sequence[MeasuredSection]) -> None:
@@ -247,24 +208,40 @@ def _require_scorable(sections: Sequence[MeasuredSection]) -> None:
             )
 
 
-def _folds(by: Sequence[By], names: Sequence[str], study: Study) -> list[tuple[str, str]]:
-    """Return (kind, what is held out) of every fold that leaves something to train on."""
-    _, usable = resolve_fold("none", names, study.patients)
-    if len(usable) < 2:
-        raise DataError(
-            f"Cross-validation needs at least two sections, found {len(usable)}.", "Add sections to the data folder."
-        )
-    folds: list[tuple[str, str]] = []
-    for kind in dict.fromkeys(by):
-        if kind == "section":
-            folds += [(kind, name) for name in usable]
-            continue
-        of = study.patients or {name: patient_of(name) for name in usable}
-        patients = list(dict.fromkeys(of[name] for name in usable))
-        if len(patients) < 2:
-            raise DataError(
-                f"All sections are of patient {patients[0]}: no patient can be held out.",
-                "Add a section of another patient, or leave out --by patient.",
-            )
-        folds += [(kind, patient) for patient in patients]
-    return folds
+def _score_folds(
+    planned: Sequence[PlannedFold], scorer: FoldScorer, panels: Mapping[str, Panel], train_fold: TrainFold, runs: Path
+) -> Generator[Progress | EpochReport, None, list[Scored]]:
+    """Train every fold and score all methods on what it holds out."""
+    scored: list[Scored] = []
+    done: dict[str, list[Scored]] = {}
+    for one in planned:
+        fold = one.fold
+        if fold.label not in done:  # a patient's only section is the same fold under two names
+            run = yield from _run(train_fold, runs, fold)
+            yield Progress(f"score {fold.label}", 0, 1)
+            done[fold.label] = scorer.score_fold(run / "model", fold, panels[fold.name], one.by)
+        scored += [replace(s, by=one.by) for s in done[fold.label]]
+    return scored
+
+
+def _run(train_fold: TrainFold, runs: Path, fold: Fold) -> Generator[Progress | EpochReport, None, Path]:
+    """Train a fold, or go on with it, and return the folder of its run."""
+    run = runs / f"fold-{fold.label}"
+    yield from train_fold(fold=fold.name, out=run, resume=(run / "run.json").is_file())
+    return run
+
+
+def _record(planned: Sequence[PlannedFold], scorer: FoldScorer, panels: dict[str, Panel]) -> EvaluationRecord:
+    """Return the record of a cross-validation that ends now."""
+    return EvaluationRecord(
+        settings=scorer.settings,
+        sections={name: SectionSize(len(section), section.mpp) for name, section in scorer.sections.items()},
+        folds=[
+            FoldRecord(one.by, one.fold.name, held_out_kind(one.fold.training, one.fold.held_out)) for one in planned
+        ],
+        genes=len(scorer.card.genes),
+        panels=panels if scorer.settings.top_genes else None,
+        encoder=next((b.origin for b in scorer.baselines if b.origin is not None), None),
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        versions=package_versions(),
+    )

@@ -16,6 +16,7 @@ from napari_tcgn.model import ModelCard, load_model
 from napari_tcgn.options import TrainSettings
 from napari_tcgn.training.data.panel import Panel, of_panel
 from napari_tcgn.training.data.section import MeasuredSection, Study
+from napari_tcgn.training.data.study_folder import Fold
 from napari_tcgn.training.evaluate.baselines import LINE_METHOD, Baseline
 from napari_tcgn.training.evaluate.scored import (
     BOTH,
@@ -55,10 +56,9 @@ class FoldScorer:
         """Return the sections of these names for the genes of a panel."""
         return [of_panel(self.sections[name], self.card.genes, panel.genes) for name in names]
 
-    def score_fold(
-        self, model: Path, training: Sequence[str], held_out: Sequence[str], panel: Panel, by: str, fold: str
-    ) -> list[Scored]:
+    def score_fold(self, model: Path, fold: Fold, panel: Panel, by: str) -> list[Scored]:
         """Score the trained model and every simple one on the held-out sections of a fold."""
+        training, held_out = fold.training_names, fold.held_out_names
         train_sections, test_sections = self.of(training, panel), self.of(held_out, panel)
         predictions = {TCGN_METHOD: self._predict(model, test_sections)}
         for baseline in self.baselines:
@@ -73,7 +73,7 @@ class FoldScorer:
         predictions[TRAINING_MEAN] = [_training_mean(train_sections, len(s)) for s in test_sections]
         predictions[DEPTH_ALONE] = [np.repeat(depth_of(s)[:, None], len(panel.genes), axis=1) for s in test_sections]
         return [
-            score_section(values, section, panel.genes, by, fold, method)
+            score_section(values, section, panel.genes, by, fold.label, method)
             for method, tables in predictions.items()
             for values, section in zip(tables, test_sections, strict=True)
         ]

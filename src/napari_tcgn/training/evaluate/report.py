@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 from napari_tcgn.comparison import DEPTH_ALONE
 from napari_tcgn.files import write_whole
 from napari_tcgn.pages import Picture, render_page
-from napari_tcgn.training.evaluate.crossval import Evaluation
+from napari_tcgn.training.evaluate.evaluation import Evaluation
 from napari_tcgn.training.evaluate.scored import TCGN_METHOD, TRAINING_MEAN, pool
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ def _page(result: Evaluation, pictures: list[Picture]) -> str:
     return render_page(
         "evaluation.html",
         title="napari-tcgn cross-validation",
-        record=json.loads((result.out / "evaluation.json").read_text(encoding="utf-8")),
+        record=result.record.to_record(),
         depth_alone=DEPTH_ALONE,
         summary=result.summary,
         differences=result.differences,

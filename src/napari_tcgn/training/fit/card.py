@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +15,10 @@ from napari_tcgn.options import TrainSettings, to_record
 from napari_tcgn.slide import STAIN_UM, stain_of_patches
 from napari_tcgn.training.data.folds import fold_name
 from napari_tcgn.training.data.panel import Panel
-from napari_tcgn.training.data.section import MeasuredSection, Study
+from napari_tcgn.training.data.section import MeasuredSection, SectionFiles, Study
 from napari_tcgn.training.fit.record import number_or_none
+
+OfPatient: TypeAlias = MeasuredSection | SectionFiles
 
 TCGN_CITATION = (
     "Xiao X. et al. Transformer with Convolution and Graph-Node co-embedding. Medical Image Analysis (2024). "
@@ -114,7 +117,7 @@ def held_out_metrics(
     )
 
 
-def held_out_kind(training: Sequence[MeasuredSection], test: Sequence[MeasuredSection]) -> str:
+def held_out_kind(training: Sequence[OfPatient], test: Sequence[OfPatient]) -> str:
     """Say whether the patient of a held-out section is also in training, which flatters."""
     patients = {section.patient for section in training}
     if any(section.patient in patients for section in test):
