@@ -70,9 +70,7 @@ def run_identity(
         "patch": patch,
         "stain": settings.stain,
         # The card, not the weights, carries what a stain is brought to.
-        "stain target": stain.to_record()
-        if settings.stain != "none" and (stain := card.domain.stain) is not None
-        else None,
+        "stain target": _stain_target(card) if settings.stain != "none" else None,
         "precision": settings.precision,
         "device": device.partition(":")[0],
     }

@@ -9,7 +9,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict
 from threading import Event
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +30,6 @@ from napari_tcgn.spots import Spots, check_on_slide
 MAX_BATCH_BYTES = 256 * 2**20  # of one batch of patches in host memory
 RATE_SECONDS = 10.0  # the rate is measured over the latest ones: the first model calls are slow
 
-Step = TypeVar("Step")
-Result = TypeVar("Result")
 Indices = NDArray[np.intp]
 Patches = NDArray[np.uint8]
 
@@ -84,34 +81,18 @@ def run(
     """
     settings = settings if settings is not None else PredictSettings()
     card = predictor.card
-    side = patch_side_px(card, require_mpp(slide))
-    if len(spots) == 0:
-        raise SpotsError(
-            "There is no spot to predict.", "Lay spots on tissue: lower the tissue threshold or widen the region."
-        )
-    spots = check_on_slide(spots, slide)
-    level = choose_level(slide, side, card.detail_px)
-    level_side = level_side_px(slide, side, level)
-    batch_size = settings.batch_size or (work and work.batch_size) or default_batch_size(predictor.device)
-    batch_size = max(1, min(batch_size, MAX_BATCH_BYTES // (3 * level_side**2)))
+    patch = _choose_patches(slide, card)
+    spots = _require_spots(slide, spots)
+    batch_size = _choose_batch_size(patch, predictor, settings, work)
     if work is None:
         require_memory(len(spots), len(card.genes))
 
     yield Progress("read slide", 0, 1)
-    record = start_record(slide, spots, card, settings, predictor.device, batch_size)
-    record.patch = PatchRecord(card.patch_um, side, level, level_side)
-    stain = overview_of(slide).stain
-    record.stain = stain.to_record() if stain is not None else None
-    record.warnings = domain_warnings(card, slide, stain)
-    order = _reading_order(spots, side)
+    record = _describe(slide, spots, predictor, settings, patch, batch_size)
     prediction = _empty_prediction(slide, spots, predictor, record)
-    if work is None:
-        prediction.values = np.full((len(spots), len(card.genes)), np.nan, dtype=np.float32)
-    else:
-        identity = run_identity(slide, spots, card, settings, predictor.device, asdict(record.patch))
-        record.slide.sha256 = identity["slide"]
-        prediction.values, prediction.done = work.begin(identity, order, len(card.genes), batch_size)
-    stained = stained_like(slide, card, settings.stain)  # after `begin`, which refuses the folder of another run
+    order = _reading_order(spots, patch.side_px)
+    _make_room_for_values(prediction, slide, settings, order, work)
+    stained = stained_like(slide, card, settings.stain)  # after the work folder, which refuses another run
     batches = _open_batches(order, batch_size, prediction.done)
     record.spots_resumed = int(prediction.done.sum())
     yield Progress("read slide", 1, 1, prediction=prediction)
@@ -119,7 +100,7 @@ def run(
     clock = _Clock(len(spots), record.spots_resumed)
     clock.note(record)
     try:
-        with closing(_read_ahead(stained, spots, side, level, batches, settings.read_threads)) as patches:
+        with closing(_read_ahead(stained, spots, patch, batches, settings.read_threads)) as patches:
             for new, values in _predict_batches(predictor, patches, batch_size, record):
                 _check_values(values, spots, new, card)
                 if work is None:
@@ -134,6 +115,56 @@ def run(
         if work is not None:
             work.flush()
     return prediction
+
+
+def _choose_patches(slide: Slide, card: ModelCard) -> PatchRecord:
+    """Choose how large patches are on the slide, and the level that they are read from."""
+    side = patch_side_px(card, require_mpp(slide))
+    level = choose_level(slide, side, card.detail_px)
+    return PatchRecord(card.patch_um, side, level, level_side_px(slide, side, level))
+
+
+def _require_spots(slide: Slide, spots: Spots) -> Spots:
+    """Return the spots, once it is sure that there are some and that they lie on the slide."""
+    if len(spots) == 0:
+        raise SpotsError(
+            "There is no spot to predict.", "Lay spots on tissue: lower the tissue threshold or widen the region."
+        )
+    return check_on_slide(spots, slide)
+
+
+def _choose_batch_size(
+    patch: PatchRecord, predictor: Predictor, settings: PredictSettings, work: WorkFolder | None
+) -> int:
+    """Return the batch that was asked for, that of the interrupted run, or the device's, if it fits into memory."""
+    wanted = settings.batch_size or (work and work.batch_size) or default_batch_size(predictor.device)
+    return max(1, min(wanted, MAX_BATCH_BYTES // (3 * patch.level_side_px**2)))
+
+
+def _describe(
+    slide: Slide, spots: Spots, predictor: Predictor, settings: PredictSettings, patch: PatchRecord, batch_size: int
+) -> RunRecord:
+    """Return the record of the run, with how the slide is stained and in what it is unlike the training slides."""
+    record = start_record(slide, spots, predictor.card, settings, predictor.device, batch_size)
+    record.patch = patch
+    stain = overview_of(slide).stain
+    record.stain = stain.to_record() if stain is not None else None
+    record.warnings = domain_warnings(predictor.card, slide, stain)
+    return record
+
+
+def _make_room_for_values(
+    prediction: Prediction, slide: Slide, settings: PredictSettings, order: Indices, work: WorkFolder | None
+) -> None:
+    """Give a prediction room for its values: in memory, or in the work folder with what is done there already."""
+    spots, card, record = prediction.spots, prediction.card, prediction.record
+    if work is None:
+        prediction.values = np.full((len(spots), len(card.genes)), np.nan, dtype=np.float32)
+        return
+    identity = run_identity(slide, spots, card, settings, record.device, asdict(record.patch))
+    record.slide.sha256 = identity["slide"]
+    assert record.batch_size is not None, "a run that starts has one"
+    prediction.values, prediction.done = work.begin(identity, order, len(card.genes), record.batch_size)
 
 
 def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor, record: RunRecord) -> Prediction:
@@ -167,7 +198,7 @@ def _open_batches(order: Indices, batch_size: int, done: NDArray[np.bool_]) -> I
 
 
 def _read_ahead(
-    slide: Slide, spots: Spots, side: int, level: int, todo: Iterator[Indices], threads: int
+    slide: Slide, spots: Spots, patch: PatchRecord, todo: Iterator[Indices], threads: int
 ) -> Generator[tuple[NDArray[np.intp], NDArray[np.uint8]], None, None]:
     """Yield (spot indices [B], patches uint8 [B, n, n, 3]), read by threads a few batches ahead.
 
@@ -182,7 +213,7 @@ def _read_ahead(
         indices = next(todo, None)
         if indices is not None:
             x, y = spots.x[indices], spots.y[indices]
-            waiting.append((indices, readers.submit(cut_batch, slide, x, y, side, level, stop)))
+            waiting.append((indices, readers.submit(cut_batch, slide, x, y, patch.side_px, patch.level, stop)))
 
     try:
         for _ in range(threads + 1):
