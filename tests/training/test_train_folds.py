@@ -2,6 +2,7 @@ import pytest
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.training.data.folds import HER2ST_SECTIONS, fold_name, resolve_fold
+from napari_tcgn.training.data.study_folder import StudyFolder
 
 
 def test_canonical_list_is_the_published_one():
@@ -62,3 +63,13 @@ def test_folds_need_no_torch():
 
     code = "import sys; from napari_tcgn.training import resolve_fold; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_study_folder_divides_its_sections_by_name_and_patient(dataset):
+    folder = StudyFolder.open(dataset)
+    assert list(folder.sections) == ["B1", "B2", "C1"]
+    one, patient, nothing = (folder.fold(name) for name in ("B2", "b", "none"))
+    assert (one.label, one.held_out_names, one.training_names) == ("B2", ["B2"], ["B1", "C1"])
+    assert (patient.label, patient.held_out_names, patient.training_names) == ("B", ["B1", "B2"], ["C1"])
+    assert (nothing.label, nothing.held_out, nothing.training_names) == ("none", [], ["B1", "B2", "C1"])
+    assert one.held_out[0] is folder.sections["B2"]

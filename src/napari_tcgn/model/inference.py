@@ -214,6 +214,7 @@ def _bias(conv: nn.Conv2d) -> Tensor:
 
 def _norm_after(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> nn.Conv2d:
     """Return the convolution that does a convolution and the BatchNorm behind it."""
+    # Not torch's `fuse_conv_bn_eval`: it sums the bias in another order, which moves the last bit of predictions.
     scale, shift = _affine(norm)
     folded = copy.deepcopy(conv)
     folded.weight.mul_(scale.view(-1, 1, 1, 1))

@@ -89,7 +89,10 @@ def _parts(sections: Sequence[MeasuredSection]) -> list[NDArray[np.intp]]:
 
 
 class _Ridge:
-    """Sums of a ridge regression within sections, from which a line for any strength follows."""
+    """Sums of a ridge regression within sections, from which a line for any strength follows.
+
+    By hand, because one decomposition serves every strength and rank; scikit-learn's Ridge and PCA would make one each.
+    """
 
     def __init__(
         self,
