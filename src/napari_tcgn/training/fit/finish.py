@@ -14,7 +14,7 @@ from napari_tcgn.training.fit.material import Material
 from napari_tcgn.training.fit.record import TrainResult, number_or_none
 from napari_tcgn.training.fit.run_folder import RunFolder
 from napari_tcgn.training.fit.run_record import Outcome
-from napari_tcgn.training.fit.score import Score, score_spots
+from napari_tcgn.training.fit.score import NetworkScore, score_spots
 from napari_tcgn.training.fit.trainer import Trainer
 
 
@@ -67,7 +67,9 @@ def _write_weights(
     return read_checkpoint(run.model_path / WEIGHTS_NAME)
 
 
-def _score_as_shipped(run: RunFolder, trainer: Trainer, material: Material, weights: dict[str, torch.Tensor]) -> Score:
+def _score_as_shipped(
+    run: RunFolder, trainer: Trainer, material: Material, weights: dict[str, torch.Tensor]
+) -> NetworkScore:
     """Score the weights of the file, so that the card's figures are those of what lies beside it.
 
     The network of the trainer has these weights afterwards. Without a section held out every figure is NaN.
@@ -77,6 +79,6 @@ def _score_as_shipped(run: RunFolder, trainer: Trainer, material: Material, weig
     own = {name: value for name, value in weights.items() if name not in of_line}
     load_into(trainer.scored, own, str(run.model_path))
     if not material.test:
-        return Score(np.nan, np.full(len(trainer.card.genes), np.nan), np.nan, 0)
+        return NetworkScore(np.nan, np.full(len(trainer.card.genes), np.nan), np.nan, 0)
     dataset = trainer.dataset if line is None else line.read_back(weights).added_to(trainer.dataset)
     return score_spots(trainer.scored, dataset, dataset.test, trainer.card)

@@ -16,7 +16,7 @@ from napari_tcgn.training.data.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Score:
+class NetworkScore:
     """How well a network does on some spots.
 
     Attributes
@@ -47,7 +47,7 @@ def predict_spots(net: nn.Module, dataset: Dataset, spots: torch.Tensor, card: M
     return torch.cat(outputs).cpu().numpy()
 
 
-def score_spots(net: nn.Module, dataset: Dataset, spots: torch.Tensor, card: ModelCard) -> Score:
+def score_spots(net: nn.Module, dataset: Dataset, spots: torch.Tensor, card: ModelCard) -> NetworkScore:
     """Score a network on the given spot numbers (int64 [n])."""
     predicted = predict_spots(net, dataset, spots, card).astype(np.float64)  # [n, genes]
     section_of = dataset.section_of[spots].cpu().numpy()  # [n]
@@ -62,4 +62,4 @@ def score_spots(net: nn.Module, dataset: Dataset, spots: torch.Tensor, card: Mod
     total = np.where(known, per_section, 0.0).sum(axis=0)
     pcc = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     squared = np.square(predicted - target)
-    return Score(float(squared[measured].mean()), pcc, median_pcc(pcc), len(spots))
+    return NetworkScore(float(squared[measured].mean()), pcc, median_pcc(pcc), len(spots))
