@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from napari_tcgn.cli.app import app
+from napari_tcgn.engine import RunRecord
 from napari_tcgn.engine.command import predict_command
 from napari_tcgn.options import ExportSettings
 
@@ -92,7 +93,7 @@ def test_what_exists_is_refused_before_anything_is_written(run, result, tmp_path
 def test_the_recorded_command_repeats_the_run(run, result, section, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)  # a record holds names without folders
     first = anndata.read_h5ad(result)
-    record = json.loads(first.uns["napari_tcgn"]["run_record"])
+    record = RunRecord.from_json(first.uns["napari_tcgn"]["run_record"])
     code, _, err = run(*predict_command(record, "again.h5ad")[1:])
     assert code == 0, err
     again = anndata.read_h5ad(tmp_path / "again.h5ad")

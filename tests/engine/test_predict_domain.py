@@ -153,7 +153,7 @@ def test_a_prediction_on_a_grid_looks_at_its_slide_once(tissue, stain, monkeypat
     spots = make_grid(fresh, GridSettings("st", pitch_um=100.0))
     prediction = run_to_end(run(fresh, spots, predictor, replace(SMALL, stain=stain)))
     assert prediction.done.all()
-    assert prediction.record["stain"] is not None
+    assert prediction.record.stain is not None
     assert len(slide_digest(fresh)) == 64
     assert made == ["thumbnails", "measure_density"]
     np.testing.assert_array_equal(prediction.thumbnail, thumbnail(fresh, 2000)[0])

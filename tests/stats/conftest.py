@@ -1,8 +1,6 @@
 """The drawn section that these tests share."""
 
 from support.drawn_section import (  # noqa: F401
-    golden,
-    golden_values,
     make_pair,
     pixels,
     prediction,

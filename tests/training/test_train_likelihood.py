@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from runs import finish, last_state, mean_colour, reports, start, stop_after_an_epoch
 from scipy.stats import nbinom
 
 from napari_tcgn.errors import SettingsError
@@ -19,6 +18,7 @@ from napari_tcgn.training.fit.likelihood import (
     mean_share,
     scaled_share,
 )
+from support.runs import finish, last_state, mean_colour, reports, start, stop_after_an_epoch
 
 COUNTING = TrainSettings(
     epochs=3, batch_size=16, learning_rate=3e-3, loss="negative-binomial", val_fraction=0.25, device="cpu"

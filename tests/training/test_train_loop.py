@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from runs import FAST, finish, last_state, mean_colour, reports, small_net, start
 from safetensors.torch import load_file
 from torch import nn
 
@@ -20,6 +19,7 @@ from napari_tcgn.training.data.her2st import find_sections, load_section
 from napari_tcgn.training.fit.loop import train_steps
 from napari_tcgn.training.fit.loss import masked_mse
 from napari_tcgn.training.fit.record import EpochReport
+from support.runs import FAST, finish, last_state, mean_colour, reports, small_net, start
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -34,11 +33,9 @@ def test_progress_is_told_and_nothing_can_be_changed_meanwhile(held):
 def test_cancel_answers_at_once_and_keeps_a_partial_result(held, gate, qtbot, tmp_path, monkeypatch, kit):
     viewer, dock = held
     total = len(dock.session.state.spots)
-    started = time.perf_counter()
     qtbot.mouseClick(dock.run.cancel_button, Qt.MouseButton.LeftButton)
-    waited = time.perf_counter() - started
+    assert not gate.is_set()
     assert not dock.session.state.running  # although the model is still inside its batch
-    print(f"cancel answered in {waited * 1000:.0f} ms")
     assert f"Cancelled: {SPOTS_PER_BATCH} of {total} spots" in dock.run.message.text()
     result = dock.session.state.result_layer
     assert result.name.endswith("· predicted (partial)")
