@@ -45,7 +45,7 @@ def test_only_h5ad_files_are_ours(tmp_path) -> None:
 
 
 def test_a_squidpy_file_in_px(tmp_path, warned, dock_in_viewer, use_predictor, kit) -> None:
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     adata = section()
     adata.write_h5ad(tmp_path / "v.h5ad")
     viewer, dock = dock_in_viewer()
