@@ -209,7 +209,7 @@ def assert_refused(result: tuple[int, str, str], folder: Path, sentence: str, be
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopping_leaves_no_half_file(section, tmp_path: Path, number: signal.Signals, code: int) -> None:
     script = """
-    import sys, time
+    import signal, sys, time
     from napari_tcgn.cli import main
     from napari_tcgn.model import registry
     from support.colours import ColourModel
@@ -220,6 +220,7 @@ def test_stopping_leaves_no_half_file(section, tmp_path: Path, number: signal.Si
         batches.append(patches)
     model.before = hold
     registry._from_packages = lambda: {"colours": model}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
     main(sys.argv[1:])
     """
     command = ["predict", str(section.image), "--mpp", "1", "--spots", str(section.spots), "--model", "colours"]

@@ -204,12 +204,14 @@ def test_held_out_runs_of_before_a_setting_came_are_of_the_same_recipe(dataset, 
 
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
 from napari_tcgn.training.fit.record import EpochReport
 from support.runs import FAST, start
 from dataclasses import replace
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
 out = Path(sys.argv[2])
 settings = replace(FAST, epochs=6, ema=0.9)
 run = start(Path(sys.argv[1]), out, [f"GENE{i}" for i in range(10)], settings, resume=out.exists())
