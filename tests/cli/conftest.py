@@ -12,18 +12,11 @@ import pytest
 from PIL import Image
 
 from napari_tcgn.cli import main
-from napari_tcgn.model import registry
-from support.colours import ColourModel
+from support.colours import colour_model  # noqa: F401
 from support.her2st import write_counts, write_section, write_selection
 
 GENES = ["RED", "GREEN", "BLUE"]
 SIDE, PITCH_PX = 400, 100
-
-
-@pytest.fixture
-def colour_model(monkeypatch: pytest.MonkeyPatch) -> type[ColourModel]:
-    monkeypatch.setattr(registry, "_from_packages", lambda: {"colours": ColourModel()})
-    return ColourModel
 
 
 @dataclass

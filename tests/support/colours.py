@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 
-from napari_tcgn.model import HeldOut, ModelCard
+from napari_tcgn.model import HeldOut, ModelCard, registry
 
 
 class ColourPredictor:
@@ -63,3 +64,10 @@ class ColourModel:
     def load(self, device: str | None = None) -> object:
         # An entry point's load() gives the model, the model's load(device) the predictor.
         return self if device is None else ColourPredictor(self.card, np.eye(3), self.before)
+
+
+@pytest.fixture
+def colour_model(monkeypatch: pytest.MonkeyPatch) -> type[ColourModel]:
+    """Make it the one model of other packages that commands find, by the name "colours"."""
+    monkeypatch.setattr(registry, "_from_packages", lambda: {"colours": ColourModel()})
+    return ColourModel
