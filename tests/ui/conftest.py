@@ -14,6 +14,7 @@ import pytest
 
 from napari_tcgn.options import PredictSettings
 from support.dock import MPP, SIDE, card, predictor, speed_of_the_test, stained
+from support.her2st import write_selection
 
 if importlib.util.find_spec("napari") is None:
     collect_ignore_glob = ["test_*.py"]  # an installation without the GUI
@@ -68,10 +69,8 @@ def slide_png(tmp_path_factory) -> Path:
 @pytest.fixture
 def spot_table(tmp_path) -> Path:
     """An ST selection table of 6 spots on the tissue of `stained`."""
-    rows = ["x\ty\tnew_x\tnew_y\tpixel_x\tpixel_y\tselected"]
-    rows += [f"{c}\t{r}\t{c}.0\t{r}.0\t{100.5 + 100 * c}\t{150.5 + 100 * r}\t1" for r in range(2) for c in range(3)]
     path = tmp_path / "stained_selection.tsv"
-    path.write_text("\n".join(rows) + "\n")
+    write_selection(path, [(c, r, 100.5 + 100 * c, 150.5 + 100 * r) for r in range(2) for c in range(3)])
     return path
 
 
