@@ -69,13 +69,14 @@ def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int,
 
 
 @pytest.fixture
-def sections(tmp_path: Path) -> Path:
-    """Two sections in her2st layout, 25 spots each, whose counts follow their colours."""
+def sections(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """Two sections in her2st layout, 5 x 5 spots each (or as many as the parameter), whose counts follow their colours."""
+    side = getattr(request, "param", 5)
     random = np.random.default_rng(1)
     root = tmp_path / "mini"
     for name in ("C2", "C3"):
-        colours = random.integers(30, 220, (25, 3))
-        picture, places = coloured_squares(5, colours, side=700, square=100, glass=240)
+        colours = random.integers(30, 220, (side**2, 3))
+        picture, places = coloured_squares(side, colours, side=(side + 2) * PITCH_PX, square=PITCH_PX, glass=240)
         counts = {place[:2]: [*colour, 50] for place, colour in zip(places, colours, strict=True)}
         write_section(root, name, picture, places, counts, ["GNAS", "FASN", "ACTG1", "XBP1"])
     return root

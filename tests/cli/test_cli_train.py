@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from napari_tcgn.cli.train import describe
 from napari_tcgn.training import EpochReport
 
 
+@pytest.mark.slow
 def test_a_fold_is_trained_once_and_its_model_predicts(run, sections: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = ["train", "--fold", "C2", "--data", sections, "--out", out, "--device", "cpu", "--batch-size", 8, "--mpp", 2]

@@ -12,7 +12,7 @@ from support.golden_net import golden_net
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("size", ["tiny", "xs", "small"])
+@pytest.mark.parametrize("size", ["tiny", *(pytest.param(size, marks=pytest.mark.slow) for size in ("xs", "small"))])
 def test_golden_outputs(size, dtype):
     fixture = np.load(REFERENCE / f"golden_{size}.npz")
     x = torch.as_tensor(golden_inputs(4, size)).to(dtype)
@@ -45,6 +45,7 @@ def test_bf16_products_move_the_output_a_little_and_keep_the_graph_exact():
         assert {p.dtype for p in [*block.censnet.parameters(), *block.MHSA.parameters()]} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_no_dependence_on_the_batch():
     fast = for_inference(golden_net("tiny", torch.float64))
     x = torch.as_tensor(np.stack([golden_image(s) for s in (13, 105, 13)])).double()

@@ -18,6 +18,7 @@ def freeze_dropout(net: torch.nn.Module) -> None:
             module.dropout = 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_training_step_gradients_and_statistics_equal_the_golden_ones(dtype):
     fixture = np.load(REFERENCE / "golden_grad_tiny.npz")
@@ -60,6 +61,7 @@ def _eight(gradient: torch.Tensor) -> list[float]:
     return [flat[i * len(flat) // 8].item() for i in range(8)]
 
 
+@pytest.mark.slow
 def test_gradients_of_a_single_image_in_eval_mode_are_the_slopes_of_the_loss():
     """Explanations need them. The fixture's `eval_b1` gradients are not used.
 
@@ -92,6 +94,7 @@ def test_gradients_of_a_single_image_in_eval_mode_are_the_slopes_of_the_loss():
         np.testing.assert_allclose(parameters[name].grad.flatten()[index].item(), slope, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_a_prediction_never_depends_on_its_batch(dtype):
     net = golden_net("tiny", dtype)
