@@ -70,7 +70,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., tuple[int,
 
 @pytest.fixture
 def sections(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """Two sections in her2st layout, 5 x 5 spots each (or as many as the parameter), whose counts follow their colours."""
+    """Two sections in her2st layout, each of 5 x 5 spots (the parameter: another 5); counts follow colours."""
     side = getattr(request, "param", 5)
     random = np.random.default_rng(1)
     root = tmp_path / "mini"
