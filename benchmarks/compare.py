@@ -101,11 +101,11 @@ def measure(null: str, spots: int, genes: int) -> dict[str, object]:
     stages[stage] = stages.get(stage, 0) + time.perf_counter() - last
     stages.pop("", None)
     return {
-        "null": result.overall["null"]["kind"],
-        "shifts": result.overall["null"]["shifts"],
-        "spots": result.overall["n_spots"],
-        "genes": result.overall["n_genes"],
-        "bootstrap_draws": result.overall["bootstrap"]["draws"],
+        "null": result.overall.null.kind,
+        "shifts": result.overall.null.shifts,
+        "spots": result.overall.n_spots,
+        "genes": result.overall.n_genes,
+        "bootstrap_draws": result.overall.bootstrap.draws,
         "seconds": round(seconds, 1),
         "cpu_seconds": round(time.process_time() - busy, 1),
         "load_average": round(os.getloadavg()[0], 1),  # of others as well: how far the seconds can be trusted

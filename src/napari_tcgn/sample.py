@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_tcgn.errors import DataError
 
-_MEND = "Install napari-tcgn again from its wheel, or work in a full checkout."
+_HINT = "Install napari-tcgn again from its wheel, or work in a full checkout."
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def sample_folder() -> Path:
     for folder in (package / "sample_data", package.parents[1] / "sample_data"):
         if folder.is_dir():
             return folder
-    raise DataError("This installation has no sample data.", _MEND)
+    raise DataError("This installation has no sample data.", _HINT)
 
 
 def sample_section() -> SampleSection:
@@ -71,5 +71,5 @@ def training_sample() -> Path:
 
 def _existing(path: Path) -> Path:
     if not path.exists():
-        raise DataError(f"The sample data lack {path.name}.", _MEND)
+        raise DataError(f"The sample data lack {path.name}.", _HINT)
     return path

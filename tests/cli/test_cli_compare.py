@@ -99,7 +99,7 @@ def test_json_gene_sets_slide_and_domains(files, run, tmp_path: Path) -> None:
         (lambda f: f["T9.tsv"].write_text("\tRED\n1x1\t-3\n"), "negative or missing"),
         (lambda f: f["T9.tsv"].write_text("\tRED\n91x1\t3\n"), "nothing in common"),
         (lambda f: f["T9.tsv"].unlink(), "There is no file or folder"),
-        (lambda f: f["T9.h5ad"].write_bytes(b"no"), "T9.h5ad is not an .h5ad file"),
+        (lambda f: f["T9.h5ad"].write_bytes(b"no"), "it is no HDF5"),
         (lambda f: f["T9.h5ad"].unlink(), "There is no file"),
         (lambda f: f["out"].write_text(""), "is a file"),
     ],

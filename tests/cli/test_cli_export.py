@@ -12,8 +12,7 @@ import pytest
 import typer
 
 from napari_tcgn.cli.app import app
-from napari_tcgn.engine import RunRecord
-from napari_tcgn.engine.command import predict_command
+from napari_tcgn.engine import RunRecord, predict_command
 from napari_tcgn.options import ExportSettings
 
 

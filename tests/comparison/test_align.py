@@ -36,19 +36,19 @@ def test_by_name_in_any_order_and_with_spots_missing(make_pair) -> None:
     predicted, measured = make_pair()
     order = np.random.default_rng(0).permutation(measured.n_obs)[5:]
     found = align(predicted, measured[order], CompareSettings())
-    assert found.manifest["way"] == "ids"
+    assert found.manifest.way == "ids"
     assert len(found.predicted) == predicted.n_obs - 5
     assert (np.diff(found.predicted) > 0).all(), "in the prediction's order"
     assert (predicted.obs_names[found.predicted] == measured.obs_names[order][found.measured]).all()
-    assert len(found.manifest["predicted_without_partner"]) == 5
-    assert found.manifest["distance_um"] == 0
+    assert len(found.manifest.predicted_without_partner) == 5
+    assert found.manifest.distance_um == 0
     assert found.warnings == []
 
 
 def test_by_array_position_where_names_differ(make_pair) -> None:
     predicted, measured = make_pair("visium")
     found = align(predicted, renamed(measured), CompareSettings())
-    assert found.manifest["way"] == "array"
+    assert found.manifest.way == "array"
     np.testing.assert_array_equal(found.predicted, found.measured)
 
 
@@ -58,9 +58,9 @@ def test_by_nearest_centre_where_there_is_nothing_else(make_pair) -> None:
     del measured.obs["array_row"]
     measured.obsm["spatial"] = measured.obsm["spatial"] + np.array([40.0, -30.0])  # 25 µm off
     found = align(predicted, measured, CompareSettings())
-    assert found.manifest["way"] == "nearest"
+    assert found.manifest.way == "nearest"
     np.testing.assert_array_equal(found.measured, np.arange(measured.n_obs)[::-1])
-    assert found.manifest["distance_um"] == pytest.approx(25, abs=0.1)
+    assert found.manifest.distance_um == pytest.approx(25, abs=0.1)
     with pytest.raises(DataError, match="nothing in common"):
         align(predicted, measured, CompareSettings(tolerance_um=20))
 
@@ -89,7 +89,7 @@ def test_names_of_an_own_grid_mean_nothing(make_pair, source: dict) -> None:
     record = json.loads(predicted.uns["napari_tcgn"]["run_record"])
     record["spots"]["source"] = source
     predicted.uns["napari_tcgn"]["run_record"] = json.dumps(record)
-    assert align(predicted, measured, CompareSettings()).manifest["way"] == "nearest"
+    assert align(predicted, measured, CompareSettings()).manifest.way == "nearest"
     del measured.obsm["spatial"]
     with pytest.raises(DataError, match=r"made on a grid.*Predict at the measured spots"):
         align(predicted, measured, CompareSettings())
@@ -102,7 +102,7 @@ def test_turned_positions_are_named_and_undone_only_when_told_to(make_pair, name
     with pytest.raises(DataError, match=f"--orientation {name}"):
         align(predicted, measured, CompareSettings())
     found = align(predicted, measured, CompareSettings(orientation=name))
-    assert found.manifest["distance_um"] == 0
+    assert found.manifest.distance_um == 0
     assert "taken as" in found.warnings[0]
     asked = align(predicted, measured, CompareSettings(match="ids"))
     assert f"--orientation {name}" in asked.warnings[0], "asked for by name: compared, and said"
@@ -205,7 +205,7 @@ def test_swapped_names_show_in_the_expression(make_pair, name: str) -> None:
     common = measured.obs_names.isin(predicted.obs_names)
     result = compare(predicted, measured[common].copy(), QUICK)
     assert any("follows the prediction better when it is" in sentence for sentence in result.warnings)
-    scores = result.manifest["spots"]["orientation_by_expression"]
+    scores = result.manifest.orientation_by_expression
     assert max(scores, key=scores.get) == name
     straight = compare(*make_pair(rows=14, cols=14, noise=0.1), QUICK)
     assert not any("follows the prediction better" in sentence for sentence in straight.warnings)

@@ -63,8 +63,8 @@ def test_counts_of_every_other_section_are_refused(real_data: Path, positions: b
     counts = {section: measured(folder, section, positions) for section in SECTIONS}
     for section in SECTIONS:
         own = compare(predicted(folder, section), counts[section], QUICK)
-        assert own.overall["n_genes"] == 785
-        assert own.overall["n_spots"] >= predicted(folder, section).n_obs - 2
+        assert own.overall.n_genes == 785
+        assert own.overall.n_spots >= predicted(folder, section).n_obs - 2
         for other in SECTIONS:
             if other != section:
                 with pytest.raises(DataError, match="probably of another section"):
@@ -91,7 +91,7 @@ def test_depth_alone_reaches_the_published_figures(real_data: Path) -> None:
         found = compare(predicted(folder, section), measured(folder, section, True), QUICK)
         depth = found.baselines.set_index("method").loc["measured depth (no predictor)", "median_pcc"]
         assert depth == pytest.approx(expected, abs=0.006)
-        assert found.manifest["spots"]["distance_um"] == 0
+        assert found.manifest.spots.distance_um == 0
 
 
 def test_mouse_and_foreign_panels_are_refused(real_data: Path) -> None:

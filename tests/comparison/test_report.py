@@ -75,9 +75,9 @@ def text_of(html: str) -> str:
 
 def test_words_say_what_the_figures_say(comparison, html) -> None:
     words = text_of(html)
-    pcc = comparison.overall["medians"]["pcc"]
-    assert f"PCC of {pcc['median']:.3f} (95 % {pcc['low']:.3f} to {pcc['high']:.3f})" in words
-    assert f"about {100 * pcc['median'] ** 2:.0f} %" in words
+    pcc = comparison.overall.medians["pcc"]
+    assert f"PCC of {pcc.median:.3f} (95 % {pcc.low:.3f} to {pcc.high:.3f})" in words
+    assert f"about {100 * pcc.median**2:.0f} %" in words
     assert "With it taken out" in words
 
 
@@ -131,7 +131,7 @@ def test_without_domains_and_depth(make_pair) -> None:
 
 
 def test_markup_in_names_stays_text(comparison) -> None:
-    manifest = comparison.manifest | {"slide": "<script>x</script>"}
+    manifest = replace(comparison.manifest, slide="<script>x</script>")
     said = report(replace(comparison, manifest=manifest, warnings=["a < b & c"]))
     assert "<script>" not in said
     assert "a &lt; b &amp; c" in said

@@ -60,25 +60,25 @@ def test_figures_are_those_of_scipy(pair, comparison) -> None:
 
 def test_overall_holds_medians_beside_the_simple_predictors(comparison) -> None:
     overall, table = comparison.overall, comparison.baselines.set_index("method")
-    medians = overall["medians"]
-    assert medians["pcc"]["median"] == pytest.approx(comparison.genes["pcc"].median())
-    assert medians["pcc"]["low"] < medians["pcc"]["median"] < medians["pcc"]["high"]
+    medians = overall.medians
+    assert medians["pcc"].median == pytest.approx(comparison.genes["pcc"].median())
+    assert medians["pcc"].low < medians["pcc"].median < medians["pcc"].high
     assert list(table.index) == ["drawn", DEPTH_ALONE, HAEMATOXYLIN]
     assert table.loc[DEPTH_ALONE, "median_pcc"] == pytest.approx(comparison.genes["depth_alone_pcc"].median())
-    lead = medians["pcc"]["median"] - table.loc[HAEMATOXYLIN, "median_pcc"]
+    lead = medians["pcc"].median - table.loc[HAEMATOXYLIN, "median_pcc"]
     assert table.loc[HAEMATOXYLIN, "lead"] == pytest.approx(lead)
     assert table.loc[HAEMATOXYLIN, "lead_low"] > 0, "the drawn picture says nothing of the drawn expression"
-    assert overall["null"]["kind"] == "all toroidal shifts"
-    assert overall["null"]["smallest_p"] == pytest.approx(comparison.genes["p"].min())
-    assert overall["genes_significant"] == (comparison.genes["q"] < 0.05).sum()
-    assert json.loads(comparison.to_json())["overall"] == overall
+    assert overall.null.kind == "all-shifts"
+    assert overall.null.smallest_p == pytest.approx(comparison.genes["p"].min())
+    assert overall.genes_significant == (comparison.genes["q"] < 0.05).sum()
+    assert json.loads(comparison.to_json())["overall"] == overall.to_record()
 
 
 def test_domains_niches_and_gene_sets(comparison, pair) -> None:
-    found = comparison.overall["domains"]
-    assert found["ari"] > found["ari_shifted"] + 0.1
-    assert found["p"] <= 0.05
-    assert set(found["ari_of"]) == {DEPTH_ALONE, HAEMATOXYLIN}
+    found = comparison.overall.domains
+    assert found.ari > found.ari_shifted + 0.1
+    assert found.p <= 0.05
+    assert set(found.ari_of) == {DEPTH_ALONE, HAEMATOXYLIN}
     assert comparison.niches["spots"].sum() == pair[0].n_obs
     assert comparison.niches["pcc"].iloc[0] > 0.3
     assert comparison.gene_sets["gene_set"].tolist() == ["FIRST"]
@@ -114,8 +114,8 @@ def test_annotated_prediction_and_aligned_measurement(make_pair) -> None:
     np.testing.assert_array_equal(layer, aligned.X)
     assert np.isnan(adata.layers["measured"]).sum() == adata.X.size - aligned.X.size
     assert result.predicted.shape == aligned.shape
-    assert len(set(adata.obs["compare_domain_measured"].dropna())) == result.overall["domains"]["n_measured"]
-    assert result.manifest["scale"]["panel_total_over"] == "21 of 24 genes"
+    assert len(set(adata.obs["compare_domain_measured"].dropna())) == result.overall.domains.n_measured
+    assert result.manifest.to_record()["scale"]["panel_total_over"] == "21 of 24 genes"
 
 
 def test_written_whole_and_read_back(comparison, tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_written_whole_and_read_back(comparison, tmp_path: Path) -> None:
     table = pd.read_csv(folder / "genes.csv", index_col=0)
     pd.testing.assert_frame_equal(table, comparison.genes, check_exact=False)
     adata = anndata.read_h5ad(folder / "compared.h5ad")
-    assert json.loads(adata.uns["napari_tcgn_compare"]["overall"]) == comparison.overall
+    assert json.loads(adata.uns["napari_tcgn_compare"]["overall"]) == comparison.overall.to_record()
     np.testing.assert_allclose(adata.var["compare_pcc"], comparison.genes["pcc"])
     with pytest.raises(OutputError, match="exists already"):
         write_comparison(comparison, folder)
@@ -158,8 +158,8 @@ def test_constant_genes(make_pair) -> None:
     assert result.genes.loc["GENE0", "pcc"] == 0, "a constant prediction scores 0 and is counted"
     assert np.isnan(result.genes.loc["GENE0", "p"])
     assert result.genes.loc["GENE1", ["pcc", "depth_pcc", "ssim", "rmse", "q"]].isna().all()
-    assert result.overall["n_genes"] == 23
-    assert result.overall["genes_constant_in_measurement"] == 1
+    assert result.overall.n_genes == 23
+    assert result.overall.genes_constant_in_measurement == 1
     measured.X[:] = 1
     with pytest.raises(DataError, match="None of the 24 common genes varies"):
         compare(predicted, measured, QUICK)
@@ -181,7 +181,7 @@ def test_values_that_are_no_counts_are_named(make_pair, change, sentence: str) -
     with pytest.raises(DataError, match=rf"{sentence}.*--layer raw_counts.*--values model-scale"):
         compare(predicted, measured, QUICK)
     found = compare(predicted, measured, CompareSettings(domains=False, draws=40, layer="raw_counts"))
-    assert found.manifest["scale"]["layer"] == "raw_counts"
+    assert found.manifest.scale.layer == "raw_counts"
     with pytest.raises(DataError, match="no layer 'counts'"):
         compare(predicted, measured, CompareSettings(layer="counts"))
 
@@ -228,8 +228,8 @@ def test_no_shifts_on_an_irregular_arrangement_but_random_ones(make_pair) -> Non
     record["spots"]["layout"] = "custom"
     predicted.uns["napari_tcgn"]["run_record"] = json.dumps(record)
     found = compare(predicted, measured, CompareSettings(domains=False, draws=40, permutations=99))
-    assert found.overall["null"] == {"kind": "random toroidal shifts", "shifts": 99, "smallest_p": 0.01}
-    assert found.manifest["spots"]["layout"] == "irregular"
+    assert found.overall.to_record()["null"] == {"kind": "random toroidal shifts", "shifts": 99, "smallest_p": 0.01}
+    assert found.manifest.layout == "irregular"
     assert found.genes["p"].min() == 0.01
 
 
@@ -280,7 +280,7 @@ def test_what_is_no_prediction_or_no_anndata(make_pair) -> None:
 def test_a_path_is_a_measurement_and_no_prediction(make_pair, tmp_path: Path) -> None:
     predicted, measured = make_pair()
     measured.write_h5ad(tmp_path / "m.h5ad")
-    assert compare(predicted, tmp_path / "m.h5ad", QUICK).manifest["measured"]["file"] == "m.h5ad"
+    assert compare(predicted, tmp_path / "m.h5ad", QUICK).manifest.measured.file == "m.h5ad"
     with pytest.raises(DataError, match=r"given as str, not as AnnData.*read_prediction"):
         compare(str(tmp_path / "m.h5ad"), measured, QUICK)
 

@@ -20,8 +20,8 @@ def test_symbols_in_any_order(make_pair) -> None:
     order = np.random.default_rng(0).permutation(measured.n_vars)[4:]
     found = match_genes(predicted, measured[:, order], HUMAN)
     assert (predicted.var_names[found.genes] == measured.var_names[order][[c[0] for c in found.columns]]).all()
-    assert found.manifest["matched_by"] == {"symbol": 20, "Ensembl id": 0, "spelling": 0, "alias": 0}
-    assert len(found.manifest["not_measured"]) == 4
+    assert found.manifest.matched_by == {"symbol": 20, "Ensembl id": 0, "spelling": 0, "alias": 0}
+    assert len(found.manifest.not_measured) == 4
     assert found.warnings == []
 
 
@@ -29,16 +29,16 @@ def test_ensembl_ids_with_version_find_the_models_ids(make_pair) -> None:
     predicted, measured = make_pair()
     measured.var = pd.DataFrame(index=[f"{name}.7" for name in measured.var["gene_ids"]])
     found = match_genes(predicted, measured, HUMAN)
-    assert found.manifest["matched_by"]["Ensembl id"] == 24
-    assert found.manifest["under_another_name"]["GENE3"] == "ENSG00000000003.7"
-    assert found.manifest["organism_measured"] == HUMAN
+    assert found.manifest.matched_by["Ensembl id"] == 24
+    assert found.manifest.under_another_name["GENE3"] == "ENSG00000000003.7"
+    assert found.manifest.organism_measured == HUMAN
 
 
 def test_symbols_beside_ensembl_names(make_pair) -> None:
     predicted, measured = make_pair()
     del predicted.var["gene_ids"]
     measured.var = pd.DataFrame({"feature_name": measured.var_names}, index=measured.var["gene_ids"])
-    assert match_genes(predicted, measured, HUMAN).manifest["matched_by"]["symbol"] == 24
+    assert match_genes(predicted, measured, HUMAN).manifest.matched_by["symbol"] == 24
 
 
 def test_ids_that_the_model_does_not_know(make_pair) -> None:
@@ -59,8 +59,8 @@ def test_case_points_and_aliases(make_pair, tmp_path: Path) -> None:
     measured.var_names = theirs
     (tmp_path / "aliases.tsv").write_text("# measured\tsymbol\nOLD2\tGENE2\n\n")
     found = match_genes(predicted, measured, HUMAN, read_aliases(tmp_path / "aliases.tsv"))
-    assert found.manifest["matched_by"] == {"symbol": 21, "Ensembl id": 0, "spelling": 2, "alias": 1}
-    assert found.manifest["under_another_name"] == {"HLA-A": "HLA.A", "GENE1": "gene1", "GENE2": "OLD2"}
+    assert found.manifest.matched_by == {"symbol": 21, "Ensembl id": 0, "spelling": 2, "alias": 1}
+    assert found.manifest.under_another_name == {"HLA-A": "HLA.A", "GENE1": "gene1", "GENE2": "OLD2"}
 
 
 @pytest.mark.parametrize("text", ["A\tB\tC\n", "only\n", "A\t\n"])
@@ -120,8 +120,8 @@ def test_repeated_symbols_are_summed_and_named(make_pair) -> None:
     del measured.var["gene_ids"]
     measured.var_names = ["GENE1", *measured.var_names[1:]]
     found = match_genes(predicted, measured, HUMAN)
-    assert found.manifest["summed"] == {"GENE1": 2}
-    assert found.manifest["measured_more_than_once"] == ["GENE1"]
+    assert found.manifest.summed == {"GENE1": 2}
+    assert found.manifest.measured_more_than_once == ["GENE1"]
     assert "were summed: GENE1" in found.warnings[0]
     assert found.columns[0].tolist() == [0, 1]
     predicted.var_names = ["GENE1", *predicted.var_names[1:]]

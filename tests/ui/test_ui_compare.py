@@ -193,7 +193,7 @@ def test_a_pair_ends_with_whatever_it_stands_on(predicted, qtbot, tmp_path, monk
     compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
     assert section.message.text() == ""
     manifest = section.comparing.of(store.result_of(layer)).comparison.manifest
-    assert "patches of the slide" in manifest["haematoxylin"]
+    assert "patches of the slide" in manifest.haematoxylin
     # the prediction is removed, and with the measurement the comparison is forgotten
     assert beside.is_open
     result, measured = store.result_of(layer), section.comparing.of(store.result_of(layer)).measured
@@ -286,7 +286,7 @@ def test_a_partial_result_is_compared_where_it_has_values(held, gate, qtbot, tmp
     compare(qtbot, dock, kit, tmp_path / "measured.h5ad", monkeypatch)
     assert dock.compare.message.text() == ""
     compared = dock.compare.comparing.of(result)
-    assert compared.comparison.overall["n_spots"] == result.done.sum() < len(result.done)
+    assert compared.comparison.overall.n_spots == result.done.sum() < len(result.done)
     np.testing.assert_array_equal(compared.measured.done, result.done)
 
 

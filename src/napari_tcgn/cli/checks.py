@@ -77,7 +77,7 @@ def check_packages() -> Finding:
         if not need.specifier.contains(have, prereleases=True):
             wrong.append(f"{need.name} {have} is not {need.specifier}")
     if wrong:
-        return Finding("Packages", "FAIL", "; ".join(wrong), "Mend them with: pip install --upgrade napari-tcgn")
+        return Finding("Packages", "FAIL", "; ".join(wrong), "Repair them with: pip install --upgrade napari-tcgn")
     return Finding("Packages", "PASS", f"all {len(wanted)} requirements are met")
 
 
@@ -233,7 +233,7 @@ def check_cache() -> Finding:
                 "Cache",
                 "WARN",
                 f"{folder} cannot be written: {error.strerror or error}",
-                f"Mend its permissions, or name another folder in {CACHE_VARIABLE}.",
+                f"Correct its permissions, or name another folder in {CACHE_VARIABLE}.",
             )
     return Finding("Cache", "PASS", f"{folders[0].parent}; `napari-tcgn data cache` shows what is in it")
 

@@ -82,7 +82,7 @@ def run_many(jobs: Sequence[Job], folder: Path, where: Where, stop_on_error: boo
         CohortReport(jobs, several_at_once=runner is not None) as report,
     ):
         entries = run_to_end(run_cohort(jobs, folder, runner, stop_on_error), report)
-    typer.echo(json.dumps(_as_json(entries), ensure_ascii=False) if as_json else in_words(entries, folder))
+    typer.echo(json.dumps(_as_json(entries), ensure_ascii=False) if as_json else cohort_text(entries, folder))
     failed = [entry for entry in entries if entry.state == "failed"]
     if failed:
         told = " ".join(f"{Path(entry.slide).name}: {entry.error}" for entry in failed[:NAMED])
@@ -132,7 +132,7 @@ class CohortReport:
             elif event.step is not None and not self._several:
                 self._report(event.step)
         elif event.result is not None:
-            self._report.say(f"{name}: {event.result['spots']} spots in {duration(event.result['seconds'])}")
+            self._report.say(f"{name}: {event.result.spots} spots in {duration(event.result.seconds)}")
         else:
             self._report.say(f"{name}: {event.error or 'finished before'}")
 
@@ -142,7 +142,7 @@ def _as_json(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     return [{name: getattr(entry, name) for name in names} for entry in entries]
 
 
-def in_words(entries: Sequence[Entry], folder: Path) -> str:
+def cohort_text(entries: Sequence[Entry], folder: Path) -> str:
     """Say how a cohort went, and what is unusual about its slides."""
     states = Counter(entry.state for entry in entries)
     counted = ", ".join(

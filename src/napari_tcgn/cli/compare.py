@@ -68,7 +68,8 @@ def compare(
         summary = json_text.loads(comparison.to_json()) | {"out": [str(path) for path in written]}
         typer.echo(json_text.dumps(summary, ensure_ascii=False))
     else:
-        typer.echo("\n".join([*in_words(comparison), "Wrote " + ", ".join(str(path) for path in written) + "."]))
+        files = ", ".join(str(path) for path in written)
+        typer.echo("\n".join([*comparison_lines(comparison), f"Wrote {files}."]))
 
 
 def _run(
@@ -104,34 +105,29 @@ def _run(
             return run_to_end(compare_steps(prediction, measurement, settings, slide=opened, **given), report)
 
 
-def in_words(comparison: Comparison) -> list[str]:
+def comparison_lines(comparison: Comparison) -> list[str]:
     """Say the result in lines: what was compared, the medians beside the simple predictors, the warnings."""
-    overall, spots, genes = comparison.overall, comparison.manifest["spots"], comparison.manifest["genes"]
+    overall, spots, genes = comparison.overall, comparison.manifest.spots, comparison.manifest.genes
     lines = [
-        f"{overall['n_spots']} spots matched by {spots['way_in_words']}, {genes['matched']} of {genes['predicted']} "
-        f"genes measured ({overall['n_genes']} of them vary).",
+        f"{overall.n_spots} spots matched by {spots.matched_by}, {genes.matched} of {genes.predicted} "
+        f"genes measured ({overall.n_genes} of them vary).",
         f"{'':<32}{'median PCC (95 %)':<28}depth-controlled",
     ]
     for row in comparison.baselines.to_dict(orient="records"):
         lines.append(f"{row['method']:<32}{_span(row, 'pcc'):<28}{_span(row, 'depth_pcc')}")
     for row in comparison.baselines.iloc[1:].to_dict(orient="records"):
         lines.append(f"Lead over {row['method']}: {row['lead']:.3f} ({row['lead_low']:.3f} to {row['lead_high']:.3f}).")
-    null = overall["null"]
+    null, controlled = overall.null, overall.genes_significant_depth_controlled
     lines.append(
-        f"Significant at a false discovery rate of 5 %: {overall['genes_significant']} genes"
-        + (
-            f", {overall['genes_significant_depth_controlled']} with depth taken out"
-            if "genes_significant_depth_controlled" in overall
-            else ""
-        )
-        + f" ({null['shifts']} {null['kind'].removeprefix('all ')})."
+        f"Significant at a false discovery rate of 5 %: {overall.genes_significant} genes"
+        + (f", {controlled} with depth taken out" if controlled is not None else "")
+        + f" ({null.shifts} {null.shifts_text})."
     )
-    if "domains" in overall:
-        found = overall["domains"]
-        others = "".join(f", {name} {value:.2f}" for name, value in found["ari_of"].items())
+    if overall.domains is not None:
+        found = overall.domains
+        others = "".join(f", {name} {value:.2f}" for name, value in found.ari_of.items())
         lines.append(
-            f"Domains: {found['n_predicted']} predicted, {found['n_measured']} measured; "
-            f"ARI {found['ari']:.2f}{others}."
+            f"Domains: {found.n_predicted} predicted, {found.n_measured} measured; ARI {found.ari:.2f}{others}."
         )
     return lines + [f"Note: {sentence}" for sentence in comparison.warnings]
 

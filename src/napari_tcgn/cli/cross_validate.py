@@ -78,10 +78,10 @@ def cross_validate(
         )
         result = follow(steps)
         write_report(result)
-    typer.echo(in_words(result))
+    typer.echo(evaluation_text(result))
 
 
-def in_words(result: Evaluation) -> str:
+def evaluation_text(result: Evaluation) -> str:
     """Say the medians of every method in lines."""
     lines = [f"{'held out':<18}{'method':<42}{'median PCC (95 %)':<26}depth-controlled"]
     for row in result.summary.to_dict(orient="records"):

@@ -42,7 +42,7 @@ def demo(
         adata = _predict_sample(settings)
         genes = most_trusted(adata, SHOWN_GENES)
         _write(adata, genes, out, overwrite)
-    typer.echo(in_words(adata, genes, out))
+    typer.echo(demo_text(adata, genes, out))
 
 
 def _predict_sample(settings: PredictSettings) -> AnnData:
@@ -79,13 +79,13 @@ def _write(adata: AnnData, genes: list[str], out: Path, overwrite: bool) -> None
     write_h5ad(adata, out / RESULT, overwrite)
 
 
-def in_words(adata: AnnData, genes: list[str], out: Path) -> str:
+def demo_text(adata: AnnData, genes: list[str], out: Path) -> str:
     """Say what was made and what to do next."""
-    from napari_tcgn.jobs import summary
+    from napari_tcgn.jobs import JobResult
 
-    made = summary(adata, out / RESULT)
+    made = JobResult.of(adata, out / RESULT)
     return f"""\
-Predicted {made["genes"]} genes at {made["spots"]} spots on {made["device"]} in {duration(made["seconds"])}.
+Predicted {made.genes} genes at {made.spots} spots on {made.device} in {duration(made.seconds)}.
 The sample section is drawn, not real tissue: it shows how the tool works, not how good the model is.
 
   {out / RESULT}   for squidpy, scanpy, and napari (File > Open)
@@ -94,5 +94,5 @@ The sample section is drawn, not real tissue: it shows how the tool works, not h
 What next:
   your own slide    napari-tcgn predict SLIDE --mpp 0.5 --grid visium --out result.h5ad
   in napari         napari, then Plugins > TCGN > Spatial gene prediction
-  the model         napari-tcgn models info {made["model"]}
+  the model         napari-tcgn models info {made.model}
   this machine      napari-tcgn doctor"""

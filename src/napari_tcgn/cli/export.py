@@ -49,7 +49,7 @@ def export(
         )
     with when_stopped("Stopped; nothing half-written is left."):
         written = _run(result, to, settings, slide, overwrite)
-    typer.echo(json_text.dumps(written, ensure_ascii=False) if json else in_words(written))
+    typer.echo(json_text.dumps(written, ensure_ascii=False) if json else export_text(written))
 
 
 def _run(
@@ -75,7 +75,7 @@ def _run(
     return written
 
 
-def in_words(written: list[dict[str, Any]]) -> str:
+def export_text(written: list[dict[str, Any]]) -> str:
     """Say what was written, a line per file."""
     return "\n".join(
         f"Wrote {one['out']}: {one['genes']} genes at {one['spots']} spots"

@@ -53,7 +53,7 @@ def info(
     from napari_tcgn.model import read_card
 
     card = read_card(name)
-    typer.echo(card.to_json() if json else in_words(card))
+    typer.echo(card.to_json() if json else card_text(card))
 
 
 def _skill(card: ModelCard) -> str:
@@ -73,7 +73,7 @@ def _short(card: ModelCard) -> dict[str, Any]:
     }
 
 
-def in_words(card: ModelCard) -> str:
+def card_text(card: ModelCard) -> str:
     """Say a card in lines; what it does not state is left out."""
     import numpy as np
 

@@ -10,7 +10,7 @@ import typer
 
 from napari_tcgn.cli import options
 from napari_tcgn.cli.cohort import Where, is_cohort, run_many
-from napari_tcgn.cli.compare import in_words as compared_in_words
+from napari_tcgn.cli.compare import comparison_lines
 from napari_tcgn.cli.options import Given, Offer, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
     from napari_tcgn.comparison import Comparison
-    from napari_tcgn.jobs import Job
+    from napari_tcgn.jobs import Job, JobResult
 
 
 @with_options
@@ -98,10 +98,10 @@ def predict(
         result, comparison = _run(jobs[0], counts)
     if json:
         compared = {} if comparison is None else _in_json(comparison)
-        typer.echo(json_text.dumps(result | compared, ensure_ascii=False))
+        typer.echo(json_text.dumps(result.to_record() | compared, ensure_ascii=False))
     else:
-        compared_lines = [] if comparison is None else compared_in_words(comparison)
-        typer.echo("\n".join([*in_words(result), *compared_lines]))
+        compared_lines = [] if comparison is None else comparison_lines(comparison)
+        typer.echo("\n".join([*result_lines(result), *compared_lines]))
 
 
 def _grid_settings(spots: Path | None, counts: Path | None, grid: Given[GridSettings]) -> GridSettings | None:
@@ -121,7 +121,7 @@ def _grid_settings(spots: Path | None, counts: Path | None, grid: Given[GridSett
     return None
 
 
-def _run(job: Job, counts: Path | None) -> tuple[dict[str, Any], Comparison | None]:
+def _run(job: Job, counts: Path | None) -> tuple[JobResult, Comparison | None]:
     """Predict with progress on stderr, and compare with counts; return what was made."""
     from napari_tcgn.engine import run_to_end
     from napari_tcgn.expression import read_measured
@@ -157,16 +157,16 @@ def _compare(out: Path, measured: AnnData) -> Comparison:
 def _in_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "measured_genes": len(comparison.genes),
-        "median_pcc": comparison.overall["medians"]["pcc"]["median"],
+        "median_pcc": comparison.overall.medians["pcc"].median,
         "comparison": json_text.loads(comparison.to_json()),
     }
 
 
-def in_words(result: dict[str, Any]) -> list[str]:
-    """Say a summary in lines."""
+def result_lines(result: JobResult) -> list[str]:
+    """Say in lines what a job has made."""
     return [
-        f"Wrote {result['out']}: {result['genes']} genes at {result['spots']} spots of {result['library_id']}, "
-        f"predicted by {result['model']} on {result['device']} in {duration(result['seconds'])}.",
-        f"Values: {result['output_scale']}.",
-        *(f"Note: {warning}" for warning in result["warnings"]),
+        f"Wrote {result.out}: {result.genes} genes at {result.spots} spots of {result.library_id}, "
+        f"predicted by {result.model} on {result.device} in {duration(result.seconds)}.",
+        f"Values: {result.output_scale}.",
+        *(f"Note: {warning}" for warning in result.warnings),
     ]

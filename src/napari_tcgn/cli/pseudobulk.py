@@ -65,7 +65,7 @@ def pseudobulk(
             "warnings": comparison.warnings,
         }
     _write(tables, out, overwrite)
-    typer.echo(json_text.dumps(said, ensure_ascii=False) if json else _in_words(said, out))
+    typer.echo(json_text.dumps(said, ensure_ascii=False) if json else _pseudobulk_text(said, out))
 
 
 def _read(results: list[Path]) -> dict[str, AnnData]:
@@ -88,7 +88,7 @@ def _write(tables: dict[str, pd.DataFrame], out: Path, overwrite: bool) -> None:
             table.to_csv(temporary)
 
 
-def _in_words(said: dict[str, Any], out: Path) -> str:
+def _pseudobulk_text(said: dict[str, Any], out: Path) -> str:
     text = f"Wrote {out}: {said['slides']} slides, {said['genes']} genes."
     if "compared_slides" not in said:
         return text

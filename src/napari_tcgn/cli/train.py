@@ -115,7 +115,7 @@ def train(
         )
         result = follow(steps)
     if _speaks():
-        typer.echo(in_words(result))
+        typer.echo(training_text(result))
 
 
 def follow(steps: Generator[Progress | EpochReport, None, Result]) -> Result:
@@ -163,7 +163,7 @@ def describe(report: EpochReport) -> str:
     return text + (" · best so far" if report.best else "")
 
 
-def in_words(result: TrainResult) -> str:
+def training_text(result: TrainResult) -> str:
     """Say what a finished run has made."""
     held_out = "Trained on every section: nothing was held out.\n"
     if result.held_out:

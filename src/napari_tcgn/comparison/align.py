@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.comparison.orientation import IN_WORDS, SYMMETRIES, fit, undo
+from napari_tcgn.comparison.orientation import DESCRIPTIONS, SYMMETRIES, fit, undo
 from napari_tcgn.comparison.places import Pairs, Places, nearest_pairs, places_of, record_of, same_keys
+from napari_tcgn.comparison.records import MATCHED_BY, PositionFit, SpotMatch
 from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
-from napari_tcgn.options import CompareSettings
+from napari_tcgn.options import CompareSettings, MatchName
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -24,7 +25,6 @@ MIN_SPOTS = 8  # fewer say nothing
 MIN_MATCHED = {"ids": 0.9, "array": 0.9, "nearest": 0.5}
 NEARLY_ALL = 0.95
 JITTER = 0.02  # printed spots lie off the perfect array, differently on every slide; share of the pitch
-WAYS = {"ids": "name", "array": "array position", "nearest": "nearest centre"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,14 +35,13 @@ class Alignment:
     ----------
     predicted, measured : intp [matched]
         In the order of the prediction.
-    manifest : dict
-        JSON-able: way, shares, distances, orientation.
+    manifest : SpotMatch
     warnings : list of str
     """
 
     predicted: NDArray[np.intp]
     measured: NDArray[np.intp]
-    manifest: dict[str, Any]
+    manifest: SpotMatch
     warnings: list[str]
 
 
@@ -75,11 +74,12 @@ class _Work:
         self.pitch_um = record.spots.pitch_um
         self.size = np.array([record.slide.width_px, record.slide.height_px], dtype=np.float64)
         # The names and array positions of a grid are its own, not those of an array on which something was measured.
-        self.own_grid = record.spots.source.is_grid
+        self.on_a_grid = record.spots.source.is_grid
         self.tolerance_um = settings.tolerance_um if settings.tolerance_um is not None else self.pitch_um / 4
         self.measured = self._upright(measured, settings.orientation)
         self.warnings: list[str] = []
-        self.manifest: dict[str, Any] = {"orientation": settings.orientation, "tolerance_um": self.tolerance_um}
+        self.distance_um: float | None = None
+        self.positions: PositionFit | None = None
 
     def _upright(self, measured: Places, name: str) -> Places:
         """Undo what the settings say was done to the measured positions."""
@@ -94,16 +94,17 @@ class _Work:
                 array = measured.array[:, ::-1]  # type: ignore[index]
         return replace(measured, pixels=pixels, array=array)
 
-    def pair(self) -> tuple[str, Pairs]:
+    def pair(self) -> tuple[MatchName, Pairs]:
         """Return the first way that applies and its pairs; a way that fails is not papered over by the next."""
         asked = self.settings.match
         if asked != "auto":
             return asked, self._pairs(asked)
-        for way in ("nearest",) if self.own_grid else ("ids", "array", "nearest"):
+        ways: tuple[MatchName, ...] = ("nearest",) if self.on_a_grid else ("ids", "array", "nearest")
+        for way in ways:
             pairs = self._pairs(way, needed=False)
             if len(pairs[0]):
                 return way, pairs
-        if self.own_grid and self.measured.pixels is None:
+        if self.on_a_grid and self.measured.pixels is None:
             raise DataError(
                 "The prediction was made on a grid, and the measurement does not say where in the image its spots lie.",
                 "Predict at the measured spots (--spots), or give the measured spots' positions in px.",
@@ -126,15 +127,16 @@ class _Work:
             return nearest_pairs(p.pixels, m.pixels, self.tolerance_um / self.mpp)
         if needed:
             columns = "obs array_row and array_col" if way == "array" else 'obsm["spatial"] in full-resolution px'
-            raise DataError(f"Spots cannot be matched by {WAYS[way]}: one of the two has no {columns}.", "Add them.")
+            raise DataError(
+                f"Spots cannot be matched by {MATCHED_BY[way]}: one of the two has no {columns}.", "Add them."
+            )
         return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
 
     def require_enough(self, way: str, pairs: Pairs) -> None:
         """Refuse pairs that are too few for one and the same section."""
-        counts = (len(self.predicted.ids), len(self.measured.ids))
-        share = len(pairs[0]) / max(1, min(counts))
+        counts, share = self._counts(), self._share(pairs)
         least = self.settings.min_matched if self.settings.min_matched is not None else MIN_MATCHED[way]
-        found = f"{len(pairs[0])} of {counts[0]} predicted and {counts[1]} measured spots match by {WAYS[way]}"
+        found = f"{len(pairs[0])} of {counts[0]} predicted and {counts[1]} measured spots match by {MATCHED_BY[way]}"
         if share < least:
             raise DataError(
                 f"Only {found} ({share:.0%} of the smaller set, needed {least:.0%}): the measurement is probably of "
@@ -145,25 +147,25 @@ class _Work:
             raise DataError(f"Only {found}: too few to compare.", f"Give at least {MIN_SPOTS} common spots.")
         if share < NEARLY_ALL:
             self.warnings.append(f"Only {found}: make sure that both are of the same section.")
-        self.manifest |= {"matched": len(pairs[0]), "predicted": counts[0], "measured": counts[1], "share": share}
+
+    def _counts(self) -> tuple[int, int]:
+        return len(self.predicted.ids), len(self.measured.ids)
+
+    def _share(self, pairs: Pairs) -> float:
+        """Return the share of the smaller set of spots that matches."""
+        return len(pairs[0]) / max(1, min(self._counts()))
 
     def check_positions(self, way: str, pairs: Pairs) -> None:
         """Hold the positions of matched spots against each other, where both are known."""
         p, m = self.predicted.pixels, self.measured.pixels
         if p is None or m is None:
-            self.manifest["positions"] = "not given on both sides; matched by name or array position alone"
             return
         p, m = p[pairs[0]], m[pairs[1]]
         distance = float(np.median(np.linalg.norm(p - m, axis=1))) * self.mpp
         found = fit(p, m)
-        self.manifest |= {
-            "distance_um": round(distance, 3),
-            "positions": {
-                "orientation": found.name,
-                "scale": round(found.scale, 5),
-                "residual_um": None if np.isnan(found.residual) else round(found.residual * self.mpp, 3),
-            },
-        }
+        residual_um = None if np.isnan(found.residual) else round(found.residual * self.mpp, 3)
+        self.distance_um = round(distance, 3)
+        self.positions = PositionFit(found.name, round(found.scale, 5), residual_um)
         if way == "nearest":
             self._check_turned_nearest(len(pairs[0]))
             return
@@ -179,7 +181,7 @@ class _Work:
                 f"same-named spots lie {distance:.0f} µm apart (median): the measurement is probably of another section"
             )
         elif found.name != "upright":
-            problem = f"the measured positions are {IN_WORDS[found.name]} (if so, say --orientation {found.name})"
+            problem = f"the measured positions are {DESCRIPTIONS[found.name]} (if so, say --orientation {found.name})"
         elif abs(found.scale - 1) > 0.02:
             problem = (
                 f"the measured positions are {found.scale:.3g} times the predicted ones: px of another image, not of "
@@ -196,8 +198,8 @@ class _Work:
         name, count = self._best_turn()
         if name != "upright" and count > 1.1 * matched:
             self._object(
-                f"{count} spots match when the measured positions are taken as {IN_WORDS[name]}, {matched} as they are "
-                f"(if so, say --orientation {name})",
+                f"{count} spots match when the measured positions are taken as {DESCRIPTIONS[name]}, {matched} as they "
+                f"are (if so, say --orientation {name})",
                 "nearest",
             )
 
@@ -218,7 +220,7 @@ class _Work:
         name, count = self._best_turn()
         smaller = min(len(self.predicted.ids), len(self.measured.ids))
         if name != "upright" and count >= MIN_MATCHED["array"] * smaller:
-            return f" Its positions would match if they are {IN_WORDS[name]}: if so, say --orientation {name}."
+            return f" Its positions would match if they are {DESCRIPTIONS[name]}: if so, say --orientation {name}."
         p, m = self.predicted.array, self.measured.array
         if p is None or m is None:
             return ""
@@ -230,7 +232,7 @@ class _Work:
 
     def _object(self, problem: str, way: str) -> None:
         """Refuse, or warn where the user has asked for this way of matching."""
-        sentence = f"{WAYS[way].capitalize()}s match, but {problem}." if way != "nearest" else f"{problem}."
+        sentence = f"{MATCHED_BY[way].capitalize()}s match, but {problem}." if way != "nearest" else f"{problem}."
         if self.settings.match == "auto":
             raise DataError(
                 sentence[0].upper() + sentence[1:],
@@ -238,14 +240,25 @@ class _Work:
             )
         self.warnings.append(sentence)
 
-    def result(self, way: str, pairs: Pairs) -> Alignment:
+    def result(self, way: MatchName, pairs: Pairs) -> Alignment:
         """Return the pairs with all that was found out about them."""
         lost = np.setdiff1d(np.arange(len(self.predicted.ids)), pairs[0])
-        self.manifest |= {"way": way, "way_in_words": WAYS[way]}
-        self.manifest["predicted_without_partner"] = [str(i) for i in self.predicted.ids[lost][:100]]
+        predicted, measured = self._counts()
+        manifest = SpotMatch(
+            orientation=self.settings.orientation,
+            tolerance_um=self.tolerance_um,
+            way=way,
+            matched=len(pairs[0]),
+            predicted=predicted,
+            measured=measured,
+            share=self._share(pairs),
+            distance_um=self.distance_um,
+            positions=self.positions,
+            predicted_without_partner=tuple(str(i) for i in self.predicted.ids[lost][:100]),
+        )
         if self.settings.orientation != "upright":
-            self.warnings.append(f"The measured positions were taken as {IN_WORDS[self.settings.orientation]}.")
-        return Alignment(*pairs, self.manifest, self.warnings)
+            self.warnings.append(f"The measured positions were taken as {DESCRIPTIONS[self.settings.orientation]}.")
+        return Alignment(*pairs, manifest, self.warnings)
 
 
 def _middle(xy: NDArray[Any]) -> Floats:

@@ -126,16 +126,16 @@ def compare_with_bulk(slides: AnnData, bulk: pd.DataFrame, scale: BulkScale | No
     measured = _on_scale(bulk.loc[common].to_numpy()[:, np.concatenate(match.columns)], match, scale)
     predicted = np.asarray(slides[common, genes].X, dtype=np.float64)
     table = _over_slides(predicted, measured, genes)
-    table.insert(0, "bulk_name", [match.manifest["under_another_name"].get(gene, gene) for gene in genes])
+    table.insert(0, "bulk_name", [match.manifest.under_another_name.get(gene, gene) for gene in genes])
     return BulkComparison(
         genes=table,
         slides=pd.DataFrame(_over_genes(predicted, measured), index=pd.Index(common, name="slide")),
         left_out={
             "slides": [name for name in slides.obs_names if name not in bulk.index],
             "samples": [name for name in bulk.index if name not in slides.obs_names],
-            "genes": match.manifest["not_measured"],
+            "genes": match.manifest.not_measured,
         },
-        matched_by=match.manifest["matched_by"],
+        matched_by=match.manifest.matched_by,
         warnings=match.warnings,
     )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, identity
 
+from napari_tcgn.comparison.records import DomainAgreement
 from napari_tcgn.options import CompareSettings
 from napari_tcgn.spots import Lattice
 from napari_tcgn.stats import pearson_per_gene, random_shifts, row_scaled
@@ -88,41 +88,39 @@ def domain_agreement(
     predicted: NDArray[np.intp],
     measured: NDArray[np.intp],
     lattice: Lattice,
-    simple: dict[str, Floats],
+    baselines: dict[str, Floats],
     seed: int = 0,
-) -> dict[str, Any]:
+) -> DomainAgreement:
     """Return how far two divisions of a section into domains agree.
 
     Parameters
     ----------
     predicted, measured : intp [n]
     lattice : Lattice
-    simple : dict of str to float64 [n]
+    baselines : dict of str to float64 [n]
         Simple predictors (depth, haematoxylin), cut into as many equal parts as there are measured domains: what an
         ARI is worth.
     seed : int
 
     Returns
     -------
-    dict
-        n_predicted, n_measured, ari (adjusted Rand index; Hubert and Arabie 1985), nmi, ari_shifted (mean over random
-        toroidal shifts), p (one-sided, against these), shifts, ari_of (per simple predictor).
+    DomainAgreement
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     ari = float(adjusted_rand_score(measured, predicted))
     shifted = [float(adjusted_rand_score(measured[b], predicted[a])) for a, b in random_shifts(lattice, SHIFTS, seed)]
     parts = int(measured.max()) + 1
-    return {
-        "n_predicted": int(predicted.max()) + 1,
-        "n_measured": parts,
-        "ari": ari,
-        "nmi": float(normalized_mutual_info_score(measured, predicted)),
-        "ari_shifted": float(np.mean(shifted)) if shifted else None,
-        "p": (1 + sum(value >= ari for value in shifted)) / (1 + len(shifted)) if shifted else None,
-        "shifts": len(shifted),
-        "ari_of": {name: float(adjusted_rand_score(measured, _cut(v, parts))) for name, v in simple.items()},
-    }
+    return DomainAgreement(
+        n_predicted=int(predicted.max()) + 1,
+        n_measured=parts,
+        ari=ari,
+        nmi=float(normalized_mutual_info_score(measured, predicted)),
+        ari_shifted=float(np.mean(shifted)) if shifted else None,
+        p=(1 + sum(value >= ari for value in shifted)) / (1 + len(shifted)) if shifted else None,
+        shifts=len(shifted),
+        ari_of={name: float(adjusted_rand_score(measured, _cut(v, parts))) for name, v in baselines.items()},
+    )
 
 
 def _cut(values: Floats, parts: int) -> NDArray[np.intp]:

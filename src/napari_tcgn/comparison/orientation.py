@@ -22,7 +22,7 @@ SYMMETRIES: dict[str, Floats] = {
     "rotated-270": np.array([[0.0, 1], [-1, 0]]),
     "antitransposed": np.array([[0.0, -1], [-1, 0]]),
 }
-IN_WORDS = {
+DESCRIPTIONS = {
     "upright": "upright",
     "mirrored-x": "mirrored left to right",
     "mirrored-y": "mirrored top to bottom",

@@ -5,30 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.comparison.align import Alignment, align
-from napari_tcgn.comparison.orientation import IN_WORDS, better_by_expression
+from napari_tcgn.comparison.orientation import DESCRIPTIONS, better_by_expression
 from napari_tcgn.comparison.places import record_of
-from napari_tcgn.engine import RunRecord
+from napari_tcgn.comparison.records import ComparedModel, CountsRecord, Manifest, ScaleRecord
+from napari_tcgn.engine import RunRecord, package_versions
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import (
     OUTPUT_SCALE,
     UNS_KEY,
     GeneMatch,
     dense,
-    describe_source,
     match_genes,
     require_counts,
     require_measured,
     scale_counts,
+    source_of,
     values_of,
 )
 from napari_tcgn.model import ModelCard
-from napari_tcgn.options import CompareSettings, to_record
+from napari_tcgn.options import CompareSettings
 from napari_tcgn.spots import Lattice, make_lattice
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class Pairing:
     match : GeneMatch
     card : ModelCard
     mpp : float
-    manifest : dict
+    manifest : Manifest
+        Without the source of the haematoxylin baseline.
     warnings : list of str
     """
 
@@ -67,7 +69,7 @@ class Pairing:
     match: GeneMatch
     card: ModelCard
     mpp: float
-    manifest: dict[str, Any]
+    manifest: Manifest
     warnings: list[str]
 
 
@@ -104,18 +106,22 @@ def pair(
     turned, scores = better_by_expression(x, values, lattice.xy)
     if turned != "upright":
         warnings.append(
-            f"The measurement follows the prediction better when it is {IN_WORDS[turned]} (median PCC "
+            f"The measurement follows the prediction better when it is {DESCRIPTIONS[turned]} (median PCC "
             f"{scores[turned]:.2f} instead of {scores['upright']:.2f}): are names or positions mixed up?"
         )
-    manifest = {
-        "measured": describe_source(measured),
-        "model": {"name": card.name, "version": card.version, "held_out_median_pcc": card.metrics.median_pcc},
-        "slide": record.slide.name,
-        "spots": alignment.manifest | {"orientation_by_expression": scores, "layout": lattice.kind},
-        "genes": match.manifest,
-        "scale": _scale_record(settings, counts, match, len(card.genes)),
-        "settings": to_record(settings),
-    }
+    manifest = Manifest(
+        measured=source_of(measured),
+        model=ComparedModel(card.name, card.version, card.metrics.median_pcc),
+        slide=record.slide.name,
+        spots=alignment.manifest,
+        orientation_by_expression=scores,
+        layout=lattice.kind,
+        genes=match.manifest,
+        scale=ScaleRecord(settings.layer, _counts_record(counts, len(card.genes))),
+        settings=settings,
+        haematoxylin=None,
+        versions=package_versions(),
+    )
     depth = _depth(measured, alignment, counts)
     return Pairing(x, values, counts, depth, lattice, alignment, match, card, mpp, manifest, warnings)
 
@@ -178,17 +184,11 @@ def _depth(measured: AnnData, alignment: Alignment, counts: Floats | None) -> Fl
     return None
 
 
-def _scale_record(settings: CompareSettings, counts: Floats | None, match: GeneMatch, panel: int) -> dict[str, Any]:
+def _counts_record(counts: Floats | None, panel: int) -> CountsRecord | None:
     if counts is None:
-        return {"values": "on the model's scale as given", "scale": OUTPUT_SCALE, "layer": settings.layer}
-    return {
-        "values": "raw counts, brought to the model's scale",
-        "scale": OUTPUT_SCALE,
-        "layer": settings.layer,
-        "panel_total_over": f"{len(match.genes)} of {panel} genes",
-        "spots_without_counts": int((counts.sum(axis=1) == 0).sum()),
-        "median_counts_per_spot": float(np.median(counts.sum(axis=1))),
-    }
+        return None
+    per_spot = counts.sum(axis=1)
+    return CountsRecord(counts.shape[1], panel, int((per_spot == 0).sum()), float(np.median(per_spot)))
 
 
 def _optimism(card: ModelCard, record: RunRecord) -> list[str]:

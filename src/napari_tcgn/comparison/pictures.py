@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.comparison.tables import COLUMN_OF
 from napari_tcgn.exports import PANEL_INCHES, SectionDrawing
 from napari_tcgn.expression import OUTPUT_SCALE, library_of
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 # Of Okabe and Ito (2008), told apart by the colour-blind; more domains than these start again.
 DOMAIN_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#555555")
-MODEL_COLOUR, MEASURED_COLOUR = "#2166ac", "#d6604d"
-SIMPLE_COLOURS = ("#d6604d", "#4d9221", "#7b3294")
+MODEL_COLOUR = "#2166ac"
+BASELINE_COLOURS = ("#d6604d", "#4d9221", "#7b3294")
 
 
 def maps_figure(comparison: Comparison, genes: Sequence[str], labels: Sequence[str]) -> Figure:
@@ -74,8 +75,8 @@ def genes_figure(comparison: Comparison) -> Figure:
     for axis, (name, title) in zip(figure.subplots(1, len(kinds), squeeze=False)[0], kinds, strict=True):
         _spread(axis, genes[name], MODEL_COLOUR, str(comparison.baselines["method"].iloc[0]))
         if name == "pcc":
-            simple = {"depth_alone_pcc": "measured depth (no predictor)", "haematoxylin_pcc": "haematoxylin alone"}
-            for colour, (column, label) in zip(SIMPLE_COLOURS, simple.items(), strict=False):
+            baselines = {column: name for name, column in COLUMN_OF.items()}
+            for colour, (column, label) in zip(BASELINE_COLOURS, baselines.items(), strict=False):
                 if column in genes:
                     _spread(axis, genes[column], colour, label)
         axis.axvline(0, color="#bbb", linewidth=0.8, zorder=0)

@@ -77,9 +77,8 @@ def places_of(adata: AnnData, name: str) -> Places:
 
 def same_keys(predicted: list[Any], measured: list[Any]) -> Pairs:
     """Return the pairs of equal keys, in the order of the prediction; keys that recur in a table pair with none."""
-    once = _once(measured)
-    own = _once(predicted)
-    found = [(i, once[key]) for key, i in own.items() if key in once]
+    place_measured, place_predicted = _once(measured), _once(predicted)
+    found = [(i, place_measured[key]) for key, i in place_predicted.items() if key in place_measured]
     pairs = np.array(sorted(found), dtype=np.intp).reshape(-1, 2)
     return pairs[:, 0], pairs[:, 1]
 

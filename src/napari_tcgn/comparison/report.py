@@ -44,8 +44,9 @@ def report(comparison: Comparison) -> str:
     ranked = _ranked(comparison.genes)
     return render_page(
         "comparison.html",
-        title=f"{comparison.manifest['slide']}: predicted against measured expression",
+        title=f"{comparison.manifest.slide}: predicted against measured expression",
         manifest=comparison.manifest,
+        manifest_record=comparison.manifest.to_record(),
         overall=comparison.overall,
         warnings=comparison.warnings,
         baselines=comparison.baselines,
@@ -85,7 +86,7 @@ def shown_genes(comparison: Comparison) -> dict[str, str]:
 
 
 def _domains(comparison: Comparison) -> dict[str, Any] | None:
-    found, figure = comparison.overall.get("domains"), domains_figure(comparison)
+    found, figure = comparison.overall.domains, domains_figure(comparison)
     if found is None or figure is None:
         return None
     return {"picture": Picture.of("Spatial domains", figure, 110), "found": found, "niches": comparison.niches}

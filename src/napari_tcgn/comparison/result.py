@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.comparison.records import Manifest, Overall
 from napari_tcgn.expression import dense, write_h5ad
 from napari_tcgn.files import check_folder, make_folder, write_whole
 from napari_tcgn.options import CompareSettings
@@ -33,16 +34,16 @@ class Comparison:
     genes : pandas.DataFrame
         A row per gene that was measured, indexed by the model's symbol, in the panel's order. Columns: see
         docs/compare.md.
-    overall : dict
-        JSON-able: counts, medians with 95 % intervals, null, domains.
+    overall : Overall
+        Counts, medians with 95 % intervals, null, domains.
     baselines : pandas.DataFrame
         A row per method, the model first: medians with intervals, and the model's lead over each.
     gene_sets : pandas.DataFrame
         A row per gene set; empty without sets.
     niches : pandas.DataFrame
         A row per measured domain; empty without domains.
-    manifest : dict
-        JSON-able: files, spots, genes, scale, settings, versions; what was matched and how.
+    manifest : Manifest
+        Files, spots, genes, scale, settings, versions; what was matched and how.
     warnings : list of str
         Sentences that belong beside every figure.
     adata : anndata.AnnData
@@ -55,11 +56,11 @@ class Comparison:
     """
 
     genes: pd.DataFrame
-    overall: dict[str, Any]
+    overall: Overall
     baselines: pd.DataFrame
     gene_sets: pd.DataFrame
     niches: pd.DataFrame
-    manifest: dict[str, Any]
+    manifest: Manifest
     warnings: list[str]
     adata: AnnData
     measured: AnnData
@@ -84,7 +85,11 @@ class Comparison:
 
     def to_json(self) -> str:
         """Return overall figures, warnings and manifest as JSON."""
-        found = {"overall": self.overall, "warnings": self.warnings, "manifest": self.manifest}
+        found = {
+            "overall": self.overall.to_record(),
+            "warnings": self.warnings,
+            "manifest": self.manifest.to_record(),
+        }
         return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
 
 

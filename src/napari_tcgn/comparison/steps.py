@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,11 @@ from napari_tcgn.comparison.baselines import (
 )
 from napari_tcgn.comparison.domains import domain_agreement, leiden_domains, niche_table
 from napari_tcgn.comparison.pairing import Pairing, pair
+from napari_tcgn.comparison.records import BootstrapRecord, DomainAgreement, Median, NullRecord, Overall
 from napari_tcgn.comparison.result import Comparison
 from napari_tcgn.comparison.set_scores import score_both
-from napari_tcgn.comparison.tables import Intervals, baseline_table, gene_table, overall_medians, set_table
-from napari_tcgn.engine import Progress, package_versions, run_to_end
+from napari_tcgn.comparison.tables import Intervals, baseline_table, compared_genes, medians_over_genes, set_table
+from napari_tcgn.engine import Progress, run_to_end
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import read_measured
 from napari_tcgn.options import CompareSettings
@@ -109,7 +111,7 @@ def compare_steps(
     _require_anndata(predicted)
     work = _Work(pair(predicted, measured, settings, aliases), predicted, measured, settings)
     yield Progress("match spots and genes", 1, 1)
-    yield from work.simple_predictors(slide)
+    yield from work.fill_baselines(slide)
     yield from work.figures()
     yield from work.null()
     if gene_sets:
@@ -137,7 +139,8 @@ class _Work:
         self.paired, self.adata_in, self.measured_in, self.settings = paired, predicted, measured, settings
         self.x, self.y = paired.predicted, paired.measured
         self.names = [str(predicted.var_names[i]) for i in paired.match.genes]
-        self.simple: dict[str, Floats] = {}
+        self.baseline_values: dict[str, Floats] = {}
+        self.haematoxylin_source: str | None = None
         blocks = paired.lattice.blocks()
         self.bootstrap = BlockBootstrap(blocks, settings.draws, settings.seed)
         self.warnings = list(paired.warnings)
@@ -145,17 +148,19 @@ class _Work:
             self.warnings.append(
                 f"The spots make only {self.bootstrap.blocks} blocks: the intervals are too narrow to be relied on."
             )
-        self.overall: dict[str, Any] = {}
+        self.medians: dict[str, Median] = {}
+        self.null_record: NullRecord  # by `null`
+        self.agreement: DomainAgreement | None = None
         self.gene_set_table = pd.DataFrame()
         self.niches = pd.DataFrame()
         self.labels: dict[str, NDArray[np.intp]] = {}
 
-    def simple_predictors(self, slide: Slide | None) -> Generator[Progress]:
+    def fill_baselines(self, slide: Slide | None) -> Generator[Progress]:
         """Fill in depth alone and haematoxylin alone."""
         yield Progress("simple predictors", 0, len(self.x))
         paired, spots = self.paired, self.paired.alignment.predicted
         if paired.depth is not None:
-            self.simple[DEPTH_ALONE] = paired.depth
+            self.baseline_values[DEPTH_ALONE] = paired.depth
         else:
             self.warnings.append("Without counts the sequencing depth is unknown: nothing is controlled for it.")
         section = self.adata_in[spots]
@@ -172,22 +177,22 @@ class _Work:
             stain = haematoxylin_of_picture(section, paired.card.patch_um, paired.mpp)
             source = f"small picture in the prediction, squares of {paired.card.patch_um:g} µm"
         if stain is not None:
-            self.simple[HAEMATOXYLIN] = stain
-            paired.manifest["haematoxylin"] = source
+            self.baseline_values[HAEMATOXYLIN] = stain
+            self.haematoxylin_source = source
         yield Progress("simple predictors", len(spots), len(spots))
 
     def figures(self) -> Generator[Progress]:
         """Compute every gene's figures and the medians with their intervals."""
         yield Progress("figures", 0, 3)
-        self.genes, ssim = gene_table(self.paired, self.names, self.simple)
+        self.genes, ssim = compared_genes(self.paired, self.names, self.baseline_values)
         yield Progress("figures", 1, 3)
         intervals = Intervals(self.paired, self.bootstrap, ssim)
         for name, (low, high) in intervals.of_genes().items():
             self.genes[f"{name}_low"], self.genes[f"{name}_high"] = low, high
-        self.overall |= overall_medians(self.genes, intervals)
+        self.varies = intervals.varies
+        self.medians = medians_over_genes(self.genes, intervals)
         yield Progress("figures", 2, 3)
-        self.baselines = baseline_table(self.paired, self.genes, self.simple, intervals)
-        self.overall["bootstrap"] = {"draws": self.settings.draws, "blocks": self.bootstrap.blocks}
+        self.baselines = baseline_table(self.paired, self.genes, self.baseline_values, intervals)
         yield Progress("figures", 3, 3)
 
     def null(self) -> Generator[Progress]:
@@ -199,10 +204,7 @@ class _Work:
             x, y = without(self.x, depth), without(self.y, depth)
             p, _, _ = yield from null_test(x, y, self.paired.lattice, self.settings, "null, depth controlled")
             self.genes["depth_p"], self.genes["depth_q"] = p, q_values(p)
-        self.overall["null"] = {"kind": kind, "shifts": shifts, "smallest_p": 1 / (1 + shifts)}
-        self.overall["genes_significant"] = int((self.genes["q"] < SIGNIFICANT).sum())
-        if "depth_q" in self.genes:
-            self.overall["genes_significant_depth_controlled"] = int((self.genes["depth_q"] < SIGNIFICANT).sum())
+        self.null_record = NullRecord(kind, shifts, 1 / (1 + shifts))
 
     def gene_sets(self, sets: Mapping[str, Sequence[str]]) -> Generator[Progress]:
         """Compare the scores of gene sets."""
@@ -226,22 +228,22 @@ class _Work:
         measured = leiden_domains(self.y, self.settings)
         yield Progress("domains", 2, 3)
         self.labels = {"predicted": predicted, "measured": measured}
-        self.overall["domains"] = domain_agreement(predicted, measured, lattice, self.simple, self.settings.seed)
+        self.agreement = domain_agreement(predicted, measured, lattice, self.baseline_values, self.settings.seed)
         self.niches = niche_table(predicted, measured, lattice)
         yield Progress("domains", 3, 3)
 
     def result(self) -> Comparison:
         """Return everything as one object."""
         paired = self.paired
-        manifest = paired.manifest | {"versions": package_versions()}
+        overall, manifest = self._overall(), replace(paired.manifest, haematoxylin=self.haematoxylin_source)
         adata, measured = self._annotated(), self._aligned_measurement()
         # As texts: nested lists and missing values do not survive HDF5 unchanged.
-        texts = {"overall": self.overall, "manifest": manifest, "warnings": self.warnings}
+        texts = {"overall": overall.to_record(), "manifest": manifest.to_record(), "warnings": self.warnings}
         adata.uns[UNS_COMPARE] = {name: json.dumps(value, ensure_ascii=False) for name, value in texts.items()}
         adata.uns[UNS_COMPARE]["baselines"] = self.baselines.to_json(orient="records")
         return Comparison(
             self.genes,
-            self.overall,
+            overall,
             self.baselines,
             self.gene_set_table,
             self.niches,
@@ -250,6 +252,22 @@ class _Work:
             adata,
             measured,
             self.settings,
+        )
+
+    def _overall(self) -> Overall:
+        significant = {
+            name: int((self.genes[name] < SIGNIFICANT).sum()) for name in ("q", "depth_q") if name in self.genes
+        }
+        return Overall(
+            n_spots=len(self.y),
+            n_genes=int(self.varies.sum()),
+            genes_constant_in_measurement=int((~self.varies).sum()),
+            medians=self.medians,
+            bootstrap=BootstrapRecord(self.settings.draws, self.bootstrap.blocks),
+            null=self.null_record,
+            genes_significant=significant["q"],
+            genes_significant_depth_controlled=significant.get("depth_q"),
+            domains=self.agreement,
         )
 
     def _annotated(self) -> AnnData:

@@ -12,6 +12,7 @@ from scipy.stats import rankdata
 
 from napari_tcgn.comparison.baselines import DEPTH_ALONE, HAEMATOXYLIN
 from napari_tcgn.comparison.pairing import Pairing
+from napari_tcgn.comparison.records import Median
 from napari_tcgn.stats import (
     BlockBootstrap,
     interval,
@@ -54,7 +55,9 @@ def r2_per_gene(predicted: ArrayLike, measured: ArrayLike) -> Floats:
     return result
 
 
-def gene_table(paired: Pairing, names: Sequence[str], simple: Mapping[str, Floats]) -> tuple[pd.DataFrame, Floats]:
+def compared_genes(
+    paired: Pairing, names: Sequence[str], baselines: Mapping[str, Floats]
+) -> tuple[pd.DataFrame, Floats]:
     """Return every gene's figures (rows: genes) and the map of structural similarity, float64 [n, genes].
 
     A gene that is constant in the measurement has no figures; one that is constant in the prediction scores 0.
@@ -78,7 +81,7 @@ def gene_table(paired: Pairing, names: Sequence[str], simple: Mapping[str, Float
     }
     if depth is not None:
         columns["depth_pcc"] = partial_pcc_per_gene(x, y, depth)
-    for name, values in simple.items():
+    for name, values in baselines.items():
         columns[COLUMN_OF[name]] = pearson_per_gene(np.broadcast_to(values[:, None], y.shape), y)
     table = pd.DataFrame(columns, index=pd.Index(names, name="gene"))
     scored = [name for name in ZERO_IF_CONSTANT if name in table]
@@ -88,7 +91,7 @@ def gene_table(paired: Pairing, names: Sequence[str], simple: Mapping[str, Float
 
 
 def _measured_names(paired: Pairing, names: Sequence[str]) -> list[str]:
-    other = paired.match.manifest["under_another_name"]
+    other = paired.match.manifest.under_another_name
     return [other.get(name, name) for name in names]
 
 
@@ -125,19 +128,14 @@ class Intervals:
         return median_interval(self.samples[name])
 
 
-def overall_medians(genes: pd.DataFrame, intervals: Intervals) -> dict[str, Any]:
+def medians_over_genes(genes: pd.DataFrame, intervals: Intervals) -> dict[str, Median]:
     """Return the medians over the genes that vary in the measurement, with intervals where there are any."""
     medians = {}
     for name in MEDIANS:
         if name in genes:
             low, high = intervals.of_median(name)
-            medians[name] = {"median": number(genes[name].median()), "low": number(low), "high": number(high)}
-    return {
-        "n_spots": len(intervals.bootstrap.block_of),
-        "n_genes": int(intervals.varies.sum()),
-        "genes_constant_in_measurement": int((~intervals.varies).sum()),
-        "medians": medians,
-    }
+            medians[name] = Median(number(genes[name].median()), number(low), number(high))
+    return medians
 
 
 def number(value: float | None) -> float | None:
@@ -146,7 +144,7 @@ def number(value: float | None) -> float | None:
 
 
 def baseline_table(
-    paired: Pairing, genes: pd.DataFrame, simple: Mapping[str, Floats], intervals: Intervals
+    paired: Pairing, genes: pd.DataFrame, baselines: Mapping[str, Floats], intervals: Intervals
 ) -> pd.DataFrame:
     """Return the medians of the model and of the simple predictors, and the model's lead over each.
 
@@ -156,7 +154,7 @@ def baseline_table(
     varies, depth = intervals.varies, paired.depth
     y = paired.measured[:, varies]
     rows = [_method_row(paired.card.name, genes["pcc"], genes.get("depth_pcc"), intervals.samples)]
-    for name, values in simple.items():
+    for name, values in baselines.items():
         x = np.broadcast_to(values[:, None], y.shape)
         samples = {"pcc": np.nan_to_num(intervals.bootstrap.pcc(x, y))}
         partial = None

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import PredictSettings, read_settings, to_record
-from napari_tcgn.slide import Slide, require_mpp
+from napari_tcgn.slide import Slide, SlideRecord, require_mpp, stored_orientation
 from napari_tcgn.spots import Spots, SpotsRecord
 
 PACKAGES = ("napari-tcgn", "numpy", "torch", "anndata", "tifffile", "pillow")
@@ -28,18 +28,6 @@ class ModelRecord:
     name: str = ""
     version: str = ""
     sha256: str = ""
-
-
-@dataclass(slots=True)
-class SlideRecord:
-    """The slide: name, file name without its folder, size of the file and of the image, SHA-256 where it is known."""
-
-    name: str = ""
-    file: str | None = None
-    bytes: int | None = None
-    width_px: int = 0
-    height_px: int = 0
-    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +98,13 @@ class RunRecord:
     other: dict[str, Any] = field(default_factory=dict)
 
     def to_record(self) -> dict[str, Any]:
-        """Return it as JSON-able values; the slide's SHA-256 is left out where it is unknown."""
+        """Return it as JSON-able values; of the slide, an unknown SHA-256 and an upright orientation are left out."""
         plain = {one.name: getattr(self, one.name) for one in fields(self)}
         del plain["other"], plain["unknown_settings"]
         parts = {name: asdict(plain[name]) for name in ("model", "slide", "patch")}
-        if self.slide.sha256 is None:
-            del parts["slide"]["sha256"]
+        for name in ("sha256", "orientation"):
+            if parts["slide"][name] is None:
+                del parts["slide"][name]
         settings = to_record(self.settings) | self.unknown_settings
         return plain | parts | {"settings": settings, "spots": self.spots.to_record()} | self.other
 
@@ -138,7 +127,7 @@ class RunRecord:
         known |= {
             "settings": settings,
             "model": _read(ModelRecord, known.get("model")),
-            "slide": _read(SlideRecord, known.get("slide")),
+            "slide": SlideRecord.read(known.get("slide") or {}),
             "patch": _read(PatchRecord, known.get("patch")),
             "spots": SpotsRecord.read(known.get("spots", {})),
         }
@@ -199,6 +188,7 @@ def start_record(
             slide.path.stat().st_size if slide.path is not None and is_file else None,
             width,
             height,
+            orientation=stored_orientation(slide),
         ),
         mpp=require_mpp(slide),
         mpp_source=slide.mpp_source,

@@ -6,15 +6,21 @@ from .build import (
     to_anndata as to_anndata,
     write_h5ad as write_h5ad,
 )
-from .gene_names import GeneMatch as GeneMatch, match_genes as match_genes, read_aliases as read_aliases
+from .gene_names import (
+    GeneMatch as GeneMatch,
+    GeneMatchRecord as GeneMatchRecord,
+    match_genes as match_genes,
+    read_aliases as read_aliases,
+)
 from .library import Library as Library, library_ids as library_ids, library_of as library_of
 from .measured import (
+    MeasuredSource as MeasuredSource,
     counts_table as counts_table,
-    describe_source as describe_source,
     read_measured as read_measured,
     repeated_spots as repeated_spots,
     require_counts as require_counts,
     require_measured as require_measured,
+    source_of as source_of,
     values_of as values_of,
 )
 from .prediction import predict as predict, predict_steps as predict_steps

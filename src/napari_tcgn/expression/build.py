@@ -139,7 +139,7 @@ def _gene_table(prediction: Prediction) -> pd.DataFrame:
     columns["held_out_pcc_low"] = card.gene_metric("pcc_low")
     columns["held_out_pcc_high"] = card.gene_metric("pcc_high")
     columns["held_out_depth_pcc"] = card.gene_metric("depth_pcc")
-    columns["better_simple_model"] = np.array(card.better_simple(), dtype=object)
+    columns["better_simple_model"] = np.array(card.better_baselines(), dtype=object)
     return pd.DataFrame(columns, index=pd.Index(card.genes, dtype=object))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,43 @@ SYMBOL_COLUMNS = ("gene_symbols", "gene_symbol", "symbol", "gene_name", "gene_na
 WAYS = ("symbol", "Ensembl id", "spelling", "alias")
 
 
+@dataclass(frozen=True, slots=True)
+class GeneMatchRecord:
+    """How genes were matched.
+
+    Attributes
+    ----------
+    organism, organism_measured : str
+        Of the model, and what the measured names tell.
+    predicted, measured, matched : int
+        Genes.
+    matched_by : dict of str to int
+        How many were matched in which way (`WAYS`).
+    under_another_name : dict of str to str
+        Measured names that differ, by the model's symbol.
+    summed : dict of str to int
+        Columns of genes that stand in the measured data more than once.
+    not_measured : list of str
+    measured_more_than_once : list of str
+        The first hundred names.
+    """
+
+    organism: str
+    organism_measured: str
+    predicted: int
+    measured: int
+    matched: int
+    matched_by: dict[str, int]
+    under_another_name: dict[str, str]
+    summed: dict[str, int]
+    not_measured: list[str]
+    measured_more_than_once: list[str]
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as JSON-able values."""
+        return asdict(self)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class GeneMatch:
     """Genes of the model that were measured.
@@ -43,14 +80,13 @@ class GeneMatch:
         Their numbers in the prediction, in its order.
     columns : list of intp arrays [matched]
         Their columns in the measured data; several where a symbol stands there more than once.
-    manifest : dict
-        JSON-able: organisms, how many matched in which way, the genes under another name, the genes not measured.
+    manifest : GeneMatchRecord
     warnings : list of str
     """
 
     genes: NDArray[np.intp]
     columns: list[NDArray[np.intp]]
-    manifest: dict[str, Any]
+    manifest: GeneMatchRecord
     warnings: list[str]
 
     def summed(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,8 +102,8 @@ class GeneMatch:
         ------
         DataError
         """
-        if self.manifest["summed"]:
-            names = ", ".join(sorted(self.manifest["summed"])[:5])
+        if self.manifest.summed:
+            names = ", ".join(sorted(self.manifest.summed)[:5])
             raise DataError(
                 f"The measured data name genes of the model more than once ({names}), and values on a log scale cannot "
                 "be summed.",
@@ -125,7 +161,7 @@ def match_genes(
     genes = np.array(sorted(columns_of), dtype=np.intp)
     columns = [columns_of[int(gene)] for gene in genes]
     manifest = _manifest(panel, names, genes, columns, way_of, organism, found)
-    return GeneMatch(genes, columns, manifest, _warnings(manifest, len(panel)))
+    return GeneMatch(genes, columns, manifest, _warnings(manifest))
 
 
 def read_aliases(path: str | Path) -> dict[str, str]:
@@ -243,39 +279,35 @@ def _manifest(
     way_of: dict[int, str],
     organism: str,
     found: str,
-) -> dict[str, Any]:
+) -> GeneMatchRecord:
     first = {int(gene): names[int(places[0])] for gene, places in zip(genes, columns, strict=True)}
     seen: set[str] = set()
     repeated: set[str] = set()
     for name in names:
         (repeated if name in seen else seen).add(name)
-    return {
-        "organism": organism,
-        "organism_measured": found or "not told by the names",
-        "predicted": len(panel),
-        "measured": len(names),
-        "matched": len(genes),
-        "matched_by": {way: sum(w == way for w in way_of.values()) for way in WAYS},
-        "under_another_name": {panel[gene]: name for gene, name in first.items() if panel[gene] != name},
-        "summed": {
-            panel[int(gene)]: len(places) for gene, places in zip(genes, columns, strict=True) if len(places) > 1
-        },
-        "not_measured": [name for gene, name in enumerate(panel) if gene not in way_of],
-        "measured_more_than_once": sorted(repeated)[:100],
-    }
+    return GeneMatchRecord(
+        organism=organism,
+        organism_measured=found or "not told by the names",
+        predicted=len(panel),
+        measured=len(names),
+        matched=len(genes),
+        matched_by={way: sum(w == way for w in way_of.values()) for way in WAYS},
+        under_another_name={panel[gene]: name for gene, name in first.items() if panel[gene] != name},
+        summed={panel[int(gene)]: len(places) for gene, places in zip(genes, columns, strict=True) if len(places) > 1},
+        not_measured=[name for gene, name in enumerate(panel) if gene not in way_of],
+        measured_more_than_once=sorted(repeated)[:100],
+    )
 
 
-def _warnings(manifest: dict[str, Any], panel: int) -> list[str]:
+def _warnings(match: GeneMatchRecord) -> list[str]:
     found = []
-    if manifest["matched"] < 0.5 * panel:
+    if match.matched < 0.5 * match.predicted:
         found.append(
-            f"Only {manifest['matched']} of the model's {panel} genes were measured; a spot's total is over these."
+            f"Only {match.matched} of the model's {match.predicted} genes were measured; a spot's total is over these."
         )
-    if manifest["matched_by"]["spelling"] > 0.5 * manifest["matched"]:
+    if match.matched_by["spelling"] > 0.5 * match.matched:
         found.append("Most genes match only when upper and lower case are ignored: is it the model's species?")
-    if manifest["summed"]:
-        names = ", ".join(sorted(manifest["summed"])[:5])
-        found.append(
-            f"{len(manifest['summed'])} genes stand in the measured data more than once and were summed: {names}."
-        )
+    if match.summed:
+        names = ", ".join(sorted(match.summed)[:5])
+        found.append(f"{len(match.summed)} genes stand in the measured data more than once and were summed: {names}.")
     return found

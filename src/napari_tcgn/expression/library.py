@@ -16,6 +16,7 @@ from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.model import ModelCard
+from napari_tcgn.options import BINS
 from napari_tcgn.slide import without_alpha
 from napari_tcgn.spots import Spots, SpotsRecord, SpotsSource, pitch_of
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 UNKNOWN_SCALE = "unknown scale"
 # Where files without a diameter draw discs: this share of the distance to the nearest spot. For the eye only.
 DRAWN_SHARE = 0.6
-BINS = "visium-hd"  # the layout whose spots are adjoining squares
 # Columns of obs that usually say to which library a spot belongs; any other one with the libraries' names will do.
 LIBRARY_COLUMNS = ("library_id", "library_key", "sample", "batch")
 

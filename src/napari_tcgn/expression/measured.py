@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 MATRIX = "filtered_feature_bc_matrix"
+UNS_MEASURED = "napari_tcgn_measured"
 _KINDS = "Give an ST count table (.tsv, .tsv.gz), a Visium folder (Space Ranger's outs) or an .h5ad."
 
 
@@ -69,7 +70,7 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
     if not adata.obs_names.is_unique:
         raise repeated_spots(adata.obs_names, path.name)
     source = {"kind": kind, "file": path.name}
-    adata.uns["napari_tcgn_measured"] = source if spots is None else source | {"spots_file": Path(spots).name}
+    adata.uns[UNS_MEASURED] = source if spots is None else source | {"spots_file": Path(spots).name}
     return adata
 
 
@@ -248,8 +249,35 @@ def require_counts(counts: NDArray[np.float64], layers: list[str]) -> None:
         )
 
 
-def describe_source(measured: AnnData) -> dict[str, Any]:
-    """Return where measured data come from, for the manifest."""
-    source = dict(measured.uns.get("napari_tcgn_measured", {"kind": "AnnData in memory", "file": None}))
-    plain: dict[str, Any] = json.loads(json.dumps(source, default=str))
-    return plain | {"spots": measured.n_obs, "genes": measured.n_vars}
+@dataclass(frozen=True, slots=True)
+class MeasuredSource:
+    """Where measured data come from.
+
+    Attributes
+    ----------
+    kind : str
+    file, spots_file : str or None
+        Names of the file or folder and of the selection table.
+    spots, genes : int
+        That it holds.
+    """
+
+    kind: str
+    file: str | None
+    spots_file: str | None
+    spots: int
+    genes: int
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as JSON-able values."""
+        selection = {} if self.spots_file is None else {"spots_file": self.spots_file}
+        return {"kind": self.kind, "file": self.file} | selection | {"spots": self.spots, "genes": self.genes}
+
+
+def source_of(measured: AnnData) -> MeasuredSource:
+    """Return where measured data come from: what `read_measured` has noted."""
+    noted = measured.uns.get(UNS_MEASURED, {"kind": "AnnData in memory"})
+    kind, file, spots_file = (
+        None if value is None else str(value) for value in (noted.get(name) for name in ("kind", "file", "spots_file"))
+    )
+    return MeasuredSource(kind or "unknown", file, spots_file, measured.n_obs, measured.n_vars)

@@ -5,5 +5,5 @@ from .cluster import (
     threads_per_worker as threads_per_worker,
 )
 from .cohort import Event as Event, run_cohort as run_cohort
-from .job import Job as Job, run_job as run_job, summary as summary
+from .job import Job as Job, JobResult as JobResult, run_job as run_job
 from .manifest import Entry as Entry

@@ -11,16 +11,16 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import lru_cache
 from queue import Empty, Queue
 from typing import Any
 from uuid import uuid4
 
-from napari_tcgn.engine import Progress
+from napari_tcgn.engine import Progress, run_to_end
 from napari_tcgn.errors import ClusterError, MissingDependencyError, SettingsError
 from napari_tcgn.jobs.cohort import Event, Runner, in_a_sentence, load_for
-from napari_tcgn.jobs.job import Job, run_job
+from napari_tcgn.jobs.job import Job, JobResult, run_job
 from napari_tcgn.model import Predictor
 from napari_tcgn.options import PredictSettings
 
@@ -138,30 +138,31 @@ def _events(client: Client, heard: Queue[tuple[int, Any]], open_jobs: set[int]) 
             continue
         if index not in open_jobs:
             continue
-        if not isinstance(told, dict):  # a future that has ended
+        if isinstance(told, Event):
+            yield told
+        else:  # a future that has ended
             open_jobs.discard(index)
-            told = _outcome(told)
-        yield Event(index, **told)
+            yield _outcome(index, told)
 
 
-def _outcome(future: Future) -> dict[str, Any]:
+def _outcome(index: int, future: Future) -> Event:
     if future.status == "finished":
-        outcome: dict[str, Any] = future.result()
+        outcome: Event = future.result()
         return outcome
     if future.status == "error":  # the worker died, or has not this package
-        return {"state": "failed", "error": in_a_sentence(future.exception())}
-    return {"state": "failed", "error": f"The cluster gave the slide up ({future.status})."}
+        return Event(index, "failed", error=in_a_sentence(future.exception()))
+    return Event(index, "failed", error=f"The cluster gave the slide up ({future.status}).")
 
 
-def _unpack(event: Any) -> tuple[int, Any]:
-    """Return (index, arguments of an `Event`) of what a worker has sent."""
-    _, message = event
+def _unpack(sent: Any) -> tuple[int, Event]:
+    """Return (index, event) of what a worker has sent."""
+    _, message = sent
     index, step = message["index"], message["step"]
-    return index, {"state": "running", "step": None if step is None else Progress(**step)}
+    return index, Event(index, "running", step=None if step is None else Progress(**step))
 
 
-def _work(index: int, job: Job, topic: str, threads: int | None) -> dict[str, Any]:
-    """Run a job on a worker; returns arguments of an `Event`."""
+def _work(index: int, job: Job, topic: str, threads: int | None) -> Event:
+    """Run a job on a worker; returns its last event."""
     from distributed import get_worker
 
     def tell(step: Progress | None) -> None:
@@ -175,23 +176,21 @@ def _work(index: int, job: Job, topic: str, threads: int | None) -> dict[str, An
                 import torch
 
                 torch.set_num_threads(threads)
-            return {"state": "done", "result": _run(job, tell)}
+            return Event(index, "done", result=_run(job, tell))
         except Exception as error:  # as a sentence: not every error can be sent
-            return {"state": "failed", "error": in_a_sentence(error)}
+            return Event(index, "failed", error=in_a_sentence(error))
 
 
-def _run(job: Job, tell: Callable[[Progress], None]) -> dict[str, Any]:
+def _run(job: Job, tell: Callable[[Progress], None]) -> JobResult:
     last, stage = 0.0, ""
-    with closing(run_job(job, _model(job.settings))) as steps:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                result: dict[str, Any] = end.value
-                return result
-            if step.stage != stage or time.monotonic() - last >= REPORT_SECONDS:
-                stage, last = step.stage, time.monotonic()
-                tell(step)
+
+    def now_and_then(step: Progress) -> None:
+        nonlocal last, stage
+        if step.stage != stage or time.monotonic() - last >= REPORT_SECONDS:
+            stage, last = step.stage, time.monotonic()
+            tell(step)
+
+    return run_to_end(run_job(job, _model(job.settings)), now_and_then)
 
 
 # Stays loaded for a worker's next slide.

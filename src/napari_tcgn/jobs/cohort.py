@@ -6,11 +6,10 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from napari_tcgn.engine import Progress, choose_device, choose_precision, path_digest
 from napari_tcgn.errors import OutputError, SettingsError, TcgnError
-from napari_tcgn.jobs.job import Job, job_digest, made_from, run_job
+from napari_tcgn.jobs.job import Job, JobResult, job_digest, made_from, run_job
 from napari_tcgn.jobs.manifest import Entry, Manifest, State
 from napari_tcgn.model import Predictor
 from napari_tcgn.options import PredictSettings
@@ -27,8 +26,8 @@ class Event:
     state : {"running", "done", "failed", "skipped"}
     step : Progress or None
         Of a running job.
-    result : dict or None
-        Of a finished job (`expression.job.summary`).
+    result : JobResult or None
+        Of a finished job.
     error : str
         Of a failed one, as a sentence.
     """
@@ -36,7 +35,7 @@ class Event:
     index: int
     state: State
     step: Progress | None = None
-    result: dict[str, Any] | None = None
+    result: JobResult | None = None
     error: str = ""
 
 
@@ -58,7 +57,7 @@ def run_cohort(
         one), and `resume` is set.
     folder : pathlib.Path
     runner : callable, optional
-        Runs (index, job) pairs and yields their events: `run_here` (default), or one of `expression.cluster`.
+        Runs (index, job) pairs and yields their events: `run_here` (default), or one of `cluster_runner`.
     stop_on_error : bool
         End after the first slide that fails; the others stay "waiting".
 
@@ -159,12 +158,12 @@ def in_a_sentence(error: BaseException) -> str:
     return f"Unexpected {type(error).__name__}{': ' + reason[0] if reason else ''}."
 
 
-def _as_events(index: int, steps: Generator[Progress, None, dict[str, Any]]) -> Generator[Event, None, dict[str, Any]]:
+def _as_events(index: int, steps: Generator[Progress, None, JobResult]) -> Generator[Event, None, JobResult]:
     while True:
         try:
             step = next(steps)
         except StopIteration as end:
-            result: dict[str, Any] = end.value
+            result: JobResult = end.value
             return result
         yield Event(index, "running", step=step)
 
@@ -191,9 +190,9 @@ def _look(index: int, job: Job, entry: Entry) -> Event | None:
 def _is_finished(job: Job, entry: Entry) -> bool:
     """Whether a result is there that comes from the slide as it is now and from these settings."""
     made = made_from(job.out)
-    if made is None or made[0] != job_digest(job):
+    if made is None or made.job_sha256 != job_digest(job):
         return False
-    record, stat = made[1], job.slide.stat()
+    record, stat = made.record, job.slide.stat()
     if record.slide.sha256 is None:
         return False
     if (stat.st_size, stat.st_mtime_ns, entry.slide_sha256) != (
@@ -204,9 +203,9 @@ def _is_finished(job: Job, entry: Entry) -> bool:
     return True
 
 
-def _fill(entry: Entry, job: Job, spots: int, seconds: float, warnings: list[str], slide_sha256: str) -> None:
+def _fill(entry: Entry, job: Job, spots: int, seconds: float, warnings: list[str], slide_sha256: str | None) -> None:
     stat = job.slide.stat()
-    entry.spots, entry.seconds, entry.warnings, entry.slide_sha256 = spots, seconds, warnings, slide_sha256
+    entry.spots, entry.seconds, entry.warnings, entry.slide_sha256 = spots, seconds, warnings, slide_sha256 or ""
     entry.slide_bytes, entry.slide_mtime_ns = stat.st_size, stat.st_mtime_ns
 
 
@@ -217,5 +216,5 @@ def _note(entry: Entry, job: Job, event: Event) -> bool:
         entry.error = event.error
     elif event.result is not None:
         made = event.result
-        _fill(entry, job, made["spots"], made["seconds"], made["warnings"], made["slide_sha256"])
+        _fill(entry, job, made.spots, made.seconds, made.warnings, made.slide_sha256)
     return before != entry.state

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Generator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +54,67 @@ class Job:
     roi: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class JobResult:
+    """What a job has made, for people and machines.
+
+    Attributes
+    ----------
+    out : str
+        Path of the result file.
+    spots, genes : int
+    model, output_scale, library_id : str
+    mpp : float
+        µm per full-resolution px.
+    device : str
+    seconds : float
+        That the prediction took.
+    spots_resumed : int
+        Spots that an interrupted run had done.
+    slide_sha256 : str or None
+    warnings : list of str
+    """
+
+    out: str
+    spots: int
+    genes: int
+    model: str
+    output_scale: str
+    library_id: str
+    mpp: float
+    device: str
+    seconds: float
+    spots_resumed: int
+    slide_sha256: str | None
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, adata: AnnData, out: Path) -> JobResult:
+        """Describe a prediction that was written to `out`."""
+        record = RunRecord.from_json(adata.uns[UNS_KEY]["run_record"])
+        return cls(
+            out=str(out),
+            spots=adata.n_obs,
+            genes=adata.n_vars,
+            model=record.model.name,
+            output_scale=str(adata.uns[UNS_KEY]["output_scale"]),
+            library_id=str(next(iter(adata.uns["spatial"]))),
+            mpp=record.mpp,
+            device=record.device,
+            seconds=record.seconds,
+            spots_resumed=record.spots_resumed,
+            slide_sha256=record.slide.sha256,
+            warnings=record.warnings,
+        )
+
+    def to_record(self) -> dict[str, Any]:
+        """Return it as JSON-able values."""
+        return asdict(self)
+
+
 def run_job(
     job: Job, predictor: Predictor | None = None, counted: Collection[str] | None = None
-) -> Generator[Progress, None, dict[str, Any]]:
+) -> Generator[Progress, None, JobResult]:
     """Predict a slide and write the result; what an interrupted run has done stays in a folder beside it.
 
     Parameters
@@ -74,8 +131,7 @@ def run_job(
 
     Returns
     -------
-    dict
-        What was made, see `summary`.
+    JobResult
 
     Raises
     ------
@@ -106,7 +162,7 @@ def run_job(
                 f"{error.hint.rstrip('.')}; the same command with --resume then writes what is kept in "
                 f"{work.path.name}.",
             ) from error
-        made = summary(adata, job.out)
+        made = JobResult.of(adata, job.out)
         work.remove()
     return made
 
@@ -147,30 +203,19 @@ def _digest_of(path: Path | None) -> str | None:
     return sha256_of(file) if file is not None else str(path)
 
 
-def made_from(out: Path) -> tuple[str, RunRecord] | None:
-    """Return the `job_digest` and the run record of a result file, None if it is not the result of a job."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a result file tells of its making: the `job_digest` and the run record."""
+
+    job_sha256: str
+    record: RunRecord
+
+
+def made_from(out: Path) -> Made | None:
+    """Return what a result file tells of its making, None if it is not the result of a job."""
     try:
         with open_h5ad(out) as file:
             kept = file["uns"][UNS_KEY]
-            return kept["job_sha256"][()].decode(), RunRecord.from_json(kept["run_record"][()].decode())
+            return Made(kept["job_sha256"][()].decode(), RunRecord.from_json(kept["run_record"][()].decode()))
     except (DataError, SettingsError):
         return None
-
-
-def summary(adata: AnnData, out: Path) -> dict[str, Any]:
-    """Return what a run has made, for people and machines."""
-    record = RunRecord.from_json(adata.uns[UNS_KEY]["run_record"])
-    return {
-        "out": str(out),
-        "spots": adata.n_obs,
-        "genes": adata.n_vars,
-        "model": json.loads(adata.uns[UNS_KEY]["model_card"])["name"],
-        "output_scale": adata.uns[UNS_KEY]["output_scale"],
-        "library_id": next(iter(adata.uns["spatial"])),
-        "mpp": record.mpp,
-        "device": record.device,
-        "seconds": record.seconds,
-        "spots_resumed": record.spots_resumed,
-        "slide_sha256": record.slide.sha256,
-        "warnings": record.warnings,
-    }

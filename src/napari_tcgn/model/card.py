@@ -121,7 +121,7 @@ class ModelCard:
         """Return a held-out figure of every gene (float64 [genes]), NaN where the card has none."""
         return self.metrics.of_gene(figure, len(self.genes))
 
-    def better_simple(self) -> list[str]:
+    def better_baselines(self) -> list[str]:
         """Return per gene the simple model that does better on held-out sections, "" where none is known to."""
         return [name or "" for name in self.metrics.better_simple or [None] * len(self.genes)]
 

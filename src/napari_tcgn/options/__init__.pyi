@@ -3,6 +3,7 @@ from .comparison import (
     BulkScale as BulkScale,
     CompareSettings as CompareSettings,
     MatchName as MatchName,
+    NullKind as NullKind,
     NullName as NullName,
     OrientationName as OrientationName,
     ValuesName as ValuesName,
@@ -17,6 +18,7 @@ from .declaration import (
 from .exporting import ExportSettings as ExportSettings
 from .grid import (
     BIN_SIDES as BIN_SIDES,
+    BINS as BINS,
     CHESSBOARD as CHESSBOARD,
     HEXAGONAL as HEXAGONAL,
     LAYOUTS as LAYOUTS,

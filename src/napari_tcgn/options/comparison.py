@@ -10,7 +10,8 @@ from napari_tcgn.options.declaration import check, option
 MatchName = Literal["auto", "ids", "array", "nearest"]
 ValuesName = Literal["counts", "model-scale"]
 BulkScale = Literal["linear", "log"]
-NullName = Literal["auto", "all-shifts", "random-shifts"]
+NullKind = Literal["all-shifts", "random-shifts"]
+NullName = Literal["auto", NullKind]
 OrientationName = Literal[
     "upright", "mirrored-x", "mirrored-y", "rotated-180", "transposed", "rotated-90", "rotated-270", "antitransposed"
 ]

@@ -12,6 +12,7 @@ LayoutName = Literal["st", "visium", "visium-hd", "square", "hex"]
 # Centre-to-centre distance and spot diameter in µm of the named layouts (10x Genomics; Ståhl et al. 2016).
 # Visium HD: adjoining square bins, of 8 µm unless said otherwise; a bin's "diameter" is its side.
 LAYOUTS: dict[str, tuple[float, float]] = {"st": (200.0, 100.0), "visium": (100.0, 55.0), "visium-hd": (8.0, 8.0)}
+BINS = "visium-hd"  # the layout whose spots are adjoining squares
 # The later ST arrays, of 1,934 spots on the places of a chessboard, corner to corner (Ji et al. 2020).
 CHESSBOARD = (150.0, 110.0)
 BIN_SIDES = (2.0, 8.0, 16.0)  # µm, the bins that Space Ranger writes

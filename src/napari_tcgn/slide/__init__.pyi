@@ -9,6 +9,7 @@ from .density import DARKEST_OF_FEATURES as DARKEST_OF_FEATURES, optical_density
 from .image import ImageSlide as ImageSlide
 from .normalise import NormalisedSlide as NormalisedSlide, colour_change as colour_change
 from .open import open_slide as open_slide
+from .orientation import stored_orientation as stored_orientation
 from .overview import Overview as Overview, overview_of as overview_of
 from .padding import without_alpha as without_alpha
 from .picture import thumbnail as thumbnail
@@ -21,6 +22,7 @@ from .pyramid_cache import (
     kept_size as kept_size,
     wants_pyramid as wants_pyramid,
 )
+from .record import SlideRecord as SlideRecord
 from .stain import STAIN_UM as STAIN_UM, StainStatistics as StainStatistics, stain_of_patches as stain_of_patches
 from .stain_fit import fit_stain as fit_stain
 from .tissue import TissueDensity as TissueDensity, TissueMask as TissueMask

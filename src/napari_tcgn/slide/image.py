@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import threading
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from napari_tcgn.errors import SlideError
+from napari_tcgn.slide import orientation
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.mpp import PixelSize, checked_mpp, from_dpi, settled
-from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, without_alpha
+from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, require_opaque, without_alpha
 
 # Such an image is decoded whole: 3 bytes a pixel stay in memory, so this is 6 GB.
 MAX_PIXELS = 2_000_000_000
@@ -50,12 +52,15 @@ class ImageSlide:
         given = checked_mpp(mpp)
         with _open(path) as image:
             if image.mode not in ("RGB", "RGBA", "P"):
-                raise not_rgb(path.name, f"pillow mode {image.mode!r} ({_in_words(image.mode)})")
+                raise not_rgb(path.name, f"pillow mode {image.mode!r} ({_mode_name(image.mode)})")
+            if image.format == "PNG" and (bits := _png_bits(path)) > 8:
+                raise not_rgb(path.name, f"{bits} bits a channel")
+            self.orientation = _orientation(image, path)
             found = PixelSize()
             if "dpi" in image.info:
                 across, down = map(float, image.info["dpi"])
                 found = from_dpi(across, down, f"{image.format} resolution")
-            size, pixel = image.size, settled(given, found)
+            size, pixel = orientation.turned_size(image.size, self.orientation), settled(given, found)
         self.mpp, self.mpp_source, self.mpp_hint = pixel.mpp, pixel.source, pixel.hint
         self.level_dimensions: tuple[tuple[int, int], ...] = (size,)
 
@@ -101,7 +106,7 @@ class ImageSlide:
                 if image.format != "JPEG":
                     return None
                 image.draft("RGB", (image.width // shrink, image.height // shrink))
-                return np.asarray(image)
+                return orientation.turned(np.asarray(image), self.orientation)
         except _DECODING as error:
             raise self._damaged(error) from error
 
@@ -130,7 +135,9 @@ class ImageSlide:
                     with _open(self._file) as image:
                         if image.mode == "P":
                             image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-                        self._pixels = without_alpha(np.asarray(image))
+                        pixels = np.asarray(image)
+                        require_opaque(self._file.name, pixels[..., 3:])
+                        self._pixels = np.ascontiguousarray(orientation.turned(without_alpha(pixels), self.orientation))
                 except _DECODING as error:
                     raise self._damaged(error) from error
             return self._pixels
@@ -165,7 +172,38 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _in_words(mode: str) -> str:
+def _png_bits(path: Path) -> int:
+    """Return the bits a channel of a PNG, which Pillow shortens to 8 without a word (its header, IHDR)."""
+    with path.open("rb") as file:
+        return file.read(25)[24]
+
+
+def _orientation(image: Image.Image, path: Path) -> int:
+    """Return the orientation that the EXIF data of an image say, without decoding it."""
+    found = image.info.get("exif") or (_png_exif(path) if image.format == "PNG" else b"")
+    exif = Image.Exif()
+    try:
+        exif.load(found)
+    except (OSError, ValueError, SyntaxError, struct.error):  # broken EXIF data say nothing
+        return orientation.UPRIGHT
+    return orientation.known(exif.get(orientation.TAG))
+
+
+def _png_exif(path: Path) -> bytes:
+    """Return the chunk eXIf of a PNG, which may stand behind the pixels; b"" where there is none."""
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            if kind == b"eXIf":
+                return file.read(length)
+            file.seek(length + 4, 1)  # the chunk and its checksum
+    return b""
+
+
+def _mode_name(mode: str) -> str:
+    if mode in ("CMYK", "LAB", "HSV"):
+        return f"{mode} colours"
     if mode in ("1", "L", "LA"):
         return "one channel"
     return "16 or 32 bits, one channel" if mode.startswith(("I", "F")) else "not RGB"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, checked_mpp, from_metadata, settled
-from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, without_alpha
+from napari_tcgn.slide.padding import FourthChannel, check_level, not_rgb, read_on_white, without_alpha
 
 METADATA = ("zarr.json", ".zattrs", ".zgroup")  # of version 3 and version 2
 _RED, _GREEN, _BLUE = {"r", "red", "0"}, {"g", "green", "1"}, {"b", "blue", "2"}
+_RGB_COLOURS = ["ff0000", "00ff00", "0000ff"]
 
 
 class OmeZarrSlide:
@@ -48,6 +50,8 @@ class OmeZarrSlide:
             self._folders = [folder / dataset["path"] for dataset in datasets]
             self._levels = [_open_array(part) for part in self._folders]
             _check_rgb(self.name, axes, self._levels, attributes)
+            _check_written(self.name, self._folders[0])
+            self._fourth = _fourth_channel(attributes)
             size = settled(given, _pixel_size(multiscale, axes, path.name))
         except (KeyError, IndexError, TypeError, ValueError, OSError, AttributeError) as error:
             raise SlideError(
@@ -96,7 +100,7 @@ class OmeZarrSlide:
                 f"{self.name} is damaged: a chunk of level {level} cannot be decoded ({error}).",
                 "Copy or download it again.",
             ) from error
-        return without_alpha(block.transpose([kept.index(axis) for axis in "yxc"]))
+        return without_alpha(block.transpose([kept.index(axis) for axis in "yxc"]), self._fourth)
 
 
 def is_zarr(path: Path) -> bool:
@@ -135,6 +139,15 @@ def _open_array(folder: Path) -> Any:
     return zarr.open_array(str(folder), mode="r")
 
 
+def _check_written(name: str, level: Path) -> None:
+    """Refuse a finest level of which no chunk was written: it would be black everywhere."""
+    if not any(part.is_file() and part.name not in (*METADATA, ".zarray") for part in level.rglob("*")):
+        raise SlideError(
+            f"{name} is damaged: none of the chunks of its finest level was ever written.",
+            "Write or copy it again: whoever made it has not come to its end.",
+        )
+
+
 def _check_rgb(name: str, axes: list[str], levels: list[Any], attributes: dict[str, Any]) -> None:
     full = levels[0]
     found = f"axes {''.join(axes)} of size {'x'.join(map(str, full.shape))} and type {full.dtype}"
@@ -147,13 +160,30 @@ def _check_rgb(name: str, axes: list[str], levels: list[Any], attributes: dict[s
             raise not_rgb(name, found)
         if 0 in level.shape:
             raise not_rgb(name, found)
-    channels = attributes.get("omero", {}).get("channels", [])
-    labels = [str(channel.get("label", "")).lower() for channel in channels[:3]]
+    labels, colours = _channels(attributes)
     # Three stains of a fluorescence image have this shape too; their names give them away.
-    if any(labels) and not all(
-        label in names for label, names in zip(labels, (_RED, _GREEN, _BLUE), strict=False) if label
-    ):
-        raise not_rgb(name, f"channels named {', '.join(labels)}")
+    named = all(label in names for label, names in zip(labels, (_RED, _GREEN, _BLUE), strict=False) if label)
+    if any(labels) and not named and not (colours[:3] == _RGB_COLOURS and _only_numbered(labels)):
+        raise not_rgb(name, f"channels named {', '.join(labels[:3])}")
+
+
+def _channels(attributes: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Return labels and colours of the channels, in lower case; both may be empty."""
+    channels = attributes.get("omero", {}).get("channels", [])
+    return tuple([str(channel.get(key, "")).lower() for channel in channels] for key in ("label", "color"))  # type: ignore[return-value]
+
+
+def _only_numbered(labels: list[str]) -> bool:
+    """Tell whether channels have the names that writers make up for lack of others: "Channel 0", "C:1", "3"."""
+    found = [re.fullmatch(r"(?:channel|ch|c)?[ _:#-]*(\d+)", label) for label in labels[:3]]
+    numbers = [int(match[1]) for match in found if match]
+    return len(numbers) == len(labels[:3]) and numbers in ([0, 1, 2], [1, 2, 3])
+
+
+def _fourth_channel(attributes: dict[str, Any]) -> FourthChannel:
+    """Tell what a fourth channel is: opacity only where it is called so."""
+    labels, _ = _channels(attributes)
+    return "alpha" if labels[3:4] and labels[3] in ("a", "alpha", "opacity") else "other"
 
 
 def _pixel_size(multiscale: dict[str, Any], axes: list[str], name: str) -> PixelSize:

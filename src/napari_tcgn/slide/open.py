@@ -8,7 +8,8 @@ from napari_tcgn.errors import SlideError
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.image import ImageSlide
 from napari_tcgn.slide.ome_zarr import OmeZarrSlide, is_zarr
-from napari_tcgn.slide.tiff import TiffSlide, has_aperio_ycbcr
+from napari_tcgn.slide.orientation import UPRIGHT, TurnedSlide
+from napari_tcgn.slide.tiff import TiffSlide, has_aperio_ycbcr, tiff_orientation
 from napari_tcgn.slide.vendor import VendorSlide, vendor_of
 
 # First bytes of TIFF and BigTIFF in either byte order.
@@ -49,7 +50,8 @@ def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
     if start is None:
         return OmeZarrSlide(path, mpp)
     if start[:4] in _TIFF_STARTS:
-        return _open_tiff(path, mpp)
+        slide, orientation = _open_tiff(path, mpp), tiff_orientation(path)
+        return slide if orientation == UPRIGHT else TurnedSlide(slide, orientation)
     vendor = vendor_of(path)
     if vendor is not None:
         return VendorSlide(path, mpp)

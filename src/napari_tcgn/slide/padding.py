@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,8 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import SlideError
 
 WHITE = 255
+
+FourthChannel = Literal["alpha", "premultiplied", "other"]
 
 
 def read_on_white(
@@ -45,10 +48,10 @@ def read_on_white(
     inside = x0 < x1 and y0 < y1
     if inside and (x1 - x0, y1 - y0) == (width, height):
         return np.ascontiguousarray(read(x0, y0, x1, y1))
-    canvas = np.full((height, width, 3), WHITE, dtype=np.uint8)
+    padded = np.full((height, width, 3), WHITE, dtype=np.uint8)
     if inside:
-        canvas[y0 - y : y1 - y, x0 - x : x1 - x] = read(x0, y0, x1, y1)
-    return canvas
+        padded[y0 - y : y1 - y, x0 - x : x1 - x] = read(x0, y0, x1, y1)
+    return padded
 
 
 def check_level(level: int, level_dimensions: Sequence[tuple[int, int]]) -> tuple[int, int]:
@@ -67,16 +70,42 @@ def check_level(level: int, level_dimensions: Sequence[tuple[int, int]]) -> tupl
     return level_dimensions[level]
 
 
-def without_alpha(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay RGBA pixels (uint8 [h, w, 4]) on white; RGB pixels are returned as they are."""
+def without_alpha(pixels: NDArray[np.uint8], meaning: FourthChannel = "alpha") -> NDArray[np.uint8]:
+    """Lay RGBA pixels (uint8 [h, w, 4]) on white; RGB pixels are returned as they are.
+
+    Parameters
+    ----------
+    pixels : uint8 [h, w, 3 or 4]
+    meaning : {"alpha", "premultiplied", "other"}
+        What the fourth channel is: opacity, with which the colours are multiplied already or not, or something that is
+        no part of the picture (infrared, padding), which is left out.
+    """
     if pixels.shape[-1] == 3:
         return pixels
     rgb, alpha = pixels[..., :3], pixels[..., 3:]
-    if (alpha == WHITE).all():
+    if meaning == "other" or (alpha == WHITE).all():
         return rgb
+    if meaning == "premultiplied":
+        # A colour above its opacity is rounding, or no premultiplied one at all: never brighter than white.
+        laid: NDArray[np.uint8] = np.minimum(rgb.astype(np.uint16) + (WHITE - alpha), WHITE).astype(np.uint8)
+        return laid
     weight = alpha.astype(np.uint16)
     mixed: NDArray[np.uint8] = ((rgb * weight + WHITE * (WHITE - weight) + 127) // WHITE).astype(np.uint8)
     return mixed
+
+
+def require_opaque(name: str, alpha: NDArray[np.uint8]) -> None:
+    """Refuse an image whose opacity, uint8 of any shape, is zero everywhere: it would be blank.
+
+    Raises
+    ------
+    SlideError
+    """
+    if alpha.size and not alpha.any():
+        raise SlideError(
+            f"{name} is transparent everywhere: its fourth channel, the opacity, is zero in every pixel.",
+            "Save it without that channel, as RGB (for instance with QuPath or Fiji).",
+        )
 
 
 def not_rgb(name: str, found: str, hint: str = "") -> SlideError:

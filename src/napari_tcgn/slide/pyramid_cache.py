@@ -19,6 +19,7 @@ from PIL import Image
 from napari_tcgn.errors import OutputError, SlideError
 from napari_tcgn.files import CacheSize, cache_folder
 from napari_tcgn.slide.base import Slide
+from napari_tcgn.slide.orientation import UPRIGHT
 from napari_tcgn.slide.tiff import TiffSlide
 
 LIMIT_VARIABLE = "NAPARI_TCGN_CACHE_GB"
@@ -148,6 +149,8 @@ def _entry(slide: Slide) -> Path | None:
     try:
         found = slide.path.stat()
         key = f"{slide.path.resolve()}\0{found.st_mtime_ns}\0{found.st_size}"
+        if (orientation := getattr(slide, "orientation", UPRIGHT)) != UPRIGHT:
+            key += f"\0turned {orientation}"  # entries of versions that did not turn it have another key
     except OSError:
         return None
     return cache_folder("pyramids") / hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide.mpp import checked_mpp, settled
-from napari_tcgn.slide.padding import WHITE, check_level, read_on_white, without_alpha
-from napari_tcgn.slide.tiff_metadata import is_aperio_ycbcr, rgb_levels, tiff_pixel_size
+from napari_tcgn.slide.orientation import TAG, UPRIGHT, known
+from napari_tcgn.slide.padding import WHITE, check_level, read_on_white, require_opaque, without_alpha
+from napari_tcgn.slide.tiff_metadata import fourth_channel, is_aperio_ycbcr, rgb_levels, tiff_pixel_size
 
 if TYPE_CHECKING:
     import tifffile
@@ -58,12 +59,18 @@ class TiffSlide:
         except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
             self._tif.close()
             raise _unreadable(path, error) from error
+        self._fourth = [fourth_channel(page) for page in self._pages]
         self.mpp, self.mpp_source, self.mpp_hint = size.mpp, size.source, size.hint
         self.level_dimensions: tuple[tuple[int, int], ...] = tuple((p.imagewidth, p.imagelength) for p in self._pages)
         self._lock = threading.Lock()
         self._closed = False
         largest = max(_segment_shape(page)[0] * _segment_shape(page)[1] for page in self._pages)
         self._segment = lru_cache(maxsize=max(1, CACHE_BYTES // (largest * 3)))(self._decode_segment)
+        try:
+            self._require_opaque()
+        except SlideError:
+            self.close()
+            raise
 
     def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
         """Read a rectangle of one level; see `Slide.read_region`.
@@ -84,6 +91,18 @@ class TiffSlide:
             self._closed = True
             self._tif.close()
         self._segment.cache_clear()
+
+    def _require_opaque(self) -> None:
+        """Refuse a slide of no opacity anywhere, as its coarsest level shows."""
+        level = len(self._pages) - 1
+        page = self._pages[level]
+        if self._fourth[level] == "other" or page.samplesperpixel < 4:
+            return
+        for index in range(len(page.databytecounts) if page.planarconfig == 1 else 0):
+            if page.databytecounts[index] and self._decode_plane(page, index)[..., 3].any():
+                return
+        if page.planarconfig == 1:
+            require_opaque(self.name, np.zeros(1, np.uint8))
 
     def _read_inside(self, level: int, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
         """Put the rectangle together from the tiles (or strips) that it touches."""
@@ -106,10 +125,10 @@ class TiffSlide:
         across, down = -(-page.imagewidth // width), -(-page.imagelength // height)
         index = row * across + column
         if page.planarconfig == 1:
-            return without_alpha(self._decode_plane(page, index))
+            return without_alpha(self._decode_plane(page, index), self._fourth[level])
         # Separate planes: all tiles of red, then of green, then of blue.
         planes = [self._decode_plane(page, index + channel * across * down) for channel in range(page.samplesperpixel)]
-        return without_alpha(np.concatenate(planes, axis=-1))
+        return without_alpha(np.concatenate(planes, axis=-1), self._fourth[level])
 
     def _decode_plane(self, page: tifffile.TiffPage, index: int) -> NDArray[np.uint8]:
         try:
@@ -153,6 +172,18 @@ def has_aperio_ycbcr(path: Path) -> bool:
             return is_aperio_ycbcr(tif)
     except (OSError, ValueError, IndexError, struct.error):
         return False
+
+
+def tiff_orientation(path: Path) -> int:
+    """Return the orientation tag of a TIFF's slide (see `orientation`), upright where there is none."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(path) as tif:
+            largest = max(tif.series, key=lambda series: series.keyframe.imagewidth * series.keyframe.imagelength)
+            return known(largest.keyframe.tags.valueof(TAG, default=UPRIGHT))
+    except (OSError, ValueError, IndexError, KeyError, AttributeError, struct.error):
+        return UPRIGHT
 
 
 def _unreadable(path: Path, error: Exception) -> SlideError:

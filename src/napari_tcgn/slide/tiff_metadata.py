@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, from_dpi, from_metadata, from_objective, positive
-from napari_tcgn.slide.padding import not_rgb
+from napari_tcgn.slide.padding import FourthChannel, not_rgb
 
 if TYPE_CHECKING:
     import tifffile
@@ -80,7 +80,22 @@ def rgb_levels(tif: tifffile.TiffFile, name: str) -> list[tifffile.TiffPage]:
             f"The pixels of {name} lie in other files: it is one part of an OME-TIFF of several.",
             "Save the slide as one OME-TIFF (for instance with bfconvert or QuPath).",
         )
-    return [page for page in levels if page.imagewidth and page.imagelength and _same_proportions(page, levels[0])]
+    if not any(levels[0].databytecounts):
+        raise SlideError(
+            f"{name} is damaged: none of its {len(levels[0].databytecounts)} tiles was ever written.",
+            "Write it again: the program that made it has not come to its end.",
+        )
+    return [
+        page
+        for page in levels
+        if page.imagewidth and page.imagelength and any(page.databytecounts) and _same_proportions(page, levels[0])
+    ]
+
+
+def fourth_channel(page: tifffile.TiffPage) -> FourthChannel:
+    """Tell what a page's fourth channel is, by its tag ExtraSamples: only what is called opacity is taken for it."""
+    extra = page.extrasamples or (0,)
+    return {1: "premultiplied", 2: "alpha"}.get(int(extra[0]), "other")  # type: ignore[return-value]
 
 
 def is_aperio_ycbcr(tif: tifffile.TiffFile) -> bool:

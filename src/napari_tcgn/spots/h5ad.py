@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.options import LAYOUTS
+from napari_tcgn.slide import SlideRecord
 from napari_tcgn.spots.distance import implied_mpp
 from napari_tcgn.spots.lattice import pitch_of
 from napari_tcgn.spots.source import H5adSource, SpotsRecord
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _WRITTEN_HERE = "napari_tcgn"
 _Size = tuple[tuple[float, float] | None, float | None]
-_MEND = "Give an .h5ad with positions in obsm['spatial'], in px of the full-resolution image."
+_HINT = "Give an .h5ad with positions in obsm['spatial'], in px of the full-resolution image."
 
 
 def read_h5ad_spots(
@@ -64,15 +65,15 @@ def _read(file: h5py.File, name: str, mpp: float | None, pitch_um: float | None,
 
     if "obs" not in file or "obsm" not in file or "spatial" not in file["obsm"]:
         found = sorted(file["obsm"]) if "obsm" in file else []
-        raise SpotsError(f"{name} holds no positions of spots (obsm has {found or 'nothing'}).", _MEND)
+        raise SpotsError(f"{name} holds no positions of spots (obsm has {found or 'nothing'}).", _HINT)
     positions = np.asarray(read_elem(file["obsm"]["spatial"]), dtype=np.float64)
     if positions.ndim != 2 or positions.shape[1] < 2 or len(positions) == 0:
-        raise SpotsError(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", _MEND)
+        raise SpotsError(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", _HINT)
     obs: pd.DataFrame = read_elem(file["obs"])
     library = _library(file, name)
     size, tolerance = _image_size(library, positions, name)
     source = H5adSource(file=name, image_size=size, image_size_tolerance=tolerance)
-    record = _own_record(file)
+    record = _recorded(file)
     on_tissue = np.ones(len(obs), bool)
     if "in_tissue" in obs:
         on_tissue = obs["in_tissue"].to_numpy().astype(np.float64) == 1
@@ -94,8 +95,8 @@ def _read(file: h5py.File, name: str, mpp: float | None, pitch_um: float | None,
         source=source,
     )
     if record is not None:  # predicted here: every spot, whatever it lies on
-        size = (float(record["slide"]["width_px"]), float(record["slide"]["height_px"]))
-        before = SpotsRecord.read(record["spots"])
+        slide, before = record
+        size = (float(slide.width_px), float(slide.height_px))
         source = replace(source, image_size=size, image_size_tolerance=0.0, recorded=before.source)
         return _of_size(replace(spots, source=source), before.layout, before.pitch_um, before.diameter_um)
     source = replace(source, not_in_tissue=int((~on_tissue).sum()))
@@ -183,9 +184,13 @@ def _array_positions(obs: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.i
     return rows, cols, True
 
 
-def _own_record(file: h5py.File) -> dict[str, Any] | None:
+def _recorded(file: h5py.File) -> tuple[SlideRecord, SpotsRecord] | None:
+    """Return slide and spots of the run record of a file written here; None for another file."""
     text = file.get(f"uns/{_WRITTEN_HERE}/run_record")
     if text is None:
         return None
-    record: dict[str, Any] = json.loads(text.asstr()[()])
-    return record
+    record = json.loads(text.asstr()[()])
+    slide = SlideRecord.read(record["slide"])
+    if not (slide.width_px > 0 and slide.height_px > 0):
+        raise ValueError("its run record does not tell the size of the slide")
+    return slide, SpotsRecord.read(record["spots"])

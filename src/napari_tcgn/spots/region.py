@@ -16,7 +16,7 @@ from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots.source import RegionRecord
 from napari_tcgn.spots.table import Spots
 
-_MEND_POLYGON = "Draw it anew, without crossing lines."
+_POLYGON_HINT = "Draw it anew, without crossing lines."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,7 +181,7 @@ def _checked(shapes: list[Any], source: RegionRecord) -> Region:
     for number, shape in enumerate(shapes, start=1):
         if not shape.is_valid:
             raise SpotsError(
-                f"Polygon {number} of the region is not simple: {shapely.is_valid_reason(shape)} (px).", _MEND_POLYGON
+                f"Polygon {number} of the region is not simple: {shapely.is_valid_reason(shape)} (px).", _POLYGON_HINT
             )
     union = shapely.union_all(shapes)
     geometry = shapely.MultiPolygon([part for part in shapely.get_parts(union) if isinstance(part, shapely.Polygon)])

@@ -19,7 +19,7 @@ from napari_tcgn.spots.table import Spots
 MARK = "# napari-tcgn spots "
 VERSION = 1
 COLUMNS = ("id", "x", "y", "array_row", "array_col", "in_tissue", "tissue_fraction")
-_MEND = "Save the spots again, or give another kind of spots file."
+_HINT = "Save the spots again, or give another kind of spots file."
 
 
 def write_spots(spots: Spots, path: str | Path, overwrite: bool = False, slide: Slide | None = None) -> None:
@@ -103,12 +103,12 @@ def read_saved_spots(path: str | Path) -> Spots:
             source=read_source(head["source"]),
         )
     except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-        raise SpotsError(f"The saved spots {path.name} cannot be read: {error}.", _MEND) from error
+        raise SpotsError(f"The saved spots {path.name} cannot be read: {error}.", _HINT) from error
 
 
 def _head(path: Path, line: str) -> dict[str, Any]:
     if not line.startswith(MARK):
-        raise SpotsError(f"{path.name} holds no saved spots: its first line does not start with {MARK!r}.", _MEND)
+        raise SpotsError(f"{path.name} holds no saved spots: its first line does not start with {MARK!r}.", _HINT)
     head: dict[str, Any] = json.loads(line[len(MARK) :])
     if head["version"] > VERSION:
         raise SpotsError(

@@ -3,7 +3,7 @@ from .correlation import median_pcc as median_pcc, pearson_per_gene as pearson_p
 from .gene_sets import (
     SCORE_UNIT as SCORE_UNIT,
     GeneSet as GeneSet,
-    Score as Score,
+    GeneSetScore as GeneSetScore,
     nearest_names as nearest_names,
     parse_gene_names as parse_gene_names,
     read_gmt as read_gmt,

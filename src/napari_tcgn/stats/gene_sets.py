@@ -31,7 +31,7 @@ class GeneSet:
 
 
 @dataclass(frozen=True)
-class Score:
+class GeneSetScore:
     """A gene set's score at every spot.
 
     Attributes
@@ -87,7 +87,7 @@ def read_gmt(path: Path) -> list[GeneSet]:
 
 def score_gene_set(
     values: ArrayLike, genes: Sequence[str], gene_set: GeneSet, panel: Sequence[str] | None = None
-) -> Score:
+) -> GeneSetScore:
     """Score a gene set at every spot: the mean of its genes' z-scores.
 
     A gene's z-score is its value less its mean over the spots, divided by its standard deviation over them: every gene
@@ -137,7 +137,7 @@ def score_gene_set(
     scores[rows] = ((known[:, varies] - mean[varies]) / sd[varies]).mean(axis=1)
     used = tuple(gene for gene, v in zip(found, varies, strict=True) if v)
     constant = tuple(gene for gene, v in zip(found, varies, strict=True) if not v)
-    return Score(scores, used, constant, missing)
+    return GeneSetScore(scores, used, constant, missing)
 
 
 def nearest_names(name: str, genes: Iterable[str], count: int = 3) -> list[str]:

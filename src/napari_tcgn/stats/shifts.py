@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from napari_tcgn.engine import Progress, run_to_end
-from napari_tcgn.options import CompareSettings
+from napari_tcgn.options import CompareSettings, NullKind
 from napari_tcgn.spots import Lattice
 from napari_tcgn.stats.correlation import pearson_per_gene
 from napari_tcgn.stats.statistics import MIN_OVERLAP, shift_count, shift_test
@@ -138,7 +138,7 @@ def shift_p(predicted: ArrayLike, measured: ArrayLike, lattice: Lattice) -> Floa
 
 def null_test(
     x: Floats, y: Floats, lattice: Lattice, settings: CompareSettings, stage: str
-) -> Generator[Progress, None, tuple[Floats, str, int]]:
+) -> Generator[Progress, None, tuple[Floats, NullKind, int]]:
     """Test every gene's PCC against the null that the settings ask for.
 
     Parameters
@@ -154,7 +154,7 @@ def null_test(
     Returns
     -------
     p : float64 [genes]
-    kind : str
+    kind : {"all-shifts", "random-shifts"}
     shifts : int
     """
     everything = settings.null == "all-shifts" or (settings.null == "auto" and lattice.regular)
@@ -166,11 +166,11 @@ def null_test(
                 yield Progress(stage, next(steps), settings.permutations)
         except StopIteration as end:
             p, shifts = end.value
-        return p, "random toroidal shifts", shifts
+        return p, "random-shifts", shifts
     p = np.full(x.shape[1], np.nan)
     for start in range(0, x.shape[1], GENES_AT_ONCE):
         yield Progress(stage, start, x.shape[1])
         part = slice(start, start + GENES_AT_ONCE)
         p[part] = shift_test(x[:, part], y[:, part], lattice.row, lattice.col)
     yield Progress(stage, x.shape[1], x.shape[1])
-    return p, "all toroidal shifts", shift_count(lattice.row, lattice.col)
+    return p, "all-shifts", shift_count(lattice.row, lattice.col)

@@ -27,7 +27,7 @@ def verdicts(card: ModelCard) -> list[Verdict]:
     firm &= np.isnan(depth) | (depth > 0)
     found: list[Verdict] = []
     sections = card.metrics.sections_significant or [None] * len(card.genes)
-    for known, good, counted, better in zip(~np.isnan(pcc), firm, sections, card.better_simple(), strict=True):
+    for known, good, counted, better in zip(~np.isnan(pcc), firm, sections, card.better_baselines(), strict=True):
         if not known:
             found.append("?")
         elif not good or not _in_most(counted):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.stats import SCORE_UNIT, GeneSet, Score, score_gene_set
+from napari_tcgn.stats import SCORE_UNIT, GeneSet, GeneSetScore, score_gene_set
 from napari_tcgn.ui.layers import result_layers
 from napari_tcgn.ui.layers.per_layer import PerLayer
 from napari_tcgn.ui.layers.store import Result
@@ -29,7 +29,7 @@ class Scored:
     Attributes
     ----------
     source : Result
-    scores : dict of str to Score
+    scores : dict of str to GeneSetScore
         By name of the set.
     refused : dict of str to str
         By name of the set, why it could not be scored.
@@ -38,7 +38,7 @@ class Scored:
     """
 
     source: Result
-    scores: dict[str, Score]
+    scores: dict[str, GeneSetScore]
     refused: dict[str, str]
     spots_done: int
 

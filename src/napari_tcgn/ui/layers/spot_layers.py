@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.options import BINS
 from napari_tcgn.spots import Spots
 from napari_tcgn.ui.layers.placement import move, placement_of
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 NOT_PREDICTED = (0.75, 0.75, 0.75, 0.35)  # grey, and the tissue shines through
 SMALLEST, LARGEST = 2, 10_000  # px of a point on the canvas, napari's own limits
 RIM, RIM_COLOUR = 0.1, (0.0, 0.0, 0.0, 0.9)  # of a disc's diameter
-BINS = "visium-hd"  # the layout whose spots are adjoining squares
 SUFFIX = " · spots (not yet predicted)"
 
 

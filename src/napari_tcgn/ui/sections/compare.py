@@ -257,7 +257,7 @@ def holds_comparison(folder: Path) -> bool:
 def summary(comparison: Comparison) -> list[str]:
     """Return a comparison's overall figures in lines: the model, simple predictors, and what to mind."""
     overall = comparison.overall
-    lines = [f"{overall['n_spots']} spots, {overall['n_genes']} genes; median PCC (95 %):"]
+    lines = [f"{overall.n_spots} spots, {overall.n_genes} genes; median PCC (95 %):"]
     for row in comparison.baselines.to_dict(orient="records"):
         line = f"• {row['method']}: {row['median_pcc']:.3f} ({row['pcc_low']:.3f} to {row['pcc_high']:.3f})"
         if row["median_depth_pcc"] == row["median_depth_pcc"]:  # not NaN

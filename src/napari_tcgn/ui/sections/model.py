@@ -162,7 +162,7 @@ def card_text(card: ModelCard) -> str:
         without_depth = card.metrics.median_depth_pcc
         if without_depth is not None:
             lines.append(f"sequencing depth taken out: {without_depth:.2f}")
-    simpler = sum(map(bool, card.better_simple()))
+    simpler = sum(map(bool, card.better_baselines()))
     if simpler:
         lines.append(f"a simple model does better for {simpler} of {len(card.genes)} genes (see their tooltips)")
     lines.append(f"trained on: {_training(card)}")

@@ -64,7 +64,7 @@ class GeneModel(GeneRows):
         self._figures[PCC, place] = card.gene_metric("pcc")[mine]
         self._figures[DEPTH, place] = card.gene_metric("depth_pcc")[mine]
         self._low[place], self._high[place] = card.gene_metric("pcc_low")[mine], card.gene_metric("pcc_high")[mine]
-        words, better = verdicts(card), card.better_simple()
+        words, better = verdicts(card), card.better_baselines()
         ranks = {word: -rank for rank, word in enumerate(VERDICTS)}
         for i, here in zip(mine, place, strict=True):
             self._verdicts[here], self._better[here] = words[i], better[i]
