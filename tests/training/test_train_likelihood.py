@@ -106,6 +106,7 @@ def test_dispersion_starts_where_the_counts_have_it():
     np.testing.assert_allclose(found, size, rtol=0.35)
 
 
+@pytest.mark.slow
 def test_training_lowers_it_and_predicts_on_the_scale_of_the_card(dataset, tmp_path, genes):
     settings = replace(COUNTING, epochs=40, batch_size=8, learning_rate=0.05, start_from_mean=True)
     told, result = finish(start(dataset, tmp_path / "run", genes, settings, build_net=mean_colour))
@@ -117,6 +118,7 @@ def test_training_lowers_it_and_predicts_on_the_scale_of_the_card(dataset, tmp_p
     assert result.test_loss < 1.0
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted_dispersions_included(dataset, tmp_path, genes, same):
     finish(start(dataset, tmp_path / "whole", genes, COUNTING))
     stop_after_an_epoch(start(dataset, tmp_path / "parts", genes, COUNTING))

@@ -41,6 +41,7 @@ def test_run_tells_sections_epochs_and_progress(finished):
     assert result.held_out == ["B1"]
 
 
+@pytest.mark.slow
 def test_training_learns(dataset, tmp_path, genes):
     settings = TrainSettings(epochs=40, batch_size=8, learning_rate=0.1, val_fraction=0.25, device="cpu")
     told, result = finish(start(dataset, tmp_path / "run", genes, settings, build_net=mean_colour))
@@ -175,6 +176,7 @@ def test_start_from_mean(dataset, tmp_path, genes):
         assert learnt[gene] == pytest.approx(target.mean(), abs=0.15)
 
 
+@pytest.mark.slow
 def test_sample_dataset_trains_fold_0(tmp_path):
     sample = Path(__file__).parents[2] / "sample_data" / "her2st_mini"
     settings = TrainSettings(epochs=1, batch_size=16, learning_rate=3e-3, device="cpu")

@@ -29,6 +29,7 @@ def finished(tmp_path_factory, dataset):
     return out, told, result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
