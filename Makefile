@@ -1,11 +1,15 @@
 # `make demo` and `make test` do all the set-up by themselves; a second call starts at once.
-.PHONY: demo test check setup setup-gui clean
+.PHONY: demo test test-quick check setup setup-gui clean
 
 demo: setup
 	.venv/bin/napari-tcgn demo --out demo_output --overwrite
 
 test: setup setup-gui
 	.venv/bin/pytest -n 2 --dist loadfile
+
+# No window, nothing slow: what to run after each change.
+test-quick: setup
+	.venv/bin/pytest -n 2 --dist loadfile -m "not slow" --ignore tests/ui
 
 check: setup
 	.venv/bin/ruff check .

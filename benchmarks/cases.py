@@ -110,8 +110,8 @@ def peers(device: str, batch: int, rounds: int) -> dict[str, Any]:
 
 def graph(device: str, batch: int, rounds: int) -> dict[str, Any]:
     """The graph part of the first block against dense edges x edges matrices, image by image in numpy (float64)."""
-    sys.path.insert(0, str(ROOT / "tests" / "model"))
-    from dense_graph import DenseGraph, dense_edges, dense_features
+    sys.path.insert(0, str(ROOT / "tests"))
+    from support.dense_graph import DenseGraph, dense_edges, dense_features
 
     torch.manual_seed(0)
     width = 92

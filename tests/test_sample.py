@@ -23,14 +23,11 @@ PANEL = Path(sample.__file__).parent / "model" / "panels" / "her2st_785.txt"
 @pytest.fixture(scope="module")
 def make_sample():
     """The script that makes the sample, imported as a module."""
-    folder = str(sample_folder())
-    sys.path.insert(0, folder)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(sample_folder())
         yield importlib.import_module("make_sample")
-    finally:
-        sys.path.remove(folder)
-        for name in ("make_sample", "draw_section", "count_genes"):
-            sys.modules.pop(name, None)
+    for name in ("make_sample", "draw_section", "count_genes"):
+        sys.modules.pop(name, None)
 
 
 def test_everything_together_is_small():

@@ -7,7 +7,6 @@ import json
 import shutil
 import socket
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import anndata
@@ -15,11 +14,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.jobs import cluster
-from napari_tcgn.jobs.cohort import run_cohort
-from napari_tcgn.jobs.job import Job, job_digest
-from napari_tcgn.jobs.manifest import Entry, Manifest
-from napari_tcgn.model import registry
-from napari_tcgn.options import PredictSettings
+from napari_tcgn.jobs.manifest import Manifest
 
 
 @pytest.fixture
@@ -53,38 +48,6 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 def states(found) -> list[str]:
     return [row["state"] for row in found]
-
-
-def test_the_positions_of_a_visium_folder_decide_what_is_the_same_job(colour_model, tmp_path: Path) -> None:
-    positions = tmp_path / "outs" / "spatial" / "tissue_positions.csv"
-    positions.parent.mkdir(parents=True)
-    positions.write_text("first")
-    job = Job(tmp_path / "s.png", tmp_path / "s.h5ad", PredictSettings(model="colours"), spots=tmp_path / "outs")
-    before = job_digest(job)
-    (tmp_path / "outs").rename(tmp_path / "moved")
-    assert job_digest(replace(job, spots=tmp_path / "moved")) == before
-    (tmp_path / "moved" / "spatial" / "tissue_positions.csv").write_text("second")
-    assert job_digest(replace(job, spots=tmp_path / "moved")) != before
-    assert job_digest(replace(job, roi=tmp_path / "absent.geojson")) != before
-
-
-def test_jobs_name_their_files_so_that_a_worker_elsewhere_finds_them(
-    colour_model, slides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "model").mkdir()
-    given = Job(Path("day1/T1.png"), Path("x"), PredictSettings(model="model"), spots=Path("s"), roi=Path("r"))
-    got: list[Job] = []
-
-    def runner(todo):
-        got.extend(job for _, job in todo)
-        yield from ()
-
-    list(run_cohort([given], Path("out"), runner))
-    assert [got[0].slide, got[0].spots, got[0].roi] == [tmp_path / "day1/T1.png", tmp_path / "s", tmp_path / "r"]
-    assert (got[0].out, got[0].settings.model) == (tmp_path / "out" / "T1.h5ad", str(tmp_path / "model"))
-    (tmp_path / "colours").mkdir()  # a known name wins over a folder, as when it is loaded
-    assert registry.from_anywhere("colours") == "colours"
 
 
 def test_every_slide_gets_a_result_of_its_own(cohort, slides, tmp_path: Path) -> None:
@@ -289,20 +252,6 @@ def test_a_broken_manifest_is_not_overwritten(cohort, slides, tmp_path: Path) ->
     assert code == 1
     assert "no manifest" in err
     assert (tmp_path / "out" / "manifest.json").read_text() == "mine"
-
-
-def test_what_was_running_when_the_machine_went_down_is_waiting(tmp_path: Path) -> None:
-    with Manifest(tmp_path) as manifest:
-        manifest.entries["/a/x.png"] = Entry("/a/x.png", "x.h5ad", state="running")
-        manifest.save()
-    with Manifest(tmp_path) as manifest:
-        assert manifest.entries["/a/x.png"].state == "waiting"
-
-
-def test_names_that_differ_only_in_case_are_kept_apart(tmp_path: Path) -> None:
-    with Manifest(tmp_path) as manifest:
-        found = manifest.enter([Path("/a/T1.png"), Path("/b/t1.png"), Path("/a/T1.tif"), Path("/c/A_T1.png")])
-    assert len({entry.out.casefold() for entry in found}) == 4
 
 
 def test_json_of_a_cohort(cohort, slides) -> None:

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from napari_tcgn.options import CompareSettings
-
-COLUMNS = ["x", "y", "new_x", "new_y", "pixel_x", "pixel_y", "selected"]
+from support.her2st import write_counts, write_selection
 
 
 @pytest.fixture
@@ -21,19 +20,18 @@ def files(tmp_path: Path, run, colour_model) -> dict[str, Path]:
     """A predicted slide of 42 coloured squares, its selection table and its counts."""
     random = np.random.default_rng(0)
     image = np.full((800, 900, 3), 255, np.uint8)
-    rows, counts = [], {}
+    places, counts = [], {}
     for col in range(1, 8):
         for row in range(1, 7):
             colour = random.integers(20, 220, 3)
             x, y = 100 * col + 20, 100 * row + 10
             image[y - 40 : y + 40, x - 40 : x + 40] = colour
-            rows.append((col, row, col, row, x, y, 1))
-            counts[f"{col}x{row}"] = colour
+            places.append((col, row, x, y))
+            counts[col, row] = colour
     paths = {name: tmp_path / name for name in ("T9.png", "T9_selection.tsv", "T9.tsv", "T9.h5ad", "out")}
     Image.fromarray(image).save(paths["T9.png"])
-    pd.DataFrame(rows, columns=COLUMNS).to_csv(paths["T9_selection.tsv"], sep="\t", index=False)
-    table = pd.DataFrame.from_dict(counts, orient="index", columns=["RED", "GREEN", "BLUE"])
-    table.to_csv(paths["T9.tsv"], sep="\t")
+    write_selection(paths["T9_selection.tsv"], places)
+    write_counts(paths["T9.tsv"], counts, ["RED", "GREEN", "BLUE"])
     code, _, error = run(
         "predict", paths["T9.png"], "--mpp", 1, "--spots", paths["T9_selection.tsv"], "--model", "colours",
         "--out", paths["T9.h5ad"],

@@ -50,6 +50,7 @@ def test_run_record_repeats_its_recipe(tmp_path) -> None:
     assert TrainSettings(**read_train_settings(tmp_path / "run.json")) == settings
 
 
+@pytest.mark.slow
 def test_cross_validation_from_the_command_to_the_report(run, sections: Path, tmp_path: Path) -> None:
     out = tmp_path / "cv"
     recipe = tmp_path / "recipe.toml"

@@ -38,6 +38,8 @@ def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         caveats=["Research use only."],
     )
     (folder / "card.json").write_text(card.to_json(), encoding="utf-8")
+    # The door keeps what it was first asked for, so it is asked before the module changes.
+    monkeypatch.setattr("napari_tcgn.model.BUNDLED", folder.parent)
     monkeypatch.setattr(registry, "BUNDLED", folder.parent)
     monkeypatch.setattr(registry, "user_models_folder", lambda: tmp_path / "none")
     monkeypatch.setattr(registry, "_from_packages", dict)

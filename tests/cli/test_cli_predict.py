@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,6 +12,8 @@ from pathlib import Path
 import anndata
 import numpy as np
 import pytest
+
+from support.processes import environment
 
 pytestmark = pytest.mark.usefixtures("colour_model")
 
@@ -128,12 +129,12 @@ def test_image_of_one_channel_or_16_bit(run, section, tmp_path: Path, mode: str)
 
 
 def test_spots_outside_the_image(run, section, tmp_path: Path) -> None:
-    section.spots.write_text(section.spots.read_text().replace("\t300\t", "\t9000\t"))
+    section.spots.write_text(section.spots.read_text().replace("\t300.00\t", "\t9000\t"))
     assert_refused(predict(run, section, tmp_path / "result.h5ad"), tmp_path, "outside")
 
 
 def test_spots_without_a_position(run, section, tmp_path: Path) -> None:
-    section.spots.write_text(section.spots.read_text().replace("\t300\t", "\tnan\t"))
+    section.spots.write_text(section.spots.read_text().replace("\t300.00\t", "\tnan\t"))
     assert_refused(predict(run, section, tmp_path / "result.h5ad"), tmp_path, "3 of 9 spots")
 
 
@@ -207,18 +208,19 @@ def assert_refused(result: tuple[int, str, str], folder: Path, sentence: str, be
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_stopping_leaves_no_half_file(section, tmp_path: Path, number: signal.Signals, code: int) -> None:
-    script = f"""
-    import sys, time
-    sys.path.insert(0, {str(Path(__file__).parent)!r})
-    import conftest
+    script = """
+    import signal, sys, time
     from napari_tcgn.cli import main
     from napari_tcgn.model import registry
-    class Slow(conftest.ColourPredictor):
-        def predict(self, patches):
-            time.sleep(0.5)
-            return super().predict(patches)
-    conftest.ColourPredictor = Slow
-    registry._from_packages = lambda: {{"colours": conftest.ColourModel()}}
+    from support.colours import ColourModel
+    model, batches = ColourModel(), []
+    def hold(patches):
+        if batches:
+            time.sleep(600)  # the signal comes now
+        batches.append(patches)
+    model.before = hold
+    registry._from_packages = lambda: {"colours": model}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
     main(sys.argv[1:])
     """
     command = ["predict", str(section.image), "--mpp", "1", "--spots", str(section.spots), "--model", "colours"]
@@ -228,7 +230,7 @@ def test_stopping_leaves_no_half_file(section, tmp_path: Path, number: signal.Si
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=environment(),
     )
     assert process.stderr is not None
     for line in process.stderr:

@@ -7,40 +7,49 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import anndata
 import numpy as np
 import pytest
 
+from support.processes import environment
+from support.waiting import wait_until
+
 MODEL = "haematoxylin-her2st"  # bundled, and quick
 
-# The command line itself, with a model that takes its time and writes down what it is asked for.
-SLOW = """
+# The command line itself, with a model that writes down what it is asked for and waits for ever after some patches.
+HELD = """
 import sys, time
 from napari_tcgn.cli import main
+from napari_tcgn.engine import work
 from napari_tcgn.model.ridge import RidgePredictor
 predict = RidgePredictor.predict
-def slow(self, patches):
+asked = 0
+def held(self, patches):
+    global asked
+    asked += len(patches)
+    if asked > int(sys.argv[1]):
+        time.sleep(600)
     with open("asked.txt", "a") as file:
         file.write(f"{len(patches)}\\n")
-    time.sleep(float(sys.argv[1]))
     return predict(self, patches)
-RidgePredictor.predict = slow
+RidgePredictor.predict = held
+work.FLUSH_SECONDS = 0
 main(sys.argv[2:])
 """
 
 
-def start(folder: Path, *arguments: object, seconds: float) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: object, patches: int = 25) -> subprocess.Popen[str]:
+    """Start the command line, which goes on for so many patches and then waits to be killed."""
     (folder / "asked.txt").unlink(missing_ok=True)
     return subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(seconds), *map(str, arguments)],
+        [sys.executable, "-c", HELD, str(patches), *map(str, arguments)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env=environment(),
     )
 
 
@@ -48,14 +57,16 @@ def kill_in_the_middle(process: subprocess.Popen[str], work: Path) -> int:
     """Kill it without warning once some spots are on disk; returns how many."""
     import zarr
 
-    end = time.monotonic() + 120
-    while time.monotonic() < end and process.poll() is None:
-        time.sleep(0.1)
-        if (work / "done" / "zarr.json").exists() and (done := int(zarr.open_group(work, mode="r")["done"][:].sum())):
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-            return max(done, int(zarr.open_group(work, mode="r")["done"][:].sum()))
-    raise AssertionError(process.communicate())
+    def done() -> int:
+        assert process.poll() is None, process.communicate()
+        if not (work / "done" / "zarr.json").exists():
+            return 0
+        return int(zarr.open_group(work, mode="r")["done"][:].sum())
+
+    wait_until(done)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return int(zarr.open_group(work, mode="r")["done"][:].sum())
 
 
 def asked(folder: Path) -> int:
@@ -69,23 +80,23 @@ def test_kill_minus_nine_then_resume(sections: Path, tmp_path: Path) -> None:
     command = [
         "predict", image, "--mpp", 0.688, "--spots", table, "--model", MODEL, "--device", "cpu", "--batch-size", 2
     ]  # fmt: skip
-    whole = start(tmp_path, *command, "--out", "whole.h5ad", seconds=0)
+    whole = start(tmp_path, *command, "--out", "whole.h5ad")
     assert whole.wait(timeout=200) == 0, whole.communicate()
 
-    killed = start(tmp_path, *command, "--out", "result.h5ad", seconds=0.5)
+    killed = start(tmp_path, *command, "--out", "result.h5ad", patches=12)
     finished = kill_in_the_middle(killed, tmp_path / "result.h5ad.partial.zarr")
     assert 0 < finished < 25
     assert not (tmp_path / "result.h5ad").exists()
 
-    refused = start(tmp_path, *command, "--out", "result.h5ad", seconds=0)
+    refused = start(tmp_path, *command, "--out", "result.h5ad")
     assert refused.wait(timeout=200) == 1
     assert f"result.h5ad.partial.zarr holds {finished} of 25 spots of an interrupted run" in refused.communicate()[1]
 
-    other = start(tmp_path, *command, "--out", "result.h5ad", "--resume", "--stain", "reinhard", seconds=0)
+    other = start(tmp_path, *command, "--out", "result.h5ad", "--resume", "--stain", "reinhard")
     assert other.wait(timeout=200) == 1
     assert "belongs to another run, with a difference in: stain" in other.communicate()[1]
 
-    resumed = start(tmp_path, *command, "--out", "result.h5ad", "--resume", "--json", seconds=0)
+    resumed = start(tmp_path, *command, "--out", "result.h5ad", "--resume", "--json")
     assert resumed.wait(timeout=200) == 0, resumed.communicate()
     assert asked(tmp_path) == 25 - finished, "finished spots are not predicted again"
     assert json.loads(resumed.communicate()[0])["spots_resumed"] == finished

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from napari_tcgn.engine import RunRecord
 from napari_tcgn.engine.command import predict_command
 from napari_tcgn.errors import DataError
 from napari_tcgn.slide import open_slide
@@ -19,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("colour_model")
 LEFT = {"type": "Polygon", "coordinates": [[[0, 0], [250, 0], [250, 5000], [0, 5000], [0, 0]]]}
 
 
-def record_of(path: Path) -> dict:
-    return json.loads(anndata.read_h5ad(path).uns["napari_tcgn"]["run_record"])
+def record_of(path: Path) -> RunRecord:
+    return RunRecord.from_json(anndata.read_h5ad(path).uns["napari_tcgn"]["run_record"])
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_roi_of_a_geojson_file(predict, section, tmp_path, monkeypatch, run):
         adata = anndata.read_h5ad(f"{name}.h5ad")
         assert (adata.obsm["spatial"][:, 0] <= 250).all()
         record = record_of(Path(f"{name}.h5ad"))
-        assert record["spots"]["source"]["region"]["file"] == "left.geojson"
+        assert record.spots.source.region.file == "left.geojson"
         # The command of the record makes the same again.
         spots_file = section.spots if name == "spots" else None
         command = predict_command(record, f"{name}2.h5ad", section.image, spots_file)

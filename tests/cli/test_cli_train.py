@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from napari_tcgn.cli.train import describe
 from napari_tcgn.training import EpochReport
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("sections", [4], indirect=True)
 def test_a_fold_is_trained_once_and_its_model_predicts(run, sections: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     line = ["train", "--fold", "C2", "--data", sections, "--out", out, "--device", "cpu", "--batch-size", 8, "--mpp", 2]
@@ -30,7 +34,7 @@ def test_a_fold_is_trained_once_and_its_model_predicts(run, sections: Path, tmp_
         "--out", tmp_path / "C2.h5ad", "--device", "cpu", "--json",
     )  # fmt: skip
     assert code == 0, err
-    assert json.loads(said)["spots"] == 25
+    assert json.loads(said)["spots"] == 16
 
 
 def test_an_epoch_in_words() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,22 +10,30 @@ import pytest
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.spots.source import SpotsSource
 from napari_tcgn.spots.table import Spots
+from support.colours import ColourPredictor
 
 
 class PyramidSlide:
-    """A pyramid of arrays that counts its reads and can be slow."""
+    """A pyramid of arrays that counts its reads, and can hold them.
 
-    def __init__(self, levels: list[np.ndarray], mpp: float | None = 0.5, delay: float = 0.0) -> None:
-        self.levels, self.mpp, self.delay = levels, mpp, delay
+    From the moment on when `permits` is a semaphore, a read takes one of its permits; `held` is set once a read waits.
+    """
+
+    def __init__(self, levels: list[np.ndarray], mpp: float | None = 0.5) -> None:
+        self.levels, self.mpp = levels, mpp
+        self.permits: threading.Semaphore | None = None
+        self.held = threading.Event()
         self.name, self.path, self.mpp_source = "section", None, "given"
         self.level_dimensions = tuple((a.shape[1], a.shape[0]) for a in levels)
         self.reads = 0
         self._lock = threading.Lock()
 
     def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> np.ndarray:
+        if self.permits is not None and not self.permits.acquire(blocking=False):
+            self.held.set()
+            self.permits.acquire()
         with self._lock:
             self.reads += 1
-        time.sleep(self.delay)
         array = self.levels[level]
         out = np.full((height, width, 3), 255, np.uint8)
         left, top = max(x, 0), max(y, 0)
@@ -40,29 +46,19 @@ class PyramidSlide:
         self.levels = []
 
 
-class ColourPredictor:
-    """Genes as fixed mixtures of the mean colours of a patch's four quarters: a real function of the pixels."""
-
-    def __init__(self, genes: int = 5, input_px: int = 32) -> None:
-        self.card = ModelCard(
-            name="colours",
-            version="1",
-            architecture={"family": "test"},
-            genes=[f"GENE{i}" for i in range(genes)],
-            patch_um=16.0,
-            input_px=input_px,
-            output_scale="mixture",
-            sha256="ab" * 32,
-        )
-        self.device = "cpu"
-        self.weights = np.random.default_rng(0).normal(size=(12, genes))
-        self.batches: list[int] = []
-
-    def predict(self, patches: np.ndarray) -> np.ndarray:
-        self.batches.append(len(patches))
-        b, n = len(patches), patches.shape[1] // 2 * 2
-        quarters = patches[:, :n, :n].reshape(b, 2, n // 2, 2, n // 2, 3).mean(axis=(2, 4))  # [B, 2, 2, 3]
-        return (quarters.reshape(b, 12) / 255 @ self.weights).astype(np.float32)
+def make_predictor(genes: int = 5, input_px: int = 32) -> ColourPredictor:
+    """Return one whose genes are mixtures of the mean colours of a patch's four quarters."""
+    card = ModelCard(
+        name="colours",
+        version="1",
+        architecture={"family": "test"},
+        genes=[f"GENE{i}" for i in range(genes)],
+        patch_um=16.0,
+        input_px=input_px,
+        output_scale="mixture",
+        sha256="ab" * 32,
+    )
+    return ColourPredictor(card, np.random.default_rng(0).normal(size=(12, genes)) / 255)
 
 
 def make_spots(x: np.ndarray, y: np.ndarray, **more: object) -> Spots:
@@ -105,7 +101,7 @@ def spots() -> Spots:
 
 @pytest.fixture
 def predictor() -> ColourPredictor:
-    return ColourPredictor()
+    return make_predictor()
 
 
 @pytest.fixture
@@ -115,9 +111,4 @@ def new_spots():
 
 @pytest.fixture
 def new_predictor():
-    return ColourPredictor
-
-
-@pytest.fixture(scope="session")
-def reference() -> Path:
-    return Path(__file__).parents[1] / "reference"
+    return make_predictor

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -12,6 +11,7 @@ from napari_tcgn.engine import choose_level, cut_patch, leaves_image, patch_side
 from napari_tcgn.engine.patches import cut_batch
 from napari_tcgn.errors import SlideError
 from napari_tcgn.model.card import ModelCard
+from support.golden import REFERENCE, golden_slide
 
 
 def card(patch_um: float) -> ModelCard:
@@ -29,12 +29,9 @@ def test_too_coarse_slide_is_refused() -> None:
         patch_side_px(card(77.056), 77.0)
 
 
-def test_golden_crops(pyramid, reference: Path) -> None:
-    spec = importlib.util.spec_from_file_location("golden_formulas", reference / "golden.py")
-    golden = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(golden)
-    pixels, centres = golden.golden_slide()
-    expected = np.load(reference / "golden_pipeline.npz")["crop_uint8_transposed"]  # [3, channel, column, row]
+def test_golden_crops(pyramid) -> None:
+    pixels, centres = golden_slide()
+    expected = np.load(REFERENCE / "golden_pipeline.npz")["crop_uint8_transposed"]  # [3, channel, column, row]
     slide = pyramid([pixels])
     ours = np.stack([cut_patch(slide, x, y, 112) for x, y in centres])  # [3, row, column, channel]
     np.testing.assert_array_equal(ours.transpose(0, 3, 2, 1), expected)
@@ -133,12 +130,12 @@ def test_real_patch_is_where_the_spot_table_says(real_data: Path, monkeypatch) -
 
 
 @pytest.mark.parametrize("orientation", ["transposed", "upright"])
-def test_golden_model_input(reference: Path, orientation: str) -> None:
+def test_golden_model_input(orientation: str) -> None:
     import torch
 
     from napari_tcgn.model.prepare import prepare_patches
 
-    fixture = np.load(reference / "golden_pipeline.npz")
+    fixture = np.load(REFERENCE / "golden_pipeline.npz")
     upright = fixture["crop_uint8_transposed"].transpose(0, 3, 2, 1)  # [3, row, column, channel]
     found = prepare_patches(torch.as_tensor(upright.copy()), replace(card(77.0), orientation=orientation)).numpy()
     if orientation == "upright":

@@ -100,6 +100,7 @@ def test_real_tissue_at_two_resolutions_gives_nearly_the_same_input(windows, pat
     assert np.abs(aliased - fine).mean() > 1.3 * np.abs(fine - coarse).mean()
 
 
+@pytest.mark.slow
 def test_real_predictions_at_two_resolutions_agree(windows):
     from napari_tcgn.model import load_model
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -15,23 +14,20 @@ from napari_tcgn.expression import predict_steps, read_prediction, write_h5ad
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import read_st_spots
+from support.golden import REFERENCE
 
 
 @pytest.mark.slow
-def test_real_section_with_the_real_network(real_data: Path, golden: ModuleType, tmp_path: Path) -> None:
+def test_real_section_with_the_real_network(real_data: Path, tmp_path: Path) -> None:
     import torch
 
     from napari_tcgn.model.card import ModelCard
     from napari_tcgn.model.predictor import TCGNPredictor
-    from napari_tcgn.model.tcgn import TCGN
+    from support.golden_net import golden_net
 
-    reference = Path(__file__).parents[1] / "reference"
-    net = TCGN(num_classes=785)
-    state = golden.golden_state_dict(reference / "state_dict_tiny.json")
-    net.load_state_dict({key: torch.from_numpy(value) for key, value in state.items()}, strict=True)
-    genes = [line.split(",")[1] for line in (reference / "genes_her2_785.csv").read_text().splitlines()[1:]]
+    genes = [line.split(",")[1] for line in (REFERENCE / "genes_her2_785.csv").read_text().splitlines()[1:]]
     card = ModelCard(name="golden", version="1", architecture={"family": "tcgn"}, genes=genes, patch_um=77.056)
-    predictor = TCGNPredictor(net, card)
+    predictor = TCGNPredictor(golden_net("tiny", torch.float32), card)
 
     her2st = real_data / "her2st/data"
     spots = read_st_spots(her2st / "ST-spotfiles/C2_selection.tsv")

@@ -5,12 +5,13 @@ import pytest
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import scale_counts
+from support.golden import REFERENCE, golden_counts
 
 
-def test_golden(golden, golden_values) -> None:
-    scaled = scale_counts(golden.golden_counts())
+def test_golden() -> None:
+    scaled = scale_counts(golden_counts())
     assert scaled.dtype == np.float64
-    np.testing.assert_allclose(scaled, golden_values["expression"], atol=1e-6, rtol=0)
+    np.testing.assert_allclose(scaled, np.load(REFERENCE / "golden_pipeline.npz")["expression"], atol=1e-6, rtol=0)
     assert (scaled[5] == 0).all(), "the empty spot"
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -19,10 +16,8 @@ from napari_tcgn.model.graph import (
     edges_to_nodes,
     select_edges,
 )
-
-sys.path.insert(0, str(Path(__file__).parent))
-from dense_graph import DenseGraph, dense_edges, dense_features
-from reference_tcgn import REFERENCE, golden
+from support.dense_graph import DenseGraph, dense_edges, dense_features
+from support.golden import GRAPH_WEIGHTS, REFERENCE, golden_graph_inputs, golden_tensor
 
 NODES = 196
 CASES = ["plain", "tie"]
@@ -36,14 +31,14 @@ def proximity(dtype: torch.dtype) -> torch.Tensor:
 
 def golden_censnet(dtype: torch.dtype) -> CensNet:
     net = CensNet(20)
-    weights = {k.removeprefix("unit.censnet."): golden.golden_tensor(k, shape) for k, shape in golden.GRAPH_WEIGHTS}
+    weights = {k.removeprefix("unit.censnet."): golden_tensor(k, shape) for k, shape in GRAPH_WEIGHTS}
     net.load_state_dict({k: torch.as_tensor(v) for k, v in weights.items()}, strict=True)
     return net.to(dtype).eval()
 
 
 def inputs(dtype: torch.dtype, cases: list[str]) -> tuple[torch.Tensor, torch.Tensor]:
     """Nodes [B, N, 20] and attention [B, 2, N, N] of several cases in one batch."""
-    pairs = [golden.golden_graph_inputs(case) for case in cases]
+    pairs = [golden_graph_inputs(case) for case in cases]
     x, attention = (torch.as_tensor(np.stack(arrays)).to(dtype) for arrays in zip(*pairs, strict=True))
     return x, attention
 

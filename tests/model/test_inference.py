@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from napari_tcgn.model.inference import for_inference
-
-sys.path.insert(0, str(Path(__file__).parent))
-from reference_tcgn import REFERENCE, golden, golden_net
+from support.golden import REFERENCE, golden_image, golden_inputs
+from support.golden_net import golden_net
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("size", ["tiny", "xs", "small"])
+@pytest.mark.parametrize("size", ["tiny", *(pytest.param(size, marks=pytest.mark.slow) for size in ("xs", "small"))])
 def test_golden_outputs(size, dtype):
     fixture = np.load(REFERENCE / f"golden_{size}.npz")
-    x = torch.as_tensor(golden.golden_inputs(4, size)).to(dtype)
+    x = torch.as_tensor(golden_inputs(4, size)).to(dtype)
     net = golden_net(size, dtype)
     before = {key: value.clone() for key, value in net.state_dict().items()}
     fast = for_inference(net)
@@ -37,7 +33,7 @@ def test_golden_outputs(size, dtype):
 def test_bf16_products_move_the_output_a_little_and_keep_the_graph_exact():
     net = golden_net("tiny", torch.float32)
     fast, half = for_inference(net), for_inference(net, torch.bfloat16)
-    x = torch.as_tensor(golden.golden_inputs(2))
+    x = torch.as_tensor(golden_inputs(2))
     with torch.inference_mode():
         full, rounded = fast(x), half(x)
     assert rounded.dtype == torch.float32
@@ -49,9 +45,10 @@ def test_bf16_products_move_the_output_a_little_and_keep_the_graph_exact():
         assert {p.dtype for p in [*block.censnet.parameters(), *block.MHSA.parameters()]} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_no_dependence_on_the_batch():
     fast = for_inference(golden_net("tiny", torch.float64))
-    x = torch.as_tensor(np.stack([golden.golden_image(s) for s in (13, 105, 13)])).double()
+    x = torch.as_tensor(np.stack([golden_image(s) for s in (13, 105, 13)])).double()
     x[1] = 2.0  # blank
     with torch.inference_mode():
         together = fast(x)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,9 +10,8 @@ from torch import nn
 from napari_tcgn.model import packed
 from napari_tcgn.model.inference import for_inference
 from napari_tcgn.model.packed import InPlaceGelu, PackedLinear, can_pack, pack_products
-
-sys.path.insert(0, str(Path(__file__).parent))
-from reference_tcgn import golden, golden_net
+from support.golden import golden_inputs
+from support.golden_net import golden_net
 
 needs_packing = pytest.mark.skipif(not can_pack(torch.float32), reason="this PyTorch has no packed linear layer")
 
@@ -59,7 +55,7 @@ def test_double_precision_is_left_alone() -> None:
 
 
 def test_without_the_operators_the_network_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    net, x = golden_net("tiny", torch.float32), torch.as_tensor(golden.golden_inputs(2))
+    net, x = golden_net("tiny", torch.float32), torch.as_tensor(golden_inputs(2))
     with torch.inference_mode():
         usual = for_inference(net)(x)
         monkeypatch.setattr(torch.ops.mkldnn, "_linear_pointwise", _absent)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from napari_tcgn.model.tcgn import TCGN
-
-sys.path.insert(0, str(Path(__file__).parent))
-from reference_tcgn import REFERENCE, golden, golden_net
+from support.golden import REFERENCE, golden_inputs
+from support.golden_net import golden_net
 
 SIZES = ["tiny", "xs", "small"]
+TINY_AND_SLOW = ["tiny", *(pytest.param(size, marks=pytest.mark.slow) for size in SIZES[1:])]
 
 
 def trace(net: TCGN, x: torch.Tensor) -> dict[str, np.ndarray]:
@@ -74,10 +72,10 @@ def test_state_dict_equals_the_published_one_in_order_shape_and_type(size):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", TINY_AND_SLOW)
 def test_outputs_activations_and_edges(size, dtype):
     fixture = np.load(REFERENCE / f"golden_{size}.npz")
-    x = torch.as_tensor(golden.golden_inputs(4, size)).to(dtype)
+    x = torch.as_tensor(golden_inputs(4, size)).to(dtype)
     found = trace(golden_net(size, dtype), x)
     exact = dtype == torch.float64
     difference = np.abs(found["output"].double().numpy() - fixture["output"]).max()

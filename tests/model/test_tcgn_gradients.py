@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-from reference_tcgn import REFERENCE, golden, golden_net
+from support.golden import REFERENCE, golden_image, golden_inputs
+from support.golden_net import golden_net
 
 
 def freeze_dropout(net: torch.nn.Module) -> None:
@@ -21,6 +18,7 @@ def freeze_dropout(net: torch.nn.Module) -> None:
             module.dropout = 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_training_step_gradients_and_statistics_equal_the_golden_ones(dtype):
     fixture = np.load(REFERENCE / "golden_grad_tiny.npz")
@@ -30,7 +28,7 @@ def test_training_step_gradients_and_statistics_equal_the_golden_ones(dtype):
         for name, p in net.named_parameters():
             if name.endswith((".MHSA.q.weight", ".MHSA.k.weight")):
                 p.mul_(0.7)
-    x = torch.as_tensor(np.stack([golden.golden_image(s) for s in (108, 109)])).to(dtype)
+    x = torch.as_tensor(np.stack([golden_image(s) for s in (108, 109)])).to(dtype)
     graphs = []
     for block in (net.gnn_block0, net.gnn_block1):
         block.censnet.register_forward_hook(lambda m, args, out: graphs.append(args[0]))
@@ -63,6 +61,7 @@ def _eight(gradient: torch.Tensor) -> list[float]:
     return [flat[i * len(flat) // 8].item() for i in range(8)]
 
 
+@pytest.mark.slow
 def test_gradients_of_a_single_image_in_eval_mode_are_the_slopes_of_the_loss():
     """Explanations need them. The fixture's `eval_b1` gradients are not used.
 
@@ -71,7 +70,7 @@ def test_gradients_of_a_single_image_in_eval_mode_are_the_slopes_of_the_loss():
     """
     fixture = np.load(REFERENCE / "golden_grad_tiny.npz")
     net = golden_net("tiny", torch.float64)
-    x = torch.as_tensor(golden.golden_image(13))[None].double()
+    x = torch.as_tensor(golden_image(13))[None].double()
     loss = net(x).square().mean()
     loss.backward()
     np.testing.assert_allclose(loss.item(), fixture["eval_b1.loss"], rtol=1e-10)
@@ -95,10 +94,11 @@ def test_gradients_of_a_single_image_in_eval_mode_are_the_slopes_of_the_loss():
         np.testing.assert_allclose(parameters[name].grad.flatten()[index].item(), slope, rtol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_a_prediction_never_depends_on_its_batch(dtype):
     net = golden_net("tiny", dtype)
-    images = [golden.golden_image(s) for s in (13, 105, 26, 90, 7)]
+    images = [golden_image(s) for s in (13, 105, 26, 90, 7)]
     blank = np.full((3, 224, 224), 2.0, np.float32)
     zero = np.zeros((3, 224, 224), np.float32)
     batch = torch.as_tensor(np.stack([*images[:3], blank, images[0], zero, *images[3:]])).to(dtype)
@@ -132,7 +132,7 @@ def test_degenerate_images_on_fresh_weights_give_finite_outputs_and_gradients():
 
 def test_autocast_keeps_the_graph_in_float32_and_the_outputs_close():
     net = golden_net("tiny", torch.float32)
-    x = torch.as_tensor(golden.golden_inputs(2))
+    x = torch.as_tensor(golden_inputs(2))
     with torch.inference_mode():
         full = net(x)
         with torch.autocast("cpu", torch.bfloat16):

@@ -39,6 +39,7 @@ def run(code: str, packages: Path | None = None) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.slow
 def test_the_installed_timm_builds_a_model() -> None:
     done = run(
         """

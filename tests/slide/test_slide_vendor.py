@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import struct
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,6 +15,7 @@ from PIL import Image
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide import Slide, open_slide
 from napari_tcgn.slide.vendor import VendorSlide
+from support.waiting import wait_until
 
 SIDE = 512
 
@@ -219,20 +219,24 @@ def test_many_threads_read_the_same_as_one(vendor_file):
 
 def test_closing_waits_for_whoever_is_reading(tmp_path, monkeypatch):
     slide = open_slide(write_ndpi(tmp_path))
-    started = threading.Event()
+    started, go_on = threading.Event(), threading.Event()
     read = slide._slide.read_region
 
-    def slowly(*args):
+    def held(*args):
         started.set()
-        time.sleep(0.3)
+        assert go_on.wait(60)
         return read(*args)
 
-    monkeypatch.setattr(slide._slide, "read_region", slowly)
-    with ThreadPoolExecutor(1) as pool:
+    monkeypatch.setattr(slide._slide, "read_region", held)
+    with ThreadPoolExecutor(2) as pool:
         reading = pool.submit(slide.read_region, 0, 0, 64, 64)
-        started.wait(5)
-        slide.close()
+        assert started.wait(60)
+        closing = pool.submit(slide.close)
+        wait_until(lambda: slide._closed)
+        assert not closing.done()
+        go_on.set()
         assert reading.result().shape == (64, 64, 3)
+        closing.result()
 
 
 def test_mrxs_without_its_folder_is_not_taken_for_a_jpeg(tmp_path):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
@@ -16,36 +13,12 @@ from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import ArraySlide
 from napari_tcgn.spots.source import SpotsSource
 from napari_tcgn.spots.table import Spots
+from support.colours import ColourPredictor
 
 # What the conftest.py of a room takes over.
-__all__ = ["golden", "golden_values", "make_pair", "pixels", "prediction", "predictor", "slide", "spots"]
+__all__ = ["make_pair", "pixels", "prediction", "predictor", "slide", "spots"]
 
 GENES = ["ERBB2", "GNAS", "FASN", "IGKC", "ACTB", "B2M"]
-
-
-class ColourPredictor:
-    """Genes as fixed mixtures of a patch's mean colour: a real function of the pixels."""
-
-    def __init__(self) -> None:
-        self.card = ModelCard(
-            name="colours",
-            version="1",
-            architecture={"family": "test"},
-            genes=GENES,
-            gene_ids=[f"ENSG{i:011d}" for i in range(4)] + ["", ""],
-            patch_um=77.056,
-            output_scale="log10(1 + 1e4 * count / panel total)",
-            metrics=HeldOut(
-                pcc=[0.1, 0.31, -0.05, 0.4, None, 0.2],
-                pcc_low=[0.0, 0.21, -0.1, 0.3, None, 0.1],
-                pcc_high=[0.2, 0.41, 0.0, 0.5, None, 0.3],
-            ),
-        )
-        self.device = "cpu"
-        self.weights = np.random.default_rng(0).uniform(0, 1.5, size=(3, len(GENES)))
-
-    def predict(self, patches: np.ndarray) -> np.ndarray:
-        return (patches.mean(axis=(1, 2)) / 255 @ self.weights).astype(np.float32)
 
 
 @pytest.fixture(scope="session")
@@ -87,27 +60,26 @@ def spots() -> Spots:
 
 @pytest.fixture(scope="session")
 def predictor() -> ColourPredictor:
-    return ColourPredictor()
+    card = ModelCard(
+        name="colours",
+        version="1",
+        architecture={"family": "test"},
+        genes=GENES,
+        gene_ids=[f"ENSG{i:011d}" for i in range(4)] + ["", ""],
+        patch_um=77.056,
+        output_scale="log10(1 + 1e4 * count / panel total)",
+        metrics=HeldOut(
+            pcc=[0.1, 0.31, -0.05, 0.4, None, 0.2],
+            pcc_low=[0.0, 0.21, -0.1, 0.3, None, 0.1],
+            pcc_high=[0.2, 0.41, 0.0, 0.5, None, 0.3],
+        ),
+    )
+    return ColourPredictor(card, np.random.default_rng(0).uniform(0, 1.5, size=(3, len(GENES))) / 255)
 
 
 @pytest.fixture
 def prediction(slide: ArraySlide, spots: Spots, predictor: ColourPredictor) -> Prediction:
     return run_to_end(run_engine(slide, spots, predictor, PredictSettings(batch_size=8)))
-
-
-@pytest.fixture(scope="session")
-def golden() -> ModuleType:
-    path = Path(__file__).parents[1] / "reference" / "golden.py"
-    spec = importlib.util.spec_from_file_location("golden_formulas", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@pytest.fixture(scope="session")
-def golden_values() -> dict[str, np.ndarray]:
-    with np.load(Path(__file__).parents[1] / "reference" / "golden_pipeline.npz") as file:
-        return dict(file)
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parent))  # runs.py, which the tests share
+from support.her2st import write_section
 
 MPP = 2.0
 STEP = 100  # px from spot to spot: 200 µm
@@ -20,51 +18,40 @@ GENES = [f"GENE{i}" for i in range(10)]
 MISSING_IN_B2 = "GENE9"
 
 
-def write_section(
+def draw_section(
     root: Path, name: str, seed: int, side: int, packed: bool = True, genes: list[str] | None = None
 ) -> None:
+    """Write `side` x `side` spots, of which 2x2 has no counts."""
     genes = genes or GENES
     rng = np.random.default_rng(seed)
     smooth = Image.fromarray(rng.integers(60, 230, (8, 8, 3), dtype=np.uint8))
     width = STEP * (side + 1)
     image = smooth.resize((width, width), Image.Resampling.BICUBIC)
-    folder = root / "ST-imgs" / name[0] / name
-    folder.mkdir(parents=True)
-    image.save(folder / f"{name}_HE.jpg", quality=92)
     pixels = np.asarray(image, dtype=float)
-
-    rows = ["x\ty\tnew_x\tnew_y\tpixel_x\tpixel_y\tselected"]
-    counts = ["\t" + "\t".join(genes)]
+    places, counts = [], {}
     for x in range(1, side + 1):
         for y in range(1, side + 1):
             px, py = STEP * x + rng.uniform(0, 1), STEP * y + rng.uniform(0, 1)
-            rows.append(f"{x + 0.04}\t{y - 0.04}\t{x}\t{y}\t{px:.2f}\t{py:.2f}\t1")
+            places.append((x, y, px, py))
             if (x, y) == (2, 2):
-                continue  # a spot without counts
+                continue
             patch = pixels[int(py) - 19 : int(py) + 19, int(px) - 19 : int(px) + 19]
             red, blue = patch[..., 0].mean() / 255, patch[..., 2].mean() / 255
             mean = [400 * (red if i % 2 else blue) ** 2 + 1 for i in range(len(genes))]
             # An empty spot, but not in B1: one value far from all others would swamp the correlations there.
             empty = (x, y) == (3, 3) and name != "B1"
-            values = np.zeros(len(genes), int) if empty else rng.poisson(mean)
-            counts.append(f"{x}x{y}\t" + "\t".join(map(str, values)))
-    (root / "ST-spotfiles").mkdir(exist_ok=True)
-    (root / "ST-cnts").mkdir(exist_ok=True)
-    (root / "ST-spotfiles" / f"{name}_selection.tsv").write_text("\n".join(rows) + "\n")
-    text = "\n".join([counts[0], *reversed(counts[1:])]) + "\n"  # another order than the spot table's
-    if packed:
-        (root / "ST-cnts" / f"{name}.tsv.gz").write_bytes(gzip.compress(text.encode()))
-    else:
-        (root / "ST-cnts" / f"{name}.tsv").write_text(text)
+            counts[x, y] = np.zeros(len(genes), int) if empty else rng.poisson(mean)
+    counts = dict(reversed(counts.items()))  # another order than the spot table's
+    write_section(root, name, image, places, counts, genes, f"{name}_HE.jpg", packed)
 
 
 def write_dataset(folder: Path, side: int = 7) -> Path:
     """Write three sections with `side` x `side` spots (one of them without counts)."""
     root = folder / "data"
     root.mkdir(parents=True)
-    write_section(root, "B1", 1, side)
-    write_section(root, "B2", 2, side, genes=[g for g in GENES if g != MISSING_IN_B2])
-    write_section(root, "C1", 3, side, packed=False)
+    draw_section(root, "B1", 1, side)
+    draw_section(root, "B2", 2, side, genes=[g for g in GENES if g != MISSING_IN_B2])
+    draw_section(root, "C1", 3, side, packed=False)
     return folder
 
 

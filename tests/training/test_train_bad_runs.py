@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from runs import FAST, finish, last_state, small_net, start, stop_after_an_epoch
 from torch import nn
 
 from napari_tcgn.errors import DataError, DeviceError, OutputError, TcgnError
@@ -16,6 +15,7 @@ from napari_tcgn.spots import read_st_counts, read_st_spots
 from napari_tcgn.training.data.her2st import find_sections
 from napari_tcgn.training.evaluate.crossval import cross_validate_steps
 from napari_tcgn.training.fit.record import EpochReport
+from support.runs import FAST, finish, last_state, small_net, start, stop_after_an_epoch
 
 
 def test_out_folder_in_use(dataset, tmp_path_factory, tmp_path, genes):

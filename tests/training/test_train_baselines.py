@@ -159,6 +159,7 @@ def test_ridge_models_that_are_broken(tmp_path, sections, card):
         load_model(tmp_path / "odd")
 
 
+@pytest.mark.slow
 def test_network_on_top_of_a_line_starts_as_the_line_and_is_saved_with_it(tmp_path, tiny_dataset, genes):
     settings = TrainSettings(
         epochs=1, batch_size=4, learning_rate=1e-12, val_fraction=0.0, residual="colour-texture", device="cpu"

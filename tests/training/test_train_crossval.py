@@ -117,6 +117,7 @@ def test_the_mean_model_predicts_the_mean(evaluated, tiny_dataset):
     np.testing.assert_allclose(both, (net + line) / 2, atol=5e-3)
 
 
+@pytest.mark.slow
 def test_called_again_it_trains_nothing_and_finds_the_same(evaluated, tiny_dataset):
     out, _, _ = evaluated
     before = (out / "genes.csv").read_bytes()

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from runs import FAST, finish, small_net
 
 from napari_tcgn.errors import DataError, PixelSizeUnknownError, SlideError
 from napari_tcgn.model import ModelCard
@@ -18,6 +17,7 @@ from napari_tcgn.training.data.folds import resolve_fold
 from napari_tcgn.training.data.her2st import find_sections, load_section, study_of
 from napari_tcgn.training.data.patch_cache import PatchCache
 from napari_tcgn.training.fit.loop import train_steps
+from support.runs import FAST, finish, small_net
 
 MPP = 2.0
 NAMES = {"GSM4284316": "P2_ST_rep1", "GSM4284317": "P2_ST_rep2", "GSM4284325": "P10_ST_rep1"}

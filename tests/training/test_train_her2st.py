@@ -157,6 +157,7 @@ def expected(real_data):
     return json.loads((real_data / "her2st" / "expected_statistics.json").read_text())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["B4", "C2", "C3", "C5"])
 def test_real_sections_have_the_expected_statistics(real_data, expected, name):
     section = _section(real_data / "her2st", name)

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from runs import finish, last_state, mean_colour, reports, start, stop_after_an_epoch
 from scipy.stats import nbinom
 
 from napari_tcgn.errors import SettingsError
@@ -19,6 +18,7 @@ from napari_tcgn.training.fit.likelihood import (
     mean_share,
     scaled_share,
 )
+from support.runs import finish, last_state, mean_colour, reports, start, stop_after_an_epoch
 
 COUNTING = TrainSettings(
     epochs=3, batch_size=16, learning_rate=3e-3, loss="negative-binomial", val_fraction=0.25, device="cpu"
@@ -106,6 +106,7 @@ def test_dispersion_starts_where_the_counts_have_it():
     np.testing.assert_allclose(found, size, rtol=0.35)
 
 
+@pytest.mark.slow
 def test_training_lowers_it_and_predicts_on_the_scale_of_the_card(dataset, tmp_path, genes):
     settings = replace(COUNTING, epochs=40, batch_size=8, learning_rate=0.05, start_from_mean=True)
     told, result = finish(start(dataset, tmp_path / "run", genes, settings, build_net=mean_colour))
@@ -117,6 +118,7 @@ def test_training_lowers_it_and_predicts_on_the_scale_of_the_card(dataset, tmp_p
     assert result.test_loss < 1.0
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_equals_uninterrupted_dispersions_included(dataset, tmp_path, genes, same):
     finish(start(dataset, tmp_path / "whole", genes, COUNTING))
     stop_after_an_epoch(start(dataset, tmp_path / "parts", genes, COUNTING))

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from runs import FAST, finish, last_state, mean_colour, reports, small_net, start
 from safetensors.torch import load_file
 from torch import nn
 
@@ -20,6 +19,7 @@ from napari_tcgn.training.data.her2st import find_sections, load_section
 from napari_tcgn.training.fit.loop import train_steps
 from napari_tcgn.training.fit.loss import masked_mse
 from napari_tcgn.training.fit.record import EpochReport
+from support.runs import FAST, finish, last_state, mean_colour, reports, small_net, start
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ def test_run_tells_sections_epochs_and_progress(finished):
     assert result.held_out == ["B1"]
 
 
+@pytest.mark.slow
 def test_training_learns(dataset, tmp_path, genes):
     settings = TrainSettings(epochs=40, batch_size=8, learning_rate=0.1, val_fraction=0.25, device="cpu")
     told, result = finish(start(dataset, tmp_path / "run", genes, settings, build_net=mean_colour))
@@ -175,6 +176,7 @@ def test_start_from_mean(dataset, tmp_path, genes):
         assert learnt[gene] == pytest.approx(target.mean(), abs=0.15)
 
 
+@pytest.mark.slow
 def test_sample_dataset_trains_fold_0(tmp_path):
     sample = Path(__file__).parents[2] / "sample_data" / "her2st_mini"
     settings = TrainSettings(epochs=1, batch_size=16, learning_rate=3e-3, device="cpu")

@@ -199,6 +199,7 @@ def test_real_visium_folder_is_read_and_lacks_the_panel(real_data, tmp_path):
         load_section(find_sections(tmp_path)[0], ["GNAS", "FASN"])
 
 
+@pytest.mark.slow
 def test_real_section_as_h5ad_equals_its_tables(real_data, tmp_path):
     section = next(s for s in find_sections(real_data / "her2st") if s.name == "C2")
     as_h5ad(read_st_counts(section.counts), read_st_spots(section.spots), tmp_path / "C2.h5ad")

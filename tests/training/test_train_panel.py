@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from runs import FAST, finish, small_net, start, stop_after_an_epoch
 
 from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import DataError
@@ -17,6 +16,7 @@ from napari_tcgn.training.data.panel import choose_panel, given_panel, of_panel,
 from napari_tcgn.training.evaluate import crossval, fold_scorer
 from napari_tcgn.training.evaluate.crossval import cross_validate_steps
 from napari_tcgn.training.fit.loop import train_steps
+from support.runs import FAST, finish, small_net, start, stop_after_an_epoch
 
 CHOOSING = replace(FAST, epochs=1, top_genes=3)
 # Gene of every section that is loud there and quiet elsewhere; QUIET_… is the other way round.

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from runs import finish, start
 
 from napari_tcgn.engine import Progress
 from napari_tcgn.training.data import cut
 from napari_tcgn.training.data.her2st import find_sections, load_section
 from napari_tcgn.training.data.patch_cache import PatchCache, patch_key
+from support.runs import finish, start
 
 
 @pytest.fixture

@@ -127,6 +127,7 @@ def test_stain_jitter_changes_colour_and_nothing_else():
     assert jitter_stain((flat - m) / s, mean, std, 0.3, generator).flatten(2).std(2).max() < 1e-5
 
 
+@pytest.mark.slow
 def test_whole_recipe_resumed_equals_uninterrupted(dataset, tmp_path, genes):
     whole, result = run_to_end(dataset, tmp_path / "whole", genes, EVERYTHING)
     assert len(whole) == 4
@@ -195,6 +196,7 @@ def test_patience_needs_something_to_choose_by():
         TrainSettings(val_fraction=0.0, patience=3)
 
 
+@pytest.mark.slow
 def test_correlation_loss_learns_within_sections(dataset, tmp_path, genes):
     def mean_colour(num_genes):
         return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, num_genes))

@@ -5,17 +5,17 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from runs import FAST, finish, last_state, reports, small_net, start, stop_after_an_epoch
 from torch import nn
 
 from napari_tcgn.errors import CheckpointError, OutputError
 from napari_tcgn.options import TrainSettings
 from napari_tcgn.training.fit.record import EpochReport
+from support.processes import environment
+from support.runs import FAST, finish, last_state, reports, small_net, start, stop_after_an_epoch
 
 
 def figures(history):
@@ -29,6 +29,7 @@ def finished(tmp_path_factory, dataset):
     return out, told, result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -204,16 +205,17 @@ def test_held_out_runs_of_before_a_setting_came_are_of_the_same_recipe(dataset, 
 
 
 SCRIPT = """
+import signal
 import sys
 from pathlib import Path
-sys.path.insert(0, {here!r})
 from napari_tcgn.training.fit.record import EpochReport
-from runs import FAST, start
+from support.runs import FAST, start
 from dataclasses import replace
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
 out = Path(sys.argv[2])
 settings = replace(FAST, epochs=6, ema=0.9)
-run = start(Path(sys.argv[1]), out, [f"GENE{{i}}" for i in range(10)], settings, resume=out.exists())
+run = start(Path(sys.argv[1]), out, [f"GENE{i}" for i in range(10)], settings, resume=out.exists())
 for step in run:
     print("epoch" if isinstance(step, EpochReport) else "step", flush=True)
 print("end", flush=True)
@@ -224,9 +226,13 @@ print("end", flush=True)
 def begin(tmp_path_factory, dataset):
     """Start the script in a process of its own, with the folder of its run."""
     script = tmp_path_factory.mktemp("script") / "script.py"
-    script.write_text(SCRIPT.format(here=str(Path(__file__).parent)))
+    script.write_text(SCRIPT)
     return lambda run: subprocess.Popen(
-        [sys.executable, script, dataset, run], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, script, dataset, run],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=environment(),
     )
 
 

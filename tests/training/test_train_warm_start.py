@@ -85,6 +85,7 @@ def test_weights_of_another_kind_are_refused(tmp_path, content):
         warm_start(fresh(), tmp_path, list("abcd"))
 
 
+@pytest.mark.slow
 def test_a_run_records_what_it_started_from_and_resumes_with_it_only(tmp_path, tiny_dataset, genes):
     card = ModelCard("donor", "1", {"family": "tcgn", "size": "tiny"}, genes, 77.0)
     torch.manual_seed(5)

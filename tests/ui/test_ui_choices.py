@@ -33,6 +33,7 @@ from napari_tcgn.ui.prefs.choices import CHOICES
 from napari_tcgn.ui.prefs.preferences import GROUP, Preferences, read_preferences
 from napari_tcgn.ui.prefs.remembered import Remembered, remembered_file
 from napari_tcgn.ui.shortcuts import SHORTCUTS
+from support.processes import environment
 
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractItemView, QSlider, QProgressBar)
 
@@ -50,7 +51,7 @@ def choose(box, text):
 
 @pytest.fixture
 def open_dock(dock_in_viewer, use_predictor, kit):
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     return lambda **kwargs: dock_in_viewer(**kwargs)
 
 
@@ -149,7 +150,7 @@ def test_models_are_added_by_their_card(open_dock, tmp_path, kit, monkeypatch):
 
 
 def test_the_speed_of_a_model_is_remembered(ready, open_dock, dock_file, kit, qtbot):
-    _viewer, dock = ready(kit.ColourPredictor())
+    _viewer, dock = ready(kit.predictor())
     qtbot.waitUntil(lambda: dock.session.state.rate == 80.0, timeout=kit.TIMEOUT)
     choose(dock.model.device_box, "cpu")  # another device, another speed
     qtbot.waitUntil(lambda: " cpu auto" in dock_file.read_text(), timeout=kit.TIMEOUT)
@@ -272,7 +273,7 @@ def test_folded_the_dock_fits_a_small_window(open_dock, kit, qtbot):
 
 
 def test_every_control_has_a_tooltip(open_dock, kit, ready):
-    _, dock = ready(kit.ColourPredictor())
+    _, dock = ready(kit.predictor())
     kit.run_to_end(dock)
 
     def own(widget: QWidget) -> bool:
@@ -291,7 +292,7 @@ def test_every_control_has_a_tooltip(open_dock, kit, ready):
 
 
 def test_shortcuts_work_and_are_shown(ready, kit, qtbot):
-    _viewer, dock = ready(kit.ColourPredictor())
+    _viewer, dock = ready(kit.predictor())
     by_keys = {shortcut.key(): shortcut for shortcut in dock.shortcuts}
     press = {name: by_keys[QKeySequence(keys.chord)].activated.emit for name, keys in SHORTCUTS.items()}
     assert "Alt+Shift+R" in dock.run.run_button.toolTip()
@@ -361,7 +362,7 @@ def test_commands_of_the_menus(ready, kit, qtbot):
 
     from napari_tcgn.ui import commands
 
-    viewer, dock = ready(kit.ColourPredictor())
+    viewer, dock = ready(kit.predictor())
     manifest = PluginManager.instance().get_manifest("napari-tcgn")
     assert all(command.title[0].isupper() and " " in command.title for command in manifest.contributions.commands)
     commands.run_prediction(viewer)
@@ -381,7 +382,7 @@ def test_the_menu_opens_the_dock_and_the_icon_is_there(make_napari_viewer, use_p
 
     from npe2 import PluginManager
 
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     viewer = make_napari_viewer()
     manifest = PluginManager.instance().get_manifest("napari-tcgn")
     package, _, name = manifest.icon.partition(":")
@@ -394,7 +395,7 @@ def test_the_menu_opens_the_dock_and_the_icon_is_there(make_napari_viewer, use_p
 
 def test_themes_are_followed_live(ready, kit, qtbot):
     """Labels and headings have the theme's text colour and are readable on its background, after a live switch too."""
-    viewer, dock = ready(kit.ColourPredictor())
+    viewer, dock = ready(kit.predictor())
     seen = {}
     for theme in ("dark", "light"):
         viewer.theme = theme
@@ -439,7 +440,7 @@ def test_touching_a_layer_off_the_main_thread_fails_a_test(tmp_path, attribute, 
     (tmp_path / "test_touch.py").write_text(TOUCHES.format(attribute=attribute))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", tmp_path, tmp_path],
-        capture_output=True, text=True, timeout=300,
+        capture_output=True, text=True, timeout=300, env=environment(),
     )  # fmt: skip
     assert ("touched off the main thread" in done.stdout) == fails, done.stdout
     assert (done.returncode != 0) == fails

@@ -20,7 +20,7 @@ GENES = ["RED", "GREEN", "BLUE", "EXTRA"]
 @pytest.fixture
 def predicted(ready, kit, request):
     """A predicted slide on the scale that counts can be brought to; the window is shown if the parameter is True."""
-    predictor = kit.ColourPredictor()
+    predictor = kit.predictor()
     predictor.card = kit.card(output_scale=OUTPUT_SCALE)
     viewer, dock = ready(predictor, show=getattr(request, "param", False))
     kit.run_to_end(dock)
@@ -54,7 +54,7 @@ def compare(qtbot, dock, kit, path, monkeypatch, source="h5ad"):
 
 
 def test_nothing_to_compare_says_why(dock_in_viewer, use_predictor, kit) -> None:
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     _viewer, dock = dock_in_viewer()
     assert not dock.compare.load_button.isEnabled()
     assert "Nothing is predicted yet" in dock.compare.state_label.text()

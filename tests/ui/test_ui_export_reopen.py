@@ -32,7 +32,7 @@ def ready(dock_in_viewer, qtbot, slide_png, monkeypatch, use_predictor, kit):
     """Return a function that gives (viewer, dock) with spots laid on an opened slide, one click from a run."""
 
     def make(predictor=None):
-        use_predictor(predictor or kit.ColourPredictor())
+        use_predictor(predictor or kit.predictor())
         viewer, dock = dock_in_viewer()
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(slide_png), ""))
         click(qtbot, dock.slide.open_button)
@@ -187,7 +187,7 @@ def test_the_copied_command_gives_the_same_matrix(
 
 
 def test_a_layer_without_a_file_says_why_no_command_repeats_it(dock_in_viewer, qtbot, use_predictor, kit):
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     viewer, dock = dock_in_viewer()
     viewer.add_image(kit.stained(), name="array", rgb=True, scale=(kit.MPP, kit.MPP), units=("um", "um"))
     state = dock.session.state
@@ -203,7 +203,7 @@ def test_a_layer_without_a_file_says_why_no_command_repeats_it(dock_in_viewer, q
 
 def test_a_partial_result_is_named_so(ready, qtbot, kit, tmp_path, monkeypatch, export_to):
     gate = threading.Event()
-    _viewer, dock = ready(kit.ColourPredictor(gate))
+    _viewer, dock = ready(kit.predictor(gate))
     state = dock.session.state
     try:
         click(qtbot, dock.run.run_button)

@@ -52,7 +52,7 @@ def press(qtbot, dock, gene):
 @pytest.fixture
 def made(dock_in_viewer, use_predictor, kit, qtbot, request):
     """A dock with a predicted and a measured result of 64 spots on a rotated, shifted, flipped slide."""
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     viewer, dock = dock_in_viewer(show=getattr(request, "param", False))
     image = viewer.add_image(
         kit.stained(), rgb=True, name="slide", scale=(2, -2), units=("um", "um"), rotate=20, translate=(50, 70)

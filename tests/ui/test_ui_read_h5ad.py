@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import anndata
 import numpy as np
 import pandas as pd
@@ -47,7 +45,7 @@ def test_only_h5ad_files_are_ours(tmp_path) -> None:
 
 
 def test_a_squidpy_file_in_px(tmp_path, warned, dock_in_viewer, use_predictor, kit) -> None:
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     adata = section()
     adata.write_h5ad(tmp_path / "v.h5ad")
     viewer, dock = dock_in_viewer()
@@ -95,11 +93,7 @@ def test_many_genes_stay_sparse_and_a_gene_comes_at_once(tmp_path, warned) -> No
     adata.write_h5ad(tmp_path / "big.h5ad")
     result = read_layers(str(tmp_path / "big.h5ad"))[0][1]["metadata"][store.KEY]
     assert len(result.genes) == 25_000
-    assert result.values.format == "csc"
-    start = time.perf_counter()
-    for gene in result.genes[:100]:
-        result.values_of(gene)
-    print(f"a gene of 5,000 spots: {(time.perf_counter() - start) * 10:.2f} ms")
+    assert result.values.format == "csc", "a column is read without the others"
     np.testing.assert_array_equal(result.values_of("7"), adata.X[:, 7].toarray().ravel())
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -34,11 +33,9 @@ def test_progress_is_told_and_nothing_can_be_changed_meanwhile(held):
 def test_cancel_answers_at_once_and_keeps_a_partial_result(held, gate, qtbot, tmp_path, monkeypatch, kit):
     viewer, dock = held
     total = len(dock.session.state.spots)
-    started = time.perf_counter()
     qtbot.mouseClick(dock.run.cancel_button, Qt.MouseButton.LeftButton)
-    waited = time.perf_counter() - started
+    assert not gate.is_set()
     assert not dock.session.state.running  # although the model is still inside its batch
-    print(f"cancel answered in {waited * 1000:.0f} ms")
     assert f"Cancelled: {SPOTS_PER_BATCH} of {total} spots" in dock.run.message.text()
     result = dock.session.state.result_layer
     assert result.name.endswith("· predicted (partial)")
@@ -58,7 +55,7 @@ def test_cancel_answers_at_once_and_keeps_a_partial_result(held, gate, qtbot, tm
 
 
 def test_a_failing_model_is_a_sentence_with_details_and_keeps_what_is_done(ready, qtbot, kit):
-    _viewer, dock = ready(kit.ColourPredictor(error_after=2))
+    _viewer, dock = ready(kit.predictor(error_after=2))
     qtbot.mouseClick(dock.run.run_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not dock.session.state.running, timeout=kit.TIMEOUT)
     message = dock.run.message
@@ -97,14 +94,14 @@ def test_closing_the_dock_during_a_run_ends_it(held, gate, qtbot):
 
 
 def test_nothing_is_clipped_at_the_side(dock_in_viewer, use_predictor, kit, qtbot):
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     viewer, dock = dock_in_viewer(show=True)  # styled and laid out only when shown
     viewer.window.resize(1280, 800)
     qtbot.waitUntil(lambda: dock.scroll_area.widget().width() <= dock.scroll_area.viewport().width(), timeout=5000)
 
 
 def test_a_grey_layer_is_refused_with_a_sentence(dock_in_viewer, use_predictor, kit, qtbot):
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     viewer, dock = dock_in_viewer()
     viewer.add_image(np.zeros((64, 64), np.uint16), name="sixteen bits")
     assert dock.session.state.image is None  # not taken by itself
@@ -116,7 +113,7 @@ def test_a_grey_layer_is_refused_with_a_sentence(dock_in_viewer, use_predictor, 
 
 
 def test_the_sample_opens_through_napari_s_menu_and_says_its_scale(dock_in_viewer, use_predictor, kit, qtbot):
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     viewer, dock = dock_in_viewer()
     viewer.open_sample("napari-tcgn", "section")
     state = dock.session.state

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
-import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
 from napari_tcgn.model import TrainingDomain
+from napari_tcgn.ui.actions import run as actions_run
+from napari_tcgn.ui.actions.run import Run
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.model import device_text
 from napari_tcgn.ui.state import ModelChoice
+from support.processes import environment
 
 
 def test_run_says_why_it_is_disabled(dock_in_viewer, use_predictor, kit):
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     viewer, dock = dock_in_viewer()
     button, reason = dock.run.run_button, dock.run.reason
 
@@ -52,7 +57,7 @@ def test_run_pressed_twice_is_one_run(held, gate, qtbot, kit):
 
 
 def test_cancel_at_once(ready, qtbot, kit):
-    viewer, dock = ready(kit.ColourPredictor())
+    viewer, dock = ready(kit.predictor())
     names = [layer.name for layer in viewer.layers]
     kit.click(dock.run.run_button)
     kit.click(dock.run.cancel_button)
@@ -64,7 +69,7 @@ def test_cancel_at_once(ready, qtbot, kit):
 
 
 def test_two_results_are_both_kept_and_told_apart(ready, kit):
-    viewer, dock = ready(kit.ColourPredictor())
+    viewer, dock = ready(kit.predictor())
     kit.run_to_end(dock)
     first = dock.session.state.result_layer
     before = first.features["value"].to_numpy().copy()
@@ -78,36 +83,35 @@ def test_two_results_are_both_kept_and_told_apart(ready, kit):
         assert dock.session.state.result_layer == layer
 
 
-def test_updates_come_at_most_four_times_a_second(ready, kit, qtbot):
-    class Slow(kit.ColourPredictor):
-        def predict(self, patches):
-            time.sleep(0.06)
-            return super().predict(patches)
+def test_updates_come_at_most_four_times_a_second(ready, kit, monkeypatch):
+    now, on_step = [100.0], Run._on_step
 
-    _viewer, dock = ready(Slow())
+    def a_moment_later(run, step):
+        now[0] += 0.06
+        on_step(run, step)
+
+    monkeypatch.setattr(Run, "_on_step", a_moment_later)
+    monkeypatch.setattr(actions_run, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    _viewer, dock = ready(kit.predictor())
     kit.lay_spots(dock, 60)
-    updates, steps = [], len(dock.session.state.spots) / kit.SPOTS_PER_BATCH
-    dock.session.state.events.progress.connect(lambda step: updates.append((time.monotonic(), step)))
+    state, shown = dock.session.state, []
+    state.events.progress.connect(lambda step: shown.append(step.done) if step and step.stage == "predict" else None)
     kit.run_to_end(dock)
-    shown = [(at, step.done) for at, step in updates if step is not None and step.stage == "predict"]
-    waits = np.diff([at for at, _ in shown[:-1]])  # the end is shown at once
-    print(f"{len(shown)} updates of {steps:.0f} steps in {shown[-1][0] - shown[0][0]:.1f} s")
-    assert 2 < len(shown) < steps
-    assert waits.min() > 0.24
-    assert shown[-1][1] == len(dock.session.state.spots)
+    size, spots = kit.SPOTS_PER_BATCH, len(state.spots)
+    every_fifth = list(range(size, spots, 5 * size))  # of the batches: 0.3 s, the first 0.25 s or more
+    assert len(every_fifth) > 2
+    assert shown == [*every_fifth, spots]
 
 
 @pytest.mark.parametrize("fits", [2, 0])
 def test_a_full_gpu(ready, kit, qtbot, fits):
     import torch
 
-    class Full(kit.ColourPredictor):
-        def predict(self, patches):
-            if len(patches) > fits:
-                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-            return super().predict(patches)
+    def fill(patches):
+        if len(patches) > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
-    _viewer, dock = ready(Full())
+    _viewer, dock = ready(kit.predictor(before=fill))
     kit.click(dock.run.run_button)
     qtbot.waitUntil(lambda: not dock.session.state.running, timeout=kit.TIMEOUT)
     text = dock.run.message.text()
@@ -126,7 +130,7 @@ def test_a_full_gpu(ready, kit, qtbot, fits):
 
 def test_without_a_gpu_cuda_is_refused_before_the_run(ready, kit, qtbot, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    _viewer, dock = ready(kit.ColourPredictor())
+    _viewer, dock = ready(kit.predictor())
     box = dock.model.device_box
     box.setCurrentText("cuda")
     box.activated.emit(box.currentIndex())
@@ -140,7 +144,7 @@ def test_without_a_gpu_cuda_is_refused_before_the_run(ready, kit, qtbot, monkeyp
 
 
 def test_the_device_line(ready, kit, qtbot, monkeypatch):
-    _viewer, dock = ready(kit.ColourPredictor())
+    _viewer, dock = ready(kit.predictor())
     # measured in the background as soon as spots are laid
     qtbot.waitUntil(lambda: "about 80 spots/s" in dock.model.device.text(), timeout=kit.TIMEOUT)
     assert dock.model.device.text().startswith("CPU")
@@ -175,7 +179,7 @@ def test_closing_the_viewer_in_the_middle_of_a_run(held, gate, qtbot):
 def test_two_viewers_run_at_once(make_napari_viewer_proxy, use_predictor, kit, qtbot):
     from napari_tcgn.ui import make_dock
 
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     docks = []
     for name in ("one", "two"):
         viewer = make_napari_viewer_proxy()
@@ -196,7 +200,7 @@ def test_two_viewers_run_at_once(make_napari_viewer_proxy, use_predictor, kit, q
 
 
 def test_options_reach_the_run_record(ready, kit):
-    _viewer, dock = ready(kit.ColourPredictor())
+    _viewer, dock = ready(kit.predictor())
     options = dock.run.options
     assert not options.batch_box.isVisibleTo(dock), "folded at first"
     kit.click(options.heading)
@@ -218,7 +222,7 @@ def test_options_reach_the_run_record(ready, kit):
 
 
 def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(ready, kit, dock_file):
-    predictor = kit.ColourPredictor()
+    predictor = kit.predictor()
     stain = {"reinhard": {"mu": [7.0, 0.0, 0.0], "sigma": [0.3, 0.05, 0.01]}}
     predictor.card = replace(predictor.card, domain=TrainingDomain.from_record({"stain": stain}))
     _viewer, dock = ready(predictor)
@@ -244,7 +248,7 @@ def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(rea
 
 
 def test_a_slide_outside_the_training_domain_is_warned_of(ready, kit, qtbot):
-    predictor = kit.ColourPredictor()
+    predictor = kit.predictor()
     predictor.card = replace(predictor.card, domain=TrainingDomain((0.5, 0.5)))
     _viewer, dock = ready(predictor)
     warnings = dock.model.warnings
@@ -260,27 +264,21 @@ CLOSES = """
 import sys, threading, time
 import napari, numpy as np
 from qtpy.QtCore import QTimer
-sys.path.insert(0, {folder!r})
-import conftest
 from dataclasses import replace
 from napari_tcgn import model
 from napari_tcgn.ui import make_dock
 from napari_tcgn.ui.actions import speed
+from support import dock as kit
 
-class Slow(conftest.ColourPredictor):
-    def predict(self, patches):
-        time.sleep(0.2)
-        return super().predict(patches)
-
-predictor = Slow()
+predictor = kit.predictor(before=lambda patches: time.sleep(0.2))
 predictor.card = replace(predictor.card, name="tcgn-tiny-her2st")
 model.list_models = lambda: [predictor.card]
 model.load_model = lambda source, device, precision: predictor
-speed.measure = conftest.speed_of_the_test
+speed.measure = kit.speed_of_the_test
 viewer = napari.Viewer(show_welcome_screen=False)
 dock = make_dock(viewer)
 viewer.window.add_dock_widget(dock, name="Spatial gene prediction")
-viewer.add_image(conftest.stained(), rgb=True, scale=(2, 2), units=("um", "um"))
+viewer.add_image(kit.stained(), rgb=True, scale=(2, 2), units=("um", "um"))
 state = dock.session.state
 
 def go():
@@ -302,16 +300,11 @@ print("ended", threading.active_count() >= 1)
 
 
 def test_closing_napari_in_the_middle_of_a_run_ends_the_program(tmp_path):
-    import os
-    import subprocess
-    import sys
-    from pathlib import Path
-
     script = tmp_path / "closes.py"
-    script.write_text(CLOSES.format(folder=str(Path(__file__).parent)))
+    script.write_text(CLOSES)
     done = subprocess.run(
         [sys.executable, script], capture_output=True, text=True, timeout=300,
-        env=os.environ | {"NAPARI_TCGN_DOCK_FILE": str(tmp_path / "dock.json")},
+        env=environment(NAPARI_TCGN_DOCK_FILE=tmp_path / "dock.json"),
     )  # fmt: skip
     assert "closing after" in done.stdout, done.stderr
     assert "ended" in done.stdout, done.stderr

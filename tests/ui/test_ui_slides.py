@@ -27,7 +27,7 @@ def expected_world(image, spots):
 
 @pytest.fixture
 def dock_and_viewer(dock_in_viewer, use_predictor, kit):
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     return dock_in_viewer()
 
 

@@ -34,7 +34,7 @@ def lay(qtbot, dock, timeout):
 @pytest.fixture
 def turned(dock_in_viewer, use_predictor, kit, qtbot):
     """A dock on a layer that is scaled, moved and turned, with a square grid over the whole slide."""
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     viewer, dock = dock_in_viewer(show=True)
     place = {"scale": (kit.MPP,) * 2, "translate": (300, -120), "rotate": 30, "units": ("um", "um")}
     image = viewer.add_image(kit.stained(), rgb=True, name="turned", **place)
@@ -59,7 +59,15 @@ class Mouse:
         self.viewer, self.qtbot = viewer, qtbot
         found = [w for w in QApplication.allWidgets() if type(w).__name__ == "CanvasBackendDesktop" and w.isVisible()]
         (self.canvas,) = found
-        qtbot.wait(100)  # the camera has its place
+        places: list[tuple] = []
+
+        def settled() -> bool:
+            """Whether the camera is where it was when the events were last worked off."""
+            camera = camera_of(viewer)
+            places.append((*camera.center, camera.zoom, self.canvas.width(), self.canvas.height()))
+            return len(places) > 1 and places[-1] == places[-2]
+
+        qtbot.waitUntil(settled)
         self.grain = 2 / camera_of(viewer).zoom  # µm: a mouse knows whole px of the canvas
 
     def at(self, world):
@@ -198,10 +206,13 @@ def test_only_inside_drawn_shapes(turned, qtbot, kit):
     # A polygon by real clicks on the canvas, closed by a double click.
     mouse = Mouse(viewer, qtbot)
     corners = [(100, 100), (100, 400), (450, 400), (450, 100)]
-    for corner in corners:
+    for number, corner in enumerate(corners, start=1):
         mouse.press(image.data_to_world(corner))
         mouse.release(image.data_to_world(corner))
-        qtbot.wait(30)
+        # Each click adds a corner; the last one follows the mouse.
+        qtbot.waitUntil(
+            lambda number=number: len(layer.data) == 1 and len(layer.data[0]) == number + 1, timeout=kit.TIMEOUT
+        )
     mouse.send(QEvent.Type.MouseButtonDblClick, image.data_to_world(corners[-1]), LEFT, LEFT, Qt.KeyboardModifier(0))
     mouse.release(image.data_to_world(corners[-1]))
     qtbot.waitUntil(lambda: len(layer.data) == 1, timeout=kit.TIMEOUT)

@@ -27,7 +27,7 @@ def run_to_end(qtbot, dock, timeout):
 @pytest.fixture
 def opened(dock_in_viewer, qtbot, slide_png, monkeypatch, use_predictor, kit):
     """A dock with the slide opened through its button and its µm per px typed."""
-    use_predictor(kit.ColourPredictor())
+    use_predictor(kit.predictor())
     viewer, dock = dock_in_viewer()
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(slide_png), ""))
     click(qtbot, dock.slide.open_button)

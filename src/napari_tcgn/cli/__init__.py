@@ -1,4 +1,4 @@
-"""The command line `napari-tcgn` (its commands: cli/app.py). Parses, calls, prints; nothing else."""
+"""The command line `napari-tcgn` (its commands: cli/app.py), which parses, calls and prints, nothing else."""
 
 from napari_tcgn.cli.app import main
 

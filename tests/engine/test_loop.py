@@ -5,12 +5,13 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from napari_tcgn.engine import cut_patch, run, run_to_end
+from napari_tcgn.engine import cut_patch, loop as engine_loop, run, run_to_end
 from napari_tcgn.engine.loop import _Clock
 from napari_tcgn.engine.record import PatchRecord
 from napari_tcgn.errors import DeviceError, ModelError, PixelSizeUnknownError, SlideError, SpotsError
@@ -93,19 +94,28 @@ def test_slide_file_is_recorded_without_its_folder(tmp_path, slide, spots, predi
     assert str(tmp_path) not in json.dumps(record)
 
 
-def test_cancel_stops_the_threads_and_keeps_what_is_done(pyramid, pixels, spots, predictor) -> None:
-    slide = pyramid([pixels], delay=0.1)  # a batch of 4 takes 0.4 s to read
-    steps = run(slide, spots, predictor, SMALL)
+def test_cancel_stops_the_threads_and_keeps_what_is_done(pyramid, pixels, spots, predictor, monkeypatch) -> None:
+    slide = pyramid([pixels])
+    permits = threading.Semaphore(8)
+
+    class ReleasesReads(threading.Event):
+        """Tells the reader to stop while it reads the first patch of a batch, then lets it read on."""
+
+        def set(self) -> None:
+            super().set()
+            permits.release(100)
+
+    monkeypatch.setattr(engine_loop, "Event", ReleasesReads)
+    steps = run(slide, spots, predictor, replace(SMALL, read_threads=1))
     for step in steps:
-        if step.done == 8 and step.stage == "predict":
+        if step.stage == "read slide" and step.done == 1:
+            slide.permits, before = permits, slide.reads
+        elif step.done == 8:
             break
-    start = time.perf_counter()
+    assert slide.held.wait(30)
     steps.close()
-    assert time.perf_counter() - start < 0.35, "waits for single patches, not for batches"
+    assert slide.reads - before == 9, "waits for a single patch, not for the batch"
     assert readers() == []
-    reads = slide.reads
-    time.sleep(0.3)
-    assert slide.reads == reads
     kept = step.prediction
     assert kept.partial
     assert kept.done.sum() == 8

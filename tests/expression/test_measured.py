@@ -10,6 +10,7 @@ import pytest
 
 from napari_tcgn.errors import DataError, SpotsError
 from napari_tcgn.expression import read_measured
+from support.her2st import write_selection
 
 
 @pytest.fixture
@@ -17,9 +18,8 @@ def st(tmp_path: Path) -> tuple[Path, Path]:
     ids = [f"{c}x{r}" for r in range(1, 4) for c in range(1, 5)]
     counts = pd.DataFrame(np.arange(36).reshape(12, 3), index=ids, columns=["A", "B", "C"])
     counts.to_csv(tmp_path / "S1.tsv.gz", sep="\t")
-    rows = [(c, r, c, r, 100 * c, 90 * r, 1) for r in range(1, 4) for c in range(1, 5)][::-1]
-    columns = ["x", "y", "new_x", "new_y", "pixel_x", "pixel_y", "selected"]
-    pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "S1_selection.tsv", sep="\t", index=False)
+    places = [(c, r, 100 * c, 90 * r) for r in range(1, 4) for c in range(1, 5)][::-1]
+    write_selection(tmp_path / "S1_selection.tsv", places)
     return tmp_path / "S1.tsv.gz", tmp_path / "S1_selection.tsv"
 
 

@@ -1,25 +1,17 @@
-"""The golden network of the fixtures, shared by the tests of the model."""
+"""The network with the golden weights."""
 
 from __future__ import annotations
-
-import importlib.util
-from pathlib import Path
 
 import torch
 
 from napari_tcgn.model.tcgn import TCGN
-
-REFERENCE = Path(__file__).resolve().parents[1] / "reference"
-
-_spec = importlib.util.spec_from_file_location("golden", REFERENCE / "golden.py")
-assert _spec is not None
-golden = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(golden)
+from support.golden import REFERENCE, golden_state_dict
 
 
 def golden_net(size: str, dtype: torch.dtype) -> TCGN:
+    """Return the network in evaluation mode; in float64 also its constants are of that precision."""
     net = TCGN(num_classes=785, size=size)
-    weights = golden.golden_state_dict(REFERENCE / f"state_dict_{size}.json")
+    weights = golden_state_dict(REFERENCE / f"state_dict_{size}.json")
     net.load_state_dict({k: torch.as_tensor(v) for k, v in weights.items()}, strict=True)
     net = net.to(dtype).eval()
     if dtype == torch.float64:  # the constant is rounded to float32 when registered

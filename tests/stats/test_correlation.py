@@ -7,10 +7,12 @@ import pytest
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.stats.correlation import median_pcc, pearson_per_gene
+from support.golden import REFERENCE, golden_predictions
 
 
-def test_golden(golden, golden_values) -> None:
-    pcc = pearson_per_gene(*golden.golden_predictions())
+def test_golden() -> None:
+    golden_values = np.load(REFERENCE / "golden_pipeline.npz")
+    pcc = pearson_per_gene(*golden_predictions())
     np.testing.assert_allclose(pcc, golden_values["pcc"], atol=1e-10, rtol=0)
     assert np.isnan(pcc[7])
     assert np.isnan(pcc).sum() == 1

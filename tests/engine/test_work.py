@@ -11,7 +11,7 @@ import pytest
 
 from napari_tcgn.engine import WorkFolder, memory as memory_module, run, run_to_end, work_folder_of
 from napari_tcgn.errors import OutputError, SpotsError
-from napari_tcgn.model import TrainingDomain
+from napari_tcgn.model import TrainingDomain, TrainingStain
 from napari_tcgn.options import PredictSettings
 
 SMALL = PredictSettings(batch_size=4, read_threads=2)
@@ -134,7 +134,8 @@ def test_the_folder_of_another_run_is_refused(
     else:
         settings = PredictSettings(batch_size=4, stain="reinhard")
         monkeypatch.setattr("napari_tcgn.engine.loop.stained_like", lambda slide, *_: slide)
-        object.__setattr__(predictor.card, "domain", TrainingDomain.from_record({"stain": {"reinhard": {"mu": [1]}}}))
+        target = TrainingStain(targets={"reinhard": {"mu": [1, 2, 3]}})
+        object.__setattr__(predictor.card, "domain", TrainingDomain(stain=target))
     with (
         pytest.raises(OutputError, match=f"belongs to another run, with a difference in: .*{what}"),
         WorkFolder(folder, resume=True) as work,

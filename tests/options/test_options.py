@@ -24,7 +24,7 @@ from napari_tcgn.options import (
 )
 
 EVERY = (GridSettings, PredictSettings, ExportSettings, CompareSettings, TrainSettings)
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("settings", EVERY)

@@ -1,0 +1,3 @@
+"""The quick model that jobs name."""
+
+from support.colours import colour_model  # noqa: F401
