@@ -52,7 +52,7 @@ def test_every_number_field_reads_both(language, ready, kit, qtbot) -> None:
         for text in (shown, shown.replace(".", ",")):
             state, fixed, _ = box.lineEdit().validator().validate(text, len(text))
             assert state != box.lineEdit().validator().State.Invalid, (box.toolTip(), text)
-            assert box.valueFromText(box.prefix() + fixed + box.suffix()) == pytest.approx(value), box.toolTip()
+            assert box.valueFromText(fixed) == pytest.approx(value), box.toolTip()
 
 
 @pytest.mark.parametrize("text", ["25", "0,01"])
