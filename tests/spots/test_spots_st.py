@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from napari_tcgn.errors import DataError, SpotsError
-from napari_tcgn.spots import implied_mpp, read_st_counts, read_st_spots
+from napari_tcgn.spots import implied_mpp, read_st_counts, read_st_spots, same_section
 
 ROWS = [  # x, y, new_x, new_y, pixel_x, pixel_y, selected
     (10.02, 3.0, 10.02, 3.01, 500.5, 120.25, 1),
@@ -213,3 +213,20 @@ def test_no_chessboard_is_seen_where_there_is_none(selection, rows):
     spots = read_st_spots(selection(rows))
     assert (spots.layout, spots.pitch_um) == ("st", 200.0)
     assert implied_mpp(spots) == pytest.approx(20)
+
+
+@pytest.mark.parametrize(("counts", "table"), [("C5", "C3"), ("C3", "C5"), ("C2", "B4"), ("B4", "C2"), ("C3", "C2")])
+def test_counts_of_another_section_are_refused(counts, table, real_data):
+    """Sections of one patient have up to 84 % of their spots' names in common."""
+    folder = real_data / "her2st/data"
+    found = read_st_counts(folder / f"ST-cnts/{counts}.tsv.gz")
+    with pytest.raises(SpotsError, match="belongs to another section"):
+        read_st_spots(folder / f"ST-spotfiles/{table}_selection.tsv", found)
+
+
+def test_a_table_that_holds_the_other_is_of_the_same_section():
+    spots = [f"{c}x{r}" for c in range(20) for r in range(10)]
+    assert same_section(spots, spots[:140]), "spots of poor quality left out"
+    assert same_section(spots[:120], spots), "counts off the tissue too"
+    assert not same_section(spots[:120], spots[40:]), "each has others"
+    assert not same_section(spots, spots[:60]), "too few"

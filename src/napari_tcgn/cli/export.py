@@ -12,7 +12,7 @@ import typer
 from napari_tcgn.cli import options
 from napari_tcgn.cli.options import with_options
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.errors import SettingsError
+from napari_tcgn.errors import SettingsError, TcgnError
 from napari_tcgn.options import ExportSettings
 
 
@@ -66,13 +66,24 @@ def _run(
     for note in notes:
         typer.echo(note, err=True)
     partial = library_of(adata, settings.library).partial
-    written = []
+    written: list[dict[str, Any]] = []
     with ExitStack() as stack:
         opened = stack.enter_context(closing(open_slide(slide))) if slide is not None else None
         for path in to:
-            part = export_section(adata, path, settings, opened, overwrite)
+            try:
+                done = export_section(adata, path, settings, opened, overwrite)
+            except TcgnError as error:
+                raise type(error)(error.problem + _before(written), error.hint) from error
+            for note in done.notes:
+                typer.echo(f"Note: {note}", err=True)
+            part = done.adata
             written.append({"out": str(path), "spots": part.n_obs, "genes": part.n_vars, "partial": partial})
     return written
+
+
+def _before(written: list[dict[str, Any]]) -> str:
+    """Name what was written before a failure; nothing where there is none."""
+    return f" Written before that: {', '.join(one['out'] for one in written)}." if written else ""
 
 
 def export_text(written: list[dict[str, Any]]) -> str:

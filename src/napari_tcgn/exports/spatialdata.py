@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError, SpotsError
-from napari_tcgn.expression import Library, library_of
+from napari_tcgn.expression import Library, library_of, writable_strings
 from napari_tcgn.files import write_whole_folder
 from napari_tcgn.slide import Slide
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 IMAGE, SHAPES, TABLE = "image", "spots", "table"
-REGION_KEY, INSTANCE_KEY = "region", "spot"
+# The columns of obs that link the table to the shapes; where the user has columns of these names, others are taken.
+REGION_KEYS, INSTANCE_KEYS = ("region", "spatialdata_region"), ("spot", "spatialdata_spot")
 PIXELS, MICROMETRES = "global", "um"
 CHUNK = 1024  # px a side
 COARSEST = 1024  # px: no further level below this size
@@ -49,7 +50,9 @@ def to_spatialdata(
     -------
     spatialdata.SpatialData
         images["image"]: uint8 (c, y, x); shapes["spots"]: circles of the spots' radius, or squares for bins, indexed by
-        spot; tables["table"]: the AnnData with obs["region"] and obs["spot"] added, which link it to the shapes.
+        spot; tables["table"]: the AnnData with obs["region"] and obs["spot"] added, which link it to the shapes
+        (obs["spatialdata_region"] and obs["spatialdata_spot"] where these are the user's own columns). Names that
+        SpatialData forbids are made valid (`renamed` tells which).
         All elements lie in "global" (px of the full-resolution image) and, where µm per px is known, in "um".
 
     Raises
@@ -59,23 +62,63 @@ def to_spatialdata(
     SpotsError
         If the slide is too small for the spots.
     """
-    from spatialdata import SpatialData
+    from spatialdata import SpatialData, sanitize_table
     from spatialdata.models import TableModel
 
     library = library_of(adata, library_id, mpp)
     table = library.adata.copy()
-    table.obs[REGION_KEY] = SHAPES
-    table.obs[REGION_KEY] = table.obs[REGION_KEY].astype("category")
-    table.obs[INSTANCE_KEY] = table.obs_names.to_numpy(dtype=object)
+    region_key, instance_key = _free_keys(table)
+    table.obs[region_key] = SHAPES
+    table.obs[region_key] = table.obs[region_key].astype("category")
+    table.obs[instance_key] = table.obs_names.to_numpy(dtype=object)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of spatialdata's own dependencies
+        sanitize_table(table)
         table = TableModel.parse(
-            table, region=SHAPES, region_key=REGION_KEY, instance_key=INSTANCE_KEY, overwrite_metadata=True
+            table, region=SHAPES, region_key=region_key, instance_key=instance_key, overwrite_metadata=True
         )
         image = _image(library, slide)
         return SpatialData(
             images={IMAGE: image} if image is not None else {}, shapes={SHAPES: _shapes(library)}, tables={TABLE: table}
         )
+
+
+def _free_keys(table: AnnData) -> tuple[str, str]:
+    """Return the names of the linking columns: those of an earlier export are its own, all others the user's."""
+    earlier = table.uns.get("spatialdata_attrs", {})
+    found = []
+    for keys, entry in ((REGION_KEYS, "region_key"), (INSTANCE_KEYS, "instance_key")):
+        own = earlier.get(entry) if isinstance(earlier, dict) else None
+        free = [key for key in keys if key == own or key not in table.obs]
+        if not free:
+            raise OutputError(
+                f"The spots have columns of the names {' and '.join(keys)}, which SpatialData's links need.",
+                f"Rename the column {keys[-1]}.",
+            )
+        found.append(free[0])
+    return found[0], found[1]
+
+
+def renamed(adata: AnnData) -> dict[str, str]:
+    """Return which names of an AnnData SpatialData forbids, and what they become: {"obs[cell type]": "cell_type"}."""
+    from anndata import AnnData
+    from spatialdata import sanitize_table
+
+    # The names alone are looked at, not what stands under them.
+    empty = AnnData(obs=adata.obs.iloc[:0].copy(), var=adata.var.iloc[:0].copy(), uns=dict.fromkeys(adata.uns, 0))
+    for part in ("obsm", "varm", "layers"):
+        rows = np.zeros((0, 0)) if part == "layers" else np.zeros((0, 1))
+        getattr(empty, part).update(dict.fromkeys(getattr(adata, part), rows))
+    parts = ("obs", "var", "uns", "obsm", "varm", "layers")
+    before = {part: list(getattr(empty, part).keys()) for part in parts}
+    valid = sanitize_table(empty, inplace=False)
+    after = {part: list(getattr(valid, part).keys()) for part in before}
+    return {
+        f"{part}[{old}]": new
+        for part in before
+        for old, new in zip(before[part], after[part], strict=True)
+        if old != new
+    }
 
 
 def write_spatialdata(
@@ -85,8 +128,13 @@ def write_spatialdata(
     library_id: str | None = None,
     mpp: float | None = None,
     overwrite: bool = False,
-) -> None:
+) -> list[str]:
     """Write a section as a SpatialData .zarr folder, whole or not at all; see `to_spatialdata`.
+
+    Returns
+    -------
+    list of str
+        What was changed to fit the format, a sentence each.
 
     Raises
     ------
@@ -98,9 +146,23 @@ def write_spatialdata(
         raise OutputError(f"{path.name} does not end in .zarr.", "Name the result like prediction.zarr.")
     with write_whole_folder(path, overwrite, marks=("zarr.json", ".zgroup")) as temporary:
         data = to_spatialdata(adata, slide, library_id, mpp)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), writable_strings():
             warnings.simplefilter("ignore")
             data.write(temporary / path.name, update_sdata_path=False)
+    return _notes(adata, data)
+
+
+def _notes(adata: AnnData, data: SpatialData) -> list[str]:
+    notes = []
+    names = renamed(adata)
+    if names:
+        told = ", ".join(f"{old} is {new}" for old, new in sorted(names.items()))
+        notes.append(f"SpatialData forbids some names of this file; in it {told}.")
+    attributes = data.tables[TABLE].uns["spatialdata_attrs"]
+    keys = (attributes["region_key"], attributes["instance_key"])
+    if keys != (REGION_KEYS[0], INSTANCE_KEYS[0]):
+        notes.append(f"The columns {keys[0]} and {keys[1]} link spots and shapes; those of your own are kept.")
+    return notes
 
 
 def _transformations(library: Library, px_per_element_px: float) -> dict[str, Any]:

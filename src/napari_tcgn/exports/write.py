@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,26 @@ FORMATS = {
     ".svg": "drawing",
     ".pdf": "drawing",
 }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exported:
+    """What `export` has written.
+
+    Attributes
+    ----------
+    adata : anndata.AnnData
+        The section's spots and the chosen genes.
+    path : pathlib.Path
+    notes : tuple of str
+        What was changed to fit the format, a sentence each.
+    """
+
+    adata: AnnData
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
 FIGURE_GENES = 11  # with the H&E twelve panels, which can still be looked at
 
 
@@ -56,7 +77,7 @@ def export(
     settings: ExportSettings | None = None,
     slide: Slide | None = None,
     overwrite: bool = False,
-) -> AnnData:
+) -> Exported:
     """Write a section of an AnnData in the format that the path's suffix names.
 
     Parameters
@@ -74,8 +95,8 @@ def export(
 
     Returns
     -------
-    anndata.AnnData
-        What was written: the section's spots and the chosen genes.
+    Exported
+        What was written (the section's spots and the chosen genes), and what had to be changed for it.
 
     Raises
     ------
@@ -91,12 +112,13 @@ def export(
     top = min(settings.top, FIGURE_GENES) if is_figure else settings.top
     genes = choose_genes(library, _genes(settings.genes, path.suffix), top)
     part = _only(library, genes, settings.mpp is not None)
+    notes: list[str] = []
     if path.suffix == ".h5ad":
         write_h5ad(part, path, overwrite)
     elif path.suffix == ".zarr":
         from napari_tcgn.exports.spatialdata import write_spatialdata
 
-        write_spatialdata(part, path, slide, overwrite=overwrite)
+        notes = write_spatialdata(part, path, slide, overwrite=overwrite)
     elif path.suffix in table_export.SUFFIXES:
         table_export.write_table(part, path, ALL, settings.tidy, overwrite=overwrite)
     elif path.suffix in geojson.SUFFIXES:
@@ -107,7 +129,7 @@ def export(
         )
     else:
         figure.gene_figure(part, genes, path, overwrite=overwrite)
-    return part
+    return Exported(part, path, tuple(notes))
 
 
 def _only(library: Library, genes: list[str], mpp_given: bool) -> AnnData:

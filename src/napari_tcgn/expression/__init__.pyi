@@ -4,6 +4,7 @@ from .build import (
     read_prediction as read_prediction,
     section_anndata as section_anndata,
     to_anndata as to_anndata,
+    writable_strings as writable_strings,
     write_h5ad as write_h5ad,
 )
 from .gene_names import (

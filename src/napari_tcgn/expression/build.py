@@ -178,9 +178,28 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
     """
     path = Path(path)
     check_h5ad_target(path, overwrite)
-    with write_whole(path, overwrite) as temporary, _one_piece_at_a_time(adata.X):
-        # Without the conversion that would change the caller's object and the types that are read back.
-        adata.write_h5ad(temporary, convert_strings_to_categoricals=False)
+    with write_whole(path, overwrite) as temporary, _one_piece_at_a_time(adata.X), writable_strings():
+        try:
+            # Without the conversion that would change the caller's object and the types that are read back.
+            adata.write_h5ad(temporary, convert_strings_to_categoricals=False)
+        except OSError:
+            raise  # of the disk: `write_whole` says so
+        except Exception as error:  # anndata raises many kinds for values that no .h5ad can hold; it names the place
+            reason = " ".join(str(error).split())
+            raise OutputError(
+                f"{path.name} cannot be written: it would hold what an .h5ad cannot ({reason}).",
+                "Remove that entry or change its type.",
+            ) from error
+
+
+def writable_strings() -> AbstractContextManager[Any]:
+    """Return a context in which anndata writes columns of texts with gaps (pandas' nullable strings)."""
+    import anndata
+
+    if hasattr(anndata.settings, "allow_write_nullable_strings"):
+        allowed: AbstractContextManager[Any] = anndata.settings.override(allow_write_nullable_strings=True)
+        return allowed
+    return nullcontext()
 
 
 def _one_piece_at_a_time(values: Any) -> AbstractContextManager[Any]:

@@ -29,10 +29,10 @@ from .source import (
     read_source as read_source,
 )
 from .st import (
-    MIN_MATCHED as MIN_MATCHED,
     is_st_table as is_st_table,
     read_st_counts as read_st_counts,
     read_st_spots as read_st_spots,
+    same_section as same_section,
 )
 from .table import Spots as Spots
 from .visium import (

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 NEEDED = ("x", "y", "pixel_x", "pixel_y")
 # Fewer matching spots than this share of a selection table: the counts are those of another section.
 MIN_MATCHED = 0.5
+# Less than this share of the smaller of the two tables in the other one: likewise.
+MIN_CONTAINED = 0.9
 COUNT_SUFFIXES = (".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 
@@ -142,19 +144,33 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
     return spots if counts is None else with_counts(spots, counts.index, path.name)
 
 
+def same_section(spots: Collection[str], counted: Collection[str]) -> bool:
+    """Tell by the names of spots whether a table of spots and a table of counts can be of one section.
+
+    One of them holds the other, but for a few spots: counts of spots without tissue or of poor quality are often left
+    out, or all spots of the array listed. Two sections of one array type have many names in common too (up to 84 % of
+    the HER2+ sections of one patient), and each has others besides.
+    """
+    of_spots, of_counts = set(map(str, spots)), set(map(str, counted))
+    common = len(of_spots & of_counts)
+    smaller = min(len(of_spots), len(of_counts))
+    strangers = max(1.0, (1 - MIN_CONTAINED) * smaller)  # a single one says nothing of a small table
+    return common >= MIN_MATCHED * len(of_spots) and smaller - common <= strangers
+
+
 def with_counts(spots: Spots, counted: Collection[str], name: str) -> Spots:
     """Return the spots that have counts, named in `counted`; `source.without_counts` tells how many have none.
 
     Raises
     ------
     SpotsError
-        If fewer than half of the spots do.
+        If the two are of different sections (`same_section`).
     """
     known = np.isin(spots.ids, np.array(list(counted), dtype=np.str_))
-    if known.mean() < MIN_MATCHED:
+    if not same_section(spots.ids, counted):
         raise SpotsError(
-            f"Only {known.sum()} of the {len(spots)} spots in {name} have counts: the count table belongs to another "
-            "section.",
+            f"Only {known.sum()} of the {len(spots)} spots in {name} have counts, and {len(counted) - known.sum()} of "
+            f"the {len(counted)} spots with counts are not in it: the count table belongs to another section.",
             "Give the count table and the selection table of the same section.",
         )
     source = replace(spots.source, without_counts=int((~known).sum()))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.model import ModelCard
-from napari_tcgn.spots import MIN_MATCHED, Spots
+from napari_tcgn.spots import Spots, same_section
 from napari_tcgn.training.data import cscc
 from napari_tcgn.training.data.folds import patient_of
 from napari_tcgn.training.data.own_sections import MANIFEST, counts_and_spots, read_manifest
@@ -187,11 +187,11 @@ def _join(
     row_of_spot = {str(spot): row for row, spot in enumerate(spots.ids)}
     count_ids = [str(name) for name in table.index]
     rows = [row for row, name in enumerate(count_ids) if name in row_of_spot]
-    if len(rows) < MIN_MATCHED * len(spots):
+    if not same_section(spots.ids, count_ids):
         place = (section.spots or section.counts).name
         raise DataError(
             f"Section {section.name}: only {len(rows)} of the {len(spots)} spots in {place} "
-            f"have counts in {section.counts.name}.",
+            f"have counts in {section.counts.name}, which holds {len(count_ids) - len(rows)} other spots.",
             "The two tables must belong to the same section.",
         )
     kept = spots.select(np.array([row_of_spot[count_ids[row]] for row in rows], dtype=np.intp))

@@ -150,7 +150,13 @@ class CompareSection(Section):
         """Compare the chosen result with measured counts."""
         result = self._predicted()
         assert result is not None  # the button is disabled without one
-        self.message.say("")
+        lent = measured.spots is not None and measured.spots == result.spots_file
+        self.message.say(
+            f"Where the spots of {measured.path.name} lie is taken from {measured.spots.name}, the table that was "
+            "predicted on."
+            if lent and measured.spots is not None
+            else ""
+        )
         self.comparing.start(result, measured, self.message.fail)
 
     # -- what is shown -------------------------------------------------------------------------------------------

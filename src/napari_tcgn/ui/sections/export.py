@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 
@@ -16,6 +16,9 @@ from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.option_widget import option_widget
+
+if TYPE_CHECKING:
+    from napari_tcgn.exports import Exported
 
 SHOWN, TRUSTED, ALL = "shown", "trusted", "all"
 
@@ -152,7 +155,7 @@ class ExportSection(Section):
         settings = self._settings()
         with_slide = self.full_box.isEnabled() and self.full_box.isChecked() and path.suffix == ".zarr"
 
-        def write() -> Any:
+        def write() -> Exported:
             from napari_tcgn.exports import export
 
             with ExitStack() as stack:
@@ -162,13 +165,14 @@ class ExportSection(Section):
         self._writing = True
         self.message.say("")
         self._enable()
-        self.session.background.call(write, lambda part: self._on_written(result, path, part), self._on_failed)
+        self.session.background.call(write, lambda done: self._on_written(result, path, done), self._on_failed)
 
-    def _on_written(self, result: store.Result, path: Path, part: Any) -> None:
+    def _on_written(self, result: store.Result, path: Path, done: Exported) -> None:
         self._writing = False
         self._enable()
         partial = ", a partial result" if result.partial else ""
-        self.message.say(f"Wrote {path.name} ({part.n_obs} spots x {part.n_vars} genes{partial}).")
+        part, notes = done.adata, "".join(f" {note}" for note in done.notes)
+        self.message.say(f"Wrote {path.name} ({part.n_obs} spots x {part.n_vars} genes{partial}).{notes}")
         self.message.setToolTip(str(path))  # a long path cannot be wrapped
 
     def _on_failed(self, failure: Failure) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.utils.events import Event, EventEmitter
 
+USUAL_MPP = (0.05, 5.0)  # µm per px; others are asked about
 FOLDER = "slide folder"  # in the dock's memory
 IMAGES = (
     "Slides (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff *.btf *.jpg *.jpeg *.png);;"
@@ -111,10 +112,22 @@ class SlideSection(Section):
             self.session.open_file(Path(path), self.message.fail)
 
     def _set_mpp(self, mpp: float) -> None:
-        if mpp > 0 and self.session.state.slide is not None:
+        if mpp > 0 and self.session.state.slide is not None and self._is_meant(mpp):
             self.session.set_mpp(mpp)
         else:
             self._show()
+
+    def _is_meant(self, mpp: float) -> bool:
+        """Ask about a value that no slide scanner has: a slip of the decimal sign changes every prediction."""
+        low, high = USUAL_MPP
+        if low <= mpp <= high or mpp == self.session.state.mpp:
+            return True
+        question = (
+            f"{mpp:g} µm per pixel? Slides of tissue have {low:g} to {high:g}; a patch is cut by its size in µm, so "
+            "that every prediction would be another one. Take it all the same?"
+        )
+        answer = QMessageBox.question(self, "µm per pixel", question)
+        return answer == QMessageBox.StandardButton.Yes
 
     def _show(self) -> None:
         state = self.session.state

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import QLocale
+from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QAbstractButton,
     QCheckBox,
@@ -16,6 +18,32 @@ from qtpy.QtWidgets import (
 from superqt.utils import signals_blocked
 
 
+class _EitherDecimalSign(QValidator):
+    """Lets a comma be typed for the point, and hands the rest to the box that it belongs to."""
+
+    def __init__(self, box: QDoubleSpinBox) -> None:
+        super().__init__(box)
+        self._box = box
+
+    def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
+        """Judge what is typed, with the point for every comma."""
+        return self._box.validate((text or "").replace(",", "."), position)
+
+
+def read_either_decimal_sign(box: QDoubleSpinBox) -> None:
+    """Make a box read 0.25 and 0,25 alike, whatever the system's language, and show the point.
+
+    Without it a comma is a thousands separator in one language (0,25 becomes 25) and a point in another (0.688 becomes
+    688).
+    """
+    locale = QLocale.c()
+    locale.setNumberOptions(QLocale.NumberOption.RejectGroupSeparator | QLocale.NumberOption.OmitGroupSeparator)
+    box.setLocale(locale)
+    edit = box.lineEdit()
+    assert edit is not None  # every spin box has one
+    edit.setValidator(_EitherDecimalSign(box))
+
+
 def number_box(
     tip: str,
     low: float,
@@ -28,6 +56,7 @@ def number_box(
 ) -> QDoubleSpinBox:
     """Return a box for a number."""
     box = QDoubleSpinBox()
+    read_either_decimal_sign(box)
     box.setDecimals(decimals)  # first: the range and the value are rounded to them
     box.setRange(low, high)
     box.setSingleStep(step)

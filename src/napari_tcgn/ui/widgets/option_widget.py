@@ -8,6 +8,7 @@ from magicgui.widgets import create_widget
 from magicgui.widgets.bases import ValueWidget
 
 from napari_tcgn.options import Option, option_of
+from napari_tcgn.ui.widgets.controls import read_either_decimal_sign
 
 
 def option_widget(settings: type, name: str) -> ValueWidget[Any]:
@@ -41,6 +42,7 @@ def option_widget(settings: type, name: str) -> ValueWidget[Any]:
     box = widget.native
     box.setAccessibleName(label_of(one))
     if one.kind is float or one.if_none:
+        read_either_decimal_sign(box)
         box.setDecimals(one.decimals)
     if one.if_none:
         box.setSpecialValueText(one.if_none)
