@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all the set-up by themselves; a second call starts at once.
-.PHONY: demo test test-quick check setup setup-gui clean
+.PHONY: demo test test-quick check docs setup setup-gui clean
 
 demo: setup
 	.venv/bin/napari-tcgn demo --out demo_output --overwrite
@@ -18,6 +18,10 @@ check: setup
 	.venv/bin/lint-imports
 	.venv/bin/npe2 validate napari-tcgn --imports
 
+docs: setup
+	.venv/bin/pip install -q --disable-pip-version-check -c constraints.txt -e .[docs]
+	.venv/bin/sphinx-build -W --keep-going -b html docs docs/_build/html
+
 setup:
 	@scripts/setup.sh
 
@@ -25,4 +29,4 @@ setup-gui:
 	@scripts/setup_gui.sh
 
 clean:
-	rm -rf .venv dist build demo_output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf .venv dist build demo_output .pytest_cache .mypy_cache .ruff_cache .import_linter_cache docs/_build docs/api/generated

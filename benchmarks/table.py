@@ -12,7 +12,7 @@ NOTES = Path(__file__).parent / "notes.md"  # what the figures cannot say
 HEAD = """# Speed
 
 Made by `benchmarks/table.py` from the files in `benchmarks/results/`;
-[benchmarks/README.md](../benchmarks/README.md) says how they are measured. Rates are those of one machine on one day;
+[benchmarks/README.md](https://github.com/napari-tcgn/napari-tcgn/blob/main/benchmarks/README.md) says how they are measured. Rates are those of one machine on one day;
 the ratios hold better.
 
 Predictions are made by a copy of the network in which every BatchNorm, shortcut and layer scale is folded into a

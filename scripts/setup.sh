@@ -6,17 +6,17 @@ cd "$(dirname "$0")/.."
 
 say() { printf '%s\n' "$*" >&2; }
 
-fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' >/dev/null 2>&1; }
+fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; }
 
 find_python() {
     local candidate
-    for candidate in ${PYTHON:-python3 python3.13 python3.12 python3.11 python}; do
+    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11 python}; do
         if fits "$candidate"; then
             printf '%s' "$candidate"
             return
         fi
     done
-    say "Python 3.11, 3.12 or 3.13 was not found${PYTHON:+ ($PYTHON is none of them)}." \
+    say "Python 3.11 to 3.14 was not found${PYTHON:+ ($PYTHON is none of them)}." \
         "Install one, or name it: make PYTHON=/path/to/python3.12"
     exit 1
 }

@@ -216,7 +216,7 @@ def test_no_chessboard_is_seen_where_there_is_none(selection, rows):
 
 
 @pytest.mark.parametrize(("counts", "table"), [("C5", "C3"), ("C3", "C5"), ("C2", "B4"), ("B4", "C2"), ("C3", "C2")])
-def test_counts_of_another_section_are_refused(counts, table, real_data):
+def test_counts_of_a_real_neighbour_are_refused(counts, table, real_data):
     """Sections of one patient have up to 84 % of their spots' names in common."""
     folder = real_data / "her2st/data"
     found = read_st_counts(folder / f"ST-cnts/{counts}.tsv.gz")

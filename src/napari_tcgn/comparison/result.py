@@ -47,7 +47,7 @@ class Comparison:
     warnings : list of str
         Sentences that belong beside every figure.
     adata : anndata.AnnData
-        Copy of the prediction, all its spots and genes: var columns "compare_…", obs "compare_matched" (and domains),
+        Copy of the prediction, all its spots and genes: var columns `compare_…`, obs `compare_matched` (and domains),
         layers["measured"] float32 on the model's scale, NaN where not measured, uns["napari_tcgn_compare"].
     measured : anndata.AnnData
         Measured expression of the matched spots and genes, on the model's scale, named and ordered as in `adata`;
