@@ -12,8 +12,8 @@ NOTES = Path(__file__).parent / "notes.md"  # what the figures cannot say
 HEAD = """# Speed
 
 Made by `benchmarks/table.py` from the files in `benchmarks/results/`;
-[benchmarks/README.md](https://github.com/napari-tcgn/napari-tcgn/blob/main/benchmarks/README.md) says how they are measured. Rates are those of one machine on one day;
-the ratios hold better.
+[benchmarks/README.md](https://github.com/napari-tcgn/napari-tcgn/blob/main/benchmarks/README.md)
+says how they are measured. Rates are those of one machine on one day; the ratios hold better.
 
 Predictions are made by a copy of the network in which every BatchNorm, shortcut and layer scale is folded into a
 neighbouring product (`model/inference.py`; the same function, equal to rounding). With `--precision bf16` the factors

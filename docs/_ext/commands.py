@@ -7,8 +7,8 @@ from typing import Any
 
 ABOUT = """# Command line
 
-Made from the commands themselves, so it is what `napari-tcgn COMMAND --help` prints. [Options](../options.md) says more of each option of a
-run.
+Made from the commands themselves, so it is what `napari-tcgn COMMAND --help` prints. [Options](../options.md) says more
+of each option of a run.
 """
 
 
