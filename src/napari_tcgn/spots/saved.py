@@ -25,9 +25,9 @@ _HINT = "Save the spots again, or give another kind of spots file."
 def write_spots(spots: Spots, path: str | Path, overwrite: bool = False, slide: Slide | None = None) -> None:
     """Write spots so that `read_spots` gives back the same ones, to the last digit.
 
-    The first line is `# napari-tcgn spots`, a space and a JSON object (version, layout, diameter_um, pitch_um, source); below
-    it stands a CSV table with the columns id, x, y (px of the full-resolution image), array_row, array_col, in_tissue
-    (0 or 1) and tissue_fraction (empty where it was not measured).
+    The first line is `# napari-tcgn spots`, a space and a JSON object (version, layout, diameter_um, pitch_um, source);
+    below it stands a CSV table with the columns id, x, y (px of the full-resolution image), array_row, array_col,
+    in_tissue (0 or 1) and tissue_fraction (empty where it was not measured).
 
     Parameters
     ----------
