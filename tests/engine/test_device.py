@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
 
-from napari_tcgn.engine import choose_device, choose_precision, default_batch_size
+from napari_tcgn.engine import choose_device, choose_precision, default_batch_size, precision_reason
 from napari_tcgn.engine.device import free_memory, is_out_of_memory
 from napari_tcgn.errors import DeviceError
 
@@ -49,6 +51,20 @@ def test_absent_device_says_how_to_mend(monkeypatch: pytest.MonkeyPatch, name: s
 def test_precision_follows_the_processor(monkeypatch, asked, device, has, expected) -> None:
     monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
     assert choose_precision(asked, device) == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "has", "reason"),
+    [
+        ("cpu", {"avx512_bf16": True}, r"bf16, for the CPU has products for it \(avx512_bf16\)"),
+        ("cpu", {"avx512_f": True}, "float32, for the CPU has no bf16 products"),
+        ("cuda:0", {"avx512_bf16": True}, "float32, for bf16 was never measured on cuda"),
+    ],
+)
+def test_the_precision_has_a_reason(monkeypatch, device, has, reason) -> None:
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: has, raising=False)
+    assert re.fullmatch(reason, precision_reason(device))
+    assert precision_reason(device).startswith(choose_precision("auto", device))
 
 
 def test_a_torch_that_cannot_tell_gets_float32(monkeypatch) -> None:

@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ctypes.util import find_library
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, requires, version
@@ -18,6 +18,7 @@ from napari_tcgn.errors import TcgnError
 
 ENOUGH_DISK_GB = 2.0
 QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
+NEWEST_PYTHON = (3, 14)  # that is tested
 INSTALL_ALL = 'Install it with: pip install "napari-tcgn[all]"'
 
 
@@ -42,6 +43,45 @@ class Finding:
     hint: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Two packages that are known not to work together.
+
+    Attributes
+    ----------
+    package, versions : str
+        The one that breaks, and in which versions (as pip writes them).
+    beside, beside_versions : str
+        The one that it breaks beside.
+    what, hint : str
+    """
+
+    package: str
+    versions: str
+    beside: str
+    beside_versions: str
+    what: str
+    hint: str
+
+    def applies(self, have: Mapping[str, str]) -> bool:
+        """Tell whether both are installed in these versions."""
+        from packaging.specifiers import SpecifierSet
+
+        pairs = ((self.package, self.versions), (self.beside, self.beside_versions))
+        return all(
+            name in have and SpecifierSet(versions).contains(have[name], prereleases=True) for name, versions in pairs
+        )
+
+
+TROUBLES = (
+    Trouble(
+        "spatialdata", "<0.8", "dask", ">=2026.1.2",
+        "spatialdata 0.7 cannot be imported beside this dask",
+        'Install an older dask: pip install "dask<2026.1.2", or Python 3.12 with spatialdata 0.8.',
+    ),
+)  # fmt: skip
+
+
 def examine(check: Callable[[], Finding]) -> Finding:
     """Run a check; an error in it is a FAIL, never a traceback."""
     subject = check.__name__.removeprefix("check_").replace("_", " ")
@@ -56,8 +96,8 @@ def examine(check: Callable[[], Finding]) -> Finding:
 def check_python() -> Finding:
     """Compare the Python version with those the dependencies are tested on."""
     found = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    if sys.version_info[:2] > (3, 13):
-        return Finding("Python", "WARN", found, "Newer than tested; if something fails, use Python 3.11 to 3.13.")
+    if sys.version_info[:2] > NEWEST_PYTHON:
+        return Finding("Python", "WARN", found, "Newer than tested; if something fails, use Python 3.11 to 3.14.")
     return Finding("Python", "PASS", found)
 
 
@@ -81,18 +121,33 @@ def check_packages() -> Finding:
     return Finding("Packages", "PASS", f"all {len(wanted)} requirements are met")
 
 
+def check_stack() -> Finding:
+    """Name the generation of the packages that results are exchanged with, and what is known to go wrong with it."""
+    names = ("spatialdata", "anndata", "scanpy", "squidpy", "dask", "pandas", "numpy", "zarr")
+    have = {name: found for name in names if (found := _version(name))}
+    told = ", ".join(f"{name} {found}" for name, found in have.items())
+    troubles = [trouble for trouble in TROUBLES if trouble.applies(have)]
+    stack = "the stack of Python 3.12 and later" if sys.version_info >= (3, 12) else "the stack of Python 3.11"
+    if troubles:
+        return Finding("Stack", "WARN", f"{stack}: {told}; {troubles[0].what}", troubles[0].hint)
+    return Finding("Stack", "PASS", f"{stack}: {told}")
+
+
 def check_torch() -> Finding:
     """Name the device that `--device auto` takes."""
     import torch
 
-    from napari_tcgn.engine import choose_device
+    from napari_tcgn.engine import choose_device, precision_reason
 
     device = choose_device("auto")
+    precision = f"--precision auto is {precision_reason(device)}"
     if device == "cuda":
         free, total = torch.cuda.mem_get_info()
         name = torch.cuda.get_device_name()
         return Finding(
-            "PyTorch", "PASS", f"{torch.__version__}, {name} with {free / 2**30:.1f} of {total / 2**30:.1f} GiB free"
+            "PyTorch",
+            "PASS",
+            f"{torch.__version__}, {name} with {free / 2**30:.1f} of {total / 2**30:.1f} GiB free; {precision}",
         )
     if device == "cpu" and shutil.which("nvidia-smi"):
         return Finding(
@@ -101,7 +156,7 @@ def check_torch() -> Finding:
             f"{torch.__version__} computes on the CPU although there is an NVIDIA GPU",
             "Install the CUDA build that pytorch.org's selector names for your system.",
         )
-    return Finding("PyTorch", "PASS", f"{torch.__version__}, {device}, {torch.get_num_threads()} threads")
+    return Finding("PyTorch", "PASS", f"{torch.__version__}, {device}, {torch.get_num_threads()} threads; {precision}")
 
 
 def check_timm() -> Finding:
@@ -261,6 +316,7 @@ def _version(package: str) -> str | None:
 CHECKS: tuple[Callable[[], Finding], ...] = (
     check_python,
     check_packages,
+    check_stack,
     check_torch,
     check_timm,
     check_slides,

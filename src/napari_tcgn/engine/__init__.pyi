@@ -4,6 +4,7 @@ from .device import (
     choose_precision as choose_precision,
     default_batch_size as default_batch_size,
     is_out_of_memory as is_out_of_memory,
+    precision_reason as precision_reason,
 )
 from .domain import domain_warnings as domain_warnings
 from .identity import digest as digest, model_identity as model_identity, path_digest as path_digest

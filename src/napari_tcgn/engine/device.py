@@ -67,12 +67,32 @@ def choose_precision(name: PrecisionChoice, device: str) -> PrecisionName:
     """
     if name != "auto":
         return name
+    return "bf16" if _bf16_products(device) else "float32"
+
+
+def precision_reason(device: str) -> str:
+    """Say why "auto" takes the precision that it takes on a device, for the run record and `doctor`."""
+    if device != "cpu":
+        return f"float32, for bf16 was never measured on {device.partition(':')[0]}"
+    products = _bf16_products(device)
+    return (
+        f"bf16, for the CPU has products for it ({products})"
+        if products
+        else "float32, for the CPU has no bf16 products"
+    )
+
+
+def _bf16_products(device: str) -> str:
+    """Return the CPU's instructions for products of bfloat16, "" where it has none or another device computes.
+
+    Without them such products are taken apart and run at half the speed of float32.
+    """
     import torch
 
     # Newer releases of torch tell what the CPU has; an older one gets float32.
     tell: Callable[[], Mapping[str, Any]] = getattr(torch.cpu, "get_capabilities", dict)
     has = tell() if device == "cpu" else {}
-    return "bf16" if has.get("avx512_bf16") or has.get("amx_bf16") else "float32"
+    return ", ".join(name for name in ("avx512_bf16", "amx_bf16") if has.get(name))
 
 
 def default_batch_size(device: str) -> int:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from napari_tcgn.engine.device import precision_reason
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import PredictSettings, read_part, read_settings, to_record
 from napari_tcgn.slide import Slide, SlideRecord, require_mpp, stored_orientation
@@ -62,6 +63,8 @@ class RunRecord:
         ISO 8601.
     seconds, spots_per_second : float, float or None
     spots_done, partial : int, bool
+    precision_reason : str
+        What "auto" takes for the precision on this device, and why.
     patch : PatchRecord
     stain : dict of float or None
         See `slide.StainStatistics.to_record`.
@@ -88,6 +91,7 @@ class RunRecord:
     spots_per_second: float | None = None
     spots_done: int = 0
     partial: bool = True
+    precision_reason: str = ""
     patch: PatchRecord = field(default_factory=PatchRecord)
     stain: dict[str, float] | None = None
     warnings: list[str] = field(default_factory=list)
@@ -174,6 +178,7 @@ def start_record(
         settings=settings,
         model=ModelRecord(card.name, card.version, card.sha256),
         device=device,
+        precision_reason=precision_reason(device),
         batch_size=batch_size,
         slide=SlideRecord(
             slide.name,
