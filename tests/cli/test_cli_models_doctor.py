@@ -243,3 +243,14 @@ def test_train_names_the_folds_that_are_possible(nowhere: Path, run, real_data: 
     assert code == 1
     assert "(C2)" in err
     assert list(nowhere.iterdir()) == []
+
+
+def test_what_is_known_to_go_wrong_is_named(monkeypatch) -> None:
+    have = {"spatialdata": "0.7.3", "dask": "2026.3.0"}
+    monkeypatch.setattr(checks, "_version", have.get)
+    found = checks.check_stack()
+    assert (found.verdict, "cannot be imported beside this dask" in found.found) == ("WARN", True)
+    have["dask"] = "2026.1.1"
+    assert checks.check_stack().verdict == "PASS"
+    have |= {"spatialdata": "0.8.0", "dask": "2026.8.0"}
+    assert checks.check_stack().verdict == "PASS"
