@@ -6,8 +6,6 @@ import pytest
 from qtpy.QtCore import QLocale, Qt
 from qtpy.QtWidgets import QApplication, QDoubleSpinBox, QMessageBox
 
-from support.colours import ColourPredictor
-
 
 @pytest.fixture(params=["de_DE", "en_US", "fr_FR", "C"])
 def language(request):
@@ -25,15 +23,15 @@ def type_into(qtbot, box, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["0,25", "0.25", ".25", ",25"])
-def test_comma_and_point_are_the_same(language, text, ready, qtbot) -> None:
-    _viewer, dock = ready(ColourPredictor())
+def test_comma_and_point_are_the_same(language, text, ready, kit, qtbot) -> None:
+    _viewer, dock = ready(kit.predictor())
     type_into(qtbot, dock.slide.mpp_box, text)
     assert dock.session.state.mpp == 0.25
     assert dock.slide.mpp_box.text() == "0.2500"
 
 
-def test_pasted_numbers_too(language, ready, qtbot) -> None:
-    _viewer, dock = ready(ColourPredictor())
+def test_pasted_numbers_too(language, ready, kit, qtbot) -> None:
+    _viewer, dock = ready(kit.predictor())
     box = dock.slide.mpp_box
     QApplication.clipboard().setText("0,688")
     box.setFocus()
@@ -43,8 +41,8 @@ def test_pasted_numbers_too(language, ready, qtbot) -> None:
     assert dock.session.state.mpp == 0.688
 
 
-def test_every_number_field_reads_both(language, ready, qtbot) -> None:
-    _viewer, dock = ready(ColourPredictor())
+def test_every_number_field_reads_both(language, ready, kit, qtbot) -> None:
+    _viewer, dock = ready(kit.predictor())
     boxes = [box for box in dock.findChildren(QDoubleSpinBox) if box.decimals() > 0]
     assert len(boxes) > 10
     for box in boxes:
@@ -58,8 +56,8 @@ def test_every_number_field_reads_both(language, ready, qtbot) -> None:
 
 
 @pytest.mark.parametrize("text", ["25", "0,01"])
-def test_a_value_that_no_scanner_has_is_asked_about(text, ready, qtbot, monkeypatch) -> None:
-    _viewer, dock = ready(ColourPredictor())
+def test_a_value_that_no_scanner_has_is_asked_about(text, ready, kit, qtbot, monkeypatch) -> None:
+    _viewer, dock = ready(kit.predictor())
     before = dock.session.state.mpp
     asked = []
 
