@@ -21,6 +21,7 @@ from napari_tcgn.expression import (
     UNS_KEY,
     GeneMatch,
     dense,
+    layer_names,
     match_genes,
     require_counts,
     require_measured,
@@ -171,7 +172,7 @@ def _measured_values(
             missing = int((~np.isfinite(table)).sum())
             raise DataError(f"{missing} measured values are missing (NaN).", "Give values without gaps.")
         return table, None
-    require_counts(table, [name for name in measured.layers if name != settings.layer])
+    require_counts(table, [name for name in layer_names(measured) if name != settings.layer])
     counts = match.summed(table)
     return scale_counts(counts), counts
 

@@ -17,6 +17,7 @@ from .library import Library as Library, library_ids as library_ids, library_of 
 from .measured import (
     MeasuredSource as MeasuredSource,
     counts_table as counts_table,
+    layer_names as layer_names,
     read_measured as read_measured,
     repeated_spots as repeated_spots,
     require_counts as require_counts,

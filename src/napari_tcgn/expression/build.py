@@ -185,7 +185,8 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
         except OSError:
             raise  # of the disk: `write_whole` says so
         except Exception as error:  # anndata raises many kinds for values that no .h5ad can hold; it names the place
-            reason = " ".join(str(error).split())
+            # Newer releases tell the place in a note beside the message.
+            reason = " ".join(" ".join([str(error), *getattr(error, "__notes__", [])]).split())
             raise OutputError(
                 f"{path.name} cannot be written: it would hold what an .h5ad cannot ({reason}).",
                 "Remove that entry or change its type.",

@@ -159,7 +159,8 @@ def values_of(measured: AnnData, columns: NDArray[np.intp], layer: str | None) -
     """
     if layer is not None and layer not in measured.layers:
         raise DataError(
-            f"The measured data have no layer {layer!r}; there are {sorted(measured.layers)}.", "Name one of them."
+            f"The measured data have no layer {layer!r}; there are {sorted(layer_names(measured))}.",
+            "Name one of them.",
         )
     table = measured.X if layer is None else measured.layers[layer]
     if table is None:
@@ -204,12 +205,17 @@ def counts_table(measured: AnnData) -> tuple[pd.DataFrame, tuple[str, ...]]:
 
     require_measured(measured)
     values = values_of(measured, np.arange(measured.n_vars), None)
-    require_counts(values, list(measured.layers))
+    require_counts(values, layer_names(measured))
     table = pd.DataFrame(values, index=measured.obs_names.astype(str), columns=measured.var_names.astype(str))
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
         table = table.T.groupby(level=0, sort=False).sum().T
     return table, tuple(str(name) for name in repeated)
+
+
+def layer_names(adata: AnnData) -> list[str]:
+    """Return the names of an AnnData's layers; since anndata 0.13 X is among them, without a name."""
+    return [name for name in adata.layers if name is not None]
 
 
 def require_counts(counts: NDArray[np.float64], layers: list[str]) -> None:
