@@ -101,7 +101,7 @@ def variability(section: SectionFiles) -> pd.DataFrame:
     table = table.loc[table.sum(axis=1) > 0]
     if len(table) < 2:  # nothing varies over one spot
         return pd.DataFrame({"dispersion": np.nan, "seen": np.nan}, index=table.columns.astype(str))
-    values = table.to_numpy(dtype=np.float32)
+    values = np.array(table, dtype=np.float32)  # a copy: pandas 3 hands out what cannot be written
     seen = (values > 0).mean(axis=0)
     adata = anndata.AnnData(values, var=pd.DataFrame(index=table.columns.astype(str)))
     scanpy.pp.normalize_total(adata, target_sum=1e4)
