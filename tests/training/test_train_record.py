@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from runs import FAST, finish, start
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.options import TrainSettings
@@ -17,6 +16,7 @@ from napari_tcgn.training.fit.run_record import (
     SpotCounts,
     TrainingRecord,
 )
+from support.runs import FAST, finish, start
 
 IDENTITY = RunIdentity(
     settings=replace(FAST, residual="colour-texture"),
