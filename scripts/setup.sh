@@ -55,7 +55,7 @@ install() {
     say "Installing the dependencies into .venv (some minutes the first time, about 3 GB) …"
     # shellcheck disable=SC2046  # the option is two words or none
     { .venv/bin/pip install -q --disable-pip-version-check $(cpu_torch_option) -r requirements-dev.txt 2>&1 \
-        || { say "pip failed; its last lines say why. Mend it and run the same command again."; exit 1; } } \
+        || { say "pip failed; its last lines say why. Fix it and run the same command again."; exit 1; } } \
         | { grep -vE "^WARNING: (Location|Cache entry)" >&2 || true; }
 }
 

@@ -257,3 +257,19 @@ def test_real_slide_at_the_scale_of_the_statistics(real_data: Path) -> None:
     with_eosin.close()
     assert 0.3 < found.haematoxylin_mean < 0.8
     assert 0.1 < found.eosin_mean < 0.4
+
+
+def test_the_features_of_models_have_the_same_density() -> None:
+    """Written once more in torch, for models know nothing of slides; the two give the same figures."""
+    import torch
+
+    from napari_tcgn.model.features import image_features
+    from napari_tcgn.slide.density import DARKEST_OF_FEATURES
+
+    patches = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
+    patches[0, :4] = 0  # black, where the two ways of keeping it finite differ
+    tensor = torch.from_numpy(patches).permute(0, 3, 1, 2).float() / 255
+    colour = image_features(tensor, "colour-texture")[:, :6].reshape(3, 3, 2)  # mean and spread of each channel
+    density = optical_density(patches, darkest=DARKEST_OF_FEATURES)
+    np.testing.assert_allclose(colour[..., 0], density.mean((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(colour[..., 1], density.std((1, 2), ddof=1), rtol=1e-4)

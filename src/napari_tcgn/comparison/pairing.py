@@ -100,7 +100,7 @@ def pair(
             "Give the counts of the whole section.",
         )
     spots, mpp = record.spots, record.mpp
-    lattice = _lattice(predicted[alignment.predicted], spots.layout, spots.pitch_um / mpp)
+    lattice = _lattice(predicted, spots.layout).select(alignment.predicted)
     warnings = [*alignment.warnings, *match.warnings, *_optimism(card, record)]
     if predicted.uns[UNS_KEY].get("partial"):
         warnings.append("The prediction is partial: only the spots that were predicted are compared.")
@@ -127,11 +127,11 @@ def pair(
     return Pairing(x, values, counts, depth, lattice, alignment, match, card, mpp, manifest, warnings)
 
 
-def _lattice(paired: AnnData, layout: str, pitch_px: float) -> Lattice:
-    """Return how the paired spots of a prediction stand to each other."""
-    row, col = (paired.obs[name].to_numpy(dtype=np.int64) for name in ("array_row", "array_col"))
-    x, y = np.asarray(paired.obsm["spatial"])[:, :2].T
-    return make_lattice(layout, row, col, x, y, pitch_px)
+def _lattice(predicted: AnnData, layout: str) -> Lattice:
+    """Return how the spots of a prediction stand to each other, as `Spots.lattice` does."""
+    row, col = (predicted.obs[name].to_numpy(dtype=np.int64) for name in ("array_row", "array_col"))
+    x, y = np.asarray(predicted.obsm["spatial"])[:, :2].T
+    return make_lattice(layout, row, col, x, y)
 
 
 def _require_scale(scale: str) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.comparison.records import Manifest, Overall
-from napari_tcgn.expression import dense, write_h5ad
-from napari_tcgn.files import check_folder, make_folder, write_whole
+from napari_tcgn.expression import dense
+from napari_tcgn.files import write_whole
 from napari_tcgn.options import CompareSettings
 
 if TYPE_CHECKING:
@@ -91,40 +91,3 @@ class Comparison:
             "manifest": self.manifest.to_record(),
         }
         return json.dumps(found, indent=1, ensure_ascii=False, allow_nan=False)
-
-
-def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool = False) -> list[Path]:
-    """Write tables (CSV), overall figures (JSON), the annotated prediction (.h5ad) and a report (HTML) into a folder.
-
-    Returns
-    -------
-    list of pathlib.Path
-        What was written.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be made, or a file exists or cannot be written.
-    """
-    from napari_tcgn.comparison.report import write_report
-
-    folder = Path(folder)
-    check_folder(folder, FILES, overwrite)
-    make_folder(folder)
-    comparison.to_csv(folder / "genes.csv", overwrite)
-    written = [folder / "genes.csv"]
-    tables = {
-        "baselines.csv": comparison.baselines,
-        "gene_sets.csv": comparison.gene_sets,
-        "niches.csv": comparison.niches,
-    }
-    for name, table in tables.items():
-        if len(table):
-            with write_whole(folder / name, overwrite) as temporary:
-                table.to_csv(temporary, index=False)
-            written.append(folder / name)
-    with write_whole(folder / "overall.json", overwrite) as temporary:
-        temporary.write_text(comparison.to_json() + "\n", encoding="utf-8")
-    write_h5ad(comparison.adata, folder / "compared.h5ad", overwrite)
-    write_report(comparison, folder / "report.html", overwrite)
-    return [*written, folder / "overall.json", folder / "compared.h5ad", folder / "report.html"]

@@ -18,7 +18,7 @@ def run_to_end(steps: Generator[Step, None, Result], on_progress: Callable[[Step
     Parameters
     ----------
     steps : generator
-        For example of `run` or of `napari_tcgn.expression.predict`.
+        For example of `run` or of `napari_tcgn.predict_steps`.
     on_progress : callable, optional
         Called with every step; if it raises, the generator is closed and the error goes on.
     """

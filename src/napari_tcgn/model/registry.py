@@ -57,9 +57,9 @@ def load_model(name_or_path: str | Path, device: str = "cpu", precision: Precisi
     ----------
     name_or_path : str or pathlib.Path
     device : str
-        "cpu", "cuda", "cuda:0", "mps"; see `predict.choose_device` for "auto".
+        "cpu", "cuda", "cuda:0", "mps"; see `engine.choose_device` for "auto".
     precision : {"float32", "bf16"}
-        Of the large products (`predict.choose_precision` settles "auto"); models of other packages choose their own.
+        Of the large products (`engine.choose_precision` settles "auto"); models of other packages choose their own.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""How well one map follows another, and how a map varies: pure functions of arrays, with no file and no AnnData."""
+"""How well one map follows another, and how a map varies: functions of arrays, with no file and no AnnData."""
 
 import lazy_loader
 

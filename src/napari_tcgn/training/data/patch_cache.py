@@ -138,7 +138,7 @@ def patch_key(image: Path, spots: Spots, side: int, level: int, mpp: float | Non
     image : pathlib.Path
     spots : Spots
     side, level : int
-        As in `predict.cut_patch`.
+        As in `engine.cut_patch`.
     mpp : float or None
         µm per pixel that the slide itself has: whether the spots belong to it was judged with that.
     """

@@ -46,8 +46,8 @@ class PlannedFold:
 
 
 def cross_validate_steps(
-    data: Path,
-    out: Path,
+    data: str | Path,
+    out: str | Path,
     settings: TrainSettings | None = None,
     *,
     by: Sequence[By] = ("section",),
@@ -55,7 +55,7 @@ def cross_validate_steps(
     encoder_weights: Path | str | None = None,
     genes: Sequence[str] | None = None,
     mpp: float | None = None,
-    cache: Path | None = None,
+    cache: str | Path | None = None,
     final: bool = False,
 ) -> Generator[Progress | EpochReport, None, Evaluation]:
     """Train and score every fold; folds that are finished already are taken as they are.
@@ -97,7 +97,7 @@ def cross_validate_steps(
     OutputError
         If `out` holds runs of another recipe.
     """
-    settings = settings or TrainSettings()
+    settings, out = settings or TrainSettings(), Path(out)
     _require_possible(settings)
     folder = StudyFolder.open(Path(data))
     planned = _plan(by, folder)
@@ -107,7 +107,7 @@ def cross_validate_steps(
     panels: dict[str, Panel] = {}
     for fold in [*(one.fold for one in planned), *([every] if final else [])]:
         panels[fold.name] = yield from fold_panel(fold.training, settings.top_genes, genes, variabilities)
-    patches = None if cache is None else PatchCache(cache)
+    patches = None if cache is None else PatchCache(Path(cache))
     scorer = yield from _prepare_scorer(folder, every.training, settings, panels, baselines, mpp, patches)
     train_fold = partial(
         train_steps, data, settings=settings, genes=genes, mpp=mpp, cache=cache, variabilities=variabilities

@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 
 
 def train_steps(
-    data: Path,
+    data: str | Path,
     fold: str | int,
-    out: Path,
+    out: str | Path,
     settings: TrainSettings | None = None,
     *,
     resume: bool = False,
     genes: Sequence[str] | None = None,
     mpp: float | None = None,
-    init: Path | None = None,
-    cache: Path | None = None,
+    init: str | Path | None = None,
+    cache: str | Path | None = None,
     variabilities: Mapping[str, pd.DataFrame] | None = None,
     held_out_runs: Sequence[Path] = (),
     build_net: BuildNet | None = None,
@@ -111,9 +111,11 @@ def train_steps(
     _require_agreement(chosen, settings, held_out_runs)
     panel = yield from fold_panel(chosen.training, settings.top_genes, genes, variabilities)
     others = read_held_out_cards(held_out_runs, settings, panel.genes)
-    patches = None if cache is None else PatchCache(cache)
+    patches = None if cache is None else PatchCache(Path(cache))
     material = yield from prepare(chosen, folder.study, panel, settings, device, mpp, patches)
-    trainer = Trainer(material.dataset, settings, material.card, device, build_net, init, group)
+    trainer = Trainer(
+        material.dataset, settings, material.card, device, build_net, None if init is None else Path(init), group
+    )
     record = _new_record(material, trainer)
     run.start(replace(record, patch_cache=None if patches is None else CacheRecord.of(patches)))
     if trainer.warm is not None:

@@ -61,7 +61,7 @@ def colour_surface(image: Image, scale: ColourScale) -> None:
 
 def surface_placement(layer: Points, surface: Surface) -> dict[str, Any]:
     """Return the transforms that lay a surface, whose positions are px as in `Spots`, where a points layer lies."""
-    # Spots count from the corner of the first px, napari from its middle (`layers.points_of`).
+    # Spots count from the corner of the first px, napari from its middle (`spot_layers`).
     origin = np.array([surface.y0, surface.x0]) - 0.5
     affine = layer.affine.affine_matrix
     on_slide = np.linalg.solve(affine, [*to_world(layer, origin), 1.0])[:2]  # the world without `affine`
