@@ -14,8 +14,8 @@ from scipy import stats
 
 import napari_tcgn
 from napari_tcgn.comparison.baselines import DEPTH_ALONE, HAEMATOXYLIN
-from napari_tcgn.comparison.result import write_comparison
 from napari_tcgn.comparison.steps import compare, compare_steps
+from napari_tcgn.comparison.write import write_comparison
 from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import DataError, OutputError
 from napari_tcgn.expression import scale_counts

@@ -198,3 +198,22 @@ def test_the_record_says_how_the_stored_pixels_lie(tmp_path: Path) -> None:
     adata = predict(slide, spots, "haematoxylin-her2st")
     record = json.loads(adata.uns["napari_tcgn"]["run_record"])
     assert record["slide"]["orientation"] == "turned by 180° for viewing (orientation tag 3)"
+
+
+def test_a_given_scale_that_contradicts_the_file_is_told(tmp_path: Path) -> None:
+    from napari_tcgn.engine import domain_warnings
+    from napari_tcgn.model import ModelCard
+
+    tifffile.imwrite(
+        tmp_path / "s.ome.tif", UPRIGHT, photometric="rgb", tile=(64, 64),
+        metadata={"axes": "YXS", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5},
+    )  # fmt: skip
+    card = ModelCard("m", "1", {}, ["A"], 77.0)
+    slide = open_slide(tmp_path / "s.ome.tif", mpp=2.0)
+    assert slide.mpp == 2.0
+    assert slide.mpp_source == "given; the file says 0.5 (OME PhysicalSizeX)"
+    assert "The file says 0.5 µm per pixel (OME PhysicalSizeX), and 2 was given" in domain_warnings(card, slide)[0]
+    for mpp in (0.51, None):
+        assert not any(
+            "was given" in warning for warning in domain_warnings(card, open_slide(tmp_path / "s.ome.tif", mpp))
+        )

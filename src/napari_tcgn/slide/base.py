@@ -71,7 +71,10 @@ def level_downsamples(slide: Slide) -> tuple[float, ...]:
 
 
 def mpp_hint(slide: Slide) -> str:
-    """Return what may help to know the µm per pixel, as a sentence and a space; "" for slides that know of nothing."""
+    """Return what may help to know the µm per pixel, or what a given one contradicts, as a sentence and a space.
+
+    "" for slides that know of nothing.
+    """
     hint: str = getattr(slide, "mpp_hint", "")
     return f"{hint} " if hint else ""
 

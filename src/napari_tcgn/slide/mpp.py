@@ -11,6 +11,7 @@ from napari_tcgn.errors import SettingsError, SlideError
 PLAUSIBLE_UM = (0.1, 5.0)
 # Metadata that names µm itself may lie further out (100x oil, an overview scan), but not anywhere.
 POSSIBLE_UM = (0.02, 20.0)
+CONTRADICTS = 0.05  # share by which a value given by hand may differ from the file's without a word
 SQUARE = 0.01  # sides of a pixel may differ by this share: scanners calibrate both axes
 UM_PER_INCH = 25_400.0
 UM_PER_UNIT = {
@@ -34,7 +35,7 @@ class PixelSize:
     source : str
         Where that is written, "given" or "unknown".
     hint : str
-        A sentence for whoever is asked for an unknown one; "" if nothing helps.
+        A sentence for whoever is asked for an unknown one, or that tells what a given one contradicts; "" for none.
     """
 
     mpp: float | None = None
@@ -61,8 +62,13 @@ def checked_mpp(mpp: float | None) -> float | None:
 
 
 def settled(given: float | None, found: PixelSize) -> PixelSize:
-    """Return what was given by hand (already checked), else what was found."""
-    return found if given is None else PixelSize(given, "given")
+    """Return what was given by hand (already checked), else what was found; a contradiction between them is told."""
+    if given is None:
+        return found
+    if found.mpp is None or abs(given / found.mpp - 1) <= CONTRADICTS:
+        return PixelSize(given, "given")
+    told = f"The file says {found.mpp:g} µm per pixel ({found.source}), and {given:g} was given: patches are cut by it."
+    return PixelSize(given, f"given; the file says {found.mpp:g} ({found.source})", told)
 
 
 def from_metadata(x: float | None, y: float | None, source: str, name: str) -> PixelSize:

@@ -4,11 +4,30 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.options import HEXAGONAL
-from napari_tcgn.spots.fit import MAX_RESIDUAL, fit_lattice
+from napari_tcgn.spots.fit import MAX_RESIDUAL, LatticeFit, fit_positions
 from napari_tcgn.spots.lattice import ARRAY_STEP, ArrayKind, on_one_colour
 from napari_tcgn.spots.table import Spots
+
+
+def fit_lattice(spots: Spots, max_residual: float = MAX_RESIDUAL) -> LatticeFit:
+    """Fit a lattice to spots by least squares: px = origin + column * col_step + row * row_step.
+
+    Parameters
+    ----------
+    spots : Spots
+    max_residual : float
+        How far (root mean square) they may lie off it, in steps.
+
+    Raises
+    ------
+    SpotsError
+        If the spots are fewer than three, lie in one row or column, or follow no lattice.
+    """
+    return fit_positions(spots.array_row, spots.array_col, np.column_stack([spots.x, spots.y]), max_residual)
 
 
 def spot_distance_px(spots: Spots, max_residual: float = MAX_RESIDUAL) -> float | None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
-
-if TYPE_CHECKING:
-    from napari_tcgn.spots.table import Spots
 
 MAX_RESIDUAL = 0.35  # steps; printed legacy arrays are up to 0.3 step off their lattice
 
@@ -44,12 +40,18 @@ class LatticeFit:
         return at[0], at[1]
 
 
-def fit_lattice(spots: Spots, max_residual: float = MAX_RESIDUAL) -> LatticeFit:
-    """Fit a lattice to spots by least squares: px = origin + column * col_step + row * row_step.
+def fit_positions(
+    array_row: NDArray[np.int64],
+    array_col: NDArray[np.int64],
+    pixels: NDArray[np.float64],
+    max_residual: float = MAX_RESIDUAL,
+) -> LatticeFit:
+    """Fit a lattice by least squares: px = origin + column * col_step + row * row_step.
 
     Parameters
     ----------
-    spots : Spots
+    array_row, array_col : int64 [n]
+    pixels : float64 [n, 2]
     max_residual : float
         How far (root mean square) they may lie off it, in steps.
 
@@ -57,22 +59,6 @@ def fit_lattice(spots: Spots, max_residual: float = MAX_RESIDUAL) -> LatticeFit:
     ------
     SpotsError
         If the spots are fewer than three, lie in one row or column, or follow no lattice.
-    """
-    return fit_positions(spots.array_row, spots.array_col, np.column_stack([spots.x, spots.y]), max_residual)
-
-
-def fit_positions(
-    array_row: NDArray[np.int64],
-    array_col: NDArray[np.int64],
-    pixels: NDArray[np.float64],
-    max_residual: float = MAX_RESIDUAL,
-) -> LatticeFit:
-    """Fit a lattice to array positions (int64 [n]) and the (x, y) where they lie (float64 [n, 2]).
-
-    Raises
-    ------
-    SpotsError
-        As `fit_lattice` does.
     """
     n = len(pixels)
     design = np.column_stack([np.ones(n), array_col, array_row])

@@ -79,7 +79,8 @@ class Lattice:
         scipy.sparse.csr_array [n, n]
             As of the function `neighbour_weights`.
         """
-        return neighbour_weights(*self.xy.T)
+        x, y = self.xy.T
+        return neighbour_weights(x, y, 1.0)
 
     def pairs_around(self) -> NDArray[np.intp]:
         """Return every two spots that lie around each other, once: intp [pairs, 2].
@@ -191,13 +192,15 @@ def _both_ways(pairs: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.in
     return rows, cols
 
 
-def neighbour_weights(x: ArrayLike, y: ArrayLike) -> Any:
+def neighbour_weights(x: ArrayLike, y: ArrayLike, pitch: float | None = None) -> Any:
     """Return which spots are neighbours: those within 1.25 pitches of each other.
 
     Parameters
     ----------
     x, y : array [n]
-        Positions in any one unit; the pitch is taken from them (`pitch_of`).
+        Positions in any one unit.
+    pitch : float, optional
+        In that unit; by default it is taken from the positions (`pitch_of`).
 
     Returns
     -------
@@ -207,7 +210,7 @@ def neighbour_weights(x: ArrayLike, y: ArrayLike) -> Any:
     from scipy.sparse import csr_array
 
     positions = np.column_stack([np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)])
-    n, pitch = len(positions), pitch_of(x, y)
+    n, pitch = len(positions), pitch_of(x, y) if pitch is None else pitch
     if not np.isfinite(pitch):
         return csr_array((n, n), dtype=np.float64)
     rows, cols = _both_ways(pairs_within(positions, SIDES * pitch))
