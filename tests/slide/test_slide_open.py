@@ -148,7 +148,7 @@ def test_given_mpp_wins(tmp_path, picture):
     path = write_tiff(tmp_path / "a.tif", picture, resolution=(20_000, 20_000), resolutionunit="CENTIMETER")
     assert open_slide(path).mpp == pytest.approx(0.5)
     slide = open_slide(path, mpp=0.7)
-    assert (slide.mpp, slide.mpp_source) == (0.7, "given")
+    assert (slide.mpp, slide.mpp_source) == (0.7, "given; the file says 0.5 (TIFF resolution tag)")
 
 
 @pytest.mark.parametrize("mpp", [0, -1, float("nan"), float("inf")])
