@@ -13,6 +13,7 @@ from napari_tcgn.options import (
     GridSettings,
     Option,
     PredictSettings,
+    SpotsSettings,
     TrainSettings,
     options_of,
 )
@@ -27,6 +28,7 @@ make the options of the command line and the forms of the dock.
 """
 SETTINGS = (
     (GridSettings, "Grid of spots", "`GridSettings`: `napari-tcgn predict --grid`; section Spots of the dock."),
+    (SpotsSettings, "Spots of a file", "`SpotsSettings`: `napari-tcgn predict --spots`."),
     (PredictSettings, "Prediction", "`PredictSettings`: `napari-tcgn predict`; sections Model and Run of the dock."),
     (ExportSettings, "Export", "`ExportSettings`: `napari-tcgn export`; section Export of the dock."),
     (CompareSettings, "Comparison", "`CompareSettings`: `napari-tcgn compare`."),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -10,11 +12,35 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal, cast
 
 from napari_tcgn.errors import OutputError
 
 CACHE_VARIABLE = "NAPARI_TCGN_CACHE"
+GZIP = b"\x1f\x8b"  # what a packed file begins with
+
+
+def open_text(path: Path) -> IO[str]:
+    """Open a text file as it comes from Excel, Windows, QuPath or GEO.
+
+    It may be packed (gzip, told by its content), begin with a byte order mark (UTF-8 or UTF-16) and end its lines in
+    any way; what is read has none of that.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    """
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+    handle = cast("IO[bytes]", gzip.open(path, "rb") if packed else path.open("rb"))  # noqa: SIM115  # handed on
+    try:
+        utf16 = handle.read(2) in (b"\xff\xfe", b"\xfe\xff")
+        handle.seek(0)
+    except BaseException:
+        handle.close()
+        raise
+    return io.TextIOWrapper(handle, encoding="utf-16" if utf16 else "utf-8-sig")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from napari_tcgn.cli.options import Given, Offer, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import DataError, SettingsError
-from napari_tcgn.options import GridSettings, PredictSettings
+from napari_tcgn.options import GridSettings, PredictSettings, SpotsSettings
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -44,6 +44,8 @@ def predict(
             "its folder.",
         ),
     ] = None,
+    *,
+    taken: SpotsSettings,
     roi: Annotated[Path | None, typer.Option(help="Only spots inside these polygons: GeoJSON, as of QuPath.")] = None,
     counts: Annotated[
         Path | None,
@@ -52,7 +54,6 @@ def predict(
             "and compare."
         ),
     ] = None,
-    *,
     grid: Annotated[Given[GridSettings], Offer(unset=("layout",), begins="Grid: ")],
     settings: PredictSettings,
     resume: Annotated[
@@ -81,11 +82,11 @@ def predict(
       napari-tcgn predict slide.tif --grid visium --out slide.h5ad
       napari-tcgn predict cohort/*.svs --grid visium --out predictions
     """
-    grid_settings = _grid_settings(spots, counts, grid)
+    grid_settings = _grid_settings(spots, counts, grid, taken)
     from napari_tcgn.engine import work_folder_of
     from napari_tcgn.jobs import Job
 
-    jobs = [Job(slide, out, settings, mpp, grid_settings, spots, overwrite, resume, roi) for slide in slides]
+    jobs = [Job(slide, out, settings, mpp, grid_settings, spots, overwrite, resume, roi, taken) for slide in slides]
     if is_cohort(slides, out, counts):
         run_many(jobs, out, Where(workers, scheduler), stop_on_error, json)
         return
@@ -104,7 +105,9 @@ def predict(
         typer.echo("\n".join([*result_lines(result), *compared_lines]))
 
 
-def _grid_settings(spots: Path | None, counts: Path | None, grid: Given[GridSettings]) -> GridSettings | None:
+def _grid_settings(
+    spots: Path | None, counts: Path | None, grid: Given[GridSettings], taken: SpotsSettings
+) -> GridSettings | None:
     """Return the grid, or None for the spots of a file; refuse what contradicts itself."""
     laid = grid.values["layout"] is not None
     if (spots is None) != laid:
@@ -113,6 +116,8 @@ def _grid_settings(spots: Path | None, counts: Path | None, grid: Given[GridSett
     if laid:
         if counts is not None:
             raise SettingsError("--counts belongs to measured spots, not to a --grid.", "Give --spots FILE with it.")
+        if taken.library is not None:
+            raise SettingsError("--library belongs to the --spots of an .h5ad, not to a --grid.", "Leave it out.")
         return GridSettings(**grid.values)
     useless = sorted(f"--{name.replace('_', '-')}" for name in grid.changed() - {"layout"})
     if useless:

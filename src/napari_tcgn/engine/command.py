@@ -9,11 +9,11 @@ from pathlib import Path
 
 from napari_tcgn.engine.record import RunRecord
 from napari_tcgn.errors import DataError
-from napari_tcgn.options import PredictSettings, as_arguments, read_settings, to_record
-from napari_tcgn.spots import GridSource, SpotsSource
+from napari_tcgn.options import PredictSettings, SpotsSettings, as_arguments, read_settings, to_record
+from napari_tcgn.spots import GridSource, H5adSource, SpotsSource
 
 # What decides which spots they are and `_spots_arguments` knows of; anything else is refused.
-_UNDERSTOOD = {"file", "settings", "without_counts"}
+_UNDERSTOOD = {"file", "settings", "without_counts", "library", "trusted"}
 _ALWAYS = ("model", "device", "precision")  # options that are given even where they have their default
 
 # Holds for every run: an .h5ad keeps the names and places of its spots to the last digit.
@@ -71,7 +71,9 @@ def _spots_arguments(source: SpotsSource, spots_file: Path | None) -> list[str]:
         return [*as_arguments(source.settings, ("layout",)), *inside]
     if spots_file is None and not source.file:
         raise DataError("The spots are of no file and no grid.", _BY_RESULT)
-    return ["--spots", str(spots_file or source.file), *inside]
+    library = source.library if isinstance(source, H5adSource) else None
+    taken = SpotsSettings(library=library, trust_spots=bool(source.trusted))
+    return ["--spots", str(spots_file or source.file), *as_arguments(taken), *inside]
 
 
 def as_line(arguments: list[str]) -> str:

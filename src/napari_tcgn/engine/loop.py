@@ -149,7 +149,7 @@ def _describe(
     record.patch = patch
     stain = overview_of(slide).stain
     record.stain = stain.to_record() if stain is not None else None
-    record.warnings = domain_warnings(predictor.card, slide, stain)
+    record.warnings = [*(spots.source.doubts or ()), *domain_warnings(predictor.card, slide, stain)]
     return record
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Generator
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from napari_tcgn.expression import UNS_KEY, check_h5ad_target, predict_steps, wr
 from napari_tcgn.files import sha256_of
 from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.model import Predictor
-from napari_tcgn.options import GridSettings, PredictSettings, to_record
+from napari_tcgn.options import GridSettings, PredictSettings, SpotsSettings, to_record
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -41,6 +41,8 @@ class Job:
         Whether to go on with what an interrupted run has left beside `out`.
     roi : pathlib.Path or None
         GeoJSON: only spots inside its polygons.
+    taken : SpotsSettings
+        How the spots of the file are taken.
     """
 
     slide: Path
@@ -52,6 +54,7 @@ class Job:
     overwrite: bool = False
     resume: bool = False
     roi: Path | None = None
+    taken: SpotsSettings = field(default_factory=SpotsSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def run_job(
         require_mpp(slide)
         if job.grid is not None:
             yield Progress("find tissue", 0, 1)
-        spots = choose_spots(slide, job.grid, job.spots, job.roi, counted)
+        spots = choose_spots(slide, job.grid, job.spots, job.roi, counted, job.taken)
         settings = job.settings
         if predictor is not None:  # for the record: what is computed, not what was asked
             settings = replace(settings, precision=choose_precision(settings.precision, predictor.device))
@@ -187,6 +190,7 @@ def job_digest(job: Job) -> str:
             "spots": _digest_of(job.spots),
             "roi": _digest_of(job.roi),
         }
+        | ({"library": job.taken.library} if job.taken.library is not None else {})
     )
 
 

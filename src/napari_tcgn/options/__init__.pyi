@@ -39,4 +39,5 @@ from .record import (
     to_record as to_record,
     with_new_names as with_new_names,
 )
+from .spots import SpotsSettings as SpotsSettings
 from .training import LossName as LossName, ResidualName as ResidualName, TrainSettings as TrainSettings

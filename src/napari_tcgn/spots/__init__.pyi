@@ -18,8 +18,10 @@ from .region import (
     region_of_polygons as region_of_polygons,
 )
 from .saved import write_spots as write_spots
+from .scale import SAME_MPP as SAME_MPP, contradicted_mpp as contradicted_mpp
 from .source import (
     GridSource as GridSource,
+    H5adSource as H5adSource,
     RegionRecord as RegionRecord,
     SpotsRecord as SpotsRecord,
     SpotsSource as SpotsSource,

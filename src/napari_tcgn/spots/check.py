@@ -8,33 +8,42 @@ import numpy as np
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide, overview_of
-from napari_tcgn.spots.source import StSource, VisiumSource
+from napari_tcgn.spots.handedness import better_turn, mirrored_contradiction
+from napari_tcgn.spots.scale import scale_contradiction
+from napari_tcgn.spots.source import GridSource, SpotsSource, StSource
 from napari_tcgn.spots.table import Spots
 
 SAME_PX = 3.0  # the size that a table implies is exact to a fraction of a px
 SAME_SCALE = 0.005
 NEAR = 0.05  # sections of one experiment are photographed at nearly the same size
 MIN_ON_TISSUE = 0.3  # pale fat may be missed by the mask; most spots of a right table are not
+ON_TISSUE = 0.5  # share of a spot
 ENOUGH_SPOTS = 10  # fewer may all lie on fat, or at the border of the mask: they say nothing of the table
 
 _OTHER = "Give the image and the spot table of the same section."
+_TRUST = "To take them as they are: --trust-spots."
 
 
-def check_on_slide(spots: Spots, slide: Slide) -> Spots:
-    """Refuse spots that do not belong to a slide, before anything is predicted for them.
+def check_on_slide(spots: Spots, slide: Slide, scale: bool = True) -> Spots:
+    """Refuse spots that contradict a slide, before anything is predicted for them; the same for spots of any source.
 
-    The image must have the size that the spots were made for, where they tell it, and no spot may lie outside it.
-    Those of ST selection tables and Visium folders, if they are ten or more, must mostly lie on tissue too.
+    The image must have the size that the spots were made for, where they tell it, and no spot may lie outside it. The
+    array may not imply another µm per pixel than the slide has, nor be mirrored, and if they are ten or more they must
+    mostly lie on tissue: all this unless `source.trusted` says that they are to be taken as they are. A grid that was
+    laid on this slide is where it was asked for.
 
     Parameters
     ----------
     spots : Spots
     slide : Slide
+    scale : bool
+        Whether the µm per pixel is looked at; not where it can still be changed.
 
     Returns
     -------
     Spots
-        The same spots; those of such a table or folder on a slide of known µm per pixel with their tissue_fraction.
+        The same spots; on a slide of known µm per pixel those that no grid has laid have their tissue_fraction.
+        `source.doubts` tells what contradicts the slide and was not refused.
 
     Raises
     ------
@@ -48,21 +57,60 @@ def check_on_slide(spots: Spots, slide: Slide) -> Spots:
     if not of_st and source.image_size is not None:
         _check_exact_size(spots, slide)
     _check_inside(spots, slide)
-    if not isinstance(source, StSource | VisiumSource):
+    if isinstance(source, GridSource):
         return spots
     if of_st and source.image_size is not None:
         _check_size(spots, slide)
+    doubts: list[str] = []
+
+    def doubt(found: SpotsError | None, may_be: bool = False) -> None:
+        if found is None:
+            return
+        if not (may_be or source.trusted):
+            raise SpotsError(found.problem, f"{found.hint} {_TRUST}")
+        doubts.append(found.problem)
+
+    if scale:
+        doubt(scale_contradiction(spots, slide))
+    if mirrored := mirrored_contradiction(spots, slide):
+        doubt(*mirrored)
     mpp = slide.mpp
     diameter_px = 1.0 if mpp is None else spots.diameter_um / mpp
     fraction = overview_of(slide).tissue().fraction(spots.x, spots.y, diameter_px, spots.shape == "square")
-    on_tissue = int((fraction >= 0.5).sum())
-    if len(spots) >= ENOUGH_SPOTS and on_tissue < MIN_ON_TISSUE * len(spots):
-        raise SpotsError(
-            f"Only {on_tissue} of {len(spots)} spots lie on tissue of slide {slide.name}: "
-            "the spot table seems to belong to another section.",
-            _OTHER,
-        )
+    if not _glass_was_asked_for(source):
+        doubt(*_off_tissue(spots, slide, fraction))
+    if doubts or source.doubts:
+        spots = replace(spots, source=replace(source, doubts=tuple(doubts) or None))
     return spots if mpp is None else replace(spots, tissue_fraction=fraction)
+
+
+def _off_tissue(spots: Spots, slide: Slide, fraction: np.ndarray) -> tuple[SpotsError | None, bool]:
+    """Return what is to be said of spots that miss the tissue, and whether they are too few to be refused for it."""
+    count = int((fraction >= ON_TISSUE).sum())
+    few = len(spots) < ENOUGH_SPOTS
+    if count >= MIN_ON_TISSUE * len(spots) or (few and (fraction > 0).any()):
+        return None, False
+    found = f"Only {count} of {len(spots)} spots lie on tissue of slide {slide.name}"
+    if few:
+        return SpotsError(f"{found}.", _OTHER), True
+    turned = better_turn(spots, slide) if count < len(spots) else ""
+    return SpotsError(f"{found}: the spot table seems to belong to another section.{turned}", _OTHER), False
+
+
+def _glass_was_asked_for(source: SpotsSource) -> bool:
+    """Tell whether spots were laid as a grid that was not to keep to what is found to be tissue by default."""
+    laid = source
+    while laid.recorded is not None:
+        laid = laid.recorded
+    if not isinstance(laid, GridSource):
+        return False
+    asked = laid.settings
+    return (
+        asked is None
+        or not asked.tissue_only
+        or asked.min_tissue_fraction < ON_TISSUE
+        or asked.tissue_threshold is not None
+    )
 
 
 def _check_inside(spots: Spots, slide: Slide) -> None:
@@ -75,8 +123,11 @@ def _check_inside(spots: Spots, slide: Slide) -> None:
         f"they reach from ({spots.x.min():.0f}, {spots.y.min():.0f}) to ({spots.x.max():.0f}, {spots.y.max():.0f})."
     )
     factor = max(float(spots.x.max()) / width, float(spots.y.max()) / height)
-    if factor > 1.5 and min(spots.x.min(), spots.y.min()) >= 0:
+    swapped = replace(spots, x=spots.y, y=spots.x).outside(width, height)
+    if factor > 1.5 and min(spots.x.min(), spots.y.min()) >= 0 and swapped.any():
         hint = f"The table seems made for an image at least {factor:.1f} times larger: give the full-resolution image."
+    elif not swapped.any():
+        hint = "All would lie on it with x and y swapped: give the table with x to the right, or the image unturned."
     elif outside.all():
         hint = "Give the table of this section, with positions in px of the full-resolution image."
     else:
@@ -87,17 +138,26 @@ def _check_inside(spots: Spots, slide: Slide) -> None:
 def _check_exact_size(spots: Spots, slide: Slide) -> None:
     """Compare the slide's size with the one that a file records."""
     size, made_for = np.array(slide.level_dimensions[0], np.float64), np.array(spots.source.image_size, np.float64)
-    if (np.abs(size - made_for) <= SAME_PX + (spots.source.image_size_tolerance or 0.0)).all():
+    tolerance = SAME_PX + (spots.source.image_size_tolerance or 0.0)
+    if (np.abs(size - made_for) <= tolerance).all():
         return
     ratio = made_for / size
-    rescaled = abs(ratio[0] / ratio[1] - 1) <= SAME_SCALE
-    raise SpotsError(
+    words = (
         f"The positions of {spots.source.file or 'these spots'} refer to an image of {made_for[0]:.0f} x "
         f"{made_for[1]:.0f} px, but slide {slide.name} has {size[0]:.0f} x {size[1]:.0f} px"
-        + (f": it is the same image {max(ratio[0], 1 / ratio[0]):.3g} times {'smaller' if ratio[0] > 1 else 'larger'}."
-           if rescaled else "."),
-        "Give the full-resolution image of this section." if rescaled else _OTHER,
-    )  # fmt: skip
+    )
+    if abs(ratio[0] / ratio[1] - 1) <= SAME_SCALE:
+        larger = f"{max(ratio[0], 1 / ratio[0]):.3g} times {'smaller' if ratio[0] > 1 else 'larger'}"
+        raise SpotsError(f"{words}: it is the same image {larger}.", "Give the full-resolution image of this section.")
+    if (np.abs(size[::-1] - made_for) <= tolerance).all():
+        raise _turned(words)
+    raise SpotsError(f"{words}.", _OTHER)
+
+
+def _turned(words: str) -> SpotsError:
+    return SpotsError(
+        f"{words}: it is the image turned by 90°.", "Give the image as it was when the positions were made, unturned."
+    )
 
 
 def _check_size(spots: Spots, slide: Slide) -> None:
@@ -111,6 +171,8 @@ def _check_size(spots: Spots, slide: Slide) -> None:
         f"{spots.source.file} was made for an image of {made_for[0]:.0f} x {made_for[1]:.0f} px, "
         f"but slide {slide.name} has {size[0]:.0f} x {size[1]:.0f} px"
     )
+    if (np.abs(size[::-1] - made_for) <= SAME_PX).all():
+        raise _turned(words)
     if (np.abs(ratio - 1) <= NEAR).all():
         raise SpotsError(f"{words}: it belongs to another section.", _OTHER)
     if abs(ratio[0] / ratio[1] - 1) <= SAME_SCALE:

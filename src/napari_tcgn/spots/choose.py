@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from napari_tcgn.options import GridSettings
+from napari_tcgn.options import GridSettings, SpotsSettings
 from napari_tcgn.slide import Slide
 from napari_tcgn.spots.grid import make_grid
 from napari_tcgn.spots.read import read_spots
@@ -20,6 +20,7 @@ def choose_spots(
     file: Path | None = None,
     roi: Path | None = None,
     counted: Collection[str] | None = None,
+    taken: SpotsSettings | None = None,
 ) -> Spots:
     """Return the spots to predict on a slide.
 
@@ -35,6 +36,8 @@ def choose_spots(
         GeoJSON: only spots inside its polygons.
     counted : collection of str, optional
         Only these spots of the file: those that have counts.
+    taken : SpotsSettings, optional
+        How the spots of the file are taken.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def choose_spots(
     if grid is not None:
         return make_grid(slide, grid, region=region)
     assert file is not None  # one of the two is given
-    spots = read_spots(file, slide.mpp)
+    spots = read_spots(file, slide.mpp, taken=taken)
     if counted is not None:
         spots = with_counts(spots, counted, file.name)
     return spots if region is None else keep_inside(spots, region)

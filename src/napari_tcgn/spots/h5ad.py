@@ -15,9 +15,12 @@ from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.slide import SlideRecord
 from napari_tcgn.spots.distance import implied_mpp
+from napari_tcgn.spots.h5ad_parts import choose_section, read_obs, read_positions
 from napari_tcgn.spots.lattice import pitch_of
 from napari_tcgn.spots.source import H5adSource, SpotsRecord
 from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots.text import as_flags, as_numbers
+from napari_tcgn.spots.visium import SCALEFACTORS_TOLD
 
 if TYPE_CHECKING:
     import h5py
@@ -29,7 +32,11 @@ _HINT = "Give an .h5ad with positions in obsm['spatial'], in px of the full-reso
 
 
 def read_h5ad_spots(
-    path: str | Path, mpp: float | None = None, pitch_um: float | None = None, diameter_um: float | None = None
+    path: str | Path,
+    mpp: float | None = None,
+    pitch_um: float | None = None,
+    diameter_um: float | None = None,
+    library: str | None = None,
 ) -> Spots:
     """Read the spots of an .h5ad; expression and images stay on the disk.
 
@@ -40,6 +47,8 @@ def read_h5ad_spots(
         µm per px of the slide: needed only where the file does not tell how large a spot is in µm.
     pitch_um, diameter_um : float or None
         Of a square array with array_row and array_col whose file does not tell how large its spots are.
+    library : str or None
+        Library id of the section to take, where the file holds the spots of several.
 
     Returns
     -------
@@ -53,33 +62,35 @@ def read_h5ad_spots(
     Raises
     ------
     SpotsError
-        If the file is missing or unreadable, has no positions, holds several sections, or its positions reach beyond
-        the image that its scale factors describe.
+        If the file is missing or unreadable, has no positions, holds several sections and none is chosen, or its
+        positions reach beyond the image that its scale factors describe.
     """
     with open_h5ad(path, SpotsError) as file:
-        return _read(file, Path(path).name, mpp, pitch_um, diameter_um)
+        return _read(file, Path(path).name, mpp, (pitch_um, diameter_um), library)
 
 
-def _read(file: h5py.File, name: str, mpp: float | None, pitch_um: float | None, diameter_um: float | None) -> Spots:
-    from anndata.io import read_elem
-
-    if "obs" not in file or "obsm" not in file or "spatial" not in file["obsm"]:
-        found = sorted(file["obsm"]) if "obsm" in file else []
-        raise SpotsError(f"{name} holds no positions of spots (obsm has {found or 'nothing'}).", _HINT)
-    positions = np.asarray(read_elem(file["obsm"]["spatial"]), dtype=np.float64)
-    if positions.ndim != 2 or positions.shape[1] < 2 or len(positions) == 0:
-        raise SpotsError(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", _HINT)
-    obs: pd.DataFrame = read_elem(file["obs"])
-    library = _library(file, name)
+def _read(
+    file: h5py.File, name: str, mpp: float | None, given: tuple[float | None, float | None], wanted: str | None
+) -> Spots:
+    obs = read_obs(file)
+    positions = read_positions(file, name)
+    if len(positions) != len(obs):
+        raise SpotsError(f"{name} has {len(positions)} positions for {len(obs)} spots.", _HINT)
+    library, here = choose_section(file, obs, name, wanted)
+    obs, positions = obs[here], positions[here]
     size, tolerance = _image_size(library, positions, name)
-    source = H5adSource(file=name, image_size=size, image_size_tolerance=tolerance)
+    source = H5adSource(
+        file=name,
+        library=wanted,
+        image_size=size,
+        image_size_tolerance=tolerance,
+        scalefactors=_scalefactors(library),
+    )
     record = _recorded(file)
-    on_tissue = np.ones(len(obs), bool)
-    if "in_tissue" in obs:
-        on_tissue = obs["in_tissue"].to_numpy().astype(np.float64) == 1
+    on_tissue = as_flags(obs["in_tissue"]) if "in_tissue" in obs else np.ones(len(obs), bool)
     if not on_tissue.any():
         raise SpotsError(f"No spot of {name} lies on tissue (obs['in_tissue'] = 1).", "Give a section with tissue.")
-    rows, cols, has_array = _array_positions(obs)
+    rows, cols, has_array = _array_positions(obs, on_tissue, name)
     fraction = obs["tissue_fraction"].to_numpy(np.float64) if "tissue_fraction" in obs else None
     spots = Spots(
         ids=obs.index.to_numpy(dtype=np.str_),
@@ -101,8 +112,13 @@ def _read(file: h5py.File, name: str, mpp: float | None, pitch_um: float | None,
         return _of_size(replace(spots, source=source), before.layout, before.pitch_um, before.diameter_um)
     source = replace(source, not_in_tissue=int((~on_tissue).sum()))
     spots = replace(spots.select(on_tissue), source=source)
-    if has_array and ((rows + cols) % 2 == 0).all() and (implied := implied_mpp(spots)) is not None:
+    if (
+        has_array
+        and ((spots.array_row + spots.array_col) % 2 == 0).all()
+        and (implied := implied_mpp(spots)) is not None
+    ):
         return replace(spots, source=replace(source, implied_mpp=round(implied, 5)))
+    pitch_um, diameter_um = given
     if has_array and pitch_um is not None and diameter_um is not None and not _tells_size(library, mpp):
         return _of_size(spots, "st", pitch_um, diameter_um)
     return _custom(spots, library, name, mpp)
@@ -122,7 +138,8 @@ def _of_size(spots: Spots, layout: str, pitch_um: float, diameter_um: float) -> 
 def _custom(spots: Spots, library: Any, name: str, mpp: float | None) -> Spots:
     """Take the spots' size from the scale factors, and their pitch from themselves."""
     diameter_px = _number(library, "scalefactors", "spot_diameter_fullres")
-    mpp = _number(library, "metadata", "mpp") or mpp
+    stated = _number(library, "metadata", "mpp")
+    mpp = stated or mpp
     if diameter_px is None or mpp is None:
         missing = "spot_diameter_fullres" if diameter_px is None else "the µm per pixel"
         raise SpotsError(
@@ -134,19 +151,14 @@ def _custom(spots: Spots, library: Any, name: str, mpp: float | None) -> Spots:
     pitch = diameter_px
     if len(spots) > 1:
         pitch = pitch_of(spots.x, spots.y)
+    if stated is not None:
+        spots = replace(spots, source=replace(spots.source, implied_mpp=stated))
     return _of_size(spots, "custom", pitch * mpp, diameter_px * mpp)
 
 
-def _library(file: h5py.File, name: str) -> Any:
-    """Return the group of the one section of the file, or None where it does not tell of any."""
-    libraries = file.get("uns/spatial")
-    keys = [key for key in libraries if hasattr(libraries[key], "keys")] if hasattr(libraries, "keys") else []
-    if len(keys) > 1:
-        raise SpotsError(
-            f"{name} holds the spots of {len(keys)} sections ({', '.join(sorted(keys)[:5])}).",
-            "Write one .h5ad per section.",
-        )
-    return libraries[keys[0]] if keys else None
+def _scalefactors(library: Any) -> dict[str, float] | None:
+    found = {name: _number(library, "scalefactors", name) for name in SCALEFACTORS_TOLD}
+    return {name: value for name, value in found.items() if value is not None} or None
 
 
 def _number(library: Any, *path: str) -> float | None:
@@ -175,13 +187,32 @@ def _image_size(library: Any, positions: NDArray[np.float64], name: str) -> _Siz
     return None, None
 
 
-def _array_positions(obs: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64], bool]:
-    """Return array rows and columns and whether the file has them; otherwise spots are numbered in one column."""
-    try:
-        rows, cols = (obs[column].to_numpy().astype(np.int64) for column in ("array_row", "array_col"))
-    except (KeyError, ValueError, TypeError):
-        return np.arange(len(obs)), np.zeros(len(obs), np.int64), False
-    return rows, cols, True
+def _array_positions(
+    obs: pd.DataFrame, on_tissue: NDArray[np.bool_], name: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+    """Return array rows and columns and whether the file has them; otherwise spots are numbered in one column.
+
+    Raises
+    ------
+    SpotsError
+        If a spot on tissue lacks one that others have.
+    """
+    numbered = np.arange(len(obs), dtype=np.float64), np.zeros(len(obs)), False
+    if not {"array_row", "array_col"} <= set(obs):
+        return numbered
+    found = [as_numbers(obs[column]) for column in ("array_row", "array_col")]
+    if any(not np.isfinite(numbers[on_tissue]).any() for numbers in found):
+        return numbered
+    for column, numbers in zip(("array_row", "array_col"), found, strict=True):
+        missing = on_tissue & ~np.isfinite(numbers)
+        if missing.any():
+            raise SpotsError(
+                f"{missing.sum()} of {on_tissue.sum()} spots of {name} have no number in obs[{column!r}] "
+                f"(first: {str(obs.index[missing][0])!r}, found {obs[column].to_numpy()[missing][0]}).",
+                "Fill it in, remove these spots, or drop array_row and array_col.",
+            )
+        numbers[~on_tissue & ~np.isfinite(numbers)] = 0  # dropped below
+    return found[0], found[1], True
 
 
 def _recorded(file: h5py.File) -> tuple[SlideRecord, SpotsRecord] | None:

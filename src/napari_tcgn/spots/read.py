@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import gzip
+import csv
 import zlib
 from dataclasses import replace
 from pathlib import Path
 
 from napari_tcgn.errors import SpotsError
+from napari_tcgn.files import open_text
+from napari_tcgn.options import SpotsSettings
 from napari_tcgn.spots.h5ad import read_h5ad_spots
 from napari_tcgn.spots.saved import MARK, read_saved_spots
 from napari_tcgn.spots.source import SavedSource
-from napari_tcgn.spots.st import NEEDED, read_st_spots
+from napari_tcgn.spots.st import NEEDED, read_st_spots, st_separator
 from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots.text import separator_of
 from napari_tcgn.spots.visium import COLUMNS, read_visium
 
-_HDF5, _PARQUET, _GZIP = b"\x89HDF", b"PAR1", b"\x1f\x8b"
-_LONGEST = 4096  # bytes of a first line that are looked at
+_HDF5, _PARQUET = b"\x89HDF", b"PAR1"
+_LONGEST = 65536  # characters of a first line that are looked at
 KINDS = (
     "an ST selection table (.tsv), a Visium folder or its positions table, an .h5ad with obsm['spatial'], "
     "or spots saved here (.csv)"
@@ -24,7 +27,11 @@ KINDS = (
 
 
 def read_spots(
-    path: str | Path, mpp: float | None = None, pitch_um: float | None = None, diameter_um: float | None = None
+    path: str | Path,
+    mpp: float | None = None,
+    pitch_um: float | None = None,
+    diameter_um: float | None = None,
+    taken: SpotsSettings | None = None,
 ) -> Spots:
     """Read the spots of a measured section, or saved ones.
 
@@ -37,22 +44,31 @@ def read_spots(
         µm per px of the slide: needed only for an .h5ad that does not tell how large its spots are.
     pitch_um, diameter_um : float or None
         Of the array of such an .h5ad, where it is a square one.
+    taken : SpotsSettings, optional
+        Which section of an .h5ad, and whether `check_on_slide` is to let contradictions pass.
 
     Raises
     ------
     SpotsError
         If there is no such file, or it is of no known kind or damaged.
     """
-    path = Path(path)
-    if path.is_dir():
+    taken = taken if taken is not None else SpotsSettings()
+    spots = _read(Path(path), mpp, pitch_um, diameter_um, taken.library)
+    return replace(spots, source=replace(spots.source, trusted=True)) if taken.trust_spots else spots
+
+
+def _read(
+    path: Path, mpp: float | None, pitch_um: float | None, diameter_um: float | None, library: str | None
+) -> Spots:
+    start = b"" if path.is_dir() else _start(path)
+    if start.startswith(_HDF5):
+        return read_h5ad_spots(path, mpp, pitch_um, diameter_um, library)
+    if library is not None:
+        raise SpotsError(f"{path.name} is no .h5ad, so that it holds no library {library!r}.", "Leave --library out.")
+    if path.is_dir() or start.startswith(_PARQUET):
         return read_visium(path)
     line = _first_line(path)
-    if line.startswith(_HDF5):
-        return read_h5ad_spots(path, mpp, pitch_um, diameter_um)
-    if line.startswith(_PARQUET):
-        return read_visium(path)
-    text = line.decode("utf-8", errors="replace")
-    if text.startswith(MARK):
+    if line.startswith(MARK):
         spots = read_saved_spots(path)
         before = spots.source
         return replace(
@@ -62,35 +78,43 @@ def read_spots(
                 recorded=before,
                 image_size=before.image_size,
                 image_size_tolerance=before.image_size_tolerance,
+                scalefactors=before.scalefactors,
             ),
         )
-    if set(NEEDED) & set(text.split("\t")):
+    if set(NEEDED) & set(line.split("\t")) or set(NEEDED) <= set(line.split(st_separator(line))):
         return read_st_spots(path)
     # Space Ranger 1 writes no header: a barcode and five numbers.
-    cells = text.split(",")
+    cells = next(csv.reader([line], delimiter=separator_of(line, ",")), [])
     if cells == list(COLUMNS) or (len(cells) == len(COLUMNS) and all(_is_number(cell) for cell in cells[1:])):
         return read_visium(path)
     raise SpotsError(f"{path.name} holds no spots of a known kind.", f"Give {KINDS}.")
 
 
-def _first_line(path: Path) -> bytes:
-    """Return the first line, of the unpacked text where the file is compressed."""
+def _start(path: Path) -> bytes:
+    """Return the first bytes."""
     if not path.is_file():
         raise SpotsError(f"The spots file {path} does not exist.", "Check its name and folder.")
     try:
         with path.open("rb") as file:
-            line = file.read(_LONGEST).partition(b"\n")[0]
-        if line.startswith(_GZIP):
-            with gzip.open(path) as unpacked:
-                line = unpacked.read(_LONGEST).partition(b"\n")[0]
+            return file.read(8)
+    except OSError as error:
+        raise SpotsError(f"{path.name} cannot be read: {error}.", "Copy or download it again.") from error
+
+
+def _first_line(path: Path) -> str:
+    """Return the first line of a text, of the unpacked one where it is compressed; "" where it is no text."""
+    try:
+        with open_text(path) as file:
+            return file.readline(_LONGEST).rstrip("\r\n")
+    except UnicodeError:
+        return ""
     except (OSError, EOFError, zlib.error) as error:
         raise SpotsError(f"{path.name} cannot be read: {error}.", "Copy or download it again.") from error
-    return line.rstrip(b"\r")
 
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        float(cell.replace(",", "."))
     except ValueError:
         return False
     return True

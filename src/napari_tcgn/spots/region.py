@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
+from napari_tcgn.files import open_text
 from napari_tcgn.spots.source import RegionRecord
 from napari_tcgn.spots.table import Spots
 
@@ -102,7 +104,7 @@ def read_region(path: str | Path) -> Region:
     ----------
     path : str or pathlib.Path
         FeatureCollection, list of features, feature or geometry; coordinates in px of the full-resolution image.
-        Points and lines among them are left out and counted in `source`.
+        Points, lines and features without a geometry (RFC 7946 allows them) are left out and counted in `source`.
 
     Raises
     ------
@@ -113,13 +115,17 @@ def read_region(path: str | Path) -> Region:
 
     path = Path(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        with open_text(path) as file:
+            found = json.load(file)
     except FileNotFoundError as error:
         raise SpotsError(f"The region file {path} does not exist.", "Check its name and folder.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, zlib.error, ValueError) as error:
         raise _no_geojson(path, str(error)) from error
     shapes, others = [], 0
     for geometry in _geometries(found):
+        if geometry is None:
+            others += 1
+            continue
         try:
             shape = shapely.geometry.shape(geometry)
         except Exception as error:  # shapely raises many kinds for what is no geometry

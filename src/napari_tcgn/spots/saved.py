@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.files import write_whole
+from napari_tcgn.files import open_text, write_whole
 from napari_tcgn.slide import Slide
 from napari_tcgn.spots.source import read_source
 from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots.text import as_flags
 
 MARK = "# napari-tcgn spots "
 VERSION = 1
@@ -80,7 +81,7 @@ def read_saved_spots(path: str | Path) -> Spots:
 
     path = Path(path)
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+        with open_text(path) as file:
             head = _head(path, file.readline())
             # Ids are texts, even "007" and "NA"; floats are read back to the last digit.
             table = pd.read_csv(
@@ -93,12 +94,12 @@ def read_saved_spots(path: str | Path) -> Spots:
             ids=table["id"].to_numpy(dtype=np.str_),
             x=table["x"].to_numpy(np.float64),
             y=table["y"].to_numpy(np.float64),
-            array_row=table["array_row"].to_numpy(np.int64),
-            array_col=table["array_col"].to_numpy(np.int64),
+            array_row=table["array_row"].to_numpy(),
+            array_col=table["array_col"].to_numpy(),
             diameter_um=float(head["diameter_um"]),
             pitch_um=float(head["pitch_um"]),
             layout=str(head["layout"]),
-            in_tissue=table["in_tissue"].to_numpy(np.int64) == 1,
+            in_tissue=as_flags(table["in_tissue"]),
             tissue_fraction=table["tissue_fraction"].to_numpy(np.float64),
             source=read_source(head["source"]),
         )

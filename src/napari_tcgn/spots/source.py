@@ -76,7 +76,13 @@ class SpotsSource:
     image_size_tolerance : float or None
         How far the size is known, in px.
     implied_mpp : float or None
-        µm per px that the array implies.
+        µm per px that the array implies, or that the file states.
+    scalefactors : dict of str to float or None
+        Of Space Ranger, by their names: diameter of a spot in px, scales of the small images.
+    trusted : bool or None
+        True: the spots are taken as they are, though they contradict the slide (`SpotsSettings.trust_spots`).
+    doubts : tuple of str or None
+        What contradicts the slide and was not refused, in sentences.
     recorded : SpotsSource or None
         Of a file that spots were kept in: where they came from before.
     other : dict
@@ -92,6 +98,9 @@ class SpotsSource:
     image_size: tuple[float, float] | None = _told()
     image_size_tolerance: float | None = _told()
     implied_mpp: float | None = _told()
+    scalefactors: dict[str, float] | None = _told()
+    trusted: bool | None = None
+    doubts: tuple[str, ...] | None = _told()
     recorded: SpotsSource | None = _told()
     other: dict[str, Any] = field(default_factory=dict)
 
@@ -115,6 +124,8 @@ class SpotsSource:
                 record[name] = record[name].to_record()
         if self.image_size is not None:
             record["image_size"] = list(self.image_size)
+        if self.doubts is not None:
+            record["doubts"] = list(self.doubts)
         return record | self.other
 
 
@@ -167,11 +178,15 @@ class VisiumSource(SpotsSource):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class H5adSource(SpotsSource):
-    """An .h5ad: how many spots of it do not lie on tissue; `recorded` where a run has written it."""
+    """An .h5ad: its section that was chosen, and how many spots of it do not lie on tissue.
+
+    `recorded` where a run has written it.
+    """
 
     READS: ClassVar[str] = "h5ad"
 
     kind: str = READS
+    library: str | None = None
     not_in_tissue: int | None = _told()
 
 
@@ -203,6 +218,8 @@ def read_source(record: Mapping[str, Any]) -> SpotsSource:
         known["recorded"] = read_source(known["recorded"])
     if known.get("image_size") is not None:
         known["image_size"] = tuple(float(side) for side in known["image_size"])
+    if known.get("doubts") is not None:
+        known["doubts"] = tuple(str(doubt) for doubt in known["doubts"])
     if known.get("settings") is not None:
         known["settings"], unknown = read_settings(GridSettings, known["settings"])
         other |= {f"settings.{name}": value for name, value in unknown.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Collection
 from dataclasses import replace
@@ -13,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError, SpotsError, TcgnError
+from napari_tcgn.files import open_text
 from napari_tcgn.options import CHESSBOARD, LAYOUTS
 from napari_tcgn.spots.lattice import is_chessboard
 from napari_tcgn.spots.source import StSource
 from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots.text import as_flags, as_numbers, separator_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,12 @@ COUNT_SUFFIXES = (".tsv", ".tsv.gz", ".txt", ".txt.gz")
 def is_st_table(path: Path) -> bool:
     """Tell by its name whether a file is a count table of a legacy ST section."""
     return path.name.endswith(COUNT_SUFFIXES)
+
+
+def st_separator(line: str) -> str:
+    """Return what separates the columns of a table by its first line: a tab, or what a spreadsheet makes of it."""
+    commas = set(NEEDED) <= set(line.strip().split(","))
+    return "," if commas else separator_of(line, "\t")
 
 
 def read_st_counts(path: str | Path) -> pd.DataFrame:
@@ -92,7 +99,8 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
     Parameters
     ----------
     selection_tsv : str or pathlib.Path
-        Tab-separated with columns x, y (array position), pixel_x, pixel_y (px of the full-resolution image) and,
+        Tab-separated, or as a spreadsheet saves it, with columns x, y (array position), pixel_x, pixel_y (px of the
+        full-resolution image) and,
         where the table also lists spots off the tissue, selected (only rows with 1 are kept).
     counts : pandas.DataFrame [spots, genes], optional
         Counts of the same section: only spots that have counts are kept, in the selection table's order.
@@ -126,7 +134,7 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
     if is_chessboard(*(np.rint(_numbers(table, name, path)).astype(np.int64) for name in ("y", "x"))):
         layout, (pitch, diameter) = "custom", CHESSBOARD
     if "selected" in table:
-        chosen = table["selected"].to_numpy() == 1
+        chosen = _selected(table, path)
         source = replace(source, not_selected=int((~chosen).sum()))
         table = table[chosen]
     if len(table) == 0:
@@ -187,7 +195,7 @@ def _image_size(table: pd.DataFrame, *pixels: NDArray[np.float64]) -> tuple[floa
         return None
     size = []
     for name, steps, pixel in zip(("new_x", "new_y"), (32, 34), pixels, strict=True):
-        position = table[name].to_numpy(dtype=np.float64) - 1
+        position = as_numbers(table[name]) - 1
         if not np.isfinite(position).all() or np.ptp(position) < 2:
             return None
         slope, offset = np.polyfit(position, pixel, 1)
@@ -198,10 +206,17 @@ def _image_size(table: pd.DataFrame, *pixels: NDArray[np.float64]) -> tuple[floa
     return size[0], size[1]
 
 
-def _numbers(table: pd.DataFrame, name: str, path: Path) -> NDArray[np.float64]:
-    import pandas as pd
+def _selected(table: pd.DataFrame, path: Path) -> NDArray[np.bool_]:
+    try:
+        return as_flags(table["selected"])
+    except ValueError as error:
+        raise SpotsError(
+            f"{path.name}: column selected: {error}.", "Write 1 for the spots on tissue, 0 else."
+        ) from error
 
-    values = pd.to_numeric(table[name], errors="coerce").to_numpy(dtype=np.float64)
+
+def _numbers(table: pd.DataFrame, name: str, path: Path) -> NDArray[np.float64]:
+    values = as_numbers(table[name])
     bad = ~np.isfinite(values)
     if bad.any():
         raise SpotsError(
@@ -217,8 +232,9 @@ def _header(path: Path, error_class: type[TcgnError] = DataError) -> list[str]:
     if not path.is_file():
         raise error_class(f"The table {path} does not exist.", "Check its name and folder.")
     try:
-        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
-            return file.readline().rstrip("\r\n").split("\t")
+        with open_text(path) as file:
+            line = file.readline().rstrip("\r\n")
+            return line.split(st_separator(line))
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise _unreadable(path, error, error_class) from error
 
@@ -227,8 +243,11 @@ def _read_table(path: Path, error_class: type[TcgnError], index_col: int | None 
     import pandas as pd
 
     try:
-        # `compression` by the name, as for the header; index_col=False would drop what pandas takes for an index.
-        return pd.read_csv(path, sep="\t", index_col=index_col, encoding="utf-8")
+        # index_col=False would drop what pandas takes for an index.
+        with open_text(path) as file:
+            separator = st_separator(file.readline())
+        with open_text(path) as file:
+            return pd.read_csv(file, sep=separator, index_col=index_col)
     except (OSError, EOFError, ValueError, zlib.error) as error:  # ValueError: pandas' parser errors, decoding
         raise _unreadable(path, error, error_class) from error
 

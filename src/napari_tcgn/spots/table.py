@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,8 @@ class Spots:
     Raises
     ------
     SpotsError
-        If lengths differ, a coordinate is not finite, or an id is repeated.
+        If lengths differ, a coordinate is not finite, an array position is missing or no whole number, or an id is
+        repeated.
     """
 
     ids: NDArray[np.str_]
@@ -64,7 +65,7 @@ class Spots:
         for name in ("x", "y"):
             set_field(name, np.asarray(getattr(self, name), dtype=np.float64))
         for name in ("array_row", "array_col"):
-            set_field(name, np.asarray(getattr(self, name), dtype=np.int64))
+            set_field(name, _whole(name, getattr(self, name), self.ids))
         set_field("in_tissue", np.ones(n, bool) if self.in_tissue is None else np.asarray(self.in_tissue, bool))
         fraction = np.full(n, np.nan) if self.tissue_fraction is None else self.tissue_fraction
         set_field("tissue_fraction", np.asarray(fraction, dtype=np.float64))
@@ -111,3 +112,18 @@ class Spots:
     def outside(self, width: int, height: int) -> NDArray[np.bool_]:
         """Mark the spots whose centre lies outside a slide of `width` x `height` px."""
         return (self.x < 0) | (self.y < 0) | (self.x >= width) | (self.y >= height)
+
+
+def _whole(name: str, values: NDArray[Any], ids: NDArray[np.str_]) -> NDArray[np.int64]:
+    """Return array positions as whole numbers."""
+    numbers = np.asarray(values)
+    if numbers.dtype.kind not in "iub":
+        numbers = numbers.astype(np.float64)
+        bad = ~(np.isfinite(numbers) & (numbers == np.rint(numbers)))
+        if bad.any():
+            first = f" (first: {str(ids[bad][0])!r}: {numbers[bad][0]:g})" if len(ids) == len(numbers) else ""
+            raise SpotsError(
+                f"{bad.sum()} of {len(numbers)} spots have no whole number as {name}{first}.",
+                "Fill in their array positions, or remove these spots.",
+            )
+    return numbers.astype(np.int64)

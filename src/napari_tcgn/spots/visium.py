@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
+import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
+from napari_tcgn.files import open_text
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots.distance import implied_mpp
 from napari_tcgn.spots.source import VisiumSource
 from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots.text import as_flags, as_numbers, separator_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +29,7 @@ COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres
 # Newest first: bins of Visium HD, Space Ranger 2 and later (with a header), Space Ranger 1 (without one).
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
 SCALEFACTORS = "scalefactors_json.json"
+SCALEFACTORS_TOLD = ("spot_diameter_fullres", "tissue_hires_scalef", "tissue_lowres_scalef")  # that spots keep
 _IMAGES = (("tissue_hires_image.png", "tissue_hires_scalef"), ("tissue_lowres_image.png", "tissue_lowres_scalef"))
 
 
@@ -48,7 +55,7 @@ def read_visium(path: str | Path) -> Spots:
     """
     positions = _require_positions(Path(path))
     folder = positions.parent
-    factors = _read_factors(folder / SCALEFACTORS)
+    factors = _read_factors(_beside(positions, SCALEFACTORS))
     table = read_positions(positions)
     on_tissue = table["in_tissue"].to_numpy() == 1
     if not on_tissue.any():
@@ -56,13 +63,14 @@ def read_visium(path: str | Path) -> Spots:
             f"None of the {len(table)} spots in {positions.name} lies on tissue (in_tissue = 1).",
             "Give the folder of a section with tissue.",
         )
-    size, tolerance = _image_size(folder, factors)
+    size, tolerance = _image_size(positions, factors)
     source = VisiumSource(
         file=_shown_name(folder),
         positions=positions.name,
         not_in_tissue=int((~on_tissue).sum()),
         image_size=size,
         image_size_tolerance=tolerance,
+        scalefactors={name: factors[name] for name in SCALEFACTORS_TOLD if name in factors} or None,
     )
     table = table[on_tissue]
     layout, (pitch, diameter) = "visium", LAYOUTS["visium"]
@@ -72,8 +80,8 @@ def read_visium(path: str | Path) -> Spots:
         ids=table["barcode"].to_numpy(dtype=np.str_),
         x=table["pxl_col_in_fullres"].to_numpy(np.float64),
         y=table["pxl_row_in_fullres"].to_numpy(np.float64),
-        array_row=table["array_row"].to_numpy(np.int64),
-        array_col=table["array_col"].to_numpy(np.int64),
+        array_row=table["array_row"].to_numpy(),
+        array_col=table["array_col"].to_numpy(),
         diameter_um=diameter,
         pitch_um=pitch,
         layout=layout,
@@ -91,9 +99,38 @@ def _shown_name(folder: Path) -> str:
 
 
 def positions_file(path: Path) -> Path | None:
-    """Return the positions table of a folder or of spatial/ in it, None where there is none."""
-    candidates = (folder / name for folder in (path / "spatial", path) for name in POSITIONS)
-    return next((file for file in candidates if file.is_file()), None)
+    """Return the positions table of a folder or of spatial/ in it, None where there is none, or are those of several.
+
+    In GEO its name begins with that of the sample (GSM…_), and it may be packed (.gz).
+    """
+    found = _positions_files(path)
+    return found[0] if len(found) == 1 else None
+
+
+def _positions_files(path: Path) -> list[Path]:
+    for folder in (path / "spatial", path):
+        for name in POSITIONS:
+            if (folder / name).is_file():
+                return [folder / name]
+    for folder in (path / "spatial", path):
+        for name in POSITIONS:
+            if found := [file for file in _called(folder, name) if file.is_file()]:
+                return found
+    return []
+
+
+def _called(folder: Path, name: str) -> list[Path]:
+    """Return the files of a folder that are called so, with the name of a sample before it or packed."""
+    packed = [f"{name}.gz"] if not name.endswith(".parquet") else []
+    return sorted(file for end in (name, *packed) for pattern in (end, f"*_{end}") for file in folder.glob(pattern))
+
+
+def _beside(positions: Path, name: str) -> Path:
+    """Return the file of a name that belongs to a positions table: with the same sample before it, packed or not."""
+    sample = next((positions.name.partition(table)[0] for table in POSITIONS if table in positions.name), "")
+    folder = positions.parent
+    candidates = [folder / f"{begin}{name}{end}" for begin in dict.fromkeys((sample, "")) for end in ("", ".gz")]
+    return next((file for file in candidates if file.is_file()), folder / name)
 
 
 def _require_positions(path: Path) -> Path:
@@ -101,9 +138,12 @@ def _require_positions(path: Path) -> Path:
         return path
     if not path.is_dir():
         raise SpotsError(f"The folder {path} does not exist.", "Check its name.")
-    found = positions_file(path)
-    if found is not None:
-        return found
+    found = _positions_files(path)
+    if len(found) > 1:
+        names = ", ".join(file.name for file in found[:5])
+        raise SpotsError(f"{path} holds the positions of {len(found)} sections: {names}.", "Give one of these files.")
+    if found:
+        return found[0]
     bins = sorted(child.name for child in (path / "binned_outputs").glob("square_*um"))
     if bins:
         raise SpotsError(
@@ -124,9 +164,10 @@ def _read_factors(path: Path) -> dict[str, float]:
             "Copy it from Space Ranger's spatial folder.",
         )
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        with open_text(path) as file:
+            found = json.load(file)
         factors = {name: float(value) for name, value in found.items() if isinstance(value, int | float)}
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, AttributeError) as error:
         raise SpotsError(f"{path} cannot be read: {error}.", "Copy it again.") from error
     if not factors.get("spot_diameter_fullres", 0) > 0:
         raise SpotsError(f"{path} does not tell spot_diameter_fullres.", "Copy it again from Space Ranger's output.")
@@ -144,43 +185,74 @@ def read_positions(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        if path.suffix == ".parquet":
-            table = pd.read_parquet(path)
-        else:
-            with path.open(encoding="utf-8", newline="") as file:
-                first = next(csv.reader(file), [])
-            # Space Ranger 1 writes no header; its first line is a spot.
-            headed = first[:1] == ["barcode"]
-            if len(first) != len(COLUMNS):
-                raise ValueError(f"it has {len(first)} columns instead of {len(COLUMNS)}")
-            names = None if headed else list(COLUMNS)
-            table = pd.read_csv(path, dtype={"barcode": str}, header=0 if headed else None, names=names)
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
         missing = [name for name in COLUMNS if name not in table.columns]
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")
-        numbers = table[list(COLUMNS[1:])].apply(pd.to_numeric)
-    except (OSError, ValueError, TypeError, ImportError) as error:  # ValueError: parsers, decoding, pyarrow
+        numbers = pd.DataFrame({name: _column(table, name) for name in COLUMNS[1:]})
+    except (
+        OSError,
+        EOFError,
+        zlib.error,
+        ValueError,
+        TypeError,
+        ImportError,
+    ) as error:  # ValueError: parsers, decoding, pyarrow
         raise SpotsError(
             f"The positions {path} cannot be read: {error}.", f"They must have the columns {', '.join(COLUMNS)}."
         ) from error
-    if numbers.isna().to_numpy().any():
-        raise SpotsError(f"{path} has gaps in its positions.", "Copy it again from Space Ranger's output.")
+    gaps = numbers.isna().to_numpy().any(axis=1)
+    if gaps.any():
+        raise SpotsError(
+            f"{path} has gaps in its positions (first: spot {table['barcode'].to_numpy()[gaps][0]!r}).",
+            "Copy it again from Space Ranger's output.",
+        )
     numbers.insert(0, "barcode", table["barcode"])
     checked: pd.DataFrame = numbers
     return checked
 
 
-def _image_size(folder: Path, factors: dict[str, float]) -> tuple[tuple[float, float] | None, float | None]:
+def _read_csv(path: Path) -> pd.DataFrame:
+    """Read a table of positions; Space Ranger 1 writes no header: its first line is a spot."""
+    import pandas as pd
+
+    with open_text(path) as file:
+        line = file.readline()
+    separator = separator_of(line, ",")
+    first = next(csv.reader([line], delimiter=separator), [])
+    headed = first[:1] == ["barcode"]
+    if len(first) != len(COLUMNS):
+        raise ValueError(f"it has {len(first)} columns instead of {len(COLUMNS)}")
+    names = None if headed else list(COLUMNS)
+    with open_text(path) as file:
+        return pd.read_csv(file, sep=separator, dtype={"barcode": str}, header=0 if headed else None, names=names)
+
+
+def _column(table: pd.DataFrame, name: str) -> NDArray[Any]:
+    """Return a column of numbers; array positions and in_tissue as whole ones where there is no gap."""
+    if name == "in_tissue" and table[name].notna().all():
+        return as_flags(table[name]).astype(np.int64)
+    values = as_numbers(table[name])
+    text = ~np.isfinite(values) & table[name].notna().to_numpy()
+    if text.any():
+        raise ValueError(f"{table[name].to_numpy()[text][0]!r} in column {name} is no number")
+    whole = name.startswith("array_") and bool(np.isfinite(values).all() and (values == np.rint(values)).all())
+    return values.astype(np.int64) if whole else values
+
+
+def _image_size(positions: Path, factors: dict[str, float]) -> tuple[tuple[float, float] | None, float | None]:
     """Return the size of the full-resolution image and its tolerance, as far as a shrunken copy of it tells."""
     from PIL import Image, UnidentifiedImageError
 
     for name, factor in _IMAGES:
-        if factor not in factors or not (folder / name).is_file():
+        picture = _beside(positions, name)
+        if factor not in factors or not picture.is_file():
             continue
         try:
-            with Image.open(folder / name) as image:
+            data = picture.read_bytes()
+            with Image.open(io.BytesIO(gzip.decompress(data) if picture.suffix == ".gz" else data)) as image:
                 size = image.size
-        except (OSError, UnidentifiedImageError):
+        except (OSError, EOFError, zlib.error, UnidentifiedImageError):
             continue
         # A side of the copy is rounded to a whole px.
         scale = factors[factor]

@@ -94,7 +94,7 @@ def _patches(
         kept = cache.find(key, (len(spots), n, n, 3))
         if kept is not None:  # its spots were found to belong to this very slide when it was made
             return kept
-    check_on_slide(spots, slide)
+    check_on_slide(spots, slide, scale=False)  # `_check_scale` has looked at it
     patches = np.stack([cut_patch(slide, x, y, side, level) for x, y in zip(spots.x, spots.y, strict=True)])
     if cache is None or key is None:
         return patches

@@ -19,7 +19,7 @@ def read_on_slide(path: Path, slide: Slide, region: Region | None) -> Spots:
     SpotsError
         If it cannot be read or does not lie on the slide.
     """
-    spots = check_on_slide(read_spots(path, slide.mpp), slide)
+    spots = check_on_slide(read_spots(path, slide.mpp, taken=taken), slide, scale=False)
     if isinstance(spots.source, StSource) and (implied := implied_mpp(spots)) is not None:
         spots = replace(spots, source=replace(spots.source, implied_mpp=round(implied, 5)))
     return spots if region is None else keep_inside(spots, region)

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import GridSettings
 from napari_tcgn.slide import overview_of
-from napari_tcgn.spots import GridSource, Region, count_spots
+from napari_tcgn.spots import GridSource, Region, contradicted_mpp, count_spots
 from napari_tcgn.ui.actions.grid_drag import GridDrag
 from napari_tcgn.ui.actions.run import duration_text
 from napari_tcgn.ui.layers.tissue_view import TissueView
@@ -35,7 +35,6 @@ SOURCES = (
     ("measured or saved spots…", TABLE),
 )
 PAUSE = 150  # ms after a change until the spots are counted
-SAME_MPP = 0.05  # share by which the array's µm per px may differ from the slide's
 
 
 class SpotsSection(Section):
@@ -214,8 +213,8 @@ class SpotsSection(Section):
         if spots.source.file:
             text += f" ({spots.source.file})"
         text += self._time(len(spots))
-        implied = spots.source.implied_mpp
-        if implied and state.mpp and abs(implied / state.mpp - 1) > SAME_MPP:
+        implied = contradicted_mpp(spots, state.mpp)
+        if implied is not None:
             text += f"\n⚠ Their array implies {implied:.3f} µm per pixel; the slide is set to {state.mpp:g}."
         if self._expected not in ("", len(spots)) and not self._is_table():
             text += f"\nWith the choices above: {self._expectation()}"

@@ -1,0 +1,137 @@
+"""The table, the positions and the section of an .h5ad, as any anndata from 0.6 on has written them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import SpotsError
+
+if TYPE_CHECKING:
+    import h5py
+    import pandas as pd
+
+HINT = "Give an .h5ad with positions in obsm['spatial'], in px of the full-resolution image."
+# How columns of positions are called, in small letters and without "_": across and down.
+_ACROSS = ("x", "pxlcolinfullres", "pixelx", "xpixel", "imagecol", "xcentroid", "spatialx", "xspatial")
+_DOWN = ("y", "pxlrowinfullres", "pixely", "ypixel", "imagerow", "ycentroid", "spatialy", "yspatial")
+
+
+def read_obs(file: h5py.File) -> pd.DataFrame:
+    """Return obs; anndata 0.6 wrote it as one array of records, its categories in uns."""
+    import h5py
+    import pandas as pd
+    from anndata.io import read_elem
+
+    node = file["obs"]
+    if not isinstance(node, h5py.Dataset):
+        table: pd.DataFrame = read_elem(node)
+        return table
+    columns = {name: _text(node[name]) for name in node.dtype.names}
+    index = next((name for name in ("index", "_index", "obs_names") if name in columns), node.dtype.names[0])
+    table = pd.DataFrame(columns, index=pd.Index(columns.pop(index)))
+    for name in table:
+        kept = file.get(f"uns/{name}_categories")
+        if isinstance(kept, h5py.Dataset):
+            table[name] = pd.Categorical.from_codes(table[name].to_numpy(np.int64), list(_text(kept[()])))
+    return table
+
+
+def read_positions(file: h5py.File, name: str) -> NDArray[np.float64]:
+    """Return obsm["spatial"], float64 [n, 2] of (x, y); columns that have names are taken by them.
+
+    Raises
+    ------
+    SpotsError
+        If there is none, it has not two columns, or their names do not tell which is which.
+    """
+    import h5py
+    import pandas as pd
+    from anndata.io import read_elem
+
+    obsm = file.get("obsm")
+    of_records = isinstance(obsm, h5py.Dataset)  # anndata 0.6
+    names = list(obsm.dtype.names or ()) if of_records else sorted(obsm) if obsm is not None else []
+    if "spatial" not in names:
+        raise SpotsError(f"{name} holds no positions of spots (obsm has {names or 'nothing'}).", HINT)
+    found = obsm["spatial"] if of_records else read_elem(obsm["spatial"])
+    if isinstance(found, pd.DataFrame):
+        return _by_name(found, name)
+    positions = np.asarray(found, dtype=np.float64)
+    if positions.ndim != 2 or positions.shape[1] < 2 or len(positions) == 0:
+        raise SpotsError(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", HINT)
+    return positions[:, :2]
+
+
+def choose_section(file: h5py.File, obs: pd.DataFrame, name: str, wanted: str | None) -> tuple[Any, NDArray[np.bool_]]:
+    """Return the group in uns["spatial"] of one section (None where there is none) and which spots are its own.
+
+    A section that was cut out of a merged object goes by the library id of its spots: AnnData keeps all of uns.
+
+    Raises
+    ------
+    SpotsError
+        If there are several and none is wanted, or the wanted one is not among them.
+    """
+    groups = file.get("uns/spatial")
+    keys = sorted(key for key in groups if hasattr(groups[key], "keys")) if hasattr(groups, "keys") else []
+    ids = _library_ids(obs, keys)
+    known = keys if ids is None else sorted(set(ids.tolist()))
+    if wanted is not None and wanted not in known:
+        listed = ", ".join(known[:5]) or "none that is named"
+        raise SpotsError(f"{name} holds no section {wanted!r}; it holds {listed}.", "Give --library one of them.")
+    if wanted is None and len(known) > 1:
+        raise SpotsError(
+            f"{name} holds the spots of {len(known)} sections ({', '.join(known[:5])}).",
+            f"Say which (--library {known[0]}), or write one .h5ad per section."
+            if ids is not None
+            else "Write one .h5ad per section, or say in obs['library_id'] which spot is of which.",
+        )
+    if ids is None and len(keys) > 1:
+        raise SpotsError(
+            f"{name} holds {len(keys)} sections ({', '.join(keys[:5])}), but does not tell which spot is of which.",
+            "Write obs['library_id'], or one .h5ad per section.",
+        )
+    chosen = wanted if wanted is not None else next(iter(known), None)
+    key = chosen if chosen in keys else keys[0] if len(keys) == 1 else None
+    here = np.ones(len(obs), bool) if ids is None or wanted is None else ids == wanted
+    return (groups[key] if key is not None else None), here
+
+
+def _library_ids(obs: pd.DataFrame, keys: list[str]) -> NDArray[np.str_] | None:
+    """Return the library id of every spot: of that column, or of one that names nothing but sections of the file."""
+    columns = [column for column in obs if column == "library_id"] or [
+        column for column in obs if len(keys) > 1 and set(obs[column].astype(str)) <= set(keys)
+    ]
+    return obs[columns[0]].astype(str).to_numpy(dtype=np.str_) if columns else None
+
+
+def _by_name(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    plain = {re.sub(r"[\W_]", "", str(column).lower()): column for column in table}
+    across, down = (next((plain[one] for one in names if one in plain), None) for names in (_ACROSS, _DOWN))
+    if across is None or down is None:
+        # Columns that are only numbered (0 and 1, spatial_1 and spatial_2) have an order.
+        numbered = sorted((int(found[0]), column) for column in table if (found := re.findall(r"\d+$", str(column))))
+        if len(numbered) != len(table.columns) or len(numbered) < 2:
+            raise SpotsError(
+                f"The columns of obsm['spatial'] of {name} are called {', '.join(map(str, table))}, which does not "
+                "tell which of them is x.",
+                "Call them x and y, in px of the full-resolution image.",
+            )
+        across, down = numbered[0][1], numbered[1][1]
+    return table[[across, down]].to_numpy(dtype=np.float64)
+
+
+def _text(values: Any) -> Any:
+    return (
+        np.char.decode(values, "utf-8")
+        if values.dtype.kind == "S"
+        else (
+            np.array([one.decode() if isinstance(one, bytes) else one for one in values], dtype=object)
+            if values.dtype.kind == "O"
+            else values
+        )
+    )

@@ -1,0 +1,91 @@
+"""Whether the µm per pixel of a slide is the one that the spots' own array implies."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from napari_tcgn.errors import SpotsError
+from napari_tcgn.slide import Slide
+from napari_tcgn.spots.distance import implied_mpp
+from napari_tcgn.spots.fit import fit_lattice
+from napari_tcgn.spots.table import Spots
+
+SAME_MPP = 0.05  # share by which the array's µm per px may differ from the slide's
+# Of a Visium spot as scalefactors_json.json has it, though its own diameter is 55 µm.
+_SCALEFACTOR_SPOT_UM = 65.0
+_SMALL_IMAGES = {"tissue_hires_scalef": "tissue_hires_image.png", "tissue_lowres_scalef": "tissue_lowres_image.png"}
+
+
+def contradicted_mpp(spots: Spots, mpp: float | None) -> float | None:
+    """Return the µm per px that spots imply where it differs from a slide's by more than 5 %; else None.
+
+    A few spots that lie off their lattice tell it less well: they may differ by more.
+
+    Parameters
+    ----------
+    spots : Spots
+    mpp : float or None
+        Of the slide; None contradicts nothing.
+    """
+    if mpp is None:
+        return None
+    of_array = implied_mpp(spots)
+    if of_array is not None and abs(of_array / mpp - 1) > SAME_MPP + _uncertainty(spots):
+        return of_array
+    stated = spots.source.implied_mpp
+    return stated if stated is not None and abs(stated / mpp - 1) > SAME_MPP else None
+
+
+def scale_contradiction(spots: Spots, slide: Slide) -> SpotsError | None:
+    """Return what is to be said where the spots imply another µm per px than the slide has; else None."""
+    implied, mpp = contradicted_mpp(spots, slide.mpp), slide.mpp
+    if implied is None or mpp is None:
+        return None
+    small = _small_image(spots, implied, mpp)
+    typed = slide.mpp_source == "given"
+    name = spots.source.file or "the spots"
+    found = (
+        f"The array of {name} implies {implied:.4g} µm per pixel (its spots are {spots.pitch_um / implied:.4g} px "
+        f"apart), but slide {slide.name} has {mpp:.4g} ({'given' if typed else slide.mpp_source})."
+    )
+    if small is not None:
+        image, scale = small
+        return SpotsError(
+            f"{found} The positions seem to be px of {image}, {scale:g} times the size of the full-resolution image.",
+            f"Give positions in px of the full-resolution image (divide them by {scale:g}).",
+        )
+    if typed:
+        return SpotsError(found, f"Give --mpp {implied:.4g}, or positions in px of this very image.")
+    return SpotsError(
+        found,
+        "Give the image that the positions are px of, in full resolution; "
+        f"if the slide's file is wrong, give --mpp {implied:.4g}.",
+    )
+
+
+def _small_image(spots: Spots, implied: float, mpp: float) -> tuple[str, float] | None:
+    """Return which small image the positions seem to be px of, and its scale; None where something else is wrong."""
+    factors = spots.source.scalefactors or {}
+    diameter = factors.get("spot_diameter_fullres")
+    if diameter and spots.layout == "visium" and abs(_SCALEFACTOR_SPOT_UM / diameter / implied - 1) <= 2 * SAME_MPP:
+        return None  # the scale factors agree with the positions, so that the slide's µm per px is wrong
+    for factor, image in _SMALL_IMAGES.items():
+        scale = factors.get(factor)
+        if scale and abs(implied / mpp * scale - 1) <= SAME_MPP:
+            return image, scale
+    return None
+
+
+def _uncertainty(spots: Spots) -> float:
+    """Return by which share the steps of the lattice may be off: three standard errors."""
+    try:
+        fit = fit_lattice(spots)
+    except SpotsError:
+        return math.inf
+    spread = min(
+        float(np.std(spots.array_col)) * math.hypot(*fit.col_step),
+        float(np.std(spots.array_row)) * math.hypot(*fit.row_step),
+    )
+    return 3 * fit.residual / (math.sqrt(len(spots)) * spread) if spread > 0 else math.inf
