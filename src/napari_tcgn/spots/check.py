@@ -10,7 +10,7 @@ from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide, overview_of
 from napari_tcgn.spots.handedness import better_turn, mirrored_contradiction
 from napari_tcgn.spots.scale import scale_contradiction
-from napari_tcgn.spots.source import GridSource, SpotsSource, StSource
+from napari_tcgn.spots.source import GridSource, SpotsSource, StSource, VisiumSource
 from napari_tcgn.spots.table import Spots
 
 SAME_PX = 3.0  # the size that a table implies is exact to a fraction of a px
@@ -21,7 +21,7 @@ ON_TISSUE = 0.5  # share of a spot
 ENOUGH_SPOTS = 10  # fewer may all lie on fat, or at the border of the mask: they say nothing of the table
 
 _OTHER = "Give the image and the spot table of the same section."
-_TRUST = "To take them as they are: --trust-spots."
+_TRUST = "To take them as they are: --trust-spots (in the dock tick it and read them again)."
 
 
 def check_on_slide(spots: Spots, slide: Slide, scale: bool = True) -> Spots:
@@ -42,7 +42,7 @@ def check_on_slide(spots: Spots, slide: Slide, scale: bool = True) -> Spots:
     Returns
     -------
     Spots
-        The same spots; on a slide of known µm per pixel those that no grid has laid have their tissue_fraction.
+        The same spots; those of an ST table or Visium folder on a slide of known µm per pixel with their tissue_fraction.
         `source.doubts` tells what contradicts the slide and was not refused.
 
     Raises
@@ -81,7 +81,8 @@ def check_on_slide(spots: Spots, slide: Slide, scale: bool = True) -> Spots:
         doubt(*_off_tissue(spots, slide, fraction))
     if doubts or source.doubts:
         spots = replace(spots, source=replace(source, doubts=tuple(doubts) or None))
-    return spots if mpp is None else replace(spots, tissue_fraction=fraction)
+    measured = mpp is not None and isinstance(source, StSource | VisiumSource)  # others keep what they have
+    return replace(spots, tissue_fraction=fraction) if measured else spots
 
 
 def _off_tissue(spots: Spots, slide: Slide, fraction: np.ndarray) -> tuple[SpotsError | None, bool]:

@@ -44,11 +44,11 @@ def scale_contradiction(spots: Spots, slide: Slide) -> SpotsError | None:
     if implied is None or mpp is None:
         return None
     small = _small_image(spots, implied, mpp)
-    typed = slide.mpp_source == "given"
+    typed = slide.mpp_source.startswith("given")
     name = spots.source.file or "the spots"
     found = (
         f"The array of {name} implies {implied:.4g} µm per pixel (its spots are {spots.pitch_um / implied:.4g} px "
-        f"apart), but slide {slide.name} has {mpp:.4g} ({'given' if typed else slide.mpp_source})."
+        f"apart), but slide {slide.name} has {mpp:.4g} ({slide.mpp_source})."
     )
     if small is not None:
         image, scale = small

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
-from napari_tcgn.options import GridSettings
+from napari_tcgn.options import GridSettings, SpotsSettings
 from napari_tcgn.slide import Slide, open_slide
 from napari_tcgn.spots import GridSource, Region, Spots, make_grid
 from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
@@ -270,13 +270,15 @@ class Session:
 
         self._busy.call("Laying spots …", lay, self._laid.take, failed)
 
-    def read_table(self, path: Path, failed: Failed, region: Region | None = None) -> None:
+    def read_table(
+        self, path: Path, failed: Failed, region: Region | None = None, taken: SpotsSettings | None = None
+    ) -> None:
         """Read the spots of a file or folder of any kind in the background."""
         slide = self.state.slide
         assert slide is not None  # the button is disabled without one
 
         def read() -> Spots:
-            return read_on_slide(path, slide, region)
+            return read_on_slide(path, slide, region, taken)
 
         self._busy.call(f"Reading {path.name} …", read, lambda spots: self._laid.take(spots, path), failed)
 

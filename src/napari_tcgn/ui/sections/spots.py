@@ -53,10 +53,13 @@ class SpotsSection(Section):
         self.reset_button = QPushButton("Reset")
         self.reset_button.setToolTip("Set everything in this section back; spots that are laid stay")
         self.count = text_label()
+        self.use_mpp_button = QPushButton("Use the array's µm per pixel")
+        self.use_mpp_button.setToolTip("Take what the spots' own array implies as the slide's µm per pixel")
         self.drag = GridDrag(session, self._on_dragged)
         self.view = TissueView(session.viewer, session.background, self.message.fail)
         self._count = Latest(session.background, self._take_count, self._no_count)
         self._expected: int | str = ""  # how many spots would be laid, or why none; "": not known
+        self._implied: float | None = None  # µm per px of the spots' array, where the slide's is another
         self._lay_again = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -66,7 +69,16 @@ class SpotsSection(Section):
         buttons = QHBoxLayout()
         buttons.addWidget(self.lay_button, 1)
         buttons.addWidget(self.reset_button)
-        for row in (self.source_box, self.grid, self.tissue, self.region, buttons, self.files, self.count):
+        for row in (
+            self.source_box,
+            self.grid,
+            self.tissue,
+            self.region,
+            buttons,
+            self.files,
+            self.count,
+            self.use_mpp_button,
+        ):
             self.form.addRow(row)
         self._connect()
         self._show_source()
@@ -79,6 +91,7 @@ class SpotsSection(Section):
         self.grid.adjust_button.toggled.connect(self._on_adjust)
         self.lay_button.clicked.connect(self._lay)
         self.reset_button.clicked.connect(self.reset)
+        self.use_mpp_button.clicked.connect(self._use_mpp)
         self.files.chosen.connect(self._read)
         self.files.said.connect(self._said)
         self.files.failed.connect(self.message.fail)
@@ -114,6 +127,7 @@ class SpotsSection(Section):
         self.grid.place(None, None, GridSettings().rotation_deg)
         self.tissue.reset()
         self.region.inside_box.setChecked(False)
+        self.files.reset()
         self.source_box.setCurrentIndex(0)
         self.message.say("")
         self._show_source()
@@ -147,6 +161,7 @@ class SpotsSection(Section):
 
     def _on_slide(self) -> None:
         self.grid.adjust_button.setChecked(False)
+        self._compare_mpp()
         self.tissue.show_automatic(None)
         self._on_tissue()
 
@@ -206,6 +221,8 @@ class SpotsSection(Section):
     def _show_count(self) -> None:
         state = self.session.state
         spots = state.spots
+        implied = self._implied
+        self.use_mpp_button.setVisible(implied is not None)
         if spots is None:
             self.count.setText(state.busy or state.missing_for_spots() or self._expectation() or "No spots yet.")
             return
@@ -213,12 +230,23 @@ class SpotsSection(Section):
         if spots.source.file:
             text += f" ({spots.source.file})"
         text += self._time(len(spots))
-        implied = contradicted_mpp(spots, state.mpp)
         if implied is not None:
             text += f"\n⚠ Their array implies {implied:.3f} µm per pixel; the slide is set to {state.mpp:g}."
         if self._expected not in ("", len(spots)) and not self._is_table():
             text += f"\nWith the choices above: {self._expectation()}"
         self.count.setText(text)
+
+    def _compare_mpp(self) -> None:
+        state = self.session.state
+        spots = state.spots
+        # A grid is laid by the slide's own.
+        laid = spots is None or isinstance(spots.source, GridSource)
+        self._implied = None if spots is None or laid else contradicted_mpp(spots, state.mpp)
+
+    def _use_mpp(self) -> None:
+        """Take the µm per px of the spots' array for the slide."""
+        if self._implied is not None:
+            self.session.set_mpp(self._implied, "implied by the array of the spots")
 
     # -- laying and reading ------------------------------------------------------------------------------------------
 
@@ -253,7 +281,7 @@ class SpotsSection(Section):
         except TcgnError as error:
             self.message.fail(Failure.of(error))
             return
-        self.session.read_table(path, self.message.fail, region)
+        self.session.read_table(path, self.message.fail, region, self.files.settings())
 
     def _said(self, sentence: str) -> None:
         self.message.say(sentence)
@@ -262,6 +290,7 @@ class SpotsSection(Section):
     # -- by hand -----------------------------------------------------------------------------------------------------
 
     def _on_spots(self) -> None:
+        self._compare_mpp()
         if self._adjustable() and self.grid.adjust_button.isChecked():
             self.drag.attach()
         else:
@@ -306,5 +335,6 @@ class SpotsSection(Section):
         self.source_box.setEnabled(free)
         self.reset_button.setEnabled(free)
         self.files.enable(free)
+        self.use_mpp_button.setEnabled(free)
         self.lay_button.setEnabled(free and not state.missing_for_spots())
         self._show_count()

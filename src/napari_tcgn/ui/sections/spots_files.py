@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
+from napari_tcgn.options import SpotsSettings, option_of
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.widgets.controls import line_edit, tick_box
+from napari_tcgn.ui.widgets.option_widget import label_of, tip_of
 
 READABLE = "Spots (*.tsv *.txt *.csv *.gz *.h5ad *.parquet);;All files (*)"
 SAVED = "Spots (*.csv *.csv.gz)"
@@ -33,14 +36,35 @@ class SpotFiles(QWidget):
         self.folder_button.setToolTip("Spots of a Visium folder: the one that Space Ranger wrote, with spatial/ inside")
         self.save_button = QPushButton("Save…")
         self.save_button.setToolTip("Save the spots as .csv, to lay the same ones again (also with --spots)")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
         row.setSpacing(4)
         for button in (self.file_button, self.folder_button, self.save_button):
             row.addWidget(button, 1)
+        second = QHBoxLayout()
+        second.setSpacing(4)
+        library, trust = (option_of(SpotsSettings, name) for name in ("library", "trust_spots"))
+        self.library_edit = line_edit("section of an .h5ad of several", tip_of(library), clearable=True)
+        self.library_edit.setAccessibleName(label_of(library))
+        self.trust_box = tick_box(label_of(trust), tip_of(trust))
+        second.addWidget(self.trust_box)
+        second.addWidget(self.library_edit, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addLayout(row)
+        column.addLayout(second)
         self.file_button.clicked.connect(self.ask_for_file)
         self.folder_button.clicked.connect(self._ask_for_folder)
         self.save_button.clicked.connect(self._ask_where_to_save)
+
+    def settings(self) -> SpotsSettings:
+        """Return how the spots of a file are to be taken."""
+        return SpotsSettings(library=self.library_edit.text().strip() or None, trust_spots=self.trust_box.isChecked())
+
+    def reset(self) -> None:
+        """Set back how the spots of a file are taken."""
+        self.library_edit.clear()
+        self.trust_box.setChecked(SpotsSettings().trust_spots)
 
     def ask_for_file(self) -> None:
         """Let the user choose a file to read."""
