@@ -35,7 +35,18 @@ def cohort(run, colour_model, tmp_path: Path):
 
     def call(slides: list[Path], *more: object, grid: bool = True):
         where = ["--grid", "square", "--pitch-um", 100, "--diameter-um", 50, "--whole-slide"] if grid else []
-        found = run("predict", *slides, "--mpp", 1, *where, "--model", "colours", "--out", tmp_path / "out", *more)
+        found = run(
+            "predict",
+            *slides,
+            "--mpp",
+            1 if grid else 2,
+            *where,
+            "--model",
+            "colours",
+            "--out",
+            tmp_path / "out",
+            *more,
+        )
         return *found, rows(tmp_path / "out")
 
     return call
@@ -298,7 +309,7 @@ def hesd(sections: Path, tmp_path: Path) -> list[Path]:
 
 @pytest.mark.slow
 def test_two_workers_do_as_one_process_does(run, hesd: list[Path], sections: Path, tmp_path: Path) -> None:
-    more = ["--mpp", 0.688, "--spots", sections / "ST-spotfiles/{folder}_selection.tsv", "--model"]
+    more = ["--mpp", 2, "--spots", sections / "ST-spotfiles/{folder}_selection.tsv", "--model"]
     more += ["haematoxylin-her2st", "--device", "cpu"]
     assert run("predict", *hesd, *more, "--out", tmp_path / "here")[0] == 1
     code, out, err = run("predict", *hesd, *more, "--out", tmp_path / "there", "--workers", 2)
@@ -320,7 +331,7 @@ def test_two_workers_do_as_one_process_does(run, hesd: list[Path], sections: Pat
 def test_a_scheduler_with_two_workers(run, hesd: list[Path], sections: Path, tmp_path: Path) -> None:
     from distributed import LocalCluster
 
-    more = ["--mpp", 0.688, "--spots", sections / "ST-spotfiles/{folder}_selection.tsv", "--model"]
+    more = ["--mpp", 2, "--spots", sections / "ST-spotfiles/{folder}_selection.tsv", "--model"]
     more += ["haematoxylin-her2st", "--device", "cpu", "--out", tmp_path / "out"]
     with LocalCluster(n_workers=2, threads_per_worker=2, dashboard_address=None, memory_limit=0) as there:
         code, out, err = run("predict", *hesd[:2], *more, "--scheduler", there.scheduler_address)

@@ -18,9 +18,9 @@ from support.processes import environment
 pytestmark = pytest.mark.usefixtures("colour_model")
 
 
-def predict(run, section, out: Path, *more: object, mpp: float | None = 1.0, spots: bool = True):
+def predict(run, section, out: Path, *more: object, mpp: float | None = 2.0, spots: bool = True):
     where = ["--spots", section.spots] if spots else []
-    size = ["--mpp", mpp] if mpp is not None else []
+    size = ["--mpp", mpp] if mpp is not None else []  # the array of `section` is one of 2 µm per px
     return run("predict", section.image, *size, *where, "--model", "colours", "--device", "cpu", "--out", out, *more)
 
 
@@ -44,7 +44,7 @@ def test_json_is_all_that_stdout_holds(run, section, tmp_path: Path) -> None:
     code, out, _ = predict(run, section, tmp_path / "result.h5ad", "--json", "--counts", section.counts)
     result = json.loads(out)
     assert code == 0
-    assert (result["spots"], result["genes"], result["model"], result["mpp"]) == (9, 3, "colours", 1.0)
+    assert (result["spots"], result["genes"], result["model"], result["mpp"]) == (9, 3, "colours", 2.0)
     assert result["measured_genes"] == 3
     assert result["median_pcc"] > 0.5  # the counts are the colours, up to the depth of the spot
     assert result["comparison"]["overall"]["medians"]["pcc"]["median"] == result["median_pcc"]
@@ -79,7 +79,7 @@ def test_a_model_on_another_scale_is_written_but_not_compared(
 def test_a_grid_over_the_whole_slide(run, section, tmp_path: Path) -> None:
     code, _, err = predict(
         run, section, tmp_path / "result.h5ad", "--grid", "square", "--pitch-um", 100, "--diameter-um", 50,
-        "--whole-slide", spots=False,
+        "--whole-slide", mpp=1.0, spots=False,
     )  # fmt: skip
     assert code == 0, err
     adata = anndata.read_h5ad(tmp_path / "result.h5ad")
@@ -223,7 +223,7 @@ def test_stopping_leaves_no_half_file(section, tmp_path: Path, number: signal.Si
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
     main(sys.argv[1:])
     """
-    command = ["predict", str(section.image), "--mpp", "1", "--spots", str(section.spots), "--model", "colours"]
+    command = ["predict", str(section.image), "--mpp", "2", "--spots", str(section.spots), "--model", "colours"]
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(script), *command, "--batch-size", "1", "--out", "result.h5ad"],
         cwd=tmp_path,

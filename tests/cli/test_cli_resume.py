@@ -78,7 +78,7 @@ def asked(folder: Path) -> int:
 def test_kill_minus_nine_then_resume(sections: Path, tmp_path: Path) -> None:
     image, table = sections / "ST-imgs/C/C2/HE.png", sections / "ST-spotfiles/C2_selection.tsv"
     command = [
-        "predict", image, "--mpp", 0.688, "--spots", table, "--model", MODEL, "--device", "cpu", "--batch-size", 2
+        "predict", image, "--mpp", 2, "--spots", table, "--model", MODEL, "--device", "cpu", "--batch-size", 2
     ]  # fmt: skip
     whole = start(tmp_path, *command, "--out", "whole.h5ad")
     assert whole.wait(timeout=200) == 0, whole.communicate()
@@ -109,7 +109,7 @@ def test_kill_minus_nine_then_resume(sections: Path, tmp_path: Path) -> None:
 
 def test_resume_without_anything_to_resume_just_begins(run, section, colour_model, tmp_path: Path) -> None:
     out = tmp_path / "result.h5ad"
-    command = ["predict", section.image, "--mpp", 1, "--spots", section.spots, "--model", "colours", "--out", out]
+    command = ["predict", section.image, "--mpp", 2, "--spots", section.spots, "--model", "colours", "--out", out]
     code, _, err = run(*command, "--resume")
     assert code == 0, err
     assert anndata.read_h5ad(out).n_obs == 9
@@ -120,7 +120,7 @@ def test_resume_without_anything_to_resume_just_begins(run, section, colour_mode
 def test_a_read_only_folder(run, section, colour_model, tmp_path: Path) -> None:
     folder = tmp_path / "locked"
     folder.mkdir(mode=0o500)
-    command = ["predict", section.image, "--mpp", 1, "--spots", section.spots, "--model", "colours"]
+    command = ["predict", section.image, "--mpp", 2, "--spots", section.spots, "--model", "colours"]
     code, _, err = run(*command, "--out", folder / "result.h5ad")
     assert code == 1
     assert "cannot be written" in err

@@ -27,7 +27,7 @@ def record_of(path: Path) -> RunRecord:
 @pytest.fixture
 def predict(run, section, tmp_path):
     def call(name, *more):
-        fixed = ("--mpp", 1.0, "--model", "colours", "--device", "cpu")
+        fixed = ("--mpp", 2.0, "--model", "colours", "--device", "cpu")
         return run("predict", section.image, *fixed, "--out", tmp_path / name, *more)
 
     return call
@@ -53,7 +53,7 @@ def test_roi_of_a_geojson_file(predict, section, tmp_path, monkeypatch, run):
 
 def test_saved_spots_and_the_spots_of_a_result(predict, section, tmp_path):
     spots = read_spots(section.spots)
-    write_spots(spots, tmp_path / "saved.csv", slide=open_slide(section.image, mpp=1.0))
+    write_spots(spots, tmp_path / "saved.csv", slide=open_slide(section.image, mpp=2.0))
     assert predict("a.h5ad", "--spots", tmp_path / "saved.csv")[0] == 0
     assert predict("b.h5ad", "--spots", tmp_path / "a.h5ad")[0] == 0
     first, second = (anndata.read_h5ad(tmp_path / name) for name in ("a.h5ad", "b.h5ad"))

@@ -42,8 +42,8 @@ def check_on_slide(spots: Spots, slide: Slide, scale: bool = True) -> Spots:
     Returns
     -------
     Spots
-        The same spots; those of an ST table or Visium folder on a slide of known µm per pixel with their tissue_fraction.
-        `source.doubts` tells what contradicts the slide and was not refused.
+        The same spots; those of an ST table or Visium folder on a slide of known µm per pixel with their
+        tissue_fraction. `source.doubts` tells what contradicts the slide and was not refused.
 
     Raises
     ------

@@ -12,8 +12,8 @@ from napari_tcgn.spots import Region, Spots, check_on_slide, keep_inside, read_s
 def read_on_slide(path: Path, slide: Slide, region: Region | None, taken: SpotsSettings | None = None) -> Spots:
     """Return the spots of a file or folder of any kind, checked against a slide; inside a region if one is given.
 
-    The µm per px of the slide can still be changed: that the array implies another one is shown by the dock, and refused
-    when the spots are to be predicted.
+    The µm per px of the slide can still be changed: that the array implies another one is shown by the dock, and
+    refused when the spots are to be predicted.
 
     Raises
     ------

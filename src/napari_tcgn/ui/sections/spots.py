@@ -69,17 +69,9 @@ class SpotsSection(Section):
         buttons = QHBoxLayout()
         buttons.addWidget(self.lay_button, 1)
         buttons.addWidget(self.reset_button)
-        for row in (
-            self.source_box,
-            self.grid,
-            self.tissue,
-            self.region,
-            buttons,
-            self.files,
-            self.count,
-            self.use_mpp_button,
-        ):
+        for row in (self.source_box, self.grid, self.tissue, self.region, buttons, self.files, self.count):
             self.form.addRow(row)
+        self.form.addRow(self.use_mpp_button)
         self._connect()
         self._show_source()
 
