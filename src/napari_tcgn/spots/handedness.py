@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide
 from napari_tcgn.spots.fit import fit_lattice
+from napari_tcgn.spots.source import StSource
 from napari_tcgn.spots.table import Spots
 
 Floats = NDArray[np.float64]
@@ -27,6 +28,8 @@ ROTATED: dict[str, Turn] = {
     "rotated by 90° clockwise": lambda x, y, w, h: (h - y, x),
     "rotated by 90° anticlockwise": lambda x, y, w, h: (y, w - x),
 }
+_AS_THEY_ARE = "as they are"
+DOUBTFUL, MUCH = 0.7, 0.2  # share on tissue of spots that may be mirrored, and by how much more the mirrored ones have
 CLEARLY = 0.05  # share of spots on tissue by which one orientation is better than another
 _SQUARE_ENOUGH = 0.5  # sine of the angle between rows and columns
 _MOST = 5000  # spots that are looked at
@@ -43,7 +46,7 @@ def is_mirrored(spots: Spots) -> bool | None:
     bool or None
         None where the spots follow no lattice, or that of an array whose columns may run either way.
     """
-    if spots.layout not in KNOWN_HAND:
+    if spots.layout not in KNOWN_HAND and not isinstance(spots.source, StSource):  # ST has chessboards too
         return None
     try:
         fit = fit_lattice(spots)
@@ -74,17 +77,26 @@ def on_tissue(spots: Spots, slide: Slide, turns: dict[str, Turn]) -> dict[str, f
 
 
 def mirrored_contradiction(spots: Spots, slide: Slide) -> tuple[SpotsError, bool] | None:
-    """Return what is to be said of spots whose lattice is mirrored, and whether the tissue clears them of it.
+    """Return what is to be said of spots that seem mirrored, and whether they may be predicted all the same.
 
     Space Ranger's positions are mirrored where the image was, and right then: such spots lie on the tissue as they are,
-    and clearly less so any other way.
+    and clearly less so any other way. Where the array does not tell, the tissue alone gives no more than a doubt.
     """
-    if not is_mirrored(spots):
+    mirrored = is_mirrored(spots)
+    if mirrored is False:
         return None
-    shares = on_tissue(spots, slide, {"as they are": lambda x, y, w, h: (x, y)} | MIRRORED)
-    own = shares.pop("as they are")
+    shares = on_tissue(spots, slide, {_AS_THEY_ARE: lambda x, y, w, h: (x, y)} | MIRRORED)
+    own = shares.pop(_AS_THEY_ARE)
     best = max(shares, key=lambda name: shares[name])
     name = spots.source.file or "the spots"
+    if mirrored is None:
+        if own >= DOUBTFUL or shares[best] < own + MUCH:
+            return None
+        found = (
+            f"Only {own:.0%} of the spots of {name} lie on tissue of slide {slide.name}; "
+            f"{shares[best]:.0%} would if they were {best}."
+        )
+        return SpotsError(found, "Look at them on the slide."), True
     found = (
         f"The lattice of {name} is mirrored on slide {slide.name}: its array columns run to the left where its rows "
         "run down, which no rotation does."
@@ -96,9 +108,8 @@ def mirrored_contradiction(spots: Spots, slide: Slide) -> tuple[SpotsError, bool
         told = f"They seem to be {best}: on tissue lie {shares[best]:.0%} that way, {own:.0%} as they are."
     else:
         told = f"The tissue does not tell what was done to them (on it lie {own:.0%} as they are)."
-    return SpotsError(
-        f"{found} {told}", "Give positions with x to the right and y down, from the upper left corner."
-    ), False
+    hint = "Give positions with x to the right and y down, from the upper left corner."
+    return SpotsError(f"{found} {told}", hint), False
 
 
 def better_turn(spots: Spots, slide: Slide) -> str:
