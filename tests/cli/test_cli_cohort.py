@@ -35,18 +35,8 @@ def cohort(run, colour_model, tmp_path: Path):
 
     def call(slides: list[Path], *more: object, grid: bool = True):
         where = ["--grid", "square", "--pitch-um", 100, "--diameter-um", 50, "--whole-slide"] if grid else []
-        found = run(
-            "predict",
-            *slides,
-            "--mpp",
-            1 if grid else 2,
-            *where,
-            "--model",
-            "colours",
-            "--out",
-            tmp_path / "out",
-            *more,
-        )
+        where += ["--mpp", 1 if grid else 2]
+        found = run("predict", *slides, *where, "--model", "colours", "--out", tmp_path / "out", *more)
         return *found, rows(tmp_path / "out")
 
     return call

@@ -177,7 +177,7 @@ def test_swapped_positions(tmp_path: Path) -> None:
     wrong = moved(lambda x, y: y, lambda x, y: x)
     with pytest.raises(SpotsError, match=r"They seem to be with x and y swapped: on tissue lie 100%"):
         check_on_slide(read_spots(folder(tmp_path / "outs", wrong)), square_slide())
-    with pytest.raises(SpotsError, match="lie outside slide S.*All would lie on it with x and y swapped"):
+    with pytest.raises(SpotsError, match=r"lie outside slide S.*All would lie on it with x and y swapped"):
         check_on_slide(read_spots(folder(tmp_path / "again", wrong)), slide())
 
 
@@ -240,9 +240,7 @@ def test_columns_of_positions_are_taken_by_name(tmp_path: Path, names: tuple[str
 def test_an_image_that_was_turned_is_named(tmp_path: Path) -> None:
     write_spots(make_grid(slide(), GridSettings("visium")), tmp_path / "s.csv", slide=slide())
     turned = slide(np.ascontiguousarray(np.rot90(picture())))
-    with pytest.raises(
-        SpotsError, match=r"1400 x 1000 px, but slide S has 1000 x 1400 px: it is the image turned by 90°"
-    ):
+    with pytest.raises(SpotsError, match=r"1400 x 1000 px, but slide S has 1000 x 1400 px: .* turned by 90°"):
         check_on_slide(read_spots(tmp_path / "s.csv"), turned)
 
 

@@ -145,8 +145,7 @@ def test_missing_and_broken_count_files(tmp_path):
     with pytest.raises(DataError, match="cannot be read"):
         read_st_counts(tmp_path / "cut.tsv.gz")
     (tmp_path / "plain.tsv.gz").write_text("\tA\n1x1\t0\n")
-    with pytest.raises(DataError, match="cannot be read"):
-        read_st_counts(tmp_path / "plain.tsv.gz")
+    assert read_st_counts(tmp_path / "plain.tsv.gz").loc["1x1", "A"] == 0  # what it is, not what it is called
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide, overview_of
-from napari_tcgn.spots.handedness import better_turn, mirrored_contradiction
+from napari_tcgn.spots.handedness import MIN_ON_TISSUE, better_turn, mirrored_contradiction
 from napari_tcgn.spots.scale import scale_contradiction
 from napari_tcgn.spots.source import GridSource, SpotsSource, StSource, VisiumSource
 from napari_tcgn.spots.table import Spots
@@ -16,7 +16,6 @@ from napari_tcgn.spots.table import Spots
 SAME_PX = 3.0  # the size that a table implies is exact to a fraction of a px
 SAME_SCALE = 0.005
 NEAR = 0.05  # sections of one experiment are photographed at nearly the same size
-MIN_ON_TISSUE = 0.3  # pale fat may be missed by the mask; most spots of a right table are not
 ON_TISSUE = 0.5  # share of a spot
 ENOUGH_SPOTS = 10  # fewer may all lie on fat, or at the border of the mask: they say nothing of the table
 
