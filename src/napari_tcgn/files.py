@@ -43,6 +43,14 @@ def open_text(path: Path) -> IO[str]:
     return io.TextIOWrapper(handle, encoding="utf-16" if utf16 else "utf-8-sig")
 
 
+def separator_of(line: str, usual: str) -> str:
+    """Return what separates the cells of a line: `usual`, or ";" where there is none of it outside of numbers.
+
+    Spreadsheets of countries with a decimal comma write ";" into what they call CSV.
+    """
+    return ";" if line.count(";") >= max(line.count(usual) if usual != "," else 1, 1) else usual
+
+
 @dataclass(frozen=True, slots=True)
 class CacheSize:
     """What a cache holds.

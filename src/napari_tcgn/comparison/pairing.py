@@ -31,7 +31,7 @@ from napari_tcgn.expression import (
 )
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import CompareSettings
-from napari_tcgn.spots import Lattice, make_lattice
+from napari_tcgn.spots import Lattice, Spots, is_mirrored, make_lattice
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -101,7 +101,7 @@ def pair(
         )
     spots, mpp = record.spots, record.mpp
     lattice = _lattice(predicted, spots.layout).select(alignment.predicted)
-    warnings = [*alignment.warnings, *match.warnings, *_optimism(card, record)]
+    warnings = [*alignment.warnings, *match.warnings, *_optimism(card, record), *_mirrored(predicted, record)]
     if predicted.uns[UNS_KEY].get("partial"):
         warnings.append("The prediction is partial: only the spots that were predicted are compared.")
     turned, scores = better_by_expression(x, values, lattice.xy)
@@ -125,6 +125,22 @@ def pair(
     )
     depth = _depth(measured, alignment, counts)
     return Pairing(x, values, counts, depth, lattice, alignment, match, card, mpp, manifest, warnings)
+
+
+def _mirrored(predicted: AnnData, record: RunRecord) -> list[str]:
+    """Say it if the prediction was made at positions that contradict their own array: the counts will not follow it."""
+    if not {"array_row", "array_col"} <= set(predicted.obs) or "spatial" not in predicted.obsm:
+        return []
+    x, y = np.asarray(predicted.obsm["spatial"], np.float64)[:, :2].T
+    rows, cols = (predicted.obs[name].to_numpy() for name in ("array_row", "array_col"))
+    told = record.spots
+    spots = Spots(predicted.obs_names.to_numpy(np.str_), x, y, rows, cols, 1.0, 1.0, told.layout, source=told.source)
+    if not is_mirrored(spots):
+        return []
+    return [
+        "The lattice of the predicted spots is mirrored: their array columns run to the left where its rows run down. "
+        "Unless the image is mirrored too, the prediction was made at positions whose x and y were swapped or mirrored."
+    ]
 
 
 def _lattice(predicted: AnnData, layout: str) -> Lattice:

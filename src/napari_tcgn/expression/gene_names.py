@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.files import open_text
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -174,7 +175,8 @@ def read_aliases(path: str | Path) -> dict[str, str]:
     """
     path = Path(path)
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        with open_text(path) as file:
+            lines = file.read().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"The table of aliases {path} cannot be read: {error}.", "Check its name.") from error
     aliases: dict[str, str] = {}

@@ -189,7 +189,7 @@ def _image_size(library: Any, positions: NDArray[np.float64], name: str) -> _Siz
 
 def _array_positions(
     obs: pd.DataFrame, on_tissue: NDArray[np.bool_], name: str
-) -> tuple[NDArray[np.float64], NDArray[np.float64], bool]:
+) -> tuple[NDArray[Any], NDArray[Any], bool]:
     """Return array rows and columns and whether the file has them; otherwise spots are numbered in one column.
 
     Raises

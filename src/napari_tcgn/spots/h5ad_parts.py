@@ -36,7 +36,7 @@ def read_obs(file: h5py.File) -> pd.DataFrame:
     for name in table:
         kept = file.get(f"uns/{name}_categories")
         if isinstance(kept, h5py.Dataset):
-            table[name] = pd.Categorical.from_codes(table[name].to_numpy(np.int64), list(_text(kept[()])))
+            table[name] = _text(kept[()])[table[name].to_numpy(np.int64)]
     return table
 
 
@@ -103,10 +103,12 @@ def choose_section(file: h5py.File, obs: pd.DataFrame, name: str, wanted: str | 
 
 def _library_ids(obs: pd.DataFrame, keys: list[str]) -> NDArray[np.str_] | None:
     """Return the library id of every spot: of that column, or of one that names nothing but sections of the file."""
-    columns = [column for column in obs if column == "library_id"] or [
-        column for column in obs if len(keys) > 1 and set(obs[column].astype(str)) <= set(keys)
-    ]
-    return obs[columns[0]].astype(str).to_numpy(dtype=np.str_) if columns else None
+    if "library_id" in obs:
+        return obs["library_id"].astype(str).to_numpy(dtype=np.str_)
+    for column in obs if len(keys) > 1 else ():
+        if set(obs[column].astype(str)) <= set(keys):
+            return obs[column].astype(str).to_numpy(dtype=np.str_)
+    return None
 
 
 def _by_name(table: pd.DataFrame, name: str) -> NDArray[np.float64]:

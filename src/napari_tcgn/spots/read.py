@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.files import open_text
+from napari_tcgn.files import open_text, separator_of
 from napari_tcgn.options import SpotsSettings
 from napari_tcgn.spots.h5ad import read_h5ad_spots
 from napari_tcgn.spots.saved import MARK, read_saved_spots
 from napari_tcgn.spots.source import SavedSource
 from napari_tcgn.spots.st import NEEDED, read_st_spots, st_separator
 from napari_tcgn.spots.table import Spots
-from napari_tcgn.spots.text import separator_of
 from napari_tcgn.spots.visium import COLUMNS, read_visium
 
 _HDF5, _PARQUET = b"\x89HDF", b"PAR1"

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError, SpotsError, TcgnError
-from napari_tcgn.files import open_text
+from napari_tcgn.files import open_text, separator_of
 from napari_tcgn.options import CHESSBOARD, LAYOUTS
 from napari_tcgn.spots.lattice import is_chessboard
 from napari_tcgn.spots.source import StSource
 from napari_tcgn.spots.table import Spots
-from napari_tcgn.spots.text import as_flags, as_numbers, separator_of
+from napari_tcgn.spots.text import as_flags, as_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Cells of tables as spreadsheets and other programs write them: flags in words, decimal commas, semicolons."""
+"""Cells of tables as spreadsheets and other programs write them: flags in words, decimal commas."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ if TYPE_CHECKING:
 
 _YES = ("true", "t", "yes", "y")
 _NO = ("false", "f", "no", "n", "", "nan", "none", "<na>")
-
-
-def separator_of(line: str, usual: str) -> str:
-    """Return what separates the cells of a line: `usual`, or ";" where there is none of it outside of numbers.
-
-    Spreadsheets of countries with a decimal comma write ";" into what they call CSV.
-    """
-    return ";" if line.count(";") >= max(line.count(usual) if usual != "," else 1, 1) else usual
 
 
 def as_flags(values: ArrayLike) -> NDArray[np.bool_]:

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.files import open_text
+from napari_tcgn.files import open_text, separator_of
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots.distance import implied_mpp
 from napari_tcgn.spots.source import VisiumSource
 from napari_tcgn.spots.table import Spots
-from napari_tcgn.spots.text import as_flags, as_numbers, separator_of
+from napari_tcgn.spots.text import as_flags, as_numbers
 
 if TYPE_CHECKING:
     import pandas as pd

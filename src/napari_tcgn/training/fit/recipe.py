@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_tcgn.errors import SettingsError
+from napari_tcgn.files import open_text
 from napari_tcgn.options import TrainSettings, check_kinds, options_of, to_record, with_new_names
 
 # Those that come with the package, by name.
@@ -29,7 +30,8 @@ def read_train_settings(path: Path) -> dict[str, Any]:
         should be and the like.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        with open_text(path) as file:
+            text = file.read()
         found = dict(json.loads(text)["identity"]["settings"] if path.suffix == ".json" else tomllib.loads(text))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(
