@@ -2,8 +2,8 @@ from .check import check_on_slide as check_on_slide
 from .choose import choose_spots as choose_spots
 from .distance import fit_lattice as fit_lattice, implied_mpp as implied_mpp, spot_distance_px as spot_distance_px
 from .grid import count_spots as count_spots, grid_origin as grid_origin, make_grid as make_grid
-from .handedness import is_mirrored as is_mirrored
 from .h5ad import read_h5ad_spots as read_h5ad_spots
+from .handedness import is_mirrored as is_mirrored
 from .lattice import (
     BLOCK as BLOCK,
     Lattice as Lattice,
