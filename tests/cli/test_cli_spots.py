@@ -61,6 +61,32 @@ def test_saved_spots_and_the_spots_of_a_result(predict, section, tmp_path):
     assert first.obs_names.tolist() == spots.ids.tolist()
 
 
+def test_spots_that_are_trusted_are_told_of_and_repeated(run, section, tmp_path):
+    """At 1 µm per px, where the array says 2: refused, or predicted with a warning in the record of the run."""
+    command = ("predict", section.image, "--mpp", 1, "--spots", section.spots, "--model", "colours", "--out")
+    code, _, err = run(*command, tmp_path / "a.h5ad")
+    assert code == 1
+    assert "implies 2 µm per pixel" in err
+    assert not (tmp_path / "a.h5ad").exists()
+    code, out, err = run(*command, tmp_path / "a.h5ad", "--trust-spots")
+    assert code == 0, err
+    assert "Note: The array of T1_selection.tsv implies 2 µm per pixel" in out
+    record = record_of(tmp_path / "a.h5ad")
+    assert "implies 2 µm per pixel" in record.warnings[0]
+    repeated = predict_command(record, str(tmp_path / "b.h5ad"), section.image, section.spots)
+    assert "--trust-spots" in repeated
+    assert run(*repeated[1:])[0] == 0
+
+
+def test_a_library_belongs_to_spots(run, section, tmp_path):
+    code, _, err = run(
+        "predict", section.image, "--mpp", 2, "--grid", "st", "--library", "s", "--model", "colours",
+        "--out", tmp_path / "a.h5ad",
+    )  # fmt: skip
+    assert code == 1
+    assert "--library belongs to the --spots of an .h5ad" in err
+
+
 def test_what_no_command_makes_is_repeated_by_its_own_result(predict, section, tmp_path):
     counts = pd.read_csv(section.counts, sep="\t", index_col=0).drop(index="2x2")
     counts.to_csv(section.counts, sep="\t")

@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication, QFileDialog
 
+from napari_tcgn.options import SpotsSettings
 from napari_tcgn.spots import read_spots
 
 NONE, LEFT = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
@@ -385,6 +386,12 @@ def test_a_visium_folder_is_read_and_a_wrong_one_refused(turned, qtbot, kit, tmp
     # 100 µm over 70 px are 1.43 µm per px, but the slide says 2.
     assert "implies 1.429 µm per pixel" in section.count.text()
     assert not section.grid.adjust_button.isEnabled()  # measured spots stay where they are
+    # A click takes it for the slide; the spots stay, since they are px.
+    click(qtbot, section.use_mpp_button)
+    assert state.mpp == pytest.approx(100 / 70)
+    assert len(state.spots) == 12
+    assert "implies" not in section.count.text()
+    assert not section.use_mpp_button.isVisibleTo(section)
     other = visium_folder(tmp_path / "other", 1200, 1200, pitch_px=70)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(other))
     click(qtbot, section.files.folder_button)
@@ -404,7 +411,11 @@ def test_reset_width_and_closing(turned, qtbot, kit):
     section.tissue.slider.setValue(77)
     section.tissue.show_box.setChecked(True)
     qtbot.waitUntil(lambda: section.view.layer is not None, timeout=kit.TIMEOUT)
+    section.files.trust_box.setChecked(True)
+    section.files.library_edit.setText("s1")
+    assert section.files.settings() == SpotsSettings("s1", True)
     click(qtbot, section.reset_button)
+    assert section.files.settings() == SpotsSettings()
     from napari_tcgn.options import GridSettings
 
     assert section.settings() == GridSettings()
