@@ -1,14 +1,15 @@
-"""What is written whole: a failure at the last step leaves what was there before."""
+"""What is written whole: a failure at the last step leaves what was there before; text as other programs write it."""
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
 import pytest
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import write_whole_folder
+from napari_tcgn.files import open_text, separator_of, write_whole_folder
 
 
 def folder_with(path: Path, text: str) -> Path:
@@ -42,3 +43,31 @@ def test_what_cannot_be_put_in_place_leaves_the_one_before(tmp_path: Path, monke
         folder_with(temporary / "result", "new")
     assert (target / "mark").read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_text_of_other_programs(tmp_path: Path, encoding: str, packed: bool) -> None:
+    data = "a;µm\r\n1;2\r\n".encode(encoding)
+    (tmp_path / "t").write_bytes(gzip.compress(data) if packed else data)
+    with open_text(tmp_path / "t") as file:
+        assert file.read() == "a;µm\n1;2\n"
+
+
+def test_separators() -> None:
+    assert [separator_of(line, ",") for line in ("a;b", "a;1;1,5;2,25", "a,b", "a,b;c")] == [";", ";", ",", ","]
+    assert [separator_of(line, "\t") for line in ("a\tb;c\td", "a;b")] == ["\t", ";"]
+
+
+def test_lists_as_spreadsheets_save_them(tmp_path: Path) -> None:
+    """A byte order mark is part of no name; semicolons separate and commas are decimal in the other half of the world."""
+    from napari_tcgn.comparison.bulk import read_bulk
+    from napari_tcgn.expression.gene_names import read_aliases
+    from napari_tcgn.training.fit.recipe import read_train_settings
+
+    (tmp_path / "a.tsv").write_text("OLD\tNEW\r\n", encoding="utf-8-sig")
+    assert read_aliases(tmp_path / "a.tsv") == {"OLD": "NEW"}
+    (tmp_path / "r.toml").write_text("epochs = 3\r\n", encoding="utf-8-sig")
+    assert read_train_settings(tmp_path / "r.toml")["epochs"] == 3
+    (tmp_path / "b.csv").write_text("gene;S1;S2\r\nGNAS;1,5;2\r\n", encoding="utf-8-sig")
+    assert read_bulk(tmp_path / "b.csv").loc["GNAS"].tolist() == [1.5, 2.0]

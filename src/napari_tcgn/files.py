@@ -44,11 +44,11 @@ def open_text(path: Path) -> IO[str]:
 
 
 def separator_of(line: str, usual: str) -> str:
-    """Return what separates the cells of a line: `usual`, or ";" where there is none of it outside of numbers.
+    """Return what separates the cells of a line: `usual`, or ";" where there are more of it.
 
     Spreadsheets of countries with a decimal comma write ";" into what they call CSV.
     """
-    return ";" if line.count(";") >= max(line.count(usual) if usual != "," else 1, 1) else usual
+    return ";" if line.count(";") > line.count(usual) else usual
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,3 +238,15 @@ def test_no_orientation_is_named_where_nothing_follows() -> None:
 def test_settings_are_checked(wrong: dict) -> None:
     with pytest.raises(SettingsError):
         CompareSettings(**wrong)
+
+
+@pytest.mark.parametrize("layout", ["st", "visium"])
+def test_a_prediction_at_swapped_positions_is_named(make_pair, layout: str) -> None:
+    """Made before such spots were refused, or because they were to be trusted: counts by name do not show it."""
+    predicted, measured = make_pair(layout)
+    del measured.obsm["spatial"]
+    assert not any("lattice" in sentence for sentence in compare(predicted, measured, QUICK).warnings)
+    predicted.obsm["spatial"] = predicted.obsm["spatial"][:, ::-1].copy()
+    assert any(
+        "lattice of the predicted spots is mirrored" in one for one in compare(predicted, measured, QUICK).warnings
+    )
