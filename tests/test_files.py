@@ -60,7 +60,7 @@ def test_separators() -> None:
 
 
 def test_lists_as_spreadsheets_save_them(tmp_path: Path) -> None:
-    """A byte order mark is part of no name; semicolons separate and commas are decimal in the other half of the world."""
+    """A byte order mark is part of no name; where the comma is decimal, semicolons separate."""
     from napari_tcgn.comparison.bulk import read_bulk
     from napari_tcgn.expression.gene_names import read_aliases
     from napari_tcgn.training.fit.recipe import read_train_settings
