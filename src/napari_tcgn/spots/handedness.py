@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide
-from napari_tcgn.spots.fit import fit_lattice
+from napari_tcgn.spots.distance import fit_lattice
 from napari_tcgn.spots.source import StSource
 from napari_tcgn.spots.table import Spots
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide
-from napari_tcgn.spots.distance import implied_mpp
-from napari_tcgn.spots.fit import fit_lattice
+from napari_tcgn.spots.distance import fit_lattice, implied_mpp
 from napari_tcgn.spots.table import Spots
 
 SAME_MPP = 0.05  # share by which the array's µm per px may differ from the slide's
