@@ -9,7 +9,7 @@ from support.processes import environment
 
 # In a process of its own, because the declaration is read when the modules are imported.
 CODE = """
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from types import SimpleNamespace
 import napari_tcgn.options.prediction as declared
 from napari_tcgn.options.declaration import check, option
@@ -35,7 +35,6 @@ from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.sections.options import Options
 from napari_tcgn.ui.state import DockState, ModelChoice
 import napari_tcgn.ui.prefs.preferences as preferences
-from test_command import record
 
 NEW = ("tiles", "rows", "mirror", "note")
 new = lambda settings: tuple(getattr(settings, name) for name in NEW)
@@ -61,7 +60,11 @@ again = DockState()  # of the next dock
 Choices(again)
 assert again.settings == settings
 
-run = RunRecord.from_json(replace(record(), settings=settings).to_json())
+record = {
+    "slide": {"name": "C2", "file": "C2.jpg"}, "mpp": 0.688, "device": "cpu", "settings": asdict(settings),
+    "spots": {"source": {"kind": "ST selection table", "file": "C2.tsv"}},
+}
+run = RunRecord.from_json(RunRecord.read(record).to_json())
 assert run.settings == settings and not run.unknown_settings
 line = predict_command(run, "out.h5ad")
 given = typer.main.get_command(app).commands["predict"].make_context("predict", line[2:]).params
@@ -72,11 +75,11 @@ print("everywhere")
 
 
 def test_a_new_option_is_everywhere(tmp_path) -> None:
-    import os
-
-    own = environment() | {"QT_QPA_PLATFORM": "offscreen", "NAPARI_TCGN_DOCK_FILE": str(tmp_path / "dock.json")}
-    own["NAPARI_CONFIG"] = str(tmp_path / "settings.yaml")
-    own["PYTHONPATH"] = os.pathsep.join([*sys.path])
+    own = environment(
+        QT_QPA_PLATFORM="offscreen",
+        NAPARI_TCGN_DOCK_FILE=tmp_path / "dock.json",
+        NAPARI_CONFIG=tmp_path / "settings.yaml",
+    )
     done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, env=own, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith("everywhere")
