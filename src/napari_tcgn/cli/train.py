@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from napari_tcgn.cli.options import Given, with_options
+from napari_tcgn.cli.options import Given, Mpp, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, patch_folder, training_folder
@@ -61,10 +61,7 @@ def train(
         ),
     ],
     data: TrainingData = None,
-    mpp: Annotated[
-        float | None,
-        typer.Option(help="µm per pixel of all images; by default what their files say, or the published."),
-    ] = None,
+    mpp: Mpp = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; by default runs/fold-FOLD.")
     ] = None,

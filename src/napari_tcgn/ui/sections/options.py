@@ -29,7 +29,8 @@ class Options(Part):
         self.precision_box, self.batch_box = boxes["precision"], boxes["batch_size"]
         self.threads_box, self.stain_box = boxes["read_threads"], boxes["stain"]
         for name, box in boxes.items():
-            self.form.addRow(label_of(self._options[name]), box)
+            # A box to tick has its own text.
+            self.form.addRow(*(() if self._options[name].kind is bool else (label_of(self._options[name]),)), box)
             call_on_change(self._widgets[name], self._options[name], partial(self._take, name))
         self._state.events.settings.connect(self._show)
         self._state.events.model.connect(self._show)

@@ -94,10 +94,11 @@ class GridControls(QWidget):
 
     def place(self, x_um: float | None, y_um: float | None, rotation_deg: float) -> None:
         """Show an origin (None: half a pitch) and a rotation without telling of it."""
-        self._origin_is_automatic = x_um is None or y_um is None
-        if self._origin_is_automatic:
+        if x_um is None or y_um is None:
+            self._origin_is_automatic = True
             self._follow_pitch()
         else:
+            self._origin_is_automatic = False
             set_quietly(self.x_box, x_um)
             set_quietly(self.y_box, y_um)
         set_quietly(self.rotation_box, rotation_deg)

@@ -31,7 +31,7 @@ def option_widget(settings: type, name: str) -> ValueWidget[Any]:
         options["choices"] = one.choices
     elif one.form is not None:
         low, high = one.form
-        options |= {"min": low - 1 if one.if_none else low, "max": high, "step": 1}
+        options |= {"min": low - 1 if one.if_none else low, "max": high, "step": 1 if high - low > 1 else 0.1}
     widget = create_widget(
         value=None if one.kind in (int, float) else one.default,
         # magicgui's box of whole numbers cannot show a word instead of one; that of fractions, without decimals, can.
