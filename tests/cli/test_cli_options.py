@@ -45,7 +45,7 @@ def test_demo_takes_its_device_from_the_settings() -> None:
 
 def test_every_command_says_the_same_of_mpp() -> None:
     commands = ("predict", "compare", "train", "cross-validate", "export")
-    assert {parameters(command)["mpp"].help for command in commands} == {MPP_HELP}
+    assert all(parameters(command)["mpp"].help.startswith(MPP_HELP) for command in commands)
 
 
 def test_where_to_predict_has_no_default() -> None:
