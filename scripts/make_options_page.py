@@ -1,11 +1,13 @@
-"""Write docs/options.md, the page of every option, from the declarations in `napari_tcgn.options`.
+"""Write what is made of the declared options: docs/options.md, and the preferences in napari.yaml.
 
 python scripts/make_options_page.py
 """
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
+from typing import Any
 
 from napari_tcgn.options import (
     CompareSettings,
@@ -18,7 +20,10 @@ from napari_tcgn.options import (
     options_of,
 )
 
-PAGE = Path(__file__).parents[1] / "docs" / "options.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "options.md"
+MANIFEST = ROOT / "src" / "napari_tcgn" / "napari.yaml"
+PROPERTIES = "      properties:\n"  # of the one configuration, at the end of the manifest
 HEAD = """\
 # Options
 
@@ -71,5 +76,36 @@ def _default(one: Option) -> str:
     return {True: "yes", False: "no"}[one.default] if one.kind is bool else f"`{one.default}`"
 
 
+def manifest() -> str:
+    """Return the text of napari.yaml with the preferences that are declared; the rest of it stays."""
+    import yaml
+
+    from napari_tcgn.ui.prefs.preferences import Preferences
+
+    head, _, _ = MANIFEST.read_text(encoding="utf-8").partition(PROPERTIES)
+    properties = {one.name: _property(one) for one in options_of(Preferences)}
+    text = yaml.safe_dump(properties, sort_keys=False, allow_unicode=True, width=110)
+    return head + PROPERTIES + textwrap.indent(text, " " * 8)
+
+
+def _property(one: Option) -> dict[str, Any]:
+    """Return an option as JSON schema, as far as napari shows it."""
+    from napari_tcgn.ui.prefs.preferences import nothing_of, to_plain
+
+    title = (one.label or one.name.replace("_", " ")).capitalize() + (f", {one.unit}" if one.unit else "")
+    kind = {bool: "boolean", int: "integer", float: "number", str: "string"}[one.kind]
+    said: dict[str, Any] = {"title": title, "type": kind, "default": to_plain(one, one.default)}
+    nothing, description = nothing_of(one), one.help
+    if nothing is not None:
+        description += f" {nothing:g} is {one.if_none}."
+    if one.choices:
+        said["enum"] = list(one.choices)
+    if one.form is not None:
+        low, high = map(one.kind, one.form)
+        said |= {"minimum": low if nothing is None else nothing, "maximum": high}
+    return said | {"description": description}
+
+
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
+    MANIFEST.write_text(manifest(), encoding="utf-8")

@@ -11,7 +11,7 @@ import typer
 
 from napari_tcgn import __version__
 from napari_tcgn.cli.app import app
-from napari_tcgn.options import GridSettings, PredictSettings, TrainSettings
+from napari_tcgn.options import MPP_HELP, GridSettings, PredictSettings, TrainSettings
 
 COMMANDS = [["demo"], ["predict"], ["train"], ["models", "list"], ["models", "info"], ["doctor"]]
 
@@ -41,6 +41,11 @@ def test_every_setting_is_an_option_with_the_same_default(
 
 def test_demo_takes_its_device_from_the_settings() -> None:
     assert parameters("demo")["device"].default == PredictSettings().device
+
+
+def test_every_command_says_the_same_of_mpp() -> None:
+    commands = ("predict", "compare", "train", "cross-validate", "export")
+    assert all(parameters(command)["mpp"].help.startswith(MPP_HELP) for command in commands)
 
 
 def test_where_to_predict_has_no_default() -> None:

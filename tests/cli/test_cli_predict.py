@@ -91,7 +91,7 @@ def test_a_grid_over_the_whole_slide(run, section, tmp_path: Path) -> None:
     ("more", "sentence"),
     [
         (["--grid", "st"], "both --spots and --grid"),
-        (["--pitch-um", "100", "--whole-slide"], "--pitch-um, --tissue-only shapes a --grid"),
+        (["--pitch-um", "100", "--whole-slide"], "--pitch-um, --whole-slide shapes a --grid"),
         (["--batch-size", "0"], "batch_size must be at least 1"),
         (["--model", "no-such-model"], "There is no model 'no-such-model'"),
         (["--counts", "absent.tsv"], "absent.tsv"),

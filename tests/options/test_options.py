@@ -78,6 +78,10 @@ def test_flags_are_those_of_the_command_line() -> None:
     assert option_of(GridSettings, "tissue_only").flags == ("--tissue-only/--whole-slide",)
     assert option_of(TrainSettings, "augment").flags == ("--augment/--no-augment",)
     assert option_of(TrainSettings, "centre_sections").flags == ("--centre-sections",)
+    tissue_only = option_of(GridSettings, "tissue_only")
+    assert (tissue_only.flag_of(True), tissue_only.flag_of(False)) == ("--tissue-only", "--whole-slide")
+    assert option_of(TrainSettings, "centre_sections").flag_of(False) == ""
+    assert option_of(GridSettings, "pitch_um").flag_of(100.0) == "--pitch-um"
     assert as_arguments(GridSettings(tissue_only=False), ("layout",)) == ["--grid", "st", "--whole-slide"]
 
 

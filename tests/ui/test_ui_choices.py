@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from dataclasses import fields
@@ -30,11 +31,12 @@ from napari_tcgn.files import cache_folder
 from napari_tcgn.options import PredictSettings, options_of
 from napari_tcgn.ui.actions.models import add_model
 from napari_tcgn.ui.prefs.choices import CHOICES
-from napari_tcgn.ui.prefs.preferences import GROUP, Preferences, read_preferences
+from napari_tcgn.ui.prefs.preferences import GROUP, Preferences, nothing_of, read_preferences, to_plain
 from napari_tcgn.ui.prefs.remembered import Remembered, remembered_file
 from napari_tcgn.ui.shortcuts import SHORTCUTS
 from support.processes import environment
 
+ROOT = Path(__file__).parents[2]
 CONTROLS = (QAbstractButton, QComboBox, QAbstractSpinBox, QLineEdit, QAbstractItemView, QSlider, QProgressBar)
 
 
@@ -68,7 +70,7 @@ def test_tests_never_touch_the_user_s_own_files(dock_file):
 def test_choices_are_remembered_and_reset(open_dock, dock_file, kit):
     viewer, dock = open_dock()
     state = dock.session.state
-    assert (state.device, state.precision, state.batch_size) == ("auto", "auto", None)
+    assert (state.settings.device, state.settings.precision, state.settings.batch_size) == ("auto", "auto", None)
     choose(dock.model.device_box, "cpu")
     dock.run.options.batch_box.setValue(5)
     kit.click(dock.slide.heading)
@@ -82,7 +84,7 @@ def test_choices_are_remembered_and_reset(open_dock, dock_file, kit):
     assert "0.3" not in dock_file.read_text()
 
     _, again = open_dock()
-    assert again.session.state.device == "cpu"
+    assert again.session.state.settings.device == "cpu"
     assert again.model.device_box.currentText() == "cpu"
     assert again.run.options.batch_box.value() == 5
     assert not again.slide.heading.isChecked()
@@ -90,7 +92,7 @@ def test_choices_are_remembered_and_reset(open_dock, dock_file, kit):
     assert again.spots.heading.isChecked()
 
     kit.click(again.reset_button)
-    assert again.session.state.device == "auto"
+    assert again.session.state.settings.device == "auto"
     assert again.model.device_box.currentText() == "auto"
     assert again.run.options.batch_box.value() == 0
     assert again.slide.heading.isChecked()
@@ -104,7 +106,7 @@ def test_a_damaged_memory_costs_nothing(open_dock, dock_file, text):
     dock_file.write_text(text)
     _, dock = open_dock()
     state = dock.session.state
-    assert (state.device, state.precision, state.batch_size) == ("auto", "auto", None)
+    assert (state.settings.device, state.settings.precision, state.settings.batch_size) == ("auto", "auto", None)
 
 
 def test_a_memory_that_cannot_be_written_costs_nothing(tmp_path):
@@ -161,22 +163,26 @@ def test_the_speed_of_a_model_is_remembered(ready, open_dock, dock_file, kit, qt
 
 def test_preferences_have_the_defaults_of_the_engine():
     assert read_preferences() == Preferences()
-    names = [field.name for field in fields(Preferences)]
-    declared = {name: getattr(settings_of_napari(), name) for name in names}
-    assert declared == {name: getattr(Preferences(), name) for name in names}
+    declared = {one.name: getattr(settings_of_napari(), one.name) for one in options_of(Preferences)}
+    assert declared == {one.name: to_plain(one, one.default) for one in options_of(Preferences)}
+    assert declared["batch_size"] == 0, "stands for None"
 
 
 def test_the_manifest_says_what_is_declared():
-    manifest = yaml.safe_load((Path(napari_tcgn.__file__).parent / "napari.yaml").read_text())
-    properties = manifest["contributions"]["configurations"][GROUP]["properties"]
+    text = (Path(napari_tcgn.__file__).parent / "napari.yaml").read_text(encoding="utf-8")
+    script = runpy.run_path(str(ROOT / "scripts" / "make_options_page.py"))
+    assert text == script["manifest"](), "run scripts/make_options_page.py"
+    properties = yaml.safe_load(text)["contributions"]["configurations"][GROUP]["properties"]
     assert list(properties) == [one.name for one in options_of(Preferences)]
     kinds = {bool: "boolean", int: "integer", float: "number", str: "string"}
     for one in options_of(Preferences):
         said = properties[one.name]
         assert said["type"] == kinds[one.kind], one.name
-        assert said["default"] == one.default, one.name
+        assert said["default"] == to_plain(one, one.default), one.name
         assert said.get("enum", []) == list(one.choices), one.name
-        assert (said.get("minimum"), said.get("maximum")) == (one.form or (None, None)), one.name
+        low, high = one.form or (None, None)
+        nothing = nothing_of(one)
+        assert (said.get("minimum"), said.get("maximum")) == (low if nothing is None else nothing, high), one.name
 
 
 def test_the_dock_and_the_preferences_have_every_option_of_a_run_with_its_default(open_dock):
@@ -200,12 +206,12 @@ def test_the_dock_and_the_preferences_have_every_option_of_a_run_with_its_defaul
 def test_preferences_are_honoured_at_once_and_by_new_docks(open_dock, dock_file):
     viewer, dock = open_dock()
     settings_of_napari().device = "cpu"
-    assert dock.session.state.device == "cpu"
+    assert dock.session.state.settings.device == "cpu"
     assert dock.model.device_box.currentText() == "cpu"
     settings_of_napari().read_threads = 7
     settings_of_napari().batch_size = 16
     settings_of_napari().stain = "reinhard"
-    assert dock.session.state.stain == "reinhard"
+    assert dock.session.state.settings.stain == "reinhard"
     settings_of_napari().stain = "none"
     assert dock.run.options.threads_box.value() == 7
     assert dock.session.state.predict_settings() == PredictSettings(device="cpu", batch_size=16, read_threads=7)
@@ -213,16 +219,16 @@ def test_preferences_are_honoured_at_once_and_by_new_docks(open_dock, dock_file)
     dock.run.options.threads_box.setValue(3)
     viewer.window.remove_dock_widget(dock)
     _, again = open_dock()
-    assert again.session.state.read_threads == 3
+    assert again.session.state.settings.read_threads == 3
     # until the preference is changed while no dock looks
     dock_file.write_text(dock_file.read_text().replace('"read_threads": 7', '"read_threads": 9'))
     _, third = open_dock()
-    assert third.session.state.read_threads == 7
+    assert third.session.state.settings.read_threads == 7
     # or nothing is to be remembered
     third.run.options.threads_box.setValue(4)
     settings_of_napari().remember = False
     _, fourth = open_dock()
-    assert fourth.session.state.read_threads == 7
+    assert fourth.session.state.settings.read_threads == 7
 
 
 def test_the_cache_is_where_the_preferences_say(open_dock, tmp_path, monkeypatch):
@@ -248,7 +254,7 @@ def test_a_closed_dock_no_longer_hears_of_preferences(open_dock, qtbot):
     state = dock.session.state
     viewer.window.remove_dock_widget(dock)
     settings_of_napari().device = "cpu"
-    assert state.device == "auto"
+    assert state.settings.device == "auto"
 
 
 def test_folding_hides_the_controls_and_not_the_message(open_dock, kit):
@@ -372,7 +378,7 @@ def test_commands_of_the_menus(ready, kit, qtbot):
     assert not dock.session.state.running
     choose(dock.model.device_box, "cpu")
     commands.reset_dock(viewer)
-    assert dock.session.state.device == "auto"
+    assert dock.session.state.settings.device == "auto"
     viewer.window.remove_dock_widget(dock)
     commands.run_prediction(viewer)  # says that there is no dock
 

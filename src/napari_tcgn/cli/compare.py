@@ -38,9 +38,7 @@ def compare(
         Path | None,
         typer.Option(help="The slide, for the haematoxylin baseline at full resolution; else from a small picture."),
     ] = None,
-    mpp: Annotated[
-        float | None, typer.Option(help="µm per pixel of the --slide, where its file does not say it.")
-    ] = None,
+    mpp: options.Mpp = None,
     gene_sets: Annotated[Path | None, typer.Option(help="Gene sets (.gmt) whose scores are compared too.")] = None,
     aliases: Annotated[
         Path | None, typer.Option(help="Two tab-separated columns: measured gene name, the model's symbol.")

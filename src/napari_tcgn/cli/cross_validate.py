@@ -9,7 +9,7 @@ import typer
 
 from napari_tcgn.cli.options import Given, Offer, with_options
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.cli.train import Cache, Genes, Recipe, TrainingData, UseCache, chosen_settings, follow
+from napari_tcgn.cli.train import Cache, EveryMpp, Genes, Recipe, TrainingData, UseCache, chosen_settings, follow
 from napari_tcgn.cli.train_data import patch_folder, training_folder
 from napari_tcgn.options import TrainSettings
 
@@ -27,9 +27,7 @@ def cross_validate(
         Literal["section", "patient", "both"], typer.Option(help="What is held out together; both: side by side.")
     ] = "section",
     config: Recipe = None,
-    mpp: Annotated[
-        float | None, typer.Option(help="µm per pixel of all images; by default what their files say.")
-    ] = None,
+    mpp: EveryMpp = None,
     genes: Genes = None,
     cache: Cache = None,
     use_cache: UseCache = True,

@@ -9,11 +9,12 @@ from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin, get_t
 
 import typer
 
-from napari_tcgn.options import RENAMED, Option, options_of
+from napari_tcgn.options import MPP_HELP, RENAMED, Option, options_of
 
 Settings = TypeVar("Settings")
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist already.")]
+Mpp = Annotated[float | None, typer.Option(help=MPP_HELP)]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 _CONTEXT = "context"

@@ -15,7 +15,7 @@ from napari_tcgn.cli.options import Given, Offer, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import DataError, SettingsError
-from napari_tcgn.options import GridSettings, PredictSettings, SpotsSettings
+from napari_tcgn.options import GridSettings, PredictSettings, SpotsSettings, option_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -33,9 +33,7 @@ def predict(
         Path,
         typer.Option("--out", "-o", help="Result file, ending in .h5ad; for several slides the folder of the results."),
     ],
-    mpp: Annotated[
-        float | None, typer.Option(help="µm per pixel of the image, where its file does not say it.")
-    ] = None,
+    mpp: options.Mpp = None,
     spots: Annotated[
         Path | None,
         typer.Option(
@@ -119,7 +117,7 @@ def _grid_settings(
         if taken.library is not None:
             raise SettingsError("--library belongs to the --spots of an .h5ad, not to a --grid.", "Leave it out.")
         return GridSettings(**grid.values)
-    useless = sorted(f"--{name.replace('_', '-')}" for name in grid.changed() - {"layout"})
+    useless = sorted(option_of(GridSettings, name).flag_of(grid.values[name]) for name in grid.changed() - {"layout"})
     if useless:
         names = ", ".join(useless)
         raise SettingsError(f"{names} shapes a --grid and does nothing to --spots.", "Leave it out, or give --grid.")

@@ -12,7 +12,7 @@ from napari_tcgn.cli.options import Given, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, patch_folder, training_folder
-from napari_tcgn.options import TrainSettings
+from napari_tcgn.options import MPP_HELP, TrainSettings
 from napari_tcgn.training import RECIPES, read_train_settings
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+EveryMpp = Annotated[float | None, typer.Option(help=f"{MPP_HELP} Of all slides; that of her2st is known.")]
 Recipe = Annotated[
     str | None,
     typer.Option(
@@ -61,10 +62,7 @@ def train(
         ),
     ],
     data: TrainingData = None,
-    mpp: Annotated[
-        float | None,
-        typer.Option(help="µm per pixel of all images; by default what their files say, or the published."),
-    ] = None,
+    mpp: EveryMpp = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder of the run; by default runs/fold-FOLD.")
     ] = None,

@@ -1,4 +1,7 @@
-"""Every option, declared once: command line, forms, recipes, records and docs/options.md are made of it."""
+"""Every setting of a run, declared once: flags, forms, recipes, records and docs/options.md are made of it.
+
+Inputs and outputs (files, folders, what to hold out) are parameters of their command.
+"""
 
 import lazy_loader
 

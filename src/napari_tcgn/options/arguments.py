@@ -32,9 +32,11 @@ def as_arguments(settings: Any, always: Collection[str] = ()) -> list[str]:
 
 
 def _argument(one: Option, value: Any) -> list[str]:
-    flag, _, opposite = one.flags[0].partition("/")
-    if one.kind is bool and (value or opposite):
-        return [flag if value else opposite]
+    flag = one.flag_of(value)
+    if one.kind is bool and flag:
+        return [flag]
     if value is None or one.kind is bool:
-        raise SettingsError(f"The command line has no {flag} of {value!r}.", f"Leave {one.name} at its default.")
+        raise SettingsError(
+            f"The command line has no {one.flag_of(True)} of {value!r}.", f"Leave {one.name} at its default."
+        )
     return [flag, str(value) if one.kind is str else repr(one.kind(value))]

@@ -77,6 +77,11 @@ class Option:
         flag = f"--{self.name.replace('_', '-')}"
         return (f"{flag}/--no-{flag[2:]}",) if self.kind is bool and self.default else (flag,)
 
+    def flag_of(self, value: object) -> str:
+        """The flag that gives it a value: of a yes or no the side that says so, "" where none does."""
+        yes, _, no = self.flags[0].partition("/")
+        return no if self.kind is bool and not value else yes
+
     @property
     def parameter(self) -> str:
         """The name of its value among those of a command."""

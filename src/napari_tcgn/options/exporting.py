@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from napari_tcgn.options.declaration import check, option
 
+# Of every command that opens a slide.
+MPP_HELP = "µm per full-resolution pixel of the slide; by default what its file says."
+
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
@@ -24,9 +27,7 @@ class ExportSettings:
         label="one row per spot and gene",
     )
     library: str | None = option(None, "Which section, where the file holds several.")
-    mpp: float | None = option(
-        None, "µm per full-resolution pixel, where the file does not say it.", unit="µm", above=0
-    )
+    mpp: float | None = option(None, MPP_HELP, unit="µm", above=0)
 
     def __post_init__(self) -> None:
         check(self)

@@ -59,13 +59,22 @@ class GridSettings:
         more="Of the lattice around its first spot.",
         unit="°", label="rotation", form=(-180, 180), decimals=2,
     )  # fmt: skip
-    tissue_only: bool = option(True, "Only on tissue, or everywhere.", "--tissue-only/--whole-slide")
+    tissue_only: bool = option(
+        True,
+        "Only on tissue, or everywhere.",
+        "--tissue-only/--whole-slide",
+        more="Bare glass and the ink of a pen are no tissue.",
+        label="only on tissue, at least",
+    )
     min_tissue_fraction: float = option(
         0.5, "Share of a spot that must be tissue.", at_least=0, at_most=1, form=(0, 1), decimals=2
     )
     tissue_threshold: float | None = option(
-        None, "Optical density above which a pixel is tissue; by default chosen.", above=0
-    )
+        None,
+        "Optical density above which a pixel is tissue; by default chosen.",
+        more="By Otsu's method, for each slide.",
+        label="darker than", above=0, form=(0.02, 1), decimals=2, if_none="auto",
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         check(self)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from psygnal import SignalGroupDescriptor
 
-from napari_tcgn.options import DeviceName, PrecisionChoice, PredictSettings, StainName
+from napari_tcgn.options import PredictSettings, StainName
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points
@@ -51,8 +51,10 @@ class DockState:
         Where to predict.
     models : tuple of ModelChoice
     model : ModelChoice or None
-    device, precision, batch_size, read_threads, stain : str, str, int or None, int, str
-        As in `PredictSettings`; a stain that the chosen model cannot be brought to is kept for the next model.
+    settings : PredictSettings
+        The options of a run as they are chosen. Its model is the one that is wanted as soon as the models are found,
+        and a stain that the chosen model cannot be brought to is kept for the next model: `predict_settings` has what
+        a run does.
     device_missing : str
         Why the chosen device cannot be used, in a sentence; "" if it can, or as long as nobody has looked.
     busy : str
@@ -80,11 +82,7 @@ class DockState:
     spots: Spots | None = None
     models: tuple[ModelChoice, ...] = ()
     model: ModelChoice | None = None
-    device: DeviceName = PredictSettings().device
-    precision: PrecisionChoice = PredictSettings().precision
-    batch_size: int | None = None
-    read_threads: int = PredictSettings().read_threads
-    stain: StainName = PredictSettings().stain
+    settings: PredictSettings = field(default_factory=PredictSettings)
     device_missing: str = ""
     busy: str = ""
     running: bool = False
@@ -117,9 +115,17 @@ class DockState:
     def predict_settings(self) -> PredictSettings:
         """Return the options of a run with the chosen model."""
         assert self.model is not None  # asked for when a run can start
-        return PredictSettings(
-            self.model.source, self.device, self.precision, self.batch_size, self.read_threads, self.stain_of_run()
-        )
+        return replace(self.settings, model=self.model.source, stain=self.stain_of_run())
+
+    def choose(self, **options: Any) -> None:
+        """Change options of a run, by their names in `PredictSettings`.
+
+        Raises
+        ------
+        SettingsError
+            If an option may not have such a value; then nothing is changed.
+        """
+        self.settings = replace(self.settings, **options)
 
     def stain_methods(self) -> tuple[StainName, ...]:
         """Return the stain normalisations that the chosen model has target statistics for, "none" first."""
@@ -127,4 +133,4 @@ class DockState:
 
     def stain_of_run(self) -> StainName:
         """Return the chosen stain normalisation, "none" where the model cannot do it."""
-        return self.stain if self.stain in self.stain_methods() else "none"
+        return self.settings.stain if self.settings.stain in self.stain_methods() else "none"

@@ -30,7 +30,7 @@ def find_models(session: Session, failed: Callable[[Failure], object]) -> None:
         state.models = models
         if not models:
             state.events.models.emit(models)  # no change, but the search is over
-        wanted = session.choices.model
+        wanted = state.settings.model
         state.model = next((m for m in models if m.source == wanted), models[0] if models else None)
         if state.model is None or state.model.source != wanted:
             # One that was added by hand: taken if it still lies where it was. The default is chosen already, and

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 SECONDS = 2.0  # the first batch warms up, the others are timed for so long
 MOST_BATCHES = 5
+DECIDES_SPEED = ("device", "precision", "batch_size")  # beside the model
 
 
 def measure(settings: PredictSettings) -> Generator[None, None, float]:
@@ -68,10 +69,14 @@ class SpeedMeter:
         self._session = session
         self._task: BackgroundTask[None, float] | None = None
         events = session.state.events
-        for event in (events.model, events.device, events.precision, events.batch_size):
-            event.connect(self._on_other_model)
+        events.model.connect(self._on_other_model)
+        events.settings.connect(self._on_settings)
         for event in (events.spots, events.mpp, events.device_missing, events.running):
             event.connect(self._measure_if_unknown)
+
+    def _on_settings(self, settings: PredictSettings, before: PredictSettings) -> None:
+        if any(getattr(settings, name) != getattr(before, name) for name in DECIDES_SPEED):
+            self._on_other_model()
 
     def _on_other_model(self) -> None:
         self._leave()

@@ -36,14 +36,11 @@ def layer_mpp(layer: Image) -> float | None:
     SlideError
         If the pixels are not square.
     """
-    import pint
-
-    registry = pint.get_application_registry()  # type: ignore[no-untyped-call]  # pint's
     down, right = _world_steps(layer)
-    try:
-        um = [registry.Quantity(1.0, str(unit)).to(MICROMETRE).magnitude for unit in layer.units[-2:]]
-    except pint.DimensionalityError:
+    units = layer.units[-2:]
+    if not all(unit.is_compatible_with(MICROMETRE) for unit in units):
         return None
+    um = [(1.0 * unit).to(MICROMETRE).magnitude for unit in units]
     if um[0] != um[1]:
         raise SlideError(f"The axes of layer {layer.name!r} have different units.", "Give both the same unit.")
     down_um, right_um = (float(np.linalg.norm(step)) * um[0] for step in (down, right))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import PredictSettings, options_of
-from napari_tcgn.ui.prefs.preferences import AUTOMATIC, Preferences, read_preferences, watch_preferences
+from napari_tcgn.ui.prefs.preferences import from_plain, read_preferences, to_plain, watch_preferences
 from napari_tcgn.ui.prefs.remembered import Remembered
 
 if TYPE_CHECKING:
     from napari_tcgn.ui.state import DockState
 
-CHOICES = tuple(one.name for one in options_of(PredictSettings))
+CHOICES = {one.name: one for one in options_of(PredictSettings)}
 RATES = "spots_per_second"
 
 
@@ -25,18 +26,17 @@ class Choices:
     Parameters
     ----------
     state : DockState
-        Its device and options are set at once; `model` waits until the models are found.
+        Its `settings` are set at once; `model` waits until the models are found.
     """
 
     def __init__(self, state: DockState) -> None:
         self._state = state
         self.remembered = Remembered()
         self._preferences = read_preferences()
-        self.model = ""
         self._start()
         self._stop_watching = watch_preferences(self._on_preferences)
-        for name in CHOICES:
-            getattr(state.events, name).connect(self._remember)
+        for event in (state.events.settings, state.events.model):
+            event.connect(self._remember)
 
     def close(self) -> None:
         """Watch napari's preferences no longer, which outlive the dock."""
@@ -56,53 +56,47 @@ class Choices:
         values: dict[str, Any] = {name: getattr(preferences, name) for name in CHOICES}
         if preferences.remember:
             made_under = self.remembered.get("preferences", dict, {})
-            for name in CHOICES:
-                if made_under.get(name, values[name]) == values[name]:
-                    values[name] = self.remembered.get(name, type(values[name]), values[name])
+            for name, one in CHOICES.items():
+                preferred = to_plain(one, values[name])
+                if made_under.get(name, preferred) == preferred:
+                    kept = from_plain(one, self.remembered.get(name, object, preferred))
+                    values[name] = kept if one.is_of_kind(kept) else values[name]
         try:
-            settings = _settings(values)
+            settings = PredictSettings(**values)
         except TcgnError:  # a file edited by hand
-            settings = _settings(asdict(Preferences()))
-        self.model = settings.model
-        for name in CHOICES:
-            if name != "model":  # waits until the models are found
-                setattr(self._state, name, getattr(settings, name))
+            settings = PredictSettings()
+        self._state.settings = settings
 
     def _on_preferences(self) -> None:
         """Take over what has just been changed in napari's preferences, and only that."""
         before, now = self._preferences, read_preferences()
         self._preferences = now
         now.apply_cache()
-        for name in CHOICES:
-            value = getattr(now, name)
-            if value == getattr(before, name):
-                continue
-            if name == "model":
-                self.model = value
-                self._take_model()
-            else:
-                setattr(self._state, name, _as_option(name, value))
+        changed = {name: getattr(now, name) for name in CHOICES if getattr(now, name) != getattr(before, name)}
+        with suppress(TcgnError):  # a file edited by hand
+            self._state.choose(**changed)
+        if "model" in changed:
+            self._take_model()
 
     def _take_model(self) -> None:
         state = self._state
-        state.model = next((choice for choice in state.models if choice.source == self.model), state.model)
+        state.model = next((choice for choice in state.models if choice.source == state.settings.model), state.model)
 
     def _remember(self) -> None:
         if not self._preferences.remember:
             return
-        chosen = {name: getattr(self._state, name) for name in CHOICES}
-        chosen["model"] = self.model if chosen["model"] is None else chosen["model"].source
-        chosen["batch_size"] = chosen["batch_size"] or AUTOMATIC
-        under = {name: getattr(self._preferences, name) for name in CHOICES}
-        self.remembered.put(**chosen, preferences=under)
+        chosen, model = self._state.settings, self._state.model
+        if model is not None:
+            chosen = replace(chosen, model=model.source)
+        self.remembered.put(**_plain(chosen), preferences=_plain(self._preferences))
 
     # -- how fast a model is here ------------------------------------------------------------------------------------
 
     def _rate_key(self) -> str:
-        state = self._state
-        assert state.model is not None  # whoever asks has a model in hand
-        card = state.model.card
-        return f"{card.name} {card.version} {state.device} {state.precision} {state.batch_size or 'auto'}"
+        model, settings = self._state.model, self._state.settings
+        assert model is not None  # whoever asks has a model in hand
+        batch = settings.batch_size or "auto"
+        return f"{model.card.name} {model.card.version} {settings.device} {settings.precision} {batch}"
 
     def known_rate(self) -> float | None:
         """Return the spots per second that the chosen model had here the last time."""
@@ -118,11 +112,6 @@ class Choices:
         self.remembered.put(**{RATES: {**rates, self._rate_key(): round(rate, 3)}})
 
 
-def _settings(values: dict[str, Any]) -> PredictSettings:
-    """Check the values; raises a `SettingsError`."""
-    return PredictSettings(**{name: _as_option(name, values[name]) for name in CHOICES})
-
-
-def _as_option(name: str, value: Any) -> Any:
-    """Return a preference as the option has it: 0 stands for a batch size that the program chooses."""
-    return None if name == "batch_size" and value == AUTOMATIC else value
+def _plain(settings: PredictSettings) -> dict[str, Any]:
+    """Return the options of a run as the dock's memory has them."""
+    return {name: to_plain(one, getattr(settings, name)) for name, one in CHOICES.items()}

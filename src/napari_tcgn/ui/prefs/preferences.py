@@ -4,36 +4,35 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from napari_tcgn.files import CACHE_VARIABLE
-from napari_tcgn.options import PredictSettings, option, option_of
+from napari_tcgn.options import Option, PredictSettings, option, options_of
 from napari_tcgn.slide import LIMIT_GB, LIMIT_VARIABLE
 
 PLUGIN = "napari-tcgn"
 GROUP = "prediction"  # key of the configuration in napari.yaml
 # What the environment said before a preference replaced it; the cache reads the environment whenever it is used.
 _replaced: dict[str, str | None] = {}
-AUTOMATIC = 0  # batch size: JSON schema has no "number or nothing"
-_BATCH = option_of(PredictSettings, "batch_size")
 
 
 @dataclass(frozen=True, slots=True)
 class Preferences(PredictSettings):
-    """The properties of the configuration in napari.yaml, by the same names and with the same defaults.
+    """The options of a run, and what is the dock's own.
 
-    Those of `PredictSettings`, with 0 for a batch size that is chosen for the device, and what is the dock's own.
+    `scripts/make_options_page.py` makes the configuration in napari.yaml of them.
     """
 
-    batch_size: int = option(AUTOMATIC, _BATCH.help, label=_BATCH.label, at_least=AUTOMATIC, form=(AUTOMATIC, 4096))
-    remember: bool = option(True, "Start with the choices of the last time instead of these.")
+    remember: bool = option(True, "Start with the choices of the last time instead of these.", label="remember choices")
     cache_folder: str = option(
         "", "Where pyramids of large flat images are kept; empty is the user's cache folder.", label="cache folder"
     )
     cache_gb: float = option(
-        LIMIT_GB, "How much room they may take.", unit="GB", label="cache size", at_least=0, form=(0, 10_000)
-    )
+        LIMIT_GB,
+        "Room of these pyramids; those used longest ago are dropped when all of them need more.",
+        unit="GB", label="cache size", at_least=0, form=(0, 10_000),
+    )  # fmt: skip
 
     def __post_init__(self) -> None:
         """Take what the file has: `Choices` checks what it uses, so that a bad value costs the dock nothing."""
@@ -58,6 +57,24 @@ class Preferences(PredictSettings):
                     os.environ[name] = before
 
 
+def nothing_of(one: Option) -> int | float | None:
+    """Return the number that stands for None, where an option may be that: the one below its range, as in forms.
+
+    JSON schema has no "number or nothing" that napari could show.
+    """
+    return one.kind(one.form[0] - 1) if one.if_none and one.form is not None else None
+
+
+def to_plain(one: Option, value: Any) -> Any:
+    """Return a value as napari's preferences and the dock's memory have it."""
+    return nothing_of(one) if value is None else value
+
+
+def from_plain(one: Option, value: Any) -> Any:
+    """Return a value of napari's preferences or the dock's memory as the option has it."""
+    return None if value is not None and value == nothing_of(one) else value
+
+
 def _group() -> Any:
     """napari's settings object of this plugin; None before napari 0.9, which has none, or if it was disabled."""
     try:
@@ -73,7 +90,9 @@ def read_preferences() -> Preferences:
     group = _group()
     if group is None:
         return Preferences()
-    return Preferences(**{field.name: getattr(group, field.name) for field in fields(Preferences)})
+    # What napari.yaml does not list (it is made of an older declaration) has its default.
+    listed = [one for one in options_of(Preferences) if hasattr(group, one.name)]
+    return Preferences(**{one.name: from_plain(one, getattr(group, one.name)) for one in listed})
 
 
 def watch_preferences(changed: Callable[[], object]) -> Callable[[], None]:

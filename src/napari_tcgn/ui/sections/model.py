@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.model import ModelCard
-from napari_tcgn.options import DeviceName, PredictSettings
+from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide
 from napari_tcgn.ui.actions import models
 from napari_tcgn.ui.sections.base import Section, text_label
@@ -58,7 +57,7 @@ class ModelSection(Section):
         for event in (events.models, events.model):
             event.connect(self._show)
         events.running.connect(self._enable)
-        events.device.connect(self._look_at_device)
+        events.settings.connect(self._on_settings)
         events.running.connect(self._look_at_device)  # a run leaves other free memory behind
         events.rate.connect(self._show_device)
         for event in (events.model, events.slide, events.mpp):
@@ -93,14 +92,18 @@ class ModelSection(Section):
         self.card.setToolTip("\n".join(_small_print(state.model.card)))
 
     def _set_device(self) -> None:
-        self.session.state.device = cast(DeviceName, self.device_box.currentText())  # the box holds nothing else
+        self.session.state.choose(device=self.device_box.currentText())
+
+    def _on_settings(self, settings: PredictSettings, before: PredictSettings) -> None:
+        if settings.device != before.device:
+            self._look_at_device()
 
     def _look_at_device(self) -> None:
         state = self.session.state
-        self.device_box.setCurrentText(state.device)
+        self.device_box.setCurrentText(state.settings.device)
         if state.running:
             return
-        name = state.device
+        name = state.settings.device
         # Asking for a GPU imports torch, which takes seconds.
         self.session.background.call(
             lambda: device_text(name), lambda words: self._on_device(name, words, ""),
@@ -108,7 +111,7 @@ class ModelSection(Section):
         )  # fmt: skip
 
     def _on_device(self, name: str, words: str, missing: str) -> None:
-        if name == self.session.state.device:  # else another one was chosen meanwhile
+        if name == self.session.state.settings.device:  # else another one was chosen meanwhile
             self._device_text = words or f"⚠ {missing}"
             self.session.state.device_missing = missing
             self._show_device()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from magicgui.widgets.bases import CategoricalWidget
+from superqt.utils import signals_blocked
 
 from napari_tcgn.options import PredictSettings, options_of
 from napari_tcgn.ui.sections.base import Part
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.widgets.option_widget import label_of, option_widget, show_value, tip_of, value_of
+from napari_tcgn.ui.widgets.option_widget import call_on_change, label_of, option_widget, show_value, tip_of, value_of
 
 ELSEWHERE = ("model", "device")  # in section Model
 NO_STAIN = "This model does not say how its training sections were stained, so slides cannot be brought to that"
@@ -27,31 +29,29 @@ class Options(Part):
         self.precision_box, self.batch_box = boxes["precision"], boxes["batch_size"]
         self.threads_box, self.stain_box = boxes["read_threads"], boxes["stain"]
         for name, box in boxes.items():
-            self.form.addRow(label_of(self._options[name]), box)
-            if self._options[name].choices:
-                box.activated.connect(partial(self._take, name))
+            if self._options[name].kind is bool:  # a box to tick has its own text
+                self.form.addRow(box)
             else:
-                box.setKeyboardTracking(False)
-                box.valueChanged.connect(partial(self._take, name))
-            getattr(self._state.events, name).connect(self._show)
+                self.form.addRow(label_of(self._options[name]), box)
+            call_on_change(self._widgets[name], self._options[name], partial(self._take, name))
+        self._state.events.settings.connect(self._show)
         self._state.events.model.connect(self._show)
         self._state.events.running.connect(self._enable)
         self._show()
 
     def _take(self, name: str, *_: object) -> None:
-        setattr(self._state, name, value_of(self._widgets[name], self._options[name]))
+        self._state.choose(**{name: value_of(self._widgets[name], self._options[name])})
 
     def _show(self) -> None:
         state = self._state
         # A stain that the chosen model cannot be brought to is not offered; the choice is kept for the next model.
-        box = self.stain_box
-        blocked = box.blockSignals(True)
         stain = self._widgets["stain"]
         assert isinstance(stain, CategoricalWidget)
-        stain.choices = state.stain_methods()
-        box.blockSignals(blocked)
+        with signals_blocked(self.stain_box):
+            stain.choices = state.stain_methods()
+        shown = replace(state.settings, stain=state.stain_of_run())
         for name, one in self._options.items():
-            show_value(self._widgets[name], one, state.stain_of_run() if name == "stain" else getattr(state, name))
+            show_value(self._widgets[name], one, getattr(shown, name))
         self._enable()
 
     def _enable(self) -> None:

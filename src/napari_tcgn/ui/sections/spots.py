@@ -8,7 +8,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.options import GridSettings
+from napari_tcgn.options import HEXAGONAL, LAYOUTS, GridSettings
 from napari_tcgn.slide import overview_of
 from napari_tcgn.spots import GridSource, Region, contradicted_mpp, count_spots
 from napari_tcgn.ui.actions.grid_drag import GridDrag
@@ -25,10 +25,17 @@ from napari_tcgn.ui.tasks.latest import Latest
 from napari_tcgn.ui.widgets.controls import choice_box
 
 TABLE = "table"
+
+
+def _sizes(layout: str) -> str:
+    pitch, diameter = LAYOUTS[layout]
+    return f"{pitch:g} µm {'hexagonal' if layout in HEXAGONAL else 'square'}, {diameter:g} µm spots"
+
+
 # Shown, layout of `GridSettings`; the spots of a file are none of them.
 SOURCES = (
-    ("ST grid (200 µm square, 100 µm spots)", "st"),
-    ("Visium grid (100 µm hexagonal, 55 µm spots)", "visium"),
+    (f"ST grid ({_sizes('st')})", "st"),
+    (f"Visium grid ({_sizes('visium')})", "visium"),
     ("Visium HD grid (square bins)", "visium-hd"),
     ("custom square grid", "square"),
     ("custom hexagonal grid", "hex"),

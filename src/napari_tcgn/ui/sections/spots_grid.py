@@ -6,10 +6,11 @@ from typing import Any
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from napari_tcgn.options import BIN_SIDES, LAYOUTS, GridSettings, option_of
 from napari_tcgn.ui.actions.grid_drag import HELP
+from napari_tcgn.ui.widgets.controls import set_quietly
 from napari_tcgn.ui.widgets.option_widget import label_of, option_widget
 
 
@@ -70,9 +71,9 @@ class GridControls(QWidget):
         self._form.setRowVisible(self.bin_box, bins)
         if layout in LAYOUTS:
             pitch, diameter = LAYOUTS[layout]
-            _set_quietly(self.bin_box, BIN_SIDES.index(pitch)) if bins else None
-            _set_quietly(self.pitch_box, pitch)
-            _set_quietly(self.diameter_box, diameter)
+            set_quietly(self.bin_box, BIN_SIDES.index(pitch)) if bins else None
+            set_quietly(self.pitch_box, pitch)
+            set_quietly(self.diameter_box, diameter)
         self._follow_pitch()
 
     def settings(self) -> dict[str, Any]:
@@ -93,13 +94,14 @@ class GridControls(QWidget):
 
     def place(self, x_um: float | None, y_um: float | None, rotation_deg: float) -> None:
         """Show an origin (None: half a pitch) and a rotation without telling of it."""
-        self._origin_is_automatic = x_um is None or y_um is None
-        if self._origin_is_automatic:
+        if x_um is None or y_um is None:
+            self._origin_is_automatic = True
             self._follow_pitch()
         else:
-            _set_quietly(self.x_box, x_um)
-            _set_quietly(self.y_box, y_um)
-        _set_quietly(self.rotation_box, rotation_deg)
+            self._origin_is_automatic = False
+            set_quietly(self.x_box, x_um)
+            set_quietly(self.y_box, y_um)
+        set_quietly(self.rotation_box, rotation_deg)
 
     def enable(self, grid: bool, adjustable: bool) -> None:
         """Enable what can be used: the grid's controls, and the hand."""
@@ -121,8 +123,8 @@ class GridControls(QWidget):
     def _follow_pitch(self) -> None:
         if self._origin_is_automatic:
             pitch = self.bin_box.currentData() if self._layout == "visium-hd" else self.pitch_box.value()
-            _set_quietly(self.x_box, pitch / 2)
-            _set_quietly(self.y_box, pitch / 2)
+            set_quietly(self.x_box, pitch / 2)
+            set_quietly(self.y_box, pitch / 2)
 
 
 def _row(*widgets: QWidget) -> QWidget:
@@ -133,9 +135,3 @@ def _row(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
     return row
-
-
-def _set_quietly(widget: Any, value: Any) -> None:
-    blocked = widget.blockSignals(True)
-    widget.setCurrentIndex(value) if isinstance(widget, QComboBox) else widget.setValue(value)
-    widget.blockSignals(blocked)

@@ -7,11 +7,12 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
-from napari_tcgn.options import GridSettings
-from napari_tcgn.ui.widgets.controls import number_box, set_quietly, tick_box
+from napari_tcgn.options import GridSettings, option_of
+from napari_tcgn.ui.widgets.controls import set_quietly, tick_box
+from napari_tcgn.ui.widgets.option_widget import label_of, option_widget, tip_of
 
-STEP = 0.01  # optical density per step of the slider
-LOWEST, HIGHEST = 0.02, 1.0
+_THRESHOLD = option_of(GridSettings, "tissue_threshold")
+STEP = 10.0**-_THRESHOLD.decimals  # optical density per step of the slider
 
 
 class TissueControls(QWidget):
@@ -21,23 +22,21 @@ class TissueControls(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        defaults = GridSettings()
-        self.tissue_box = tick_box(
-            "only on tissue, at least", "Leave out spots on bare glass and under the ink of a pen", defaults.tissue_only
-        )
-        self.fraction_box = number_box("Share of a spot that must be tissue, from 0 to 1", 0, 1, step=0.1)
+        self._widgets = [option_widget(GridSettings, name) for name in ("tissue_only", "min_tissue_fraction")]
+        self.tissue_box, self.fraction_box = (widget.native for widget in self._widgets)
+        assert _THRESHOLD.form is not None  # what the slider offers
         self.slider = QSlider(Qt.Orientation.Horizontal)
-        self.slider.setRange(round(LOWEST / STEP), round(HIGHEST / STEP))
-        self.slider.setToolTip("How dark tissue is: optical density above which a pixel counts as tissue")
+        self.slider.setRange(*(round(end / STEP) for end in _THRESHOLD.form))
+        self.slider.setToolTip(tip_of(_THRESHOLD))
         self.value = QLabel()
         self.value.setMinimumWidth(self.value.fontMetrics().horizontalAdvance("0.00 "))
         self.value.setToolTip(self.slider.toolTip())
-        self.auto_box = tick_box("auto", "Choose the threshold for this slide (Otsu's method)")
+        self.auto_box = tick_box(_THRESHOLD.if_none, "Choose the threshold for this slide (Otsu's method)")
         self.show_box = tick_box("show", "Show on the slide what counts as tissue")
         first, second = QHBoxLayout(), QHBoxLayout()
         first.addWidget(self.tissue_box)
         first.addWidget(self.fraction_box, 1)
-        second.addWidget(QLabel("darker than"))
+        second.addWidget(QLabel(label_of(_THRESHOLD)))
         second.addWidget(self.slider, 1)
         for widget in (self.value, self.auto_box, self.show_box):
             second.addWidget(widget)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from magicgui.widgets import create_widget
 from magicgui.widgets.bases import ValueWidget
+from superqt.utils import signals_blocked
 
 from napari_tcgn.options import Option, option_of
 from napari_tcgn.ui.widgets.controls import read_either_decimal_sign
@@ -29,7 +31,7 @@ def option_widget(settings: type, name: str) -> ValueWidget[Any]:
         options["choices"] = one.choices
     elif one.form is not None:
         low, high = one.form
-        options |= {"min": low - 1 if one.if_none else low, "max": high, "step": 1}
+        options |= {"min": low - 1 if one.if_none else low, "max": high, "step": 1 if high - low > 1 else 0.1}
     widget = create_widget(
         value=None if one.kind in (int, float) else one.default,
         # magicgui's box of whole numbers cannot show a word instead of one; that of fractions, without decimals, can.
@@ -69,13 +71,28 @@ def value_of(widget: ValueWidget[Any], one: Option) -> Any:
 def show_value(widget: ValueWidget[Any], one: Option, value: Any) -> None:
     """Set a control without telling of it."""
     box = widget.native
-    blocked = box.blockSignals(True)
+    with signals_blocked(box):
+        if one.choices:
+            box.setCurrentText(value)
+        elif one.kind is bool:
+            box.setChecked(value)
+        elif one.kind is str:
+            box.setText(value or "")
+        elif value is not None:
+            box.setValue(value)
+        elif one.if_none:
+            box.setValue(box.minimum())
+
+
+def call_on_change(widget: ValueWidget[Any], one: Option, changed: Callable[..., object]) -> None:
+    """Call a function after every change of a control by hand; of a number or text, when it is typed to its end."""
+    box = widget.native
     if one.choices:
-        box.setCurrentText(value)
+        box.activated.connect(changed)
     elif one.kind is bool:
-        box.setChecked(value)
-    elif value is not None:
-        box.setValue(value)
-    elif one.if_none:
-        box.setValue(box.minimum())
-    box.blockSignals(blocked)
+        box.toggled.connect(changed)
+    elif one.kind is str:
+        box.editingFinished.connect(changed)
+    else:
+        box.setKeyboardTracking(False)
+        box.valueChanged.connect(changed)
