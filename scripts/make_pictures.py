@@ -148,7 +148,7 @@ def comparison(photographer: Photographer, section: Path, gene: str) -> None:
     dock = photographer.dock
     dock.compare.compare(Measured(section / "ST-cnts" / "C2.tsv.gz", section / "ST-spotfiles" / "C2_selection.tsv"))
     wait_until(lambda: not dock.compare.comparing.running)
-    if dock.compare.message.text():
+    if not dock.compare.table.isVisibleTo(dock):  # the table is there once the comparison is
         raise SystemExit(dock.compare.message.text())
     photographer.show_sections(dock.compare)
     photographer.state.gene = gene

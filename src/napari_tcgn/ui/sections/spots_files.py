@@ -43,7 +43,7 @@ class SpotFiles(QWidget):
         second = QHBoxLayout()
         second.setSpacing(4)
         library, trust = (option_of(SpotsSettings, name) for name in ("library", "trust_spots"))
-        self.library_edit = line_edit("section of an .h5ad of several", tip_of(library), clearable=True)
+        self.library_edit = line_edit("section", tip_of(library), clearable=True)
         self.library_edit.setAccessibleName(label_of(library))
         self.trust_box = tick_box(label_of(trust), tip_of(trust))
         second.addWidget(self.trust_box)
