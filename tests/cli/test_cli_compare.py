@@ -33,7 +33,7 @@ def files(tmp_path: Path, run, colour_model) -> dict[str, Path]:
     write_selection(paths["T9_selection.tsv"], places)
     write_counts(paths["T9.tsv"], counts, ["RED", "GREEN", "BLUE"])
     code, _, error = run(
-        "predict", paths["T9.png"], "--mpp", 1, "--spots", paths["T9_selection.tsv"], "--model", "colours",
+        "predict", paths["T9.png"], "--mpp", 2, "--spots", paths["T9_selection.tsv"], "--model", "colours",
         "--out", paths["T9.h5ad"],
     )  # fmt: skip
     assert code == 0, error
@@ -78,7 +78,7 @@ def test_json_gene_sets_slide_and_domains(files, run, tmp_path: Path) -> None:
     files["T9.tsv"].write_text(files["T9.tsv"].read_text().replace("BLUE", "AZURE"))
     code, out, error = run(
         "compare", files["T9.h5ad"], files["T9.tsv"], "--out", files["out"], "--json", "--draws", 40, "--slide",
-        files["T9.png"], "--mpp", 1, "--gene-sets", tmp_path / "sets.gmt", "--aliases", tmp_path / "aliases.tsv",
+        files["T9.png"], "--mpp", 2, "--gene-sets", tmp_path / "sets.gmt", "--aliases", tmp_path / "aliases.tsv",
     )  # fmt: skip
     assert code == 0, error
     result = json.loads(out)

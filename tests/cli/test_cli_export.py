@@ -20,7 +20,7 @@ from napari_tcgn.options import ExportSettings
 def result(run, section, colour_model, tmp_path):
     path = tmp_path / "T1.h5ad"
     code, _, err = run(
-        "predict", section.image, "--mpp", 1, "--spots", section.spots, "--model", "colours", "--out", path
+        "predict", section.image, "--mpp", 2, "--spots", section.spots, "--model", "colours", "--out", path
     )
     assert code == 0, err
     return path

@@ -22,7 +22,7 @@ def results(run, section, tmp_path: Path) -> list[Path]:
         Image.merge("RGB", [bands[c] for c in channels]).save(image)
         paths.append(tmp_path / f"{name}.h5ad")
         code, _, err = run(
-            "predict", image, "--mpp", 1, "--spots", section.spots, "--model", "colours", "--out", paths[-1]
+            "predict", image, "--mpp", 2, "--spots", section.spots, "--model", "colours", "--out", paths[-1]
         )
         assert code == 0, err
     return paths
