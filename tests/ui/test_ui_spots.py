@@ -397,6 +397,7 @@ def test_a_visium_folder_is_read_and_a_wrong_one_refused(turned, qtbot, kit, tmp
     click(qtbot, section.files.folder_button)
     qtbot.waitUntil(lambda: "1200 x 1200 px" in section.message.text(), timeout=kit.TIMEOUT)
     assert "full-resolution" in section.message.text()
+    qtbot.waitUntil(lambda: section.files.folder_button.isEnabled(), timeout=kit.TIMEOUT)  # not while it is busy
     (right / "spatial" / "scalefactors_json.json").unlink()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(right))
     click(qtbot, section.files.folder_button)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model import ModelCard, SectionStain
 from napari_tcgn.options import StainName
-from napari_tcgn.slide import Slide, StainStatistics, mpp_hint, overview_of
+from napari_tcgn.slide import Slide, StainStatistics, contradicts_file, mpp_hint, overview_of
 
 COARSER = 1.25  # times the coarsest training slide: finer ones are shrunk to the same, detail that is not there is not
 FURTHER = 0.5  # standard deviations: the four bundled training sections lie within 0.4 of each other
@@ -31,8 +31,7 @@ def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None
     SlideError
         If the slide cannot be read.
     """
-    # A known µm per px has a hint only where it contradicts the file.
-    found = [mpp_hint(slide).strip()] if slide.mpp is not None and mpp_hint(slide) else []
+    found = [mpp_hint(slide).strip()] if contradicts_file(slide.mpp_source) else []
     mpps = card.domain.mpp
     if mpps and slide.mpp is not None and slide.mpp > COARSER * max(mpps):
         found.append(
