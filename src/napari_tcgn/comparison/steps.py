@@ -24,7 +24,7 @@ from napari_tcgn.comparison.records import BootstrapRecord, DomainAgreement, Med
 from napari_tcgn.comparison.result import Comparison
 from napari_tcgn.comparison.set_scores import score_both
 from napari_tcgn.comparison.tables import Intervals, baseline_table, compared_genes, medians_over_genes, set_table
-from napari_tcgn.engine import Progress, run_to_end
+from napari_tcgn.engine import Progress, to_the_end
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import read_measured
 from napari_tcgn.options import CompareSettings
@@ -42,7 +42,7 @@ FEW_BLOCKS = 8
 SIGNIFICANT = 0.05  # false discovery rate
 
 
-def compare(
+def compare_steps(
     predicted: AnnData,
     measured: AnnData | str | Path,
     settings: CompareSettings | None = None,
@@ -50,8 +50,8 @@ def compare(
     slide: Slide | None = None,
     gene_sets: Mapping[str, Sequence[str]] | None = None,
     aliases: Mapping[str, str] | None = None,
-) -> Comparison:
-    """Compare predicted with measured expression of one section.
+) -> Generator[Progress, None, Comparison]:
+    """Compare predicted with measured expression of one section; closing the generator stops the work.
 
     Parameters
     ----------
@@ -67,6 +67,11 @@ def compare(
     aliases : mapping of str to str, optional
         Measured name -> the model's symbol.
 
+    Yields
+    ------
+    Progress
+        Stages "match spots and genes", "simple predictors", "figures", "null", "domains".
+
     Returns
     -------
     Comparison
@@ -80,30 +85,6 @@ def compare(
     --------
     >>> comparison = compare(predicted, "C2.tsv.gz")  # doctest: +SKIP
     >>> comparison.genes.sort_values("depth_pcc").tail()  # doctest: +SKIP
-    """
-    steps = compare_steps(predicted, measured, settings, slide=slide, gene_sets=gene_sets, aliases=aliases)
-    return run_to_end(steps)
-
-
-def compare_steps(
-    predicted: AnnData,
-    measured: AnnData | str | Path,
-    settings: CompareSettings | None = None,
-    *,
-    slide: Slide | None = None,
-    gene_sets: Mapping[str, Sequence[str]] | None = None,
-    aliases: Mapping[str, str] | None = None,
-) -> Generator[Progress, None, Comparison]:
-    """Do what `compare` does as a generator: every step can be shown, and closing it stops the work.
-
-    Yields
-    ------
-    Progress
-        Stages "match spots and genes", "simple predictors", "figures", "null", "domains".
-
-    Returns
-    -------
-    Comparison
     """
     settings = settings if settings is not None else CompareSettings()
     yield Progress("match spots and genes", 0, 1)
@@ -119,6 +100,9 @@ def compare_steps(
     if settings.domains:
         yield from work.domains()
     return work.result()
+
+
+compare = to_the_end(compare_steps, "compare")
 
 
 def _require_anndata(data: Any) -> AnnData:
