@@ -394,8 +394,12 @@ def test_a_visium_folder_is_read_and_a_wrong_one_refused(turned, qtbot, kit, tmp
     assert not section.use_mpp_button.isVisibleTo(section)
     other = visium_folder(tmp_path / "other", 1200, 1200, pitch_px=70)
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *a, **k: str(other))
+    section._timer.setInterval(1000)
+    section.grid.rotation_box.setValue(5)  # counted after the refusal
     click(qtbot, section.files.folder_button)
     qtbot.waitUntil(lambda: "1200 x 1200 px" in section.message.text(), timeout=kit.TIMEOUT)
+    assert "full-resolution" in section.message.text()
+    qtbot.waitUntil(lambda: not section._timer.isActive(), timeout=kit.TIMEOUT)
     assert "full-resolution" in section.message.text()
     qtbot.waitUntil(lambda: section.files.folder_button.isEnabled(), timeout=kit.TIMEOUT)  # not while it is busy
     (right / "spatial" / "scalefactors_json.json").unlink()

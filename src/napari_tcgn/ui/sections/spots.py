@@ -146,6 +146,8 @@ class SpotsSection(Section):
 
     def _on_change(self) -> None:
         """Count anew, and in the hand's mode lay anew, as soon as the controls are left alone for a moment."""
+        # Said of the controls as they were; not after the pause, when it may be the refusal of a file chosen meanwhile.
+        self.message.say("")
         self._expected = ""
         self._enable()
         self._timer.start()
@@ -184,7 +186,6 @@ class SpotsSection(Section):
         state = self.session.state
         if self._is_table() or state.slide is None or state.missing_for_spots() or state.running:
             return
-        self.message.say("")
         wish = self._wish()
         if wish is None:
             return
