@@ -87,7 +87,8 @@ def as_h5ad(folder: Path) -> Path:
 def test_a_gene_that_stands_twice_is_summed_and_named(make, part: str, tmp_path: Path) -> None:
     made = make(tmp_path / "outs")
     adata = read_measured(made / part if part else made)
-    table, summed = counts_table(adata)
+    found = counts_table(adata)
+    table, summed = found.table, found.summed
     assert table.columns.tolist() == ["GNAS", "TBCE", "FASN", "ACTG1"]
     assert summed == ("TBCE",)
     np.testing.assert_array_equal(table["TBCE"], COUNTS[:, 1] + COUNTS[:, 3])
@@ -100,8 +101,9 @@ def test_a_legacy_table_sums_alike(tmp_path: Path) -> None:
     lines = ["\t" + "\t".join(GENES)]
     lines += ["\t".join([f"{c}x{r}", *map(str, values)]) for c, r, values in zip(COL, ROW, COUNTS, strict=True)]
     (tmp_path / "S.tsv").write_text("\n".join(lines) + "\n")
-    table, summed = counts_table(read_measured(tmp_path / "S.tsv"))
-    assert summed == ("TBCE",)
+    found = counts_table(read_measured(tmp_path / "S.tsv"))
+    table = found.table
+    assert found.summed == ("TBCE",)
     np.testing.assert_array_equal(table["TBCE"], COUNTS[:, 1] + COUNTS[:, 3])
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from napari_tcgn.jobs import Job, JobResult
 
 
+_LAYER_HELP = "Layer of --counts in an .h5ad that holds them, or raw for its .raw; by default X."
+
+
 @with_options
 def predict(
     slides: Annotated[
@@ -52,6 +55,7 @@ def predict(
             "and compare."
         ),
     ] = None,
+    layer: Annotated[str | None, typer.Option(help=_LAYER_HELP)] = None,
     grid: Annotated[Given[GridSettings], Offer(unset=("layout",), begins="Grid: ")],
     settings: PredictSettings,
     resume: Annotated[
@@ -81,6 +85,8 @@ def predict(
       napari-tcgn predict cohort/*.svs --grid visium --out predictions
     """
     grid_settings = _grid_settings(spots, counts, grid, taken)
+    if layer is not None and counts is None:
+        raise SettingsError("--layer is that of --counts, and none are given.", "Give --counts, or leave --layer out.")
     from napari_tcgn.engine import work_folder_of
     from napari_tcgn.jobs import Job
 
@@ -94,7 +100,7 @@ def predict(
         )
     work = work_folder_of(out).name
     with when_stopped(f"Stopped; what is predicted so far is kept in {work}: the same command with --resume goes on."):
-        result, comparison = _run(jobs[0], counts)
+        result, comparison = _run(jobs[0], counts, layer)
     if json:
         compared = {} if comparison is None else _in_json(comparison)
         typer.echo(json_text.dumps(result.to_record() | compared, ensure_ascii=False))
@@ -124,19 +130,21 @@ def _grid_settings(
     return None
 
 
-def _run(job: Job, counts: Path | None) -> tuple[JobResult, Comparison | None]:
+def _run(job: Job, counts: Path | None, layer: str | None) -> tuple[JobResult, Comparison | None]:
     """Predict with progress on stderr, and compare with counts; return what was made."""
     from napari_tcgn.engine import run_to_end
-    from napari_tcgn.expression import read_measured
+    from napari_tcgn.expression import read_measured, with_layer
     from napari_tcgn.jobs import run_job
 
     measured = read_measured(counts) if counts is not None else None
+    if measured is not None:
+        with_layer(measured, layer)  # refused before minutes of work
     with ProgressReport() as report:
         result = run_to_end(run_job(job, counted=None if measured is None else measured.obs_names), report)
-    return result, None if measured is None else _compare(job.out, measured)
+    return result, None if measured is None else _compare(job.out, measured, layer)
 
 
-def _compare(out: Path, measured: AnnData) -> Comparison:
+def _compare(out: Path, measured: AnnData, layer: str | None) -> Comparison:
     """Compare a prediction with measured counts as `napari-tcgn compare` does, without domains and files.
 
     Raises
@@ -151,7 +159,7 @@ def _compare(out: Path, measured: AnnData) -> Comparison:
 
     try:
         with ProgressReport("steps") as report:
-            steps = compare_steps(read_prediction(out), measured, CompareSettings(domains=False))
+            steps = compare_steps(read_prediction(out), measured, CompareSettings(domains=False, layer=layer))
             return run_to_end(steps, report)
     except DataError as error:
         raise DataError(f"{out} is written, but not compared. {error.problem}", error.hint) from error

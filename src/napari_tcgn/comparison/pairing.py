@@ -21,13 +21,13 @@ from napari_tcgn.expression import (
     UNS_KEY,
     GeneMatch,
     dense,
-    layer_names,
     match_genes,
     require_counts,
     require_measured,
     scale_counts,
     source_of,
     values_of,
+    with_layer,
 )
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import CompareSettings
@@ -89,10 +89,14 @@ def pair(
     _require_scale(str(predicted.uns[UNS_KEY]["output_scale"]))
     require_measured(measured)
     _require_panel(predicted, card, settings)
-    match = match_genes(predicted, measured, card.organism, aliases)
+    chosen = with_layer(measured, settings.layer)
+    match = match_genes(predicted, chosen, card.organism, aliases)
     alignment = align(predicted, measured, settings)
     x = _finite_prediction(predicted, alignment, match)
-    values, counts = _measured_values(measured, alignment, match, settings)
+    table = values_of(chosen, np.concatenate(match.columns))[alignment.measured]
+    if settings.values == "counts":
+        require_counts(table, measured, settings.layer)
+    values, counts = _on_scale(table, match, settings)
     if not (values.max(axis=0) > values.min(axis=0)).any():
         raise DataError(
             f"None of the {values.shape[1]} common genes varies over the {len(values)} common spots: there is nothing "
@@ -176,19 +180,14 @@ def _finite_prediction(predicted: AnnData, alignment: Alignment, match: GeneMatc
     return x
 
 
-def _measured_values(
-    measured: AnnData, alignment: Alignment, match: GeneMatch, settings: CompareSettings
-) -> tuple[Floats, Floats | None]:
+def _on_scale(table: Floats, match: GeneMatch, settings: CompareSettings) -> tuple[Floats, Floats | None]:
     """Return measured values on the model's scale and, where there are any, the counts behind them."""
-    columns = np.concatenate(match.columns)
-    table = values_of(measured, columns, settings.layer)[alignment.measured]
     if settings.values == "model-scale":
         match.require_single()
         if not np.isfinite(table).all():
             missing = int((~np.isfinite(table)).sum())
             raise DataError(f"{missing} measured values are missing (NaN).", "Give values without gaps.")
         return table, None
-    require_counts(table, [name for name in layer_names(measured) if name != settings.layer])
     counts = match.summed(table)
     return scale_counts(counts), counts
 

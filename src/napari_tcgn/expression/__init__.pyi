@@ -7,6 +7,15 @@ from .build import (
     writable_strings as writable_strings,
     write_h5ad as write_h5ad,
 )
+from .counts import (
+    Counts as Counts,
+    counts_table as counts_table,
+    layer_names as layer_names,
+    require_counts as require_counts,
+    require_measured as require_measured,
+    values_of as values_of,
+    with_layer as with_layer,
+)
 from .gene_names import (
     GeneMatch as GeneMatch,
     GeneMatchRecord as GeneMatchRecord,
@@ -16,14 +25,9 @@ from .gene_names import (
 from .library import Library as Library, library_ids as library_ids, library_of as library_of
 from .measured import (
     MeasuredSource as MeasuredSource,
-    counts_table as counts_table,
-    layer_names as layer_names,
     read_measured as read_measured,
     repeated_spots as repeated_spots,
-    require_counts as require_counts,
-    require_measured as require_measured,
     source_of as source_of,
-    values_of as values_of,
 )
 from .prediction import predict as predict, predict_steps as predict_steps
 from .read import read_section as read_section

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.genomes import genome_of, plain_genes
 from napari_tcgn.files import open_text
 
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def match_genes(
     """Find the measured column of every predicted gene.
 
     Tried in this order, each for what is left: the same symbol; the same Ensembl id, version aside; a symbol that
-    differs in upper and lower case or in "." for "-" only; a given alias.
+    differs in upper and lower case or in "." for "-" only; a given alias. A genome before the names (GRCh38_TP53) is
+    taken away first; of several genomes the one of the model's species is taken.
 
     Parameters
     ----------
@@ -132,13 +134,17 @@ def match_genes(
     Raises
     ------
     DataError
-        If the species differ, a predicted gene is named twice, or no gene matches.
+        If the species differ, a predicted gene is named twice, several genomes of the species are mixed, or no gene
+        matches.
     """
     if not predicted.var_names.is_unique:
         raise DataError("The prediction names a gene twice.", "Give a prediction as this package writes it.")
-    names, ids = _names_and_ids(measured)
-    found = species_of(names, ids, measured.var.get("genome"))
-    _require_species(found, organism, names)
+    plain = plain_genes(*_names_and_ids(measured), organism)
+    names, ids = plain.names, plain.ids
+    genomes = None if plain.notes else measured.var.get("genome")
+    used = [(name, one) for name, one in zip(names, ids, strict=True) if name]
+    found = species_of(*map(list, zip(*used, strict=True)), genomes)
+    _require_species(found, organism, [name for name, _ in used])
     panel, panel_ids = _names_and_ids(predicted)
     named = {name: name for name in names}
     renamed = {measured_name: symbol for measured_name, symbol in (aliases or {}).items() if measured_name in named}
@@ -162,7 +168,7 @@ def match_genes(
     genes = np.array(sorted(columns_of), dtype=np.intp)
     columns = [columns_of[int(gene)] for gene in genes]
     manifest = _manifest(panel, names, genes, columns, way_of, organism, found)
-    return GeneMatch(genes, columns, manifest, _warnings(manifest))
+    return GeneMatch(genes, columns, manifest, [*plain.notes, *_warnings(manifest)])
 
 
 def read_aliases(path: str | Path) -> dict[str, str]:
@@ -240,13 +246,14 @@ def _names_and_ids(adata: AnnData) -> tuple[list[str], list[str]]:
     if symbols is not None:  # names are ids, symbols stand beside them
         values = [str(value) for value in adata.var[symbols]]
         names = [
-            value if _ENSEMBL.fullmatch(name) and value else name for name, value in zip(names, values, strict=True)
+            value if _ENSEMBL.fullmatch(genome_of(name)[1]) and value else name
+            for name, value in zip(names, values, strict=True)
         ]
     return names, ids
 
 
 def _without_version(name: str) -> str:
-    match = _ENSEMBL.fullmatch(name)
+    match = _ENSEMBL.fullmatch(genome_of(name)[1])
     return f"ENS{match[1]}G{match[2]}" if match else ""
 
 
@@ -287,6 +294,7 @@ def _manifest(
     repeated: set[str] = set()
     for name in names:
         (repeated if name in seen else seen).add(name)
+    repeated.discard("")
     return GeneMatchRecord(
         organism=organism,
         organism_measured=found or "not told by the names",

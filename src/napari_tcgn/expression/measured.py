@@ -8,11 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.values import dense
 from napari_tcgn.h5ad import read_h5ad
 from napari_tcgn.spots import COLUMNS, is_st_table, positions_file, read_positions, read_st_counts, read_st_spots
 
@@ -147,112 +144,6 @@ def repeated_spots(names: pd.Index, where: str) -> DataError:
         f"{where} names {len(repeated)} spots more than once (first: {repeated[0]!r}).",
         "Keep one row per spot; split what holds several sections.",
     )
-
-
-def values_of(measured: AnnData, columns: NDArray[np.intp], layer: str | None) -> NDArray[np.float64]:
-    """Return chosen columns of the measured values as a dense table, float64 [spots, columns].
-
-    Raises
-    ------
-    DataError
-        If there is no such layer.
-    """
-    if layer is not None and layer not in measured.layers:
-        raise DataError(
-            f"The measured data have no layer {layer!r}; there are {sorted(layer_names(measured))}.",
-            "Name one of them.",
-        )
-    table = measured.X if layer is None else measured.layers[layer]
-    if table is None:
-        raise DataError("The measured data hold no values (X is empty).", "Name the layer that holds the counts.")
-    return dense(table[:, columns]).astype(np.float64)
-
-
-def require_measured(adata: AnnData) -> None:
-    """Refuse what holds no measurement: nothing, or a prediction.
-
-    Raises
-    ------
-    DataError
-    """
-    if "model_card" in adata.uns.get(UNS_KEY, {}):
-        raise DataError("The measured data are themselves a prediction.", "Give measured counts.")
-    if adata.n_obs == 0 or adata.n_vars == 0:
-        raise DataError(f"The measured data hold {adata.n_obs} spots and {adata.n_vars} genes.", "Give some.")
-
-
-def counts_table(measured: AnnData) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return all raw counts of a section, a gene that stands there more than once summed.
-
-    Parameters
-    ----------
-    measured : anndata.AnnData
-        From `read_measured`.
-
-    Returns
-    -------
-    table : pandas.DataFrame [spots, genes]
-        Counts as whole numbers; index and columns hold the names of spots and genes.
-    summed : tuple of str
-        The genes that stood there more than once.
-
-    Raises
-    ------
-    DataError
-        If it holds no raw counts.
-    """
-    import pandas as pd
-
-    require_measured(measured)
-    values = values_of(measured, np.arange(measured.n_vars), None)
-    require_counts(values, layer_names(measured))
-    table = pd.DataFrame(values, index=measured.obs_names.astype(str), columns=measured.var_names.astype(str))
-    repeated = table.columns[table.columns.duplicated()].unique()
-    if len(repeated):
-        table = table.T.groupby(level=0, sort=False).sum().T
-    return table, tuple(str(name) for name in repeated)
-
-
-def layer_names(adata: AnnData) -> list[str]:
-    """Return the names of an AnnData's layers; since anndata 0.13 X is among them, without a name."""
-    return [name for name in adata.layers if name is not None]
-
-
-def require_counts(counts: NDArray[np.float64], layers: list[str]) -> None:
-    """Refuse a table that does not hold raw counts, naming what it looks like instead.
-
-    Parameters
-    ----------
-    counts : float64 [spots, genes]
-    layers : list of str
-        Other layers of the same data, to point to one called like counts.
-
-    Raises
-    ------
-    DataError
-    """
-    other = next((name for name in layers if "count" in name.lower() or "raw" in name.lower()), None)
-    where = f"Give raw counts: the layer {other!r} may hold them (--layer {other})" if other else "Give raw counts"
-    hint = f"{where}; or, if the values are on the model's scale already, say so (--values model-scale)."
-    missing = ~np.isfinite(counts)
-    if missing.any():
-        raise DataError(f"{int(missing.sum())} measured values are missing or not finite (NaN).", hint)
-    if (counts < 0).any():
-        share = (counts < 0).mean()
-        raise DataError(
-            f"{share:.0%} of the measured values are negative (smallest {counts.min():.3g}): they look standardised, "
-            "not counted.",
-            hint,
-        )
-    broken = counts != np.round(counts)
-    if broken.any():
-        largest = counts.max()
-        looks = "log-transformed" if largest < 25 else "normalised"
-        raise DataError(
-            f"{broken.mean():.0%} of the measured values are no whole numbers (largest {largest:.3g}): they look "
-            f"{looks}, not counted.",
-            hint,
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,9 @@ class CompareSettings:
         "What the measured file holds: raw counts, or values on the model's scale.",
         more="Counts are brought to the model's scale.",
     )
-    layer: str | None = option(None, "Layer of a measured .h5ad that holds them.", more="By default X.")
+    layer: str | None = option(
+        None, "Layer of a measured .h5ad that holds them, or raw for its .raw.", more="By default X."
+    )
     null: NullName = option(
         "auto",
         "Shifts of the section that p-values compare with; auto: all where there is an array.",

@@ -127,7 +127,8 @@ def load_section(
     from napari_tcgn.expression import scale_counts
     from napari_tcgn.training.data.cut import cut_section
 
-    table, summed, spots = counts_and_spots(section)
+    found, spots = counts_and_spots(section)
+    table = found.table
     spots, rows, only_counts, only_spots = _join(section, table, spots)
     measured = np.isin(np.asarray(genes, dtype=str), table.columns.to_numpy(dtype=str))
     if not measured.any():
@@ -152,7 +153,8 @@ def load_section(
         padded=cut.padded,
         only_counts=only_counts,
         only_spots=only_spots,
-        summed=summed,
+        summed=found.summed,
+        notes=found.notes,
     )
 
 

@@ -1,8 +1,9 @@
 """Sections of one's own: a table that names slide and measured counts of each, in any of three layouts.
 
-`sections.csv` has the columns section, patient, image, counts, and may have spots, mpp, diameter_um and pitch_um.
-`counts` is an .h5ad (raw counts, obs array_row and array_col, obsm["spatial"] in full-resolution px), the folder of a
-Visium section (Space Ranger 1 or 2), or a legacy ST table (.tsv or .tsv.gz) whose spot table stands in `spots`.
+`sections.csv` has the columns section, patient, image, counts, and may have spots, layer, mpp, diameter_um and pitch_um.
+`counts` is an .h5ad (raw counts in X or the `layer`, obs array_row and array_col, obsm["spatial"] in full-resolution
+px), the folder or matrix of a Visium section (Space Ranger 1 or later), or a legacy ST table (.tsv or .tsv.gz) whose
+spot table stands in `spots`.
 """
 
 from __future__ import annotations
@@ -24,9 +25,11 @@ from napari_tcgn.training.data.section import SectionFiles
 if TYPE_CHECKING:
     from anndata import AnnData
 
+    from napari_tcgn.expression import Counts
+
 MANIFEST = "sections.csv"
 REQUIRED = ("section", "patient", "image", "counts")
-OPTIONAL = ("spots", "mpp", "diameter_um", "pitch_um")
+OPTIONAL = ("spots", "layer", "mpp", "diameter_um", "pitch_um")
 
 
 def read_manifest(folder: Path) -> list[SectionFiles]:
@@ -73,7 +76,9 @@ def read_manifest(folder: Path) -> list[SectionFiles]:
         mpp, diameter, pitch = (
             _number(row.get(key, ""), f"{path}: {key} of section {name}") for key in ("mpp", "diameter_um", "pitch_um")
         )
-        sections.append(SectionFiles(name, str(row["patient"]), image, counts, files["spots"], mpp, diameter, pitch))
+        layer = str(row["layer"]) if row.get("layer") else None
+        patient = str(row["patient"])
+        sections.append(SectionFiles(name, patient, image, counts, files["spots"], mpp, diameter, pitch, layer=layer))
     return sections
 
 
@@ -89,15 +94,8 @@ def _number(text: str, what: str) -> float | None:
     return value
 
 
-def counts_and_spots(section: SectionFiles) -> tuple[pd.DataFrame, tuple[str, ...], Spots]:
+def counts_and_spots(section: SectionFiles) -> tuple[Counts, Spots]:
     """Read raw counts and spots of a section, whichever layout they have.
-
-    Returns
-    -------
-    table : pandas.DataFrame [spots, genes]
-    summed : tuple of str
-        Genes that the file names more than once.
-    spots : Spots
 
     Raises
     ------
@@ -115,14 +113,14 @@ def counts_and_spots(section: SectionFiles) -> tuple[pd.DataFrame, tuple[str, ..
         measured = read_measured(section.counts)
         if section.spots is None:
             _require_array(measured, section.counts)
-        table, summed = counts_table(measured)
+        counts = counts_table(measured, section.layer)
         pitch, diameter = section.pitch_um or LAYOUTS["st"][0], section.diameter_um or LAYOUTS["st"][1]
         spots = read_spots(section.spots or section.counts, section.mpp, pitch, diameter)
         if section.spots is None:  # both are of one file or folder, which may hold counts of some spots only
-            spots = spots.select(np.isin(spots.ids, table.index.to_numpy(dtype=np.str_)))
+            spots = spots.select(np.isin(spots.ids, counts.table.index.to_numpy(dtype=np.str_)))
     except TcgnError as error:
         raise type(error)(f"Section {section.name}: {error.problem}", error.hint) from error
-    return table, summed, _as_said(section, spots)
+    return counts, _as_said(section, spots)
 
 
 def _require_array(measured: AnnData, path: Path) -> None:

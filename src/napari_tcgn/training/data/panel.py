@@ -97,7 +97,7 @@ def variability(section: SectionFiles) -> pd.DataFrame:
     import pandas as pd
     import scanpy
 
-    table, _, _ = counts_and_spots(section)
+    table = counts_and_spots(section)[0].table
     table = table.loc[table.sum(axis=1) > 0]
     if len(table) < 2:  # nothing varies over one spot
         return pd.DataFrame({"dispersion": np.nan, "seen": np.nan}, index=table.columns.astype(str))

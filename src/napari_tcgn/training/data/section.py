@@ -64,6 +64,8 @@ class SectionFiles:
     pitches_um : tuple of float
         Distances between spots that are possible, where the study's arrays are not all alike or not known; the one
         that agrees with the µm per pixel is taken. Empty: the layout's own.
+    layer : str or None
+        Of an .h5ad, that holds the raw counts; None: X.
     """
 
     name: str
@@ -76,6 +78,7 @@ class SectionFiles:
     pitch_um: float | None = None
     published_mpp: float | None = None
     pitches_um: tuple[float, ...] = ()
+    layer: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,6 +107,8 @@ class MeasuredSection:
         Ids left out because they stand in one of the two tables only.
     summed : tuple of str
         Genes that the count table names more than once; their counts are added up.
+    notes : tuple of str
+        What else was done to the names of genes and spots, a sentence each.
     """
 
     files: SectionFiles
@@ -118,6 +123,7 @@ class MeasuredSection:
     only_counts: tuple[str, ...]
     only_spots: tuple[str, ...]
     summed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.spots)

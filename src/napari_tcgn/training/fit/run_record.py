@@ -88,6 +88,7 @@ class SectionRecord:
     spots: int = 0
     spots_without_position: list[str] = field(default_factory=list)
     genes_summed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     spots_without_counts: list[str] = field(default_factory=list)
     empty_spots: int = 0
     patches_over_the_edge: int = 0
@@ -103,6 +104,7 @@ class SectionRecord:
             spots=len(section),
             spots_without_position=list(section.only_counts),
             genes_summed=list(section.summed),
+            notes=list(section.notes),
             spots_without_counts=list(section.only_spots),
             empty_spots=int((section.counts.sum(axis=1) == 0).sum()),
             patches_over_the_edge=section.padded,

@@ -1,0 +1,203 @@
+"""The values of measured expression: which table of an AnnData holds them, and whether they are raw counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.genomes import plain_genes
+from napari_tcgn.expression.values import dense
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from anndata import AnnData
+
+RAW = "raw"  # how AnnData's `.raw` is called where layers are, unless one has this name
+_LOOKED_AT = 1_000_000  # values that tell whether a table holds counts
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """All raw counts of a section.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame [spots, genes]
+        Whole numbers; index and columns hold the names of spots and genes.
+    summed : tuple of str
+        The genes that stood there more than once.
+    notes : tuple of str
+        What else was done to the names, a sentence each.
+    """
+
+    table: pd.DataFrame
+    summed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def layer_names(adata: AnnData) -> list[str]:
+    """Return the names of an AnnData's layers, with "raw" for its `.raw`.
+
+    Since anndata 0.13 X is among the layers, without a name.
+    """
+    names = [name for name in adata.layers if name is not None]
+    return names + ([RAW] if adata.raw is not None and RAW not in names else [])
+
+
+def with_layer(measured: AnnData, layer: str | None) -> AnnData:
+    """Return measured data whose X and genes are those of a layer.
+
+    Parameters
+    ----------
+    measured : anndata.AnnData
+    layer : str or None
+        One of `layer_names`: "raw" is `.raw`, which may have other genes than X. None takes X.
+
+    Raises
+    ------
+    DataError
+        If there is no such layer, or nothing in it.
+    """
+    from anndata import AnnData
+
+    if layer is not None and layer not in layer_names(measured):
+        found = ", ".join(map(repr, sorted(layer_names(measured)))) or "none"
+        raise DataError(
+            f"The measured data have no layer {layer!r}; there are {found}.",
+            "Name one of them." if layer_names(measured) else "Leave --layer out.",
+        )
+    if layer is None:
+        if measured.X is None:
+            raise DataError("The measured data hold no values (X is empty).", _elsewhere(measured, None))
+        return measured
+    of_raw = layer not in measured.layers
+    return AnnData(
+        X=measured.raw.X if of_raw else measured.layers[layer],
+        obs=measured.obs,
+        var=measured.raw.var if of_raw else measured.var,
+        obsm=dict(measured.obsm),
+        uns=dict(measured.uns),
+    )
+
+
+def values_of(measured: AnnData, columns: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Return chosen columns of X as a dense table, float64 [spots, columns]."""
+    return dense(measured.X[:, columns]).astype(np.float64)
+
+
+def require_measured(adata: AnnData) -> None:
+    """Refuse what holds no measurement: nothing, or a prediction.
+
+    Raises
+    ------
+    DataError
+    """
+    if "model_card" in adata.uns.get(UNS_KEY, {}):
+        raise DataError("The measured data are themselves a prediction.", "Give measured counts.")
+    if adata.n_obs == 0 or adata.n_vars == 0:
+        raise DataError(f"The measured data hold {adata.n_obs} spots and {adata.n_vars} genes.", "Give some.")
+
+
+def counts_table(measured: AnnData, layer: str | None = None) -> Counts:
+    """Return all raw counts of a section, a gene that stands there more than once summed.
+
+    Parameters
+    ----------
+    measured : anndata.AnnData
+        From `read_measured`.
+    layer : str, optional
+        As for `with_layer`.
+
+    Raises
+    ------
+    DataError
+        If it holds no raw counts, or the genes of several genomes.
+    """
+    import pandas as pd
+
+    require_measured(measured)
+    chosen = with_layer(measured, layer)
+    values = values_of(chosen, np.arange(chosen.n_vars))
+    require_counts(values, measured, layer)
+    names = [str(name) for name in chosen.var_names]
+    plain = plain_genes(names, [""] * len(names))
+    table = pd.DataFrame(values, index=chosen.obs_names.astype(str), columns=plain.names)
+    repeated = table.columns[table.columns.duplicated()].unique()
+    if len(repeated):
+        table = table.T.groupby(level=0, sort=False).sum().T
+    return Counts(table, tuple(str(name) for name in repeated), tuple(plain.notes))
+
+
+def require_counts(counts: NDArray[np.float64], measured: AnnData, layer: str | None = None) -> None:
+    """Refuse a table that does not hold raw counts, naming what it looks like and where there are some.
+
+    Parameters
+    ----------
+    counts : float64 [spots, genes]
+    measured : anndata.AnnData
+        The data that they come from: another table of it may hold the counts.
+    layer : str or None
+        Where they stood in it; None is X.
+
+    Raises
+    ------
+    DataError
+    """
+    missing = ~np.isfinite(counts)
+    if missing.any():
+        problem = f"{int(missing.sum())} measured values are missing or not finite (NaN)."
+    elif (counts < 0).any():
+        problem = (
+            f"{(counts < 0).mean():.0%} of the measured values are negative (smallest {counts.min():.3g}): they look "
+            "standardised, not counted."
+        )
+    elif (broken := counts != np.round(counts)).any():
+        largest = counts.max()
+        problem = (
+            f"{broken.mean():.0%} of the measured values are no whole numbers (largest {largest:.3g}): they look "
+            f"{'log-transformed' if largest < 25 else 'normalised'}, not counted."
+        )
+    else:
+        return
+    hint = _elsewhere(measured, layer).rstrip(".")
+    raise DataError(
+        problem, f"{hint}; or, if the values are on the model's scale already, say so (--values model-scale)."
+    )
+
+
+def counts_elsewhere(measured: AnnData, layer: str | None = None) -> str | None:
+    """Return the name of another layer (or "raw") that holds raw counts, by its values; None if there is none."""
+    for name in layer_names(measured):
+        if name == layer:
+            continue
+        values = measured.layers[name] if name in measured.layers else measured.raw.X
+        if looks_counted(values):
+            return name
+    return None
+
+
+def looks_counted(values: Any) -> bool:
+    """Tell by the first million of its values whether a table (dense or sparse) can hold raw counts."""
+    if values is None:
+        return False
+    rows = max(1, _LOOKED_AT // max(1, values.shape[1]))
+    some = dense(values[:rows])
+    if some.dtype.kind not in "iufb":
+        return False
+    some = some.astype(np.float64)
+    return bool(np.isfinite(some).all() and (some >= 0).all() and (some == np.round(some)).all() and some.any())
+
+
+def _elsewhere(measured: AnnData, layer: str | None) -> str:
+    other = counts_elsewhere(measured, layer)
+    if other is None:
+        return "Give raw counts." if layer is not None or measured.X is not None else "Put the counts into X."
+    what = "AnnData's .raw" if other == RAW and other not in measured.layers else f"The layer {other!r}"
+    return (
+        f"{what} holds whole numbers: take the counts from there (--layer {other}; in a sections.csv the column layer)."
+    )
