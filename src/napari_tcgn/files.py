@@ -31,9 +31,7 @@ def open_text(path: Path) -> IO[str]:
     OSError
         If it cannot be opened.
     """
-    with path.open("rb") as file:
-        packed = file.read(2) == GZIP
-    handle = cast("IO[bytes]", gzip.open(path, "rb") if packed else path.open("rb"))  # noqa: SIM115  # handed on
+    handle = open_unpacked(path)
     try:
         utf16 = handle.read(2) in (b"\xff\xfe", b"\xfe\xff")
         handle.seek(0)
@@ -41,6 +39,19 @@ def open_text(path: Path) -> IO[str]:
         handle.close()
         raise
     return io.TextIOWrapper(handle, encoding="utf-16" if utf16 else "utf-8-sig")
+
+
+def open_unpacked(path: Path) -> IO[bytes]:
+    """Open a file to read its bytes, unpacked where it is packed (gzip, told by its content).
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    """
+    with path.open("rb") as file:
+        packed = file.read(2) == GZIP
+    return cast("IO[bytes]", gzip.open(path, "rb") if packed else path.open("rb"))  # handed on
 
 
 def separator_of(line: str, usual: str) -> str:

@@ -153,7 +153,10 @@ def test_bins_of_visium_hd(tmp_path):
     assert spots.source.implied_mpp == pytest.approx(0.2738)
     assert implied_mpp(spots) == pytest.approx(8 / 29.2)
     assert_same(read_spots(folder / "spatial" / "tissue_positions.parquet"), spots)
-    with pytest.raises(SpotsError, match=r"several bin sizes: square_008um\. Choose one"):
+    assert_same(read_spots(tmp_path), spots)  # outs with one size of bins
+    assert_same(read_spots(tmp_path / "binned_outputs"), spots)
+    (tmp_path / "binned_outputs" / "square_016um").mkdir()
+    with pytest.raises(SpotsError, match=r"bin sizes: square_008um, square_016um\. Choose one of them, .*016um"):
         read_spots(tmp_path)
 
 

@@ -14,6 +14,7 @@ from napari_tcgn.comparison.records import MATCHED_BY, PositionFit, SpotMatch
 from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.options import CompareSettings, MatchName
+from napari_tcgn.spots import same_names
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -76,8 +77,9 @@ class _Work:
         # The names and array positions of a grid are its own, not those of an array on which something was measured.
         self.on_a_grid = record.spots.source.is_grid
         self.tolerance_um = settings.tolerance_um if settings.tolerance_um is not None else self.pitch_um / 4
-        self.measured = self._upright(measured, settings.orientation)
-        self.warnings: list[str] = []
+        ids, note = same_names(measured.ids, predicted.ids)
+        self.measured = self._upright(replace(measured, ids=ids), settings.orientation)
+        self.warnings: list[str] = [note] if note and not self.on_a_grid else []
         self.distance_um: float | None = None
         self.positions: PositionFit | None = None
 

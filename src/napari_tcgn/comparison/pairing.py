@@ -105,7 +105,14 @@ def pair(
         )
     spots, mpp = record.spots, record.mpp
     lattice = _lattice(predicted, spots.layout).select(alignment.predicted)
-    warnings = [*alignment.warnings, *match.warnings, *_optimism(card, record), *_mirrored(predicted, record)]
+    source = source_of(measured)
+    warnings = [
+        *source.notes,
+        *alignment.warnings,
+        *match.warnings,
+        *_optimism(card, record),
+        *_mirrored(predicted, record),
+    ]
     if predicted.uns[UNS_KEY].get("partial"):
         warnings.append("The prediction is partial: only the spots that were predicted are compared.")
     turned, scores = better_by_expression(x, values, lattice.xy)
@@ -115,7 +122,7 @@ def pair(
             f"{scores[turned]:.2f} instead of {scores['upright']:.2f}): are names or positions mixed up?"
         )
     manifest = Manifest(
-        measured=source_of(measured),
+        measured=source,
         model=ComparedModel(card.name, card.version, card.metrics.median_pcc),
         slide=record.slide.name,
         spots=alignment.manifest,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
@@ -67,12 +68,18 @@ def places_of(adata: AnnData, name: str) -> Places:
         raise repeated_spots(adata.obs_names, name)
     array = pixels = None
     if {"array_row", "array_col"} <= set(adata.obs):
-        array = adata.obs[["array_col", "array_row"]].to_numpy(dtype=np.int64)
+        array = _whole(adata.obs[["array_col", "array_row"]])
     if "spatial" in adata.obsm:
         pixels = np.asarray(adata.obsm["spatial"], dtype=np.float64)[:, :2]
         if not np.isfinite(pixels).all():
             raise DataError(f'{name} has positions that are no numbers (obsm["spatial"]).', "Remove these spots.")
     return Places(adata.obs_names.to_numpy(dtype=object), array, pixels)
+
+
+def _whole(columns: pd.DataFrame) -> NDArray[np.int64] | None:
+    """Return array positions as whole numbers, None where one of them is none: it is no key to a spot then."""
+    numbers = columns.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
+    return numbers.astype(np.int64) if (np.isfinite(numbers) & (numbers == np.rint(numbers))).all() else None
 
 
 def same_keys(predicted: list[Any], measured: list[Any]) -> Pairs:

@@ -25,6 +25,7 @@ from .gene_names import (
 from .library import Library as Library, library_ids as library_ids, library_of as library_of
 from .measured import (
     MeasuredSource as MeasuredSource,
+    positions_beside as positions_beside,
     read_measured as read_measured,
     repeated_spots as repeated_spots,
     source_of as source_of,

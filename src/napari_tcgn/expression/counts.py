@@ -63,8 +63,6 @@ def with_layer(measured: AnnData, layer: str | None) -> AnnData:
     DataError
         If there is no such layer, or nothing in it.
     """
-    from anndata import AnnData
-
     if layer is not None and layer not in layer_names(measured):
         found = ", ".join(map(repr, sorted(layer_names(measured)))) or "none"
         raise DataError(
@@ -75,6 +73,12 @@ def with_layer(measured: AnnData, layer: str | None) -> AnnData:
         if measured.X is None:
             raise DataError("The measured data hold no values (X is empty).", _elsewhere(measured, None))
         return measured
+    return _layer(measured, layer)
+
+
+def _layer(measured: AnnData, layer: str) -> AnnData:
+    from anndata import AnnData
+
     of_raw = layer not in measured.layers
     return AnnData(
         X=measured.raw.X if of_raw else measured.layers[layer],
@@ -173,10 +177,7 @@ def require_counts(counts: NDArray[np.float64], measured: AnnData, layer: str | 
 def counts_elsewhere(measured: AnnData, layer: str | None = None) -> str | None:
     """Return the name of another layer (or "raw") that holds raw counts, by its values; None if there is none."""
     for name in layer_names(measured):
-        if name == layer:
-            continue
-        values = measured.layers[name] if name in measured.layers else measured.raw.X
-        if looks_counted(values):
+        if name != layer and looks_counted(_layer(measured, name).X):
             return name
     return None
 

@@ -142,9 +142,9 @@ def match_genes(
     plain = plain_genes(*_names_and_ids(measured), organism)
     names, ids = plain.names, plain.ids
     genomes = None if plain.notes else measured.var.get("genome")
-    used = [(name, one) for name, one in zip(names, ids, strict=True) if name]
-    found = species_of(*map(list, zip(*used, strict=True)), genomes)
-    _require_species(found, organism, [name for name, _ in used])
+    used = [place for place, name in enumerate(names) if name]
+    found = species_of([names[i] for i in used], [ids[i] for i in used], genomes)
+    _require_species(found, organism, [names[i] for i in used])
     panel, panel_ids = _names_and_ids(predicted)
     named = {name: name for name in names}
     renamed = {measured_name: symbol for measured_name, symbol in (aliases or {}).items() if measured_name in named}

@@ -1,4 +1,4 @@
-"""Measured expression as AnnData: read from what sequencing hands over, checked to be counts."""
+"""Measured expression as AnnData: the one reader of what sequencing hands over."""
 
 from __future__ import annotations
 
@@ -10,16 +10,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.matrix import is_matrix, matrix_in, read_matrix, sample_of_matrix
 from napari_tcgn.h5ad import read_h5ad
-from napari_tcgn.spots import COLUMNS, is_st_table, positions_file, read_positions, read_st_counts, read_st_spots
+from napari_tcgn.spots import (
+    COLUMNS,
+    POSITIONS,
+    Spots,
+    is_count_table,
+    is_st_name,
+    positions_files,
+    read_count_table,
+    read_positions,
+    read_spots,
+    read_st_spots,
+    same_names,
+    same_sample,
+    sample_of,
+    section_folder,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from anndata import AnnData
 
-MATRIX = "filtered_feature_bc_matrix"
 UNS_MEASURED = "napari_tcgn_measured"
-_KINDS = "Give an ST count table (.tsv, .tsv.gz), a Visium folder (Space Ranger's outs) or an .h5ad."
+_KINDS = (
+    "Give a count table (.tsv, .csv, .txt, also .gz), a Visium folder (Space Ranger's outs), a matrix (.h5, .mtx) or "
+    "an .h5ad."
+)
+_COUNTS_OF = ("counts", "count", "stdata", "matrix", "expression", "filtered", "raw")  # behind a sample's name
 
 
 def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
@@ -28,113 +47,169 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
     Parameters
     ----------
     path : str or pathlib.Path
-        ST count table (.tsv or .txt, also .gz: spots "<x>x<y>" in rows, genes in columns); a Visium folder as Space
-        Ranger writes it; the count matrix in it, .h5 or folder with matrix.mtx; or an .h5ad.
+        Count table (.tsv, .csv or .txt, also .gz) whose spots are named "<x>x<y>" as those of legacy ST, or by
+        barcodes; a Visium folder as Space Ranger writes it, or of Visium HD with one size of bins; the count matrix in
+        it, .h5 or .mtx, or its folder; files of one sample as GEO keeps them; or an .h5ad.
     spots : str or pathlib.Path, optional
-        ST selection table of the count table: gives the spots their positions in the image.
+        Where the spots of a count table lie: its ST selection table, or a Visium folder or table of positions.
 
     Returns
     -------
     anndata.AnnData
-        X as it stands in the file (raw counts are wanted; `require_counts` checks it). A gene that the file names
+        X as it stands in the file (raw counts are wanted; `require_counts` checks it), layers and `.raw` of an .h5ad
+        beside it (`with_layer`). A gene that the file names
         twice stands there twice: whoever uses the counts sums them (`counts_table`, `GeneMatch.summed`). obs:
         array_row, array_col where known. obsm["spatial"]: float64 (x, y) in full-resolution px where known.
-        uns["napari_tcgn_measured"]: kind and file names.
+        uns["napari_tcgn_measured"]: kind and file names, and notes of what was changed.
 
     Raises
     ------
     DataError
-        If the file is missing, unreadable or of none of these kinds, or names a spot twice.
+        If the file is missing, unreadable or of none of these kinds, names a spot twice, or several samples or sizes
+        of bins lie in the folder.
     SpotsError
         If the selection table or the table of positions is unreadable, or belongs to another section.
     """
     path = Path(path)
     if not path.exists():
         raise DataError(f"There is no file or folder {path}.", "Check its name.")
-    table = is_st_table(path)
+    table = path.is_file() and is_count_table(path)
     if spots is not None and not table:
         raise DataError(f"{path.name} has positions of its own.", "Give a selection table only with an ST count table.")
-    if path.is_dir():
-        adata, kind = _visium(path), "Visium folder"
-    elif path.suffix == ".h5ad":
-        adata, kind = read_h5ad(path), "h5ad"
-    elif path.suffix == ".h5":
-        adata, kind = _with_positions(_matrix(path), path.parent), "Visium matrix"
-    elif table:
-        adata, kind = _st(path, spots), "ST count table"
-    else:
-        raise DataError(f"{path.name} is none of the files that measured expression comes in.", _KINDS)
+    notes: list[str] = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Variable names are not unique")  # they are summed later
+        adata, kind = _read(path, spots, table, notes)
     if not adata.obs_names.is_unique:
         raise repeated_spots(adata.obs_names, path.name)
-    source = {"kind": kind, "file": path.name}
-    adata.uns[UNS_MEASURED] = source if spots is None else source | {"spots_file": Path(spots).name}
+    source: dict[str, Any] = {"kind": kind, "file": path.name}
+    if spots is not None:
+        source["spots_file"] = Path(spots).name
+    adata.uns[UNS_MEASURED] = source | ({"notes": notes} if notes else {})
     return adata
 
 
-def _st(path: Path, selection: str | Path | None) -> AnnData:
+def _read(path: Path, spots: str | Path | None, table: bool, notes: list[str]) -> tuple[AnnData, str]:
+    if path.is_dir():
+        matrix = matrix_in(section_folder(path, DataError))
+        return _placed(read_matrix(matrix), matrix, notes), "Visium folder"
+    if path.suffix == ".h5ad":
+        return read_h5ad(path), "h5ad"
+    if is_matrix(path):
+        return _placed(read_matrix(path), path, notes), "Visium matrix"
+    if table:
+        return _of_table(path, spots, notes)
+    raise DataError(f"{path.name} is none of the files that measured expression comes in.", _KINDS)
+
+
+def _of_table(path: Path, selection: str | Path | None, notes: list[str]) -> tuple[AnnData, str]:
+    """Read a count table of legacy ST, whose spots tell their places on the array, or one of barcodes."""
+    counts = read_count_table(path)
+    if all(map(is_st_name, counts.index)):
+        return _st(counts, selection), "ST count table"
+    adata = _anndata(counts)
+    if selection is None:
+        return _placed(adata, path, notes), "count table"
+    spots = read_spots(selection)
+    adata.obs_names, note = same_names(adata.obs_names, spots.ids)
+    notes += [note] if note else []
+    here = adata.obs_names.isin(spots.ids)
+    if not here.any():
+        raise DataError(
+            f"None of the {adata.n_obs} barcodes in {path.name} (such as {adata.obs_names[0]}) is in "
+            f"{Path(selection).name} (such as {spots.ids[0]}).",
+            "Give the counts and the positions of the same section.",
+        )
+    return _at(adata[here].copy(), spots), "count table"
+
+
+def _at(adata: AnnData, spots: Spots) -> AnnData:
+    place = {name: i for i, name in enumerate(spots.ids.tolist())}
+    rows = np.array([place[name] for name in adata.obs_names], dtype=np.intp)
+    adata.obs["array_row"], adata.obs["array_col"] = spots.array_row[rows], spots.array_col[rows]
+    adata.obsm["spatial"] = np.column_stack([spots.x[rows], spots.y[rows]])
+    return adata
+
+
+def _anndata(counts: pd.DataFrame) -> AnnData:
     import pandas as pd
     from anndata import AnnData
 
-    counts = read_st_counts(path)
+    return AnnData(
+        X=counts.to_numpy(dtype=np.float32),
+        obs=pd.DataFrame(index=pd.Index(counts.index.astype(object))),
+        var=pd.DataFrame(index=pd.Index(counts.columns.astype(object))),
+    )
+
+
+def _st(counts: pd.DataFrame, selection: str | Path | None) -> AnnData:
     pixels = None
     if selection is not None:
         spots = read_st_spots(selection, counts=counts)
         counts = counts.loc[spots.ids.astype(object)]
         pixels = np.column_stack([spots.x, spots.y])
-    col, row = np.array([name.rsplit("x", 1) for name in counts.index]).astype(np.int64).T
-    return AnnData(
-        X=counts.to_numpy(dtype=np.float32),
-        obs=pd.DataFrame({"array_row": row, "array_col": col}, index=pd.Index(counts.index.astype(object))),
-        var=pd.DataFrame(index=pd.Index(counts.columns.astype(object))),
-        obsm=None if pixels is None else {"spatial": pixels},
+    adata = _anndata(counts)
+    adata.obs["array_col"], adata.obs["array_row"] = (
+        np.array([name.rsplit("x", 1) for name in counts.index]).astype(np.int64).T
     )
+    if pixels is not None:
+        adata.obsm["spatial"] = pixels
+    return adata
 
 
-def _visium(folder: Path) -> AnnData:
-    """Read a Space Ranger folder, or the folder of a count matrix in one."""
-    is_matrix = any((folder / name).is_file() for name in ("matrix.mtx", "matrix.mtx.gz"))
-    candidates = (folder,) if is_matrix else (folder / f"{MATRIX}.h5", folder / MATRIX)
-    matrix = next((path for path in candidates if path.exists()), None)
-    if matrix is None:
-        raise DataError(
-            f"{folder} is no Visium folder: it has no {MATRIX}.h5 and no folder {MATRIX}.",
-            "Give the folder `outs` of Space Ranger.",
-        )
-    return _with_positions(_matrix(matrix), folder.parent if is_matrix else folder)
-
-
-def _matrix(path: Path) -> AnnData:
-    """Read a count matrix of 10x Genomics; a symbol that stands in it twice stays so, whichever kind it is."""
-    import scanpy as sc
-
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Variable names are not unique")  # they are summed later
-            return sc.read_10x_h5(path) if path.is_file() else sc.read_10x_mtx(path, make_unique=False)
-    except Exception as error:  # h5py and scanpy raise many kinds for a damaged file
-        raise DataError(f"The counts in {path} cannot be read: {error}.", "Copy them again.") from error
-
-
-def _with_positions(adata: AnnData, folder: Path) -> AnnData:
-    """Give barcodes the positions that stand in the folder's table, where there is one."""
-    file = positions_file(folder)
+def _placed(adata: AnnData, counts: Path, notes: list[str]) -> AnnData:
+    """Give barcodes the positions of the table that lies beside their counts, where there is one of their sample."""
+    file = positions_beside(counts)
     if file is None:
         return adata
     positions = read_positions(file).set_index(COLUMNS[0])
+    if not adata.obs_names.is_unique:
+        raise repeated_spots(adata.obs_names, counts.name)
+    if not positions.index.is_unique:
+        raise repeated_spots(positions.index, file.name)
+    adata.obs_names, note = same_names(adata.obs_names, positions.index)
+    notes += [note] if note else []
     unknown = ~adata.obs_names.isin(positions.index)
     if unknown.any():
         raise DataError(
-            f"{int(unknown.sum())} of {adata.n_obs} barcodes in {folder} have no position "
+            f"{int(unknown.sum())} of {adata.n_obs} barcodes in {counts.parent} have no position "
             f"(first: {adata.obs_names[unknown][0]}).",
             "Keep the files of one section together.",
         )
-    if not adata.obs_names.is_unique:
-        raise repeated_spots(adata.obs_names, folder.name)
     chosen = positions.loc[adata.obs_names]
     for name in ("in_tissue", "array_row", "array_col"):
         adata.obs[name] = chosen[name].to_numpy(dtype=np.int64)
     adata.obsm["spatial"] = chosen[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy(dtype=np.float64)
     return adata
+
+
+def positions_beside(counts: Path) -> Path | None:
+    """Return the positions table of a matrix or table of counts, None where there is none.
+
+    It lies in the same folder, or where Space Ranger has a folder for the matrix, in the one above.
+
+    Raises
+    ------
+    DataError
+        If there are only those of other samples, or it is open which are meant: every array has the same barcodes.
+    """
+    sample = sample_of(counts, _COUNTS_OF) if is_count_table(counts) else sample_of_matrix(counts)
+    found = positions_files(counts.parent)
+    if not found and not sample and not is_count_table(counts):
+        found = positions_files(counts.parent.parent)
+    mine = [file for file in found if same_sample(sample_of(file, POSITIONS), sample)]
+    exact = [file for file in mine if sample_of(file, POSITIONS) == sample]
+    chosen = exact or mine
+    if len(chosen) == 1 or not found:
+        return chosen[0] if chosen else None
+    names = ", ".join(file.name for file in found[:5])
+    if not chosen and is_count_table(counts):  # what stands before "counts" may be anything
+        return None
+    raise DataError(
+        f"Which positions belong to {counts.name} is open: beside it lie those of "
+        f"{'other' if not chosen else 'several'} samples ({names}).",
+        "Keep the files of each sample in a folder of their own, or give them the same beginning.",
+    )
 
 
 def repeated_spots(names: pd.Index, where: str) -> DataError:
@@ -157,6 +232,8 @@ class MeasuredSource:
         Names of the file or folder and of the selection table.
     spots, genes : int
         That it holds.
+    notes : tuple of str
+        What was changed in reading, a sentence each.
     """
 
     kind: str
@@ -164,6 +241,7 @@ class MeasuredSource:
     spots_file: str | None
     spots: int
     genes: int
+    notes: tuple[str, ...] = ()
 
     def to_record(self) -> dict[str, Any]:
         """Return it as JSON-able values."""
@@ -177,4 +255,5 @@ def source_of(measured: AnnData) -> MeasuredSource:
     kind, file, spots_file = (
         None if value is None else str(value) for value in (noted.get(name) for name in ("kind", "file", "spots_file"))
     )
-    return MeasuredSource(kind or "unknown", file, spots_file, measured.n_obs, measured.n_vars)
+    notes = tuple(str(note) for note in noted.get("notes", ()))
+    return MeasuredSource(kind or "unknown", file, spots_file, measured.n_obs, measured.n_vars, notes)

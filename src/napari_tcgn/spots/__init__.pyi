@@ -1,5 +1,11 @@
 from .check import check_on_slide as check_on_slide
 from .choose import choose_spots as choose_spots
+from .count_table import (
+    is_count_table as is_count_table,
+    is_st_name as is_st_name,
+    read_count_table as read_count_table,
+    read_st_counts as read_st_counts,
+)
 from .distance import fit_lattice as fit_lattice, implied_mpp as implied_mpp, spot_distance_px as spot_distance_px
 from .grid import count_spots as count_spots, grid_origin as grid_origin, make_grid as make_grid
 from .h5ad import read_h5ad_spots as read_h5ad_spots
@@ -10,6 +16,17 @@ from .lattice import (
     make_lattice as make_lattice,
     neighbour_weights as neighbour_weights,
     pitch_of as pitch_of,
+)
+from .names import same_names as same_names
+from .outs import (
+    POSITIONS as POSITIONS,
+    file_beside as file_beside,
+    files_called as files_called,
+    positions_file as positions_file,
+    positions_files as positions_files,
+    same_sample as same_sample,
+    sample_of as sample_of,
+    section_folder as section_folder,
 )
 from .read import read_spots as read_spots
 from .region import (
@@ -30,16 +47,10 @@ from .source import (
     VisiumSource as VisiumSource,
     read_source as read_source,
 )
-from .st import (
-    is_st_table as is_st_table,
-    read_st_counts as read_st_counts,
-    read_st_spots as read_st_spots,
-    same_section as same_section,
-)
+from .st import read_st_spots as read_st_spots, same_section as same_section
 from .table import Spots as Spots
 from .visium import (
     COLUMNS as COLUMNS,
-    positions_file as positions_file,
     read_positions as read_positions,
     read_visium as read_visium,
 )

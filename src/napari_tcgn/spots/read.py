@@ -13,7 +13,7 @@ from napari_tcgn.options import SpotsSettings
 from napari_tcgn.spots.h5ad import read_h5ad_spots
 from napari_tcgn.spots.saved import MARK, read_saved_spots
 from napari_tcgn.spots.source import SavedSource
-from napari_tcgn.spots.st import NEEDED, read_st_spots, st_separator
+from napari_tcgn.spots.st import NEEDED, read_st_spots, st_columns
 from napari_tcgn.spots.table import Spots
 from napari_tcgn.spots.visium import COLUMNS, read_visium
 
@@ -80,7 +80,7 @@ def _read(
                 scalefactors=before.scalefactors,
             ),
         )
-    if set(NEEDED) & set(line.split("\t")) or set(NEEDED) <= set(line.split(st_separator(line))):
+    if set(NEEDED) & set(st_columns(line)[0]):
         return read_st_spots(path)
     # Space Ranger 1 writes no header: a barcode and five numbers.
     cells = next(csv.reader([line], delimiter=separator_of(line, ",")), [])

@@ -1,7 +1,8 @@
-"""Legacy Spatial Transcriptomics: selection (alignment) tables and count tables."""
+"""Legacy Spatial Transcriptomics: selection (alignment) tables."""
 
 from __future__ import annotations
 
+import csv
 import zlib
 from collections.abc import Collection
 from dataclasses import replace
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.errors import DataError, SpotsError, TcgnError
+from napari_tcgn.errors import SpotsError
 from napari_tcgn.files import open_text, separator_of
 from napari_tcgn.options import CHESSBOARD, LAYOUTS
 from napari_tcgn.spots.lattice import is_chessboard
+from napari_tcgn.spots.names import same_names
 from napari_tcgn.spots.source import StSource
 from napari_tcgn.spots.table import Spots
 from napari_tcgn.spots.text import as_flags, as_numbers
@@ -27,70 +29,19 @@ NEEDED = ("x", "y", "pixel_x", "pixel_y")
 MIN_MATCHED = 0.5
 # Less than this share of the smaller of the two tables in the other one: likewise.
 MIN_CONTAINED = 0.9
-COUNT_SUFFIXES = (".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 
-def is_st_table(path: Path) -> bool:
-    """Tell by its name whether a file is a count table of a legacy ST section."""
-    return path.name.endswith(COUNT_SUFFIXES)
+def st_columns(line: str) -> tuple[list[str], str]:
+    """Return the columns that the first line of a table names, without quotes, and what separates them.
 
-
-def st_separator(line: str) -> str:
-    """Return what separates the columns of a table by its first line: a tab, or what a spreadsheet makes of it."""
-    commas = set(NEEDED) <= set(line.strip().split(","))
-    return "," if commas else separator_of(line, "\t")
-
-
-def read_st_counts(path: str | Path) -> pd.DataFrame:
-    """Read a count table of a legacy ST section.
-
-    Parameters
-    ----------
-    path : str or pathlib.Path
-        Tab-separated, plain or gzipped (`.gz`): rows are spots "<x>x<y>", columns are genes.
-
-    Returns
-    -------
-    pandas.DataFrame [spots, genes]
-        Counts as they stand; the index holds the spots' ids. A gene that stands there twice has two columns of its
-        name.
-
-    Raises
-    ------
-    DataError
-        If the file is missing, unreadable or not such a table, if a spot occurs twice, or if a count is negative or
-        not a number.
+    That is a tab, or what a spreadsheet makes of it.
     """
-    import pandas as pd
-
-    path = Path(path)
-    genes = _header(path)[1:]
-    if not genes:
-        raise _not_counts(path, "it has no tab-separated columns")
-    counts = _read_table(path, DataError, index_col=0)
-    if len(counts.columns) == len(genes):
-        counts.columns = pd.Index(genes)  # pandas calls a second "X" "X.1"
-    ids = counts.index.astype(str)
-    if len(counts) == 0 or not ids.str.fullmatch(r"-?\d+x-?\d+").all():
-        wrong = next((i for i in ids if "x" not in i), ids[0] if len(ids) else "nothing")
-        raise _not_counts(path, f"its first column holds {wrong!r}")
-    if not ids.is_unique:
-        raise DataError(f"{path.name} holds spot {ids[ids.duplicated()][0]!r} twice.", "Keep one row per spot.")
-    text = [name for name, dtype in zip(counts.columns, counts.dtypes, strict=True) if dtype.kind not in "iuf"]
-    if text:
-        raise _not_counts(path, f"column {text[0]!r} holds text")
-    values = counts.to_numpy()
-    bad = ~(np.isfinite(values) & (values >= 0))
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise DataError(
-            f"{path.name} has {bad.sum()} counts that are negative or missing "
-            f"(first: {counts.columns[column]} in spot {ids[row]}: {values[row, column]}).",
-            "Give the raw counts, without gaps.",
-        )
-    counts.index = ids
-    counts.index.name = None
-    return counts
+    for separator in (separator_of(line, "\t"), ","):
+        names = [name.strip() for name in next(csv.reader([line.strip("\r\n")], delimiter=separator), [])]
+        if set(NEEDED) <= set(names):
+            return names, separator
+    separator = separator_of(line, "\t")
+    return next(csv.reader([line.strip("\r\n")], delimiter=separator), []), separator
 
 
 def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None) -> Spots:
@@ -121,14 +72,14 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
         same spot, or fewer than half of the spots are in `counts`.
     """
     path = Path(selection_tsv)
-    columns = _header(path, SpotsError)
+    columns = _header(path)
     missing = [name for name in NEEDED if name not in columns]
     if missing:
         raise SpotsError(
             f"{path.name} is not an ST selection table: it has no column {', '.join(missing)}.",
             f"It must be tab-separated with the columns {', '.join(NEEDED)} (and selected).",
         )
-    table = _read_table(path, SpotsError)
+    table = _read_table(path)
     source = StSource(file=path.name, rows=len(table))
     layout, (pitch, diameter) = "st", LAYOUTS["st"]
     if is_chessboard(*(np.rint(_numbers(table, name, path)).astype(np.int64) for name in ("y", "x"))):
@@ -174,7 +125,8 @@ def with_counts(spots: Spots, counted: Collection[str], name: str) -> Spots:
     SpotsError
         If the two are of different sections (`same_section`).
     """
-    known = np.isin(spots.ids, np.array(list(counted), dtype=np.str_))
+    counted, _ = same_names(list(counted), spots.ids)  # the comparison that follows tells it
+    known = np.isin(spots.ids, counted)
     if not same_section(spots.ids, counted):
         raise SpotsError(
             f"Only {known.sum()} of the {len(spots)} spots in {name} have counts, and {len(counted) - known.sum()} of "
@@ -227,37 +179,30 @@ def _numbers(table: pd.DataFrame, name: str, path: Path) -> NDArray[np.float64]:
     return values
 
 
-def _header(path: Path, error_class: type[TcgnError] = DataError) -> list[str]:
+def _header(path: Path) -> list[str]:
     """Return the first line's columns; every way in which a file can be unreadable ends here."""
     if not path.is_file():
-        raise error_class(f"The table {path} does not exist.", "Check its name and folder.")
+        raise SpotsError(f"The table {path} does not exist.", "Check its name and folder.")
     try:
         with open_text(path) as file:
-            line = file.readline().rstrip("\r\n")
-            return line.split(st_separator(line))
+            return st_columns(file.readline())[0]
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise _unreadable(path, error, error_class) from error
+        raise _unreadable(path, error) from error
 
 
-def _read_table(path: Path, error_class: type[TcgnError], index_col: int | None = None) -> pd.DataFrame:
+def _read_table(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        # index_col=False would drop what pandas takes for an index.
         with open_text(path) as file:
-            separator = st_separator(file.readline())
+            names, separator = st_columns(file.readline())
+        # index_col=False: a separator at the end of every line makes no column an index.
         with open_text(path) as file:
-            return pd.read_csv(file, sep=separator, index_col=index_col)
+            table = pd.read_csv(file, sep=separator, index_col=False, skipinitialspace=True)
     except (OSError, EOFError, ValueError, zlib.error) as error:  # ValueError: pandas' parser errors, decoding
-        raise _unreadable(path, error, error_class) from error
+        raise _unreadable(path, error) from error
+    return table.rename(columns=dict(zip(table.columns, names, strict=False)))
 
 
-def _unreadable(path: Path, error: Exception, error_class: type[TcgnError]) -> TcgnError:
-    return error_class(f"The table {path.name} cannot be read: {error}.", "Copy or download it again.")
-
-
-def _not_counts(path: Path, found: str) -> DataError:
-    return DataError(
-        f"{path.name} is not an ST count table: {found}.",
-        "It must be tab-separated, with spots named <x>x<y> in rows and genes in columns.",
-    )
+def _unreadable(path: Path, error: Exception) -> SpotsError:
+    return SpotsError(f"The table {path.name} cannot be read: {error}.", "Copy or download it again.")

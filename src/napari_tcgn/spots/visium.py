@@ -18,6 +18,7 @@ from napari_tcgn.errors import SpotsError
 from napari_tcgn.files import open_text, separator_of
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots.distance import implied_mpp
+from napari_tcgn.spots.outs import POSITIONS, file_beside, positions_files, section_folder
 from napari_tcgn.spots.source import VisiumSource
 from napari_tcgn.spots.table import Spots
 from napari_tcgn.spots.text import as_flags, as_numbers
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("barcode", "in_tissue", "array_row", "array_col", "pxl_row_in_fullres", "pxl_col_in_fullres")
-# Newest first: bins of Visium HD, Space Ranger 2 and later (with a header), Space Ranger 1 (without one).
-POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
 SCALEFACTORS = "scalefactors_json.json"
 SCALEFACTORS_TOLD = ("spot_diameter_fullres", "tissue_hires_scalef", "tissue_lowres_scalef")  # that spots keep
 _IMAGES = (("tissue_hires_image.png", "tissue_hires_scalef"), ("tissue_lowres_image.png", "tissue_lowres_scalef"))
@@ -39,8 +38,8 @@ def read_visium(path: str | Path) -> Spots:
     Parameters
     ----------
     path : str or pathlib.Path
-        The folder that holds spatial/ (outs, or binned_outputs/square_008um of Visium HD), spatial/ itself, or the
-        positions table in it.
+        The folder that holds spatial/ (outs; of Visium HD binned_outputs/square_008um, or outs with one size of bins),
+        spatial/ itself, or the positions table in it.
 
     Returns
     -------
@@ -98,39 +97,9 @@ def _shown_name(folder: Path) -> str:
     return folder.parent.name if folder.name == "spatial" else folder.name
 
 
-def positions_file(path: Path) -> Path | None:
-    """Return the positions table of a folder or of spatial/ in it, None where there is none, or are those of several.
-
-    In GEO its name begins with that of the sample (GSM…_), and it may be packed (.gz).
-    """
-    found = _positions_files(path)
-    return found[0] if len(found) == 1 else None
-
-
-def _positions_files(path: Path) -> list[Path]:
-    for folder in (path / "spatial", path):
-        for name in POSITIONS:
-            if (folder / name).is_file():
-                return [folder / name]
-    for folder in (path / "spatial", path):
-        for name in POSITIONS:
-            if found := [file for file in _called(folder, name) if file.is_file()]:
-                return found
-    return []
-
-
-def _called(folder: Path, name: str) -> list[Path]:
-    """Return the files of a folder that are called so, with the name of a sample before it or packed."""
-    packed = [f"{name}.gz"] if not name.endswith(".parquet") else []
-    return sorted(file for end in (name, *packed) for pattern in (end, f"*_{end}") for file in folder.glob(pattern))
-
-
 def _beside(positions: Path, name: str) -> Path:
-    """Return the file of a name that belongs to a positions table: with the same sample before it, packed or not."""
-    sample = next((positions.name.partition(table)[0] for table in POSITIONS if table in positions.name), "")
-    folder = positions.parent
-    candidates = [folder / f"{begin}{name}{end}" for begin in dict.fromkeys((sample, "")) for end in ("", ".gz")]
-    return next((file for file in candidates if file.is_file()), folder / name)
+    """Return the file of a name that belongs to a positions table: of the same sample, packed or not."""
+    return file_beside(positions, POSITIONS, name) or positions.parent / name
 
 
 def _require_positions(path: Path) -> Path:
@@ -138,18 +107,13 @@ def _require_positions(path: Path) -> Path:
         return path
     if not path.is_dir():
         raise SpotsError(f"The folder {path} does not exist.", "Check its name.")
-    found = _positions_files(path)
+    path = section_folder(path)
+    found = positions_files(path)
     if len(found) > 1:
         names = ", ".join(file.name for file in found[:5])
         raise SpotsError(f"{path} holds the positions of {len(found)} sections: {names}.", "Give one of these files.")
     if found:
         return found[0]
-    bins = sorted(child.name for child in (path / "binned_outputs").glob("square_*um"))
-    if bins:
-        raise SpotsError(
-            f"{path} holds Visium HD of several bin sizes: {', '.join(bins)}.",
-            f"Choose one of them, for instance {path / 'binned_outputs' / bins[-1]}.",
-        )
     raise SpotsError(
         f"{path} is no Visium folder: it has no table of positions ({', '.join(POSITIONS)}), nor has spatial/ in it.",
         "Give the folder that Space Ranger wrote (outs), with spatial/ inside.",

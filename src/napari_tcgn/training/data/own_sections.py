@@ -1,6 +1,6 @@
 """Sections of one's own: a table that names slide and measured counts of each, in any of three layouts.
 
-`sections.csv` has the columns section, patient, image, counts, and may have spots, layer, mpp, diameter_um and pitch_um.
+`sections.csv` has the columns section, patient, image, counts, and may have spots, layer, mpp, diameter_um, pitch_um.
 `counts` is an .h5ad (raw counts in X or the `layer`, obs array_row and array_col, obsm["spatial"] in full-resolution
 px), the folder or matrix of a Visium section (Space Ranger 1 or later), or a legacy ST table (.tsv or .tsv.gz) whose
 spot table stands in `spots`.
@@ -19,7 +19,7 @@ import pandas as pd
 from napari_tcgn.errors import DataError, TcgnError
 from napari_tcgn.files import open_text, separator_of
 from napari_tcgn.options import LAYOUTS
-from napari_tcgn.spots import Spots, is_st_table, read_spots
+from napari_tcgn.spots import Spots, read_spots, same_names
 from napari_tcgn.training.data.section import SectionFiles
 
 if TYPE_CHECKING:
@@ -102,25 +102,38 @@ def counts_and_spots(section: SectionFiles) -> tuple[Counts, Spots]:
     DataError, SpotsError
         If a file is not what it should be, or the values are no raw counts; the message names the section.
     """
-    from napari_tcgn.expression import counts_table, read_measured
+    from napari_tcgn.expression import counts_table, read_measured, source_of
 
     try:
-        if section.spots is None and is_st_table(section.counts):
-            raise DataError(
-                f"{section.counts.name} is a legacy ST table, but no spot table is named.",
-                f"Give the column spots in {MANIFEST}.",
-            )
+        places = section.spots or _places(section.counts)
         measured = read_measured(section.counts)
         if section.spots is None:
             _require_array(measured, section.counts)
         counts = counts_table(measured, section.layer)
         pitch, diameter = section.pitch_um or LAYOUTS["st"][0], section.diameter_um or LAYOUTS["st"][1]
-        spots = read_spots(section.spots or section.counts, section.mpp, pitch, diameter)
+        spots = read_spots(places, section.mpp, pitch, diameter)
+        counts.table.index, note = same_names(counts.table.index, spots.ids)
+        counts = replace(counts, notes=(*source_of(measured).notes, *counts.notes, *((note,) if note else ())))
         if section.spots is None:  # both are of one file or folder, which may hold counts of some spots only
             spots = spots.select(np.isin(spots.ids, counts.table.index.to_numpy(dtype=np.str_)))
     except TcgnError as error:
         raise type(error)(f"Section {section.name}: {error.problem}", error.hint) from error
     return counts, _as_said(section, spots)
+
+
+def _places(counts: Path) -> Path:
+    """Return where the places of counts stand: in the same file or folder, or in a table of positions beside it."""
+    from napari_tcgn.expression import positions_beside
+
+    if not counts.is_file() or counts.suffix == ".h5ad":
+        return counts
+    found = positions_beside(counts)
+    if found is None:
+        raise DataError(
+            f"{counts.name} has no positions of spots, and no spot table is named.",
+            f"Give the column spots in {MANIFEST}: an ST selection table, or a Visium folder or table of positions.",
+        )
+    return found
 
 
 def _require_array(measured: AnnData, path: Path) -> None:
