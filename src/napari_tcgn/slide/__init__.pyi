@@ -1,9 +1,11 @@
 from .array import ArraySlide as ArraySlide
 from .base import (
     Slide as Slide,
+    give_mpp as give_mpp,
     level_downsamples as level_downsamples,
     mpp_hint as mpp_hint,
     require_mpp as require_mpp,
+    stated_mpp as stated_mpp,
 )
 from .density import DARKEST_OF_FEATURES as DARKEST_OF_FEATURES, optical_density as optical_density
 from .image import ImageSlide as ImageSlide

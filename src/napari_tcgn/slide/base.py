@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import PixelSizeUnknownError
+from napari_tcgn.slide.mpp import PixelSize, settled
 
 
 @runtime_checkable
@@ -31,7 +32,7 @@ class Slide(Protocol):
     Notes
     -----
     Readers of files have a `mpp_hint` too (str): a sentence that may help to know an unknown µm per pixel, such as
-    what the objective's power suggests.
+    what the objective's power suggests; and `stated` (PixelSize): what the file says, whatever was given.
     """
 
     name: str
@@ -77,6 +78,29 @@ def mpp_hint(slide: Slide) -> str:
     """
     hint: str = getattr(slide, "mpp_hint", "")
     return f"{hint} " if hint else ""
+
+
+def stated_mpp(slide: Slide) -> PixelSize:
+    """Return the µm per pixel that the file of a slide states, whatever was given by hand; unknown for an array."""
+    stated: PixelSize = getattr(slide, "stated", PixelSize())
+    return stated
+
+
+def give_mpp(slide: Slide, mpp: float | None, how: str) -> None:
+    """Give an opened slide its µm per pixel by hand, as if it had been opened with it (`settled`).
+
+    Parameters
+    ----------
+    slide : Slide
+    mpp : float or None
+        Already checked; None: not known.
+    how : str
+        How it is known, for the record.
+    """
+    stated = stated_mpp(slide)
+    size = PixelSize(hint=stated.hint) if mpp is None else settled(mpp, stated, how)
+    slide.mpp, slide.mpp_source = size.mpp, size.source
+    slide.mpp_hint = size.hint or stated.hint  # type: ignore[attr-defined]  # of the readers' own
 
 
 def require_mpp(slide: Slide) -> float:

@@ -61,6 +61,7 @@ class ImageSlide:
                 across, down = map(float, image.info["dpi"])
                 found = from_dpi(across, down, f"{image.format} resolution")
             size, pixel = orientation.turned_size(image.size, self.orientation), settled(given, found)
+            self.stated = found
         self.mpp, self.mpp_source, self.mpp_hint = pixel.mpp, pixel.source, pixel.hint
         self.level_dimensions: tuple[tuple[int, int], ...] = (size,)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from napari_tcgn.errors import SettingsError, SlideError
 
-_AGAINST_FILE = "given; the file says"
+_AGAINST_FILE = "; the file says"
 # A resolution tag outside this range (µm/px) is a printing default (72, 96, 300 dpi), not a microscope's.
 PLAUSIBLE_UM = (0.1, 5.0)
 # Metadata that names µm itself may lie further out (100x oil, an overview scan), but not anywhere.
@@ -62,19 +62,29 @@ def checked_mpp(mpp: float | None) -> float | None:
     return float(mpp)
 
 
-def settled(given: float | None, found: PixelSize) -> PixelSize:
-    """Return what was given by hand (already checked), else what was found; a contradiction between them is told."""
+def settled(given: float | None, found: PixelSize, how: str = "given") -> PixelSize:
+    """Return what was given by hand, else what was found; a contradiction between them is told.
+
+    Parameters
+    ----------
+    given : float or None
+        µm per pixel, already checked.
+    found : PixelSize
+        What the file says.
+    how : str
+        How it was given, for the record.
+    """
     if given is None:
         return found
     if found.mpp is None or abs(given / found.mpp - 1) <= CONTRADICTS:
-        return PixelSize(given, "given")
+        return PixelSize(given, how)
     told = f"The file says {found.mpp:g} µm per pixel ({found.source}), and {given:g} was given: patches are cut by it."
-    return PixelSize(given, f"{_AGAINST_FILE} {found.mpp:g} ({found.source})", told)
+    return PixelSize(given, f"{how}{_AGAINST_FILE} {found.mpp:g} ({found.source})", told)
 
 
 def contradicts_file(source: str) -> bool:
     """Whether a slide's `mpp_source` says that its µm per pixel was given against the file's own."""
-    return source.startswith(_AGAINST_FILE)
+    return _AGAINST_FILE in source
 
 
 def from_metadata(x: float | None, y: float | None, source: str, name: str) -> PixelSize:

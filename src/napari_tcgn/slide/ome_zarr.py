@@ -52,7 +52,8 @@ class OmeZarrSlide:
             _check_rgb(self.name, axes, self._levels, attributes)
             _check_written(self.name, self._folders[0])
             self._fourth = _fourth_channel(attributes)
-            size = settled(given, _pixel_size(multiscale, axes, path.name))
+            self.stated = _pixel_size(multiscale, axes, path.name)
+            size = settled(given, self.stated)
         except (KeyError, IndexError, TypeError, ValueError, OSError, AttributeError) as error:
             raise SlideError(
                 f"{path.name} is not a readable OME-Zarr image: {type(error).__name__}: {error}.",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.slide.base import Slide
+from napari_tcgn.slide.base import Slide, stated_mpp
 from napari_tcgn.slide.padding import check_level
 
 TAG = 274
@@ -74,6 +74,7 @@ class TurnedSlide:
         self.name = slide.name
         self.mpp, self.mpp_source = slide.mpp, slide.mpp_source
         self.mpp_hint = str(getattr(slide, "mpp_hint", ""))
+        self.stated = stated_mpp(slide)
         self.level_dimensions: tuple[tuple[int, int], ...] = tuple(
             turned_size(size, orientation) for size in slide.level_dimensions
         )

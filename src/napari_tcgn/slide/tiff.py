@@ -52,7 +52,8 @@ class TiffSlide:
             raise _unreadable(path, error) from error
         try:
             self._pages = rgb_levels(self._tif, path.name)
-            size = settled(given, tiff_pixel_size(self._tif, self._pages[0], path.name))
+            self.stated = tiff_pixel_size(self._tif, self._pages[0], path.name)
+            size = settled(given, self.stated)
         except SlideError:
             self._tif.close()
             raise

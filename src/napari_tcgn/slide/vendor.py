@@ -53,7 +53,8 @@ class VendorSlide:
             ) from error
         try:
             self._slide.set_cache(openslide.OpenSlideCache(CACHE_BYTES))
-            size = settled(given, _pixel_size(dict(self._slide.properties), path.name))
+            self.stated = _pixel_size(dict(self._slide.properties), path.name)
+            size = settled(given, self.stated)
         except BaseException:
             self._slide.close()
             raise

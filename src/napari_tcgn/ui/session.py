@@ -12,7 +12,7 @@ from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.options import GridSettings, SpotsSettings
-from napari_tcgn.slide import Slide, open_slide
+from napari_tcgn.slide import Slide, give_mpp, open_slide
 from napari_tcgn.spots import GridSource, Region, Spots, make_grid
 from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
@@ -234,7 +234,7 @@ class Session:
         if mpp == state.mpp or (mpp and state.mpp and math.isclose(mpp, state.mpp, rel_tol=1e-6)):
             return
         assert state.slide is not None  # it is its µm per px
-        state.slide.mpp, state.slide.mpp_source = mpp, source
+        give_mpp(state.slide, mpp, source)
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
         if state.spots is not None and (mpp is None or isinstance(state.spots.source, GridSource)):
             self._laid.drop()

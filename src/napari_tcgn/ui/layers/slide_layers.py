@@ -14,7 +14,7 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.slide import ArraySlide, Slide
+from napari_tcgn.slide import ArraySlide, Slide, give_mpp
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.canvas import show_scale_bar
 from napari_tcgn.ui.layers.placement import MICROMETRE, placement_of, to_world
@@ -110,7 +110,7 @@ def slide_of(layer: Image) -> Slide:
         if layer.source.path is not None:
             slide.path = Path(layer.source.path)
     if mpp is not None and (slide.mpp is None or not math.isclose(slide.mpp, mpp, rel_tol=1e-6)):
-        slide.mpp, slide.mpp_source = mpp, "layer's scale and units"
+        give_mpp(slide, mpp, "layer's scale and units")
     return slide
 
 

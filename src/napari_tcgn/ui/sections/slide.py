@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.slide import mpp_hint
+from napari_tcgn.slide import contradicts_file, mpp_hint, stated_mpp
 from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
@@ -53,16 +53,21 @@ class SlideSection(Section):
         self.mpp_box = number_box(tip, 0, 100, decimals=4, step=0.01)
         self.mpp_box.setSpecialValueText("unknown")
         self.mpp_box.setKeyboardTracking(False)
+        self.contradiction = text_label()
+        self.file_button = QPushButton()
         self.ways = MppWays(session)
         self.info = text_label()
         self.form.addRow("image", row)
         self.form.addRow("µm per pixel", self.mpp_box)
+        self.form.addRow(self.contradiction)
+        self.form.addRow(self.file_button)
         self.form.addRow(self.info)
         self.form.addRow(self.ways)
 
         self.layer_box.activated.connect(self._choose)
         self.open_button.clicked.connect(self._ask_for_file)
         self.mpp_box.valueChanged.connect(self._set_mpp)
+        self.file_button.clicked.connect(self._take_stated)
         events = session.state.events
         for event in (events.image, events.slide, events.slide_trouble, events.mpp):
             event.connect(self._show)
@@ -117,6 +122,24 @@ class SlideSection(Section):
         else:
             self._show()
 
+    def _take_stated(self) -> None:
+        slide = self.session.state.slide
+        if slide is not None and (stated := stated_mpp(slide)).mpp is not None:
+            self.session.set_mpp(stated.mpp, stated.source)
+
+    def _show_contradiction(self) -> None:
+        """Say beside the number what the file says, where that is another one."""
+        slide = self.session.state.slide
+        contradicts = slide is not None and slide.mpp is not None and contradicts_file(slide.mpp_source)
+        for widget in (self.contradiction, self.file_button):
+            widget.setVisible(contradicts)
+        if slide is None or not contradicts:
+            return
+        stated = stated_mpp(slide)
+        self.contradiction.setText(f"⚠ {mpp_hint(slide).strip()}")
+        self.file_button.setText(f"Use the file's {stated.mpp:g}")
+        self.file_button.setToolTip(f"Take what the file says: {stated.mpp:g} µm per pixel ({stated.source})")
+
     def _is_meant(self, mpp: float) -> bool:
         """Ask about a value that no slide scanner has: a slip of the decimal sign changes every prediction."""
         low, high = USUAL_MPP
@@ -137,6 +160,7 @@ class SlideSection(Section):
             f"{tip}The slide: an H&E image in colour. Another one shows its own spots and results"
         )
         set_quietly(self.mpp_box, state.mpp or 0)
+        self._show_contradiction()
         text = self._slide_text()
         self.info.setText(text)
         self.info.setVisible(bool(text))
@@ -166,4 +190,5 @@ class SlideSection(Section):
         self.layer_box.setEnabled(free and bool(self._layers))
         self.open_button.setEnabled(free)
         self.mpp_box.setEnabled(free and state.slide is not None)
+        self.file_button.setEnabled(free)
         self.ways.setEnabled(free)
