@@ -390,3 +390,45 @@ def test_closing_the_dock_while_comparing(predicted, qtbot, tmp_path, monkeypatc
     viewer.window.remove_dock_widget("all")
     qtbot.waitUntil(lambda: session.closed, timeout=kit.TIMEOUT)
     assert len(viewer.layers) > 0
+
+
+def normalised_with_raw(path, spots) -> None:
+    """Values as scanpy leaves them: log1p in X, the counts in .raw."""
+    adata = write_counts(path, spots)
+    adata.raw = adata.copy()
+    adata.X = np.log1p(adata.X / 100)
+    adata.write_h5ad(path)
+
+
+@pytest.mark.parametrize("answer", ["ok", "cancel"])
+def test_counts_that_are_not_in_x_are_asked_for(predicted, qtbot, tmp_path, monkeypatch, kit, answer) -> None:
+    from qtpy.QtCore import QTimer
+    from qtpy.QtWidgets import QApplication, QInputDialog
+
+    _viewer, dock = predicted
+    section, path = dock.compare, tmp_path / "measured.h5ad"
+    normalised_with_raw(path, dock.session.state.spots)
+    asked = []
+
+    def reply() -> None:
+        dialog = QApplication.activeModalWidget()
+        assert isinstance(dialog, QInputDialog)
+        asked.append((dialog.labelText(), dialog.comboBoxItems()))
+        dialog.accept() if answer == "ok" else dialog.reject()
+
+    QTimer.singleShot(300, reply)
+    compare(qtbot, dock, kit, path, monkeypatch)
+    assert asked == [
+        ("X of measured.h5ad holds no raw counts. Take them from the layer (raw is AnnData's .raw):", ["raw"])
+    ]
+    shown = section.comparing.of(store.result_of(dock.session.state.result_layer))
+    if answer == "cancel":
+        assert shown is None
+        assert section.message.text() == ""
+        return
+    assert shown.comparison.manifest.scale.layer == "raw"
+    counts = write_counts(tmp_path / "other.h5ad", dock.session.state.spots)
+    compare(qtbot, dock, kit, tmp_path / "other.h5ad", monkeypatch)  # asks nothing
+    again = section.comparing.of(store.result_of(dock.session.state.result_layer))
+    assert counts.n_vars == 4
+    np.testing.assert_array_equal(shown.comparison.genes["pcc"], again.comparison.genes["pcc"])

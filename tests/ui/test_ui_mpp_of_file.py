@@ -45,7 +45,7 @@ def test_both_numbers_are_shown_and_the_files_is_a_click_away(opened, kit, qtbot
     told = f"The file says 2 µm per pixel ({STATED}), and 0.5 was given: patches are cut by it."
     assert not section.contradiction.isHidden()
     assert section.contradiction.text() == f"⚠ {told}"
-    assert section.file_button.text() == "Use the file's 2"
+    assert section.file_button.text() == "Use the file's 2 µm"
     assert state.slide.mpp_source == f"given in the dock; the file says 2 ({STATED})"
 
     kit.lay_spots(dock, 100)

@@ -9,6 +9,7 @@ from .build import (
 )
 from .counts import (
     Counts as Counts,
+    counted_tables as counted_tables,
     counts_table as counts_table,
     layer_names as layer_names,
     require_counts as require_counts,

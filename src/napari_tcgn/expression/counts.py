@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.expression.genomes import plain_genes
 from napari_tcgn.expression.values import dense
+from napari_tcgn.h5ad import open_h5ad
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,6 +194,27 @@ def looks_counted(values: Any) -> bool:
         return False
     some = some.astype(np.float64)
     return bool(np.isfinite(some).all() and (some >= 0).all() and (some == np.round(some)).all() and some.any())
+
+
+def counted_tables(path: Path) -> list[str | None]:
+    """Return which tables of an .h5ad hold raw counts by their first values: None for X, layers, "raw".
+
+    Raises
+    ------
+    DataError
+        If it cannot be read.
+    """
+    with open_h5ad(path) as file:
+        layers = file.get("layers", {})
+        tables = {None: file.get("X"), RAW: file.get("raw/X")} | {str(name): layers[name] for name in layers}
+        return [name for name, table in tables.items() if table is not None and _starts_counted(table)]
+
+
+def _starts_counted(table: Any) -> bool:
+    """Tell it of a dense or sparse table in a file, of which only the beginning is read."""
+    values = table["data"] if hasattr(table, "keys") else table
+    rows = _LOOKED_AT if values.ndim == 1 else max(1, _LOOKED_AT // max(1, values.shape[1]))
+    return looks_counted(np.asarray(values[:rows]).reshape(1, -1))
 
 
 def _elsewhere(measured: AnnData, layer: str | None) -> str:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.slide import Slide
+from napari_tcgn.slide import Slide, stated_mpp
 from napari_tcgn.spots.distance import fit_lattice, implied_mpp
 from napari_tcgn.spots.table import Spots
 
@@ -43,7 +43,7 @@ def scale_contradiction(spots: Spots, slide: Slide) -> SpotsError | None:
     if implied is None or mpp is None:
         return None
     small = _small_image(spots, implied, mpp)
-    typed = slide.mpp_source.startswith("given")
+    typed = slide.mpp_source != stated_mpp(slide).source
     name = spots.source.file or "the spots"
     found = (
         f"The array of {name} implies {implied:.4g} µm per pixel (its spots are {spots.pitch_um / implied:.4g} px "

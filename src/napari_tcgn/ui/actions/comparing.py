@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from napari_tcgn.options import CompareSettings
 from napari_tcgn.ui.actions.side_by_side import SideBySide
 from napari_tcgn.ui.layers import canvas, result_layers, store
 from napari_tcgn.ui.session import Session
@@ -32,9 +33,11 @@ class Measured:
     Attributes
     ----------
     path : pathlib.Path
-        ST count table, Visium folder or .h5ad.
+        Count table, matrix, Visium folder or .h5ad.
     spots : pathlib.Path or None
         ST selection table, so that positions are compared too.
+    layer : str or None
+        Of an .h5ad, that holds the raw counts; None: X.
     gene_sets : pathlib.Path or None
         .gmt whose scores are compared, too.
     """
@@ -42,6 +45,7 @@ class Measured:
     path: Path
     spots: Path | None = None
     gene_sets: Path | None = None
+    layer: str | None = None
 
 
 @dataclass(eq=False)
@@ -111,7 +115,8 @@ class Comparing:
             sets = {s.name: s.genes for s in read_gmt(measured.gene_sets)} if measured.gene_sets is not None else None
             found = read_measured(measured.path, measured.spots)
             with result.slide_for_reading() as slide:
-                comparison = yield from compare_steps(result.to_adata(), found, slide=slide, gene_sets=sets)
+                settings = CompareSettings(layer=measured.layer)
+                comparison = yield from compare_steps(result.to_adata(), found, settings, slide=slide, gene_sets=sets)
             return Compared(result, measured_result(result, comparison), comparison)
 
         def end(tell: Callable[[T], object]) -> Callable[[T], None]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QMessageBox, QPushButton
 
-from napari_tcgn.spots import StSource
+from napari_tcgn.errors import TcgnError
+from napari_tcgn.spots import StSource, is_count_table
 from napari_tcgn.ui.actions.comparing import Compared, Comparing, Measured
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
@@ -25,7 +26,12 @@ ST, VISIUM, H5AD = "st", "visium", "h5ad"
 SIDE_BY_SIDE_TIP = "Show the measured spots beside the predicted ones, or on top of them"
 NO_SETS = "and gene sets (.gmt)…"
 SOURCES = (
-    ("ST count table…", ST, "Raw counts as spots x genes (.tsv, .tsv.gz); then, if you have it, their selection table"),
+    (
+        "Count table or matrix…",
+        ST,
+        "Raw counts of spots and genes (.tsv, .csv, also packed) and then, if you have it, their selection table; or a "
+        "matrix of 10x Genomics (.h5, .mtx), also of one sample of GEO",
+    ),
     ("Visium folder…", VISIUM, "The outs folder of Space Ranger"),
     (".h5ad file…", H5AD, "AnnData with raw counts"),
 )
@@ -122,12 +128,32 @@ class CompareSection(Section):
         if source == VISIUM:
             chosen = QFileDialog.getExistingDirectory(self, "Visium folder")
         else:
-            kinds = "Count tables (*.tsv *.txt *.gz)" if source == ST else "AnnData (*.h5ad)"
+            kinds = "Counts (*.tsv *.txt *.csv *.mtx *.h5 *.gz)" if source == ST else "AnnData (*.h5ad)"
             chosen, _ = QFileDialog.getOpenFileName(self, "Measured counts", "", kinds)
         if not chosen:
             return
-        spots = self._selection_table(Path(chosen)) if source == ST else None
-        self.compare(Measured(Path(chosen), spots, self._sets))
+        path = Path(chosen)
+        spots = self._selection_table(path) if source == ST and is_count_table(path) else None
+        layer = None
+        if source == H5AD:
+            layer, meant = self._layer(path)
+            if not meant:
+                return
+        self.compare(Measured(path, spots, self._sets, layer))
+
+    def _layer(self, path: Path) -> tuple[str | None, bool]:
+        """Return the layer of an .h5ad that holds the counts, asked for where X does not; and whether to go on."""
+        from napari_tcgn.expression import counted_tables
+
+        try:
+            found = counted_tables(path)
+        except TcgnError:  # the comparison says what is wrong
+            return None, True
+        others = [name for name in found if name is not None]
+        if None in found or not others:
+            return None, True
+        question = f"X of {path.name} holds no raw counts. Take them from the layer (raw is AnnData's .raw):"
+        return QInputDialog.getItem(self, "Measured counts", question, others, 0, False)
 
     def _on_sets(self, wanted: bool) -> None:
         chosen = ""
@@ -143,7 +169,8 @@ class CompareSection(Section):
         if result is not None and result.spots_file is not None and isinstance(result.spots.source, StSource):
             return result.spots_file
         title = "Selection table of these counts (Cancel: none)"
-        chosen, _ = QFileDialog.getOpenFileName(self, title, str(counts.parent), "Tables (*.tsv *.txt *.gz)")
+        kinds = "Tables (*.tsv *.txt *.csv *.gz *.parquet)"
+        chosen, _ = QFileDialog.getOpenFileName(self, title, str(counts.parent), kinds)
         return Path(chosen) if chosen else None
 
     def compare(self, measured: Measured) -> None:

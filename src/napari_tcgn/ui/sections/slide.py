@@ -137,7 +137,7 @@ class SlideSection(Section):
             return
         stated = stated_mpp(slide)
         self.contradiction.setText(f"⚠ {mpp_hint(slide).strip()}")
-        self.file_button.setText(f"Use the file's {stated.mpp:g}")
+        self.file_button.setText(f"Use the file's {stated.mpp:g} µm")
         self.file_button.setToolTip(f"Take what the file says: {stated.mpp:g} µm per pixel ({stated.source})")
 
     def _is_meant(self, mpp: float) -> bool:
@@ -182,7 +182,8 @@ class SlideSection(Section):
         size = f"{width} x {height} px, {levels} level{'s' if levels > 1 else ''}"
         if mpp is None:
             return f"{size}. {mpp_hint(slide)}{QUESTION}"
-        return f"{size}, {width * mpp / 1000:.2f} x {height * mpp / 1000:.2f} mm; µm per pixel: {slide.mpp_source}"
+        how = slide.mpp_source.partition("; the file says")[0]  # that stands beside the number
+        return f"{size}, {width * mpp / 1000:.2f} x {height * mpp / 1000:.2f} mm; µm per pixel: {how}"
 
     def _enable(self) -> None:
         state = self.session.state
