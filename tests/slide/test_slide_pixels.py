@@ -217,3 +217,27 @@ def test_a_given_scale_that_contradicts_the_file_is_told(tmp_path: Path) -> None
         assert not any(
             "was given" in warning for warning in domain_warnings(card, open_slide(tmp_path / "s.ome.tif", mpp))
         )
+
+
+@pytest.mark.parametrize(("tag", "contradicts"), [(0.25, True), (0.49, False), (352.8, False)])
+def test_a_file_that_contradicts_itself_is_told(tag: float, contradicts: bool, tmp_path: Path) -> None:
+    from napari_tcgn.engine import domain_warnings
+    from napari_tcgn.model import ModelCard
+    from napari_tcgn.slide import give_mpp
+
+    per_cm = 1e4 / tag
+    size = {"axes": "YXS", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    tifffile.imwrite(
+        tmp_path / "s.ome.tif", UPRIGHT, photometric="rgb", tile=(64, 64), resolution=(per_cm, per_cm),
+        resolutionunit="CENTIMETER", metadata=size,
+    )  # fmt: skip
+    slide, card = open_slide(tmp_path / "s.ome.tif"), ModelCard("m", "1", {}, ["A"], 77.0)
+    assert slide.mpp == 0.5
+    told = any("0.5 µm per pixel (OME PhysicalSizeX) and 0.25 (TIFF" in one for one in domain_warnings(card, slide))
+    assert told == contradicts
+    assert ("the file says 0.25 too" in slide.mpp_source) == contradicts
+    for mpp, how in ((0.5, "given"), (0.25, "given; the file says 0.5 (OME PhysicalSizeX)")):
+        given = open_slide(tmp_path / "s.ome.tif", mpp)
+        assert given.mpp_source == how, "it is settled"
+        give_mpp(slide, mpp, "given")
+        assert (slide.mpp_source, slide.mpp_hint) == (given.mpp_source, given.mpp_hint or slide.mpp_hint)

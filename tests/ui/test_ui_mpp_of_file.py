@@ -104,3 +104,18 @@ def test_each_slide_has_its_own(opened, kit, qtbot) -> None:
     dock.slide.layer_box.setCurrentIndex(0)
     dock.slide.layer_box.activated.emit(0)
     assert not dock.slide.contradiction.isHidden()
+
+
+def test_a_file_that_contradicts_itself_has_no_way_back(dock_in_viewer, use_predictor, kit, qtbot, tmp_path) -> None:
+    use_predictor(kit.predictor())
+    tifffile.imwrite(
+        tmp_path / "S.ome.tif", kit.stained(), photometric="rgb", resolution=(40_000, 40_000),
+        resolutionunit="CENTIMETER", metadata={"axes": "YXS", "PhysicalSizeX": 2.0, "PhysicalSizeY": 2.0},
+    )  # fmt: skip
+    _, dock = dock_in_viewer()
+    dock.session.open_file(tmp_path / "S.ome.tif", lambda failure: pytest.fail(str(failure)))
+    qtbot.waitUntil(lambda: dock.session.state.slide is not None, timeout=30_000)
+    assert "2 µm per pixel (OME PhysicalSizeX) and 0.25 (TIFF resolution tag)" in dock.slide.contradiction.text()
+    assert dock.slide.file_button.isHidden()
+    type_mpp(dock, qtbot, "0.25")
+    assert dock.slide.file_button.text() == "Use the file's 2 µm"

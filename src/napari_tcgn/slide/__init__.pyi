@@ -9,7 +9,7 @@ from .base import (
 )
 from .density import DARKEST_OF_FEATURES as DARKEST_OF_FEATURES, optical_density as optical_density
 from .image import ImageSlide as ImageSlide
-from .mpp import contradicts_file as contradicts_file
+from .mpp import PixelSize as PixelSize, contradicts_file as contradicts_file
 from .normalise import NormalisedSlide as NormalisedSlide, colour_change as colour_change
 from .open import open_slide as open_slide
 from .orientation import stored_orientation as stored_orientation

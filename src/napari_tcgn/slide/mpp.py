@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_tcgn.errors import SettingsError, SlideError
@@ -78,12 +79,30 @@ def settled(given: float | None, found: PixelSize, how: str = "given") -> PixelS
         return found
     if found.mpp is None or abs(given / found.mpp - 1) <= CONTRADICTS:
         return PixelSize(given, how)
-    told = f"The file says {found.mpp:g} µm per pixel ({found.source}), and {given:g} was given: patches are cut by it."
-    return PixelSize(given, f"{how}{_AGAINST_FILE} {found.mpp:g} ({found.source})", told)
+    where = found.source.partition(_AGAINST_FILE)[0]
+    told = f"The file says {found.mpp:g} µm per pixel ({where}), and {given:g} was given: patches are cut by it."
+    return PixelSize(given, f"{how}{_AGAINST_FILE} {found.mpp:g} ({where})", told)
+
+
+def most_specific(found: Sequence[PixelSize]) -> PixelSize:
+    """Return the first known of what a file says in several places; another one that contradicts it is told."""
+    known = [size for size in found if size.mpp is not None]
+    if not known:
+        return PixelSize(hint=" ".join(size.hint for size in found if size.hint))
+    first = known[0]
+    assert first.mpp is not None  # it is known
+    other = next((size for size in known if size.mpp is not None and abs(size.mpp / first.mpp - 1) > CONTRADICTS), None)
+    if other is None:
+        return first
+    told = (
+        f"The file says {first.mpp:g} µm per pixel ({first.source}) and {other.mpp:g} ({other.source}): the first is "
+        "taken; give the right one to settle it."
+    )
+    return PixelSize(first.mpp, f"{first.source}{_AGAINST_FILE} {other.mpp:g} too ({other.source})", told)
 
 
 def contradicts_file(source: str) -> bool:
-    """Whether a slide's `mpp_source` says that its µm per pixel was given against the file's own."""
+    """Whether a slide's `mpp_source` says that the file has another µm per pixel, too: it was given, or has two."""
     return _AGAINST_FILE in source
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, from_dpi, from_metadata, from_objective, positive
+from napari_tcgn.slide.mpp import (
+    UM_PER_UNIT,
+    PixelSize,
+    from_dpi,
+    from_metadata,
+    from_objective,
+    most_specific,
+    positive,
+)
 from napari_tcgn.slide.padding import FourthChannel, not_rgb
 
 if TYPE_CHECKING:
@@ -19,7 +27,7 @@ JPEG_CODECS = (7,)  # turn YCbCr into RGB themselves
 
 
 def tiff_pixel_size(tif: tifffile.TiffFile, page: tifffile.TiffPage, name: str) -> PixelSize:
-    """Return the pixel size of level 0 of a TIFF, from where it is written most specifically.
+    """Return the pixel size of level 0 of a TIFF, from where it is written most specifically; contradictions are told.
 
     Parameters
     ----------
@@ -42,11 +50,7 @@ def tiff_pixel_size(tif: tifffile.TiffFile, page: tifffile.TiffPage, name: str) 
         _imagej(tif, page, name),
         _resolution(page),
     ]
-    known = next((size for size in found if size.mpp is not None), None)
-    if known is not None:
-        return known
-    hints = [from_objective(positive(_aperio(aperio, "AppMag")), "AppMag"), *(size.hint for size in found)]
-    return PixelSize(hint=" ".join(hint for hint in hints if hint))
+    return most_specific([PixelSize(hint=from_objective(positive(_aperio(aperio, "AppMag")), "AppMag")), *found])
 
 
 def rgb_levels(tif: tifffile.TiffFile, name: str) -> list[tifffile.TiffPage]:

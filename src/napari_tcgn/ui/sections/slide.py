@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton
 from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.slide import contradicts_file, mpp_hint, stated_mpp
+from napari_tcgn.slide import PixelSize, contradicts_file, mpp_hint, stated_mpp
 from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
@@ -131,11 +131,12 @@ class SlideSection(Section):
         """Say beside the number what the file says, where that is another one."""
         slide = self.session.state.slide
         contradicts = slide is not None and slide.mpp is not None and contradicts_file(slide.mpp_source)
-        for widget in (self.contradiction, self.file_button):
-            widget.setVisible(contradicts)
+        stated = PixelSize() if slide is None else stated_mpp(slide)
+        self.contradiction.setVisible(contradicts)
+        # A file may contradict itself: what it says first is taken already.
+        self.file_button.setVisible(contradicts and stated.mpp is not None and stated.mpp != self.session.state.mpp)
         if slide is None or not contradicts:
             return
-        stated = stated_mpp(slide)
         self.contradiction.setText(f"⚠ {mpp_hint(slide).strip()}")
         self.file_button.setText(f"Use the file's {stated.mpp:g} µm")
         self.file_button.setToolTip(f"Take what the file says: {stated.mpp:g} µm per pixel ({stated.source})")
