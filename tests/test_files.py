@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import open_text, separator_of, write_whole_folder
+from napari_tcgn.files import cells_of, open_table, open_text, write_whole_folder
 
 
 def folder_with(path: Path, text: str) -> Path:
@@ -54,9 +54,28 @@ def test_text_of_other_programs(tmp_path: Path, encoding: str, packed: bool) -> 
         assert file.read() == "a;µm\n1;2\n"
 
 
-def test_separators() -> None:
-    assert [separator_of(line, ",") for line in ("a;b", "a;1;1,5;2,25", "a,b", "a,b;c")] == [";", ";", ",", ","]
-    assert [separator_of(line, "\t") for line in ("a\tb;c\td", "a;b")] == ["\t", ";"]
+@pytest.mark.parametrize(
+    ("line", "cells"),
+    [
+        ("a;b", ["a", "b"]),
+        ("a;1;1,5;2,25\r\n", ["a", "1", "1,5", "2,25"]),
+        ("a,b", ["a", "b"]),
+        ("a,b;c", ["a", "b;c"]),
+        ("a\tb;c\td", ["a", "b;c", "d"]),
+        ('"a","b, c", d ,', ["a", "b, c", "d", ""]),
+        ("a", ["a"]),
+        ("", []),
+    ],
+)
+def test_cells(line: str, cells: list[str]) -> None:
+    assert cells_of(line)[0] == cells
+
+
+def test_the_line_that_tells_excel_the_separator(tmp_path: Path) -> None:
+    for start in ("sep=;\r\n", '"sep=;"\n', "SEP=;\n", ""):
+        (tmp_path / "a.csv").write_text(f"{start}a;b\n", encoding="utf-8-sig")
+        with open_table(tmp_path / "a.csv") as file:
+            assert file.read() == "a;b\n"
 
 
 def test_lists_as_spreadsheets_save_them(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import hashlib
 import io
@@ -54,12 +55,33 @@ def open_unpacked(path: Path) -> IO[bytes]:
     return cast("IO[bytes]", gzip.open(path, "rb") if packed else path.open("rb"))  # handed on
 
 
-def separator_of(line: str, usual: str) -> str:
-    """Return what separates the cells of a line: `usual`, or ";" where there are more of it.
+def open_table(path: Path) -> IO[str]:
+    """Open a table as text (`open_text`) behind the line "sep=;" that tells Excel what separates its cells.
 
-    Spreadsheets of countries with a decimal comma write ";" into what they call CSV.
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
     """
-    return ";" if line.count(";") > line.count(usual) else usual
+    file = open_text(path)
+    try:
+        if not file.readline(16).strip().strip('"').lower().startswith("sep="):
+            file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def cells_of(line: str) -> tuple[list[str], str]:
+    """Return the cells of a line of a table, without quotes and spaces around them, and what separates them.
+
+    That is a tab where there is one, whatever the file is called, else a comma, or ";" where there are more of it:
+    spreadsheets of countries with a decimal comma write it into what they call CSV.
+    """
+    separator = "\t" if "\t" in line else ";" if line.count(";") > line.count(",") else ","
+    cells = next(csv.reader([line.rstrip("\r\n")], delimiter=separator, skipinitialspace=True), [])
+    return [cell.strip() for cell in cells], separator
 
 
 @dataclass(frozen=True, slots=True)

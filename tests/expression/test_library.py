@@ -126,7 +126,8 @@ def test_several_sections_are_told_apart() -> None:
     ("change", "message"),
     [
         (lambda a: a.obsm.pop("spatial"), "no positions"),
-        (lambda a: a.obsm.update(spatial=np.zeros((6, 3))), r"shape \(6, 3\)"),
+        (lambda a: a.obsm.update(spatial=np.arange(18.0).reshape(6, 3)), "3 columns that vary"),
+        (lambda a: a.obsm.update(spatial=np.zeros((6, 1))), r"shape \(6, 1\)"),
         (lambda a: a.obsm.update(spatial=np.full((6, 2), np.nan)), "6 of 6 spots have no position"),
     ],
 )

@@ -284,3 +284,67 @@ def test_spots_without_an_array_that_would_lie_better_mirrored(tmp_path: Path) -
     assert "would if they were mirrored left to right" in check_on_slide(spots, slide()).source.doubts[0]
     right = replace(spots, x=WIDTH - spots.x)
     assert check_on_slide(right, slide()).source.doubts is None
+
+
+@pytest.mark.parametrize(("factor", "refused"), [(0.5, True), (0.15, True), (1.0, False)])
+def test_positions_of_a_small_image_without_an_array(tmp_path: Path, factor: float, refused: bool) -> None:
+    """Nothing implies a µm per pixel then, but spots of the stated diameter would overlap."""
+    path = h5ad(tmp_path / "a.h5ad", table())
+    adata = anndata.read_h5ad(path)
+    del adata.obs["array_row"], adata.obs["array_col"]
+    adata.obsm["spatial"] = adata.obsm["spatial"] * factor + 100 * (1 - factor)
+    adata.write_h5ad(path)
+    spots = read_spots(path, MPP)
+    if not refused:
+        assert check_on_slide(spots, slide()).source.doubts is None
+        return
+    with pytest.raises(SpotsError, match=r"spots of a\.h5ad overlap: spot_diameter_fullres is 32\.5 px.*--trust-spots"):
+        check_on_slide(spots, slide())
+    trusted = read_spots(path, MPP, taken=SpotsSettings(trust_spots=True))
+    assert "overlap" in check_on_slide(trusted, slide()).source.doubts[0]
+
+
+@pytest.mark.parametrize("of_h5ad", [True, False])
+def test_exchanged_rows_and_columns_of_the_array(tmp_path: Path, of_h5ad: bool) -> None:
+    """The positions are right, but who is whose neighbour is not."""
+    exchanged = table().rename(columns={"array_row": "array_col", "array_col": "array_row"})
+    path = h5ad(tmp_path / "a.h5ad", exchanged) if of_h5ad else folder(tmp_path / "outs", exchanged)
+    with pytest.raises(
+        SpotsError, match=r"array_row and array_col of .* are exchanged: its columns are 43\.3 px apart"
+    ):
+        check_on_slide(read_spots(path, MPP), slide())
+
+
+def test_columns_that_are_no_plane(tmp_path: Path) -> None:
+    def third(change: object) -> Path:
+        path = h5ad(tmp_path / "a.h5ad", table())
+        adata = anndata.read_h5ad(path)
+        adata.obsm["spatial"] = change(adata.obsm["spatial"])
+        adata.write_h5ad(path)
+        return path
+
+    flat = read_spots(third(lambda own: np.column_stack([own, np.full(len(own), 7)])), MPP)
+    np.testing.assert_array_equal(flat.x, read_spots(h5ad(tmp_path / "b.h5ad", table())).x)
+    for change in (
+        lambda own: np.column_stack([np.zeros(len(own)), own]),
+        lambda own: np.column_stack([own, np.arange(len(own))]),
+    ):
+        with pytest.raises(SpotsError, match="3 columns that vary: which of them are x and y is open"):
+            read_spots(third(change), MPP)
+
+
+@pytest.mark.parametrize(
+    "names", [("x_um", "y_um"), ("X (µm)", "Y (µm)"), ("x_centroid", "y_centroid"), ("x_microns", "y_microns")]
+)
+def test_columns_in_um_are_not_taken_for_px(tmp_path: Path, names: tuple[str, str]) -> None:
+    on = table()[lambda t: t["in_tissue"] == 1]
+    um = pd.DataFrame(on[["pxl_col_in_fullres", "pxl_row_in_fullres"]].to_numpy() * 0.4, index=on["barcode"])
+    um.columns = list(names)
+    with pytest.raises(SpotsError, match=r"they are µm, not px\. Divide them by the µm per pixel"):
+        read_spots(h5ad(tmp_path / "a.h5ad", table(), um))
+
+
+def test_spots_in_one_place(tmp_path: Path) -> None:
+    path = h5ad(tmp_path / "a.h5ad", table(), np.full(((table()["in_tissue"] == 1).sum(), 2), 300.0))
+    with pytest.raises(SpotsError, match=r"Most spots of a\.h5ad lie in the same place"):
+        read_spots(path, MPP)

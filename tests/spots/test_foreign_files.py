@@ -213,3 +213,67 @@ def test_an_h5ad_of_anndata_0_6(tmp_path: Path) -> None:
         for library in ("s1", "s2"):
             file[f"uns/spatial/{library}/scalefactors/spot_diameter_fullres"] = 26.0
     assert_positions(read_spots(tmp_path / "old.h5ad"))
+
+
+def _lines(change: object) -> bytes:
+    return "".join(change(line) + "\n" for line in csv().decode().splitlines()).encode()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        csv() + b",,,,,\n,,,,,\n",
+        _lines(lambda line: line + ","),
+        _lines(lambda line: ",".join(f'"{cell}"' for cell in line.split(","))),
+        _lines(lambda line: line.replace(",", ", ")),
+        csv("\t"),
+        csv("\t", ",").decode().encode("utf-16"),
+        b"sep=;\r\n" + csv(";", ","),
+        csv().upper().replace(b"B", b"B"),
+        positions().to_csv().encode(),  # pandas' index before it
+        positions()[COLUMNS[::-1]].to_csv(index=False).encode(),
+    ],
+    ids=[
+        "empty rows",
+        "ends in commas",
+        "quoted",
+        "spaces",
+        "tabs",
+        "Unicode text",
+        "sep=",
+        "capitals",
+        "index",
+        "order",
+    ],
+)
+def test_positions_as_programs_write_them(tmp_path: Path, data: bytes) -> None:
+    files = {"tissue_positions.csv": data, "scalefactors_json.json": FACTORS}
+    folder = outs(tmp_path / "outs", files)
+    assert_positions(read_spots(folder))
+    assert_positions(read_spots(folder / "spatial" / "tissue_positions.csv"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"x"\t"y"\t"pixel_x"\t"pixel_y"\n1\t2\t3\t4\n2\t2\t5\t4\n',
+        "x\ty\tpixel_x\tpixel_y\t\n1\t2\t3\t4\t\n2\t2\t5\t4\t\n\t\t\t\t\n",
+        " x \t y \t pixel_x \t pixel_y\n1\t2\t3\t4\n2\t2\t5\t4\n",
+        "X\tY\tPixel_X\tPIXEL_Y\n1\t2\t3\t4\n2\t2\t5\t4\n",
+        "\tx\ty\tpixel_x\tpixel_y\n0\t1\t2\t3\t4\n1\t2\t2\t5\t4\n",
+        '"x"\t"y"\t"pixel_x"\t"pixel_y"\n"1"\t1\t2\t3\t4\n"2"\t2\t2\t5\t4\n',  # R's write.table
+        '"x";"y";"pixel_x";"pixel_y"\r\n"1";"2";"3,0";"4,0"\r\n"2";"2";"5,0";"4,0"\r\n',
+    ],
+)
+def test_selection_tables_as_programs_write_them(tmp_path: Path, text: str) -> None:
+    (tmp_path / "t.tsv").write_bytes(text.encode("utf-8-sig"))
+    spots = read_spots(tmp_path / "t.tsv")
+    assert spots.ids.tolist() == ["1x2", "2x2"]
+    assert spots.x.tolist() == [3, 5]
+    assert spots.y.tolist() == [4, 4]
+
+
+def test_a_cell_without_a_number_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_text("x\ty\tpixel_x\tpixel_y\n1\t2\t\t4\n2\t2\t5\t4\n")
+    with pytest.raises(SpotsError, match=r"column pixel_x \(first: data row 1, found nothing\)"):
+        read_spots(tmp_path / "t.tsv")

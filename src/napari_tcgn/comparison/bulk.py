@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_tcgn.comparison.slide_level import shares_to_scale
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import UNS_KEY, GeneMatch, match_genes
-from napari_tcgn.files import open_text, separator_of
+from napari_tcgn.files import cells_of, open_table
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import BulkScale
 from napari_tcgn.stats import pearson_per_gene, q_values, spearman_per_gene
@@ -58,7 +58,7 @@ def read_bulk(path: str | Path) -> pd.DataFrame:
     Parameters
     ----------
     path : str or pathlib.Path
-        .csv, or tab-separated with any other suffix (also .gz); names in the first row and first column.
+        Separated by tabs, commas or semicolons (also .gz); names in the first row and first column.
 
     Returns
     -------
@@ -73,11 +73,10 @@ def read_bulk(path: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     path = Path(path)
-    separator = "," if ".csv" in path.suffixes else "\t"
     try:
-        with open_text(path) as file:
-            separator = separator_of(file.readline(), separator)
-        with open_text(path) as file:
+        with open_table(path) as file:
+            _, separator = cells_of(file.readline())
+        with open_table(path) as file:
             table = pd.read_csv(file, sep=separator, decimal="," if separator == ";" else ".", index_col=0)
         table = table.astype(np.float64)
     except (OSError, ValueError, UnicodeDecodeError) as error:

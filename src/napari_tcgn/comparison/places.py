@@ -13,6 +13,7 @@ from scipy.spatial import cKDTree
 from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import UNS_KEY, repeated_spots
+from napari_tcgn.spots import flat_positions
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -70,7 +71,7 @@ def places_of(adata: AnnData, name: str) -> Places:
     if {"array_row", "array_col"} <= set(adata.obs):
         array = _whole(adata.obs[["array_col", "array_row"]])
     if "spatial" in adata.obsm:
-        pixels = np.asarray(adata.obsm["spatial"], dtype=np.float64)[:, :2]
+        pixels = flat_positions(np.asarray(adata.obsm["spatial"], dtype=np.float64), name.lower(), DataError)
         if not np.isfinite(pixels).all():
             raise DataError(f'{name} has positions that are no numbers (obsm["spatial"]).', "Remove these spots.")
     return Places(adata.obs_names.to_numpy(dtype=object), array, pixels)

@@ -18,7 +18,7 @@ from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import BINS
 from napari_tcgn.slide import without_alpha
-from napari_tcgn.spots import Spots, SpotsRecord, SpotsSource, pitch_of
+from napari_tcgn.spots import Spots, SpotsRecord, SpotsSource, flat_positions, pitch_of
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -210,11 +210,7 @@ def _centres(adata: AnnData) -> NDArray[np.float64]:
             f'The AnnData has no positions: obsm has {found}, not "spatial".',
             'Put (x, y) in px of the full-resolution image into obsm["spatial"], as squidpy does.',
         )
-    centres = np.asarray(adata.obsm["spatial"], dtype=np.float64)
-    if centres.ndim != 2 or centres.shape[1] != 2:
-        raise DataError(
-            f'obsm["spatial"] has the shape {centres.shape}.', "Only flat sections with (x, y) per spot can be used."
-        )
+    centres = flat_positions(np.asarray(adata.obsm["spatial"], dtype=np.float64), "the AnnData", DataError)
     bad = np.asarray(~np.isfinite(centres).all(axis=1))
     if bad.any():
         first = adata.obs_names[bad][0]

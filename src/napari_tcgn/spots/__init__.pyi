@@ -9,6 +9,7 @@ from .count_table import (
 from .distance import fit_lattice as fit_lattice, implied_mpp as implied_mpp, spot_distance_px as spot_distance_px
 from .grid import count_spots as count_spots, grid_origin as grid_origin, make_grid as make_grid
 from .h5ad import read_h5ad_spots as read_h5ad_spots
+from .h5ad_parts import flat_positions as flat_positions
 from .handedness import is_mirrored as is_mirrored
 from .lattice import (
     BLOCK as BLOCK,

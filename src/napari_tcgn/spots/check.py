@@ -8,8 +8,8 @@ import numpy as np
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide, overview_of
-from napari_tcgn.spots.handedness import MIN_ON_TISSUE, better_turn, mirrored_contradiction
-from napari_tcgn.spots.scale import scale_contradiction
+from napari_tcgn.spots.handedness import MIN_ON_TISSUE, better_turn, exchanged_array, mirrored_contradiction
+from napari_tcgn.spots.scale import overlapping, scale_contradiction
 from napari_tcgn.spots.source import GridSource, SpotsSource, StSource, VisiumSource
 from napari_tcgn.spots.table import Spots
 
@@ -71,7 +71,10 @@ def check_on_slide(spots: Spots, slide: Slide, scale: bool = True) -> Spots:
 
     if scale:
         doubt(scale_contradiction(spots, slide))
-    if mirrored := mirrored_contradiction(spots, slide):
+    doubt(overlapping(spots))
+    exchanged = exchanged_array(spots)
+    doubt(exchanged)
+    if exchanged is None and (mirrored := mirrored_contradiction(spots, slide)):
         doubt(*mirrored)
     mpp = slide.mpp
     diameter_px = 1.0 if mpp is None else spots.diameter_um / mpp

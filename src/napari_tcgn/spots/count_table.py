@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 import zlib
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.files import open_text
+from napari_tcgn.files import cells_of, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +21,6 @@ _ST = re.compile(r"-?\d+x-?\d+")
 # R's make.names writes "X10x12" for a column "10x12", and ".1" for the "-1" behind a barcode.
 _ST_OF_R = re.compile(r"X-?\d+x-?\d+")
 _BARCODE = re.compile(r"(.*[_.-])?[ACGT]{12,}([-_.]\w+)*|s_\d{3}um_\d+_\d+(-\d+)?")
-_SEPARATORS = ("\t", ";", ",")
 
 
 def is_count_table(path: Path) -> bool:
@@ -109,21 +107,21 @@ def _read(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise DataError(f"The table {path} does not exist.", "Check its name and folder.")
     try:
-        with open_text(path) as file:
-            first, second = file.readline(), file.readline()
-            separator = next((one for one in _SEPARATORS if one in first), "\t")
-            header, row = (next(csv.reader([line], delimiter=separator), []) for line in (first, second))
+        with open_table(path) as file:
+            header, separator = cells_of(file.readline())
+            row = file.readline().count(separator)
             if len(header) < 2:
                 raise not_counts(path, "it has no columns")
             # R names the columns only: its header lacks the corner.
-            columns = header if len(row) == len(header) + 1 else header[1:]
-            file.seek(0)
+            columns = header if row == len(header) else header[1:]
+        with open_table(path) as file:
             file.readline()
             table = pd.read_csv(file, sep=separator, header=None, index_col=0, converters={0: str.strip})
     except pd.errors.EmptyDataError as error:
         raise not_counts(path, "its first column holds 'nothing'") from error
     except (OSError, EOFError, ValueError, zlib.error) as error:  # ValueError: pandas' parser errors, decoding
         raise DataError(f"The table {path.name} cannot be read: {error}.", "Copy or download it again.") from error
+    table = table[~((table.index == "") & table.isna().all(axis=1).to_numpy())]  # rows without anything in them
     if len(table.columns) == len(columns) and columns[-1] == "" and table.iloc[:, -1].isna().all():
         table, columns = table.iloc[:, :-1], columns[:-1]  # every line ends in a separator
     elif len(table.columns) == len(columns) + 1 and table.iloc[:, -1].isna().all():

@@ -15,7 +15,7 @@ from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.slide import SlideRecord
 from napari_tcgn.spots.distance import implied_mpp
-from napari_tcgn.spots.h5ad_parts import choose_section, read_obs, read_positions
+from napari_tcgn.spots.h5ad_parts import HINT, choose_section, read_obs, read_positions
 from napari_tcgn.spots.lattice import pitch_of
 from napari_tcgn.spots.source import H5adSource, SpotsRecord
 from napari_tcgn.spots.table import Spots
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _WRITTEN_HERE = "napari_tcgn"
 _Size = tuple[tuple[float, float] | None, float | None]
-_HINT = "Give an .h5ad with positions in obsm['spatial'], in px of the full-resolution image."
 
 
 def read_h5ad_spots(
@@ -75,7 +74,7 @@ def _read(
     obs = read_obs(file)
     positions = read_positions(file, name)
     if len(positions) != len(obs):
-        raise SpotsError(f"{name} has {len(positions)} positions for {len(obs)} spots.", _HINT)
+        raise SpotsError(f"{name} has {len(positions)} positions for {len(obs)} spots.", HINT)
     library, here = choose_section(file, obs, name, wanted)
     obs, positions = obs[here], positions[here]
     size, tolerance = _image_size(library, positions, name)
@@ -151,6 +150,8 @@ def _custom(spots: Spots, library: Any, name: str, mpp: float | None) -> Spots:
     pitch = diameter_px
     if len(spots) > 1:
         pitch = pitch_of(spots.x, spots.y)
+        if pitch == 0:
+            raise SpotsError(f"Most spots of {name} lie in the same place as another one.", HINT)
     if stated is not None:
         spots = replace(spots, source=replace(spots.source, implied_mpp=stated))
     return _of_size(spots, "custom", pitch * mpp, diameter_px * mpp)

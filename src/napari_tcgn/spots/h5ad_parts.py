@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.errors import SpotsError
+from napari_tcgn.errors import SpotsError, TcgnError
 
 if TYPE_CHECKING:
     import h5py
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 HINT = "Give an .h5ad with positions in obsm['spatial'], in px of the full-resolution image."
 # How columns of positions are called, in small letters and without "_": across and down.
-_ACROSS = ("x", "pxlcolinfullres", "pixelx", "xpixel", "imagecol", "xcentroid", "spatialx", "xspatial")
-_DOWN = ("y", "pxlrowinfullres", "pixely", "ypixel", "imagerow", "ycentroid", "spatialy", "yspatial")
+_ACROSS = ("x", "pxlcolinfullres", "pixelx", "xpixel", "imagecol", "spatialx", "xspatial")
+_DOWN = ("y", "pxlrowinfullres", "pixely", "ypixel", "imagerow", "spatialy", "yspatial")
+# Columns that hold µm: by their names, and Xenium's centroids.
+_IN_UM = re.compile(r"(um|µm|μm|microns?|micrometers?)$|^[xy](um|µm|μm|microns?)|^[xy]centroid$")
 
 
 def read_obs(file: h5py.File) -> pd.DataFrame:
@@ -61,8 +63,35 @@ def read_positions(file: h5py.File, name: str) -> NDArray[np.float64]:
     if isinstance(found, pd.DataFrame):
         return _by_name(found, name)
     positions = np.asarray(found, dtype=np.float64)
-    if positions.ndim != 2 or positions.shape[1] < 2 or len(positions) == 0:
+    if len(positions) == 0:
         raise SpotsError(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", HINT)
+    return flat_positions(positions, name, SpotsError)
+
+
+def flat_positions(positions: NDArray[np.float64], name: str, error: type[TcgnError]) -> NDArray[np.float64]:
+    """Return the positions of a flat section, float64 [n, 2]; a third column may only say that it is flat.
+
+    Parameters
+    ----------
+    positions : float64 [n, 2 or more]
+        (x, y), and a z that is the same everywhere.
+    name : str
+        Of the file, for the error.
+    error : type of TcgnError
+
+    Raises
+    ------
+    TcgnError
+        Of the given type, if they are of another shape, or it is open which columns are x and y.
+    """
+    if positions.ndim != 2 or positions.shape[1] < 2:
+        raise error(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", HINT)
+    more = positions[:, 2:]
+    if more.size and (np.nanmax(more, axis=0) > np.nanmin(more, axis=0)).any():
+        raise error(
+            f"obsm['spatial'] of {name} has {positions.shape[1]} columns that vary: which of them are x and y is open.",
+            "Give one flat section, with two columns: x and y in px of the full-resolution image.",
+        )
     return positions[:, :2]
 
 
@@ -113,6 +142,11 @@ def _library_ids(obs: pd.DataFrame, keys: list[str]) -> NDArray[np.str_] | None:
 
 def _by_name(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     plain = {re.sub(r"[\W_]", "", str(column).lower()): column for column in table}
+    if table.columns.size and all(_IN_UM.search(one) for one in list(plain)[:2]):
+        raise SpotsError(
+            f"The columns of obsm['spatial'] of {name} are called {', '.join(map(str, table))}: they are µm, not px.",
+            "Divide them by the µm per pixel of the full-resolution image, and call them x and y.",
+        )
     across, down = (next((plain[one] for one in names if one in plain), None) for names in (_ACROSS, _DOWN))
     if across is None or down is None:
         # Columns that are only numbered (0 and 1, spatial_1 and spatial_2) have an order.

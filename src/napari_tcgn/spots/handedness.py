@@ -33,6 +33,7 @@ _AS_THEY_ARE = "as they are"
 DOUBTFUL, MUCH = 0.7, 0.2  # share on tissue of spots that may be mirrored, and by how much more the mirrored ones have
 CLEARLY = 0.05  # share of spots on tissue by which one orientation is better than another
 _SQUARE_ENOUGH = 0.5  # sine of the angle between rows and columns
+_EXCHANGED = 1.3  # of a right array the ratio is 0.58, of an exchanged one 1.73
 _MOST = 5000  # spots that are looked at
 # Their array columns are known to run to the right, where its rows run down. Those of Visium HD may be mirrored in a
 # right section (10x' own are), and of other arrays nobody knows.
@@ -56,6 +57,27 @@ def is_mirrored(spots: Spots) -> bool | None:
     area = float(fit.col_step[0] * fit.row_step[1] - fit.col_step[1] * fit.row_step[0])
     sides = float(np.hypot(*fit.col_step) * np.hypot(*fit.row_step))
     return area < 0 if abs(area) > _SQUARE_ENOUGH * sides else None
+
+
+def exchanged_array(spots: Spots) -> SpotsError | None:
+    """Return what is to be said of a Visium array whose rows and columns are exchanged; None where they are not.
+
+    From column to column it is half a pitch, from row to row 0.87 of one, whatever the rotation.
+    """
+    if spots.layout != "visium":
+        return None
+    try:
+        fit = fit_lattice(spots)
+    except SpotsError:
+        return None
+    across, down = float(np.hypot(*fit.col_step)), float(np.hypot(*fit.row_step))
+    if across <= _EXCHANGED * down:
+        return None
+    return SpotsError(
+        f"array_row and array_col of {spots.source.file or 'the spots'} are exchanged: its columns are {across:.4g} px "
+        f"apart and its rows {down:.4g}, and on a Visium slide columns are the closer ones.",
+        "Exchange the two columns: who is whose neighbour follows from them.",
+    )
 
 
 def on_tissue(spots: Spots, slide: Slide, turns: dict[str, Turn]) -> dict[str, float]:

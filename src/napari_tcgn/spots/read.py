@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import zlib
 from dataclasses import replace
 from pathlib import Path
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.files import open_text, separator_of
+from napari_tcgn.files import cells_of, open_table
 from napari_tcgn.options import SpotsSettings
 from napari_tcgn.spots.h5ad import read_h5ad_spots
 from napari_tcgn.spots.saved import MARK, read_saved_spots
 from napari_tcgn.spots.source import SavedSource
-from napari_tcgn.spots.st import NEEDED, read_st_spots, st_columns
+from napari_tcgn.spots.st import NEEDED, read_st_spots
 from napari_tcgn.spots.table import Spots
 from napari_tcgn.spots.visium import COLUMNS, read_visium
 
@@ -80,11 +79,12 @@ def _read(
                 scalefactors=before.scalefactors,
             ),
         )
-    if set(NEEDED) & set(st_columns(line)[0]):
+    names, separator = cells_of(line)
+    cells = [name.lower() for name in names]
+    if set(NEEDED) <= set(cells) or (separator == "\t" and set(NEEDED) & set(cells)):
         return read_st_spots(path)
     # Space Ranger 1 writes no header: a barcode and five numbers.
-    cells = next(csv.reader([line], delimiter=separator_of(line, ",")), [])
-    if cells == list(COLUMNS) or (len(cells) == len(COLUMNS) and all(_is_number(cell) for cell in cells[1:])):
+    if set(COLUMNS) <= set(cells) or (len(cells) == len(COLUMNS) and all(_is_number(cell) for cell in cells[1:])):
         return read_visium(path)
     raise SpotsError(f"{path.name} holds no spots of a known kind.", f"Give {KINDS}.")
 
@@ -103,7 +103,7 @@ def _start(path: Path) -> bytes:
 def _first_line(path: Path) -> str:
     """Return the first line of a text, of the unpacked one where it is compressed; "" where it is no text."""
     try:
-        with open_text(path) as file:
+        with open_table(path) as file:
             return file.readline(_LONGEST).rstrip("\r\n")
     except UnicodeError:
         return ""

@@ -9,8 +9,10 @@ import numpy as np
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide, stated_mpp
 from napari_tcgn.spots.distance import fit_lattice, implied_mpp
+from napari_tcgn.spots.source import H5adSource
 from napari_tcgn.spots.table import Spots
 
+OVERLAP = 1.1  # a spot's diameter may be so many times the distance to the next: bins and cells touch
 SAME_MPP = 0.05  # share by which the array's µm per px may differ from the slide's
 # Of a Visium spot as scalefactors_json.json has it, though its own diameter is 55 µm.
 _SCALEFACTOR_SPOT_UM = 65.0
@@ -61,6 +63,27 @@ def scale_contradiction(spots: Spots, slide: Slide) -> SpotsError | None:
         found,
         "Give the image that the positions are px of, in full resolution; "
         f"if the slide's file is wrong, give --mpp {implied:.4g}.",
+    )
+
+
+def overlapping(spots: Spots) -> SpotsError | None:
+    """Return what is to be said of spots without an array that would overlap, which printed ones never do.
+
+    The diameter that a file states in px of the full-resolution image then contradicts its positions: they are px of a
+    smaller one.
+    """
+    if spots.layout != "custom" or not isinstance(spots.source, H5adSource) or spots.source.recorded is not None:
+        return None
+    if len(spots) < 2 or spots.diameter_um <= OVERLAP * spots.pitch_um:
+        return None
+    times = spots.diameter_um / spots.pitch_um
+    name = spots.source.file or "the spots"
+    stated = (spots.source.scalefactors or {}).get("spot_diameter_fullres", float("nan"))
+    return SpotsError(
+        f"The spots of {name} overlap: spot_diameter_fullres is {stated:.4g} px, {times:.2g} times the distance from "
+        f"one to the next ({stated / times:.4g} px). The positions seem to be px of a smaller image, or the diameter is "
+        "wrong.",
+        "Give positions in px of the full-resolution image, and spot_diameter_fullres in the same px.",
     )
 
 

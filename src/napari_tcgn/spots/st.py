@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import zlib
 from collections.abc import Collection
 from dataclasses import replace
@@ -13,35 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.files import open_text, separator_of
 from napari_tcgn.options import CHESSBOARD, LAYOUTS
 from napari_tcgn.spots.lattice import is_chessboard
 from napari_tcgn.spots.names import same_names
 from napari_tcgn.spots.source import StSource
 from napari_tcgn.spots.table import Spots
-from napari_tcgn.spots.text import as_flags, as_numbers
+from napari_tcgn.spots.text import as_flags, as_numbers, read_text_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NEEDED = ("x", "y", "pixel_x", "pixel_y")
+COLUMNS = (*NEEDED, "new_x", "new_y", "selected")
 # Fewer matching spots than this share of a selection table: the counts are those of another section.
 MIN_MATCHED = 0.5
 # Less than this share of the smaller of the two tables in the other one: likewise.
 MIN_CONTAINED = 0.9
-
-
-def st_columns(line: str) -> tuple[list[str], str]:
-    """Return the columns that the first line of a table names, without quotes, and what separates them.
-
-    That is a tab, or what a spreadsheet makes of it.
-    """
-    for separator in (separator_of(line, "\t"), ","):
-        names = [name.strip() for name in next(csv.reader([line.strip("\r\n")], delimiter=separator), [])]
-        if set(NEEDED) <= set(names):
-            return names, separator
-    separator = separator_of(line, "\t")
-    return next(csv.reader([line.strip("\r\n")], delimiter=separator), []), separator
 
 
 def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None) -> Spots:
@@ -72,14 +58,13 @@ def read_st_spots(selection_tsv: str | Path, counts: pd.DataFrame | None = None)
         same spot, or fewer than half of the spots are in `counts`.
     """
     path = Path(selection_tsv)
-    columns = _header(path)
-    missing = [name for name in NEEDED if name not in columns]
+    table = _read_table(path)
+    missing = [name for name in NEEDED if name not in table]
     if missing:
         raise SpotsError(
             f"{path.name} is not an ST selection table: it has no column {', '.join(missing)}.",
             f"It must be tab-separated with the columns {', '.join(NEEDED)} (and selected).",
         )
-    table = _read_table(path)
     source = StSource(file=path.name, rows=len(table))
     layout, (pitch, diameter) = "st", LAYOUTS["st"]
     if is_chessboard(*(np.rint(_numbers(table, name, path)).astype(np.int64) for name in ("y", "x"))):
@@ -173,36 +158,21 @@ def _numbers(table: pd.DataFrame, name: str, path: Path) -> NDArray[np.float64]:
     if bad.any():
         raise SpotsError(
             f"{path.name}: {bad.sum()} of {len(values)} spots have no number in column {name} "
-            f"(first: data row {int(table.index[bad][0]) + 1}, found {table[name].to_numpy()[bad][0]!r}).",
+            f"(first: data row {int(table.index[bad][0]) + 1}, found {_shown(table[name].to_numpy()[bad][0])}).",
             "Remove these rows or fill in their positions.",
         )
     return values
 
 
-def _header(path: Path) -> list[str]:
-    """Return the first line's columns; every way in which a file can be unreadable ends here."""
-    if not path.is_file():
-        raise SpotsError(f"The table {path} does not exist.", "Check its name and folder.")
-    try:
-        with open_text(path) as file:
-            return st_columns(file.readline())[0]
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
-        raise _unreadable(path, error) from error
+def _shown(cell: object) -> str:
+    return repr(cell) if isinstance(cell, str) else "nothing" if cell != cell else str(cell)
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-
+    """Return the table; every way in which a file can be unreadable ends here."""
+    if not path.is_file():
+        raise SpotsError(f"The table {path} does not exist.", "Check its name and folder.")
     try:
-        with open_text(path) as file:
-            names, separator = st_columns(file.readline())
-        # index_col=False: a separator at the end of every line makes no column an index.
-        with open_text(path) as file:
-            table = pd.read_csv(file, sep=separator, index_col=False, skipinitialspace=True)
+        return read_text_table(path, COLUMNS)
     except (OSError, EOFError, ValueError, zlib.error) as error:  # ValueError: pandas' parser errors, decoding
-        raise _unreadable(path, error) from error
-    return table.rename(columns=dict(zip(table.columns, names, strict=False)))
-
-
-def _unreadable(path: Path, error: Exception) -> SpotsError:
-    return SpotsError(f"The table {path.name} cannot be read: {error}.", "Copy or download it again.")
+        raise SpotsError(f"The table {path.name} cannot be read: {error}.", "Copy or download it again.") from error

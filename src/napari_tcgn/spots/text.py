@@ -1,17 +1,79 @@
-"""Cells of tables as spreadsheets and other programs write them: flags in words, decimal commas."""
+"""Tables as spreadsheets and other programs write them: separators, empty rows, flags in words, decimal commas."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from napari_tcgn.files import cells_of, open_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _YES = ("true", "t", "yes", "y")
 _NO = ("false", "f", "no", "n", "", "nan", "none", "<na>")
+
+
+def read_text_table(
+    path: Path, known: Sequence[str], text: Sequence[str] = (), headless: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read a table as text, by whatever program it was written.
+
+    Cells are separated by tabs, commas or semicolons and may be quoted; rows without anything in them, and columns
+    without a name and without anything in them, are left out. A first column without a name, as pandas and R write
+    it, is kept.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    known : sequence of str
+        Names of columns that are looked for: capitals in the file do not matter for them.
+    text : sequence of str
+        Columns whose cells are text, whatever they look like.
+    headless : sequence of str, optional
+        The columns of a table whose first line names none of the known ones; without it the first line is the header.
+
+    Raises
+    ------
+    OSError, EOFError, zlib.error, ValueError
+        If it cannot be read, or has another number of columns than it names.
+    """
+    import pandas as pd
+
+    with open_table(path) as file:
+        start = file.readline()
+    names, separator = cells_of(start)
+    spelt = _spelt(names, known)
+    headed = headless is None or bool(set(spelt) & set(known))
+    names = spelt if headed or headless is None else list(headless)
+    with open_table(path) as file:
+        if headed:
+            file.readline()
+        types = {number: str for number, name in enumerate(names) if name in text}
+        try:
+            table = pd.read_csv(file, sep=separator, header=None, dtype=types, skipinitialspace=True, index_col=False)
+        except pd.errors.EmptyDataError:
+            return pd.DataFrame(columns=names)
+    width = len(table.columns)
+    if width == len(names) + 1 and table.iloc[:, -1].notna().any():
+        names = ["", *names]  # R names the columns only
+    if not any(names[width:]) and table.iloc[:, len(names) :].isna().all(axis=None):  # lines end in separators
+        names = (names + [""] * width)[:width]
+    if len(names) != width:
+        raise ValueError(f"it has {width} columns instead of {len(names)}")
+    table.columns = pd.Index(names, dtype=object)
+    unnamed = np.array([name == "" for name in names]) & table.isna().all(axis=0).to_numpy()
+    return table.loc[:, ~unnamed].dropna(how="all").reset_index(drop=True)
+
+
+def _spelt(names: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return names of columns, the known ones in small letters unless they stand there like that, too."""
+    small = {name.lower(): name for name in known}
+    return [name if (meant := small.get(name.lower(), name)) in names else meant for name in names]
 
 
 def as_flags(values: ArrayLike) -> NDArray[np.bool_]:

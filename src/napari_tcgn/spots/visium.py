@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import json
@@ -15,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.files import open_text, separator_of
+from napari_tcgn.files import open_text
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots.distance import implied_mpp
 from napari_tcgn.spots.outs import POSITIONS, file_beside, positions_files, section_folder
 from napari_tcgn.spots.source import VisiumSource
 from napari_tcgn.spots.table import Spots
-from napari_tcgn.spots.text import as_flags, as_numbers
+from napari_tcgn.spots.text import as_flags, as_numbers, read_text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -149,7 +148,10 @@ def read_positions(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            table = read_text_table(path, COLUMNS, text=COLUMNS[:1], headless=COLUMNS)
         missing = [name for name in COLUMNS if name not in table.columns]
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")
@@ -174,22 +176,6 @@ def read_positions(path: Path) -> pd.DataFrame:
     numbers.insert(0, "barcode", table["barcode"])
     checked: pd.DataFrame = numbers
     return checked
-
-
-def _read_csv(path: Path) -> pd.DataFrame:
-    """Read a table of positions; Space Ranger 1 writes no header: its first line is a spot."""
-    import pandas as pd
-
-    with open_text(path) as file:
-        line = file.readline()
-    separator = separator_of(line, ",")
-    first = next(csv.reader([line], delimiter=separator), [])
-    headed = first[:1] == ["barcode"]
-    if len(first) != len(COLUMNS):
-        raise ValueError(f"it has {len(first)} columns instead of {len(COLUMNS)}")
-    names = None if headed else list(COLUMNS)
-    with open_text(path) as file:
-        return pd.read_csv(file, sep=separator, dtype={"barcode": str}, header=0 if headed else None, names=names)
 
 
 def _column(table: pd.DataFrame, name: str) -> NDArray[Any]:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tcgn.errors import DataError, TcgnError
-from napari_tcgn.files import open_text, separator_of
+from napari_tcgn.files import cells_of, open_table
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots import Spots, read_spots, same_names
 from napari_tcgn.training.data.section import SectionFiles
@@ -42,10 +42,14 @@ def read_manifest(folder: Path) -> list[SectionFiles]:
     """
     path = folder / MANIFEST
     try:
-        with open_text(path) as text:
-            separator = separator_of(text.readline(), ",")
-        with open_text(path) as text:
-            table = pd.read_csv(text, sep=separator, dtype=str, keep_default_na=False)
+        with open_table(path) as text:
+            names, separator = cells_of(text.readline())
+        with open_table(path) as text:
+            table = pd.read_csv(text, sep=separator, dtype=str, keep_default_na=False, skipinitialspace=True)
+        table.columns = pd.Index(names)
+        filled = table.to_numpy(dtype=object) != ""  # spreadsheets leave rows and columns without anything in them
+        named = np.array([bool(name) for name in names])
+        table = table.loc[filled.any(axis=1), filled.any(axis=0) | named]
     except (OSError, EOFError, ValueError) as error:
         raise DataError(f"{path} cannot be read: {error}.", "Save it as plain CSV.") from error
     unknown = sorted(set(table.columns) - {*REQUIRED, *OPTIONAL})
