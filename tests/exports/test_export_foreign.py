@@ -12,7 +12,7 @@ import spatialdata
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.exports import export
-from napari_tcgn.expression import to_anndata, write_h5ad
+from napari_tcgn.expression import library_of, to_anndata, write_h5ad
 
 
 @pytest.fixture
@@ -84,3 +84,58 @@ def test_what_no_file_can_hold_is_a_sentence(adata, tmp_path: Path) -> None:
     with pytest.raises(OutputError, match=r"a\.h5ad cannot be written.*mine"):
         write_h5ad(adata, tmp_path / "a.h5ad")
     assert list(tmp_path.iterdir()) == []
+
+
+def foreign_section(image: np.ndarray | None = None, factor: float = 1.0) -> anndata.AnnData:
+    """Twelve spots of 100 px on a picture of half the size, as others write it."""
+    rows = np.arange(12)
+    made = anndata.AnnData(
+        np.ones((12, 2), np.float32),
+        obs=pd.DataFrame(index=[f"s{i}" for i in rows]),
+        obsm={"spatial": factor * np.column_stack([100.0 * (rows % 4) + 50, 100.0 * (rows // 4) + 50])},
+    )
+    picture = np.full((150, 200, 3), 200, np.uint8) if image is None else image
+    scales = {"tissue_hires_scalef": 0.5, "spot_diameter_fullres": 50.0}
+    made.uns["spatial"] = {"s": {"images": {"hires": picture}, "scalefactors": scales}}
+    return made
+
+
+def test_names_inside_entries_are_made_valid_and_listed(tmp_path: Path) -> None:
+
+    made = foreign_section()
+    scores = pd.DataFrame({"a/b": np.arange(12.0), "a_b": 1.0}, index=made.obs_names)
+    made.obsm["scores"] = scores
+    made.uns["tool"] = {"p/q": {"r/s": 1}, "plain": 2}
+    done = export(made, tmp_path / "x.zarr")
+    assert "obsm[scores][a/b] is a_b_1" in done.notes[0]
+    assert "uns[tool][p/q] is p_q, uns[tool][p/q][r/s] is r_s" in done.notes[0]
+    table = spatialdata.read_zarr(tmp_path / "x.zarr").tables["table"]
+    np.testing.assert_array_equal(table.obsm["scores"]["a_b_1"], np.arange(12.0))
+    assert table.uns["tool"]["p_q"]["r_s"] == 1
+    assert list(made.obsm["scores"]) == ["a/b", "a_b"], "one's own stays as it is"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((150, 200, 3), 200, np.uint8),
+        np.full((150, 200, 3), 200.0, np.float32),
+        np.full((150, 200, 3), 200, np.int64),
+        np.full((150, 200, 3), 200, np.uint16),
+        np.full((150, 200, 3), 200 / 255, np.float64),
+        np.full((150, 200, 3), 200 * 257, np.uint16),
+        np.full((3, 150, 200), 200, np.uint8),
+    ],
+    ids=["uint8", "float 255", "int64", "uint16 of 8 bits", "float 1", "uint16", "colours first"],
+)
+def test_pictures_of_any_type_keep_their_brightness(image: np.ndarray) -> None:
+    picture = library_of(foreign_section(image)).picture
+    assert picture is not None
+    assert picture.shape == (150, 200, 3)
+    assert (picture == 200).all()
+
+
+def test_spots_beyond_the_picture_are_told(tmp_path: Path) -> None:
+    assert export(foreign_section(), tmp_path / "a.csv").notes == ()
+    told = export(foreign_section(factor=4), tmp_path / "b.csv").notes
+    assert told[0].startswith("11 of 12 spots lie beyond the section's picture: they reach to (1400, 1000), and by its")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError, SpotsError
+from napari_tcgn.exports.inner_names import make_inner_names_valid, renamed_inside
 from napari_tcgn.expression import Library, library_of, writable_strings
 from napari_tcgn.files import write_whole_folder
 from napari_tcgn.slide import Slide
@@ -73,6 +74,7 @@ def to_spatialdata(
     table.obs[instance_key] = table.obs_names.to_numpy(dtype=object)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of spatialdata's own dependencies
+        make_inner_names_valid(table)
         sanitize_table(table)
         table = TableModel.parse(
             table, region=SHAPES, region_key=region_key, instance_key=instance_key, overwrite_metadata=True
@@ -154,7 +156,7 @@ def write_spatialdata(
 
 def _notes(adata: AnnData, data: SpatialData) -> list[str]:
     notes = []
-    names = renamed(adata)
+    names = renamed(adata) | renamed_inside(adata)
     if names:
         told = ", ".join(f"{old} is {new}" for old, new in sorted(names.items()))
         notes.append(f"SpatialData forbids some names of this file; in it {told}.")

@@ -112,13 +112,13 @@ def export(
     top = min(settings.top, FIGURE_GENES) if is_figure else settings.top
     genes = choose_genes(library, _genes(settings.genes, path.suffix), top)
     part = _only(library, genes, settings.mpp is not None)
-    notes: list[str] = []
+    notes = list(library.doubts)
     if path.suffix == ".h5ad":
         write_h5ad(part, path, overwrite)
     elif path.suffix == ".zarr":
         from napari_tcgn.exports.spatialdata import write_spatialdata
 
-        notes = write_spatialdata(part, path, slide, overwrite=overwrite)
+        notes += write_spatialdata(part, path, slide, overwrite=overwrite)
     elif path.suffix in table_export.SUFFIXES:
         table_export.write_table(part, path, ALL, settings.tidy, overwrite=overwrite)
     elif path.suffix in geojson.SUFFIXES:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 UNKNOWN_SCALE = "unknown scale"
 # Where files without a diameter draw discs: this share of the distance to the nearest spot. For the eye only.
 DRAWN_SHARE = 0.6
+BEYOND = 1.05  # times the size of the image, which a shrunken picture tells only so well
 # Columns of obs that usually say to which library a spot belongs; any other one with the libraries' names will do.
 LIBRARY_COLUMNS = ("library_id", "library_key", "sample", "batch")
 
@@ -61,6 +62,8 @@ class Library:
         None where no run has made the values.
     card : ModelCard or None
         Of the model that predicted the values, with the genes of `adata` in their order.
+    doubts : tuple of str
+        What contradicts itself in the file, in sentences.
     """
 
     adata: AnnData
@@ -76,6 +79,7 @@ class Library:
     partial: bool
     record: RunRecord | None
     card: ModelCard | None
+    doubts: tuple[str, ...] = ()
 
     @property
     def planned(self) -> int:
@@ -194,6 +198,22 @@ def library_of(adata: AnnData, library_id: str | None = None, mpp: float | None 
         partial=bool(ours.get("partial", False)),
         record=record,
         card=card,
+        doubts=_doubts(centres, picture, scale),
+    )
+
+
+def _doubts(centres: NDArray[np.float64], picture: NDArray[np.uint8] | None, scale: float) -> tuple[str, ...]:
+    """Say it if spots lie beyond the image that the picture and its scale describe."""
+    if picture is None:
+        return ()
+    size = np.array([picture.shape[1], picture.shape[0]]) / scale
+    beyond = ((centres < 0) | (centres > BEYOND * size)).any(axis=1)
+    if not beyond.any():
+        return ()
+    return (
+        f"{int(beyond.sum())} of {len(centres)} spots lie beyond the section's picture: they reach to "
+        f"({centres[:, 0].max():.0f}, {centres[:, 1].max():.0f}), and by its scale factor the image has "
+        f"{size[0]:.0f} x {size[1]:.0f} px. The positions are px of another image, or the scale factor is wrong.",
     )
 
 
@@ -235,17 +255,34 @@ def _picture(entry: dict[str, Any]) -> tuple[NDArray[np.uint8] | None, float]:
     for key in sorted(images, key=lambda name: {"hires": 0, "lowres": 1}.get(name, 2)):
         scale = _positive(scales.get(f"tissue_{key}_scalef"))
         picture = np.asarray(images[key])
-        if scale is None or picture.ndim not in (2, 3) or picture.size == 0:
+        if picture.ndim == 3 and picture.shape[0] in (3, 4) and picture.shape[2] not in (1, 3, 4):
+            picture = np.moveaxis(picture, 0, 2)  # colours first, as PyTorch and SpatialData have them
+        if scale is None or picture.ndim not in (2, 3) or picture.size == 0 or picture.dtype.kind not in "buif":
             continue
-        if picture.dtype != np.uint8:
-            # scanpy's pictures are floats from 0 to 1.
-            brightest = 1.0 if picture.dtype.kind == "f" else float(np.iinfo(picture.dtype).max)
-            picture = (np.clip(np.nan_to_num(picture) / brightest, 0, 1) * 255).round().astype(np.uint8)
+        picture = _of_8_bits(picture)
         if picture.ndim == 2 or picture.shape[2] == 1:
             picture = np.repeat(picture.reshape(*picture.shape[:2], 1), 3, axis=2)
         if picture.shape[2] in (3, 4):
             return without_alpha(picture), scale
     return None, 1.0
+
+
+def _of_8_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return a picture as uint8 by the range that its values have: scanpy's are floats from 0 to 1.
+
+    Floats and wide integers of 0 to 255 are those of 8 bits in another type; else an integer's whole range is meant.
+    """
+    if picture.dtype == np.uint8:
+        return picture
+    values = np.nan_to_num(picture.astype(np.float64))
+    largest = float(values.max())
+    of_float = picture.dtype.kind in "fb"
+    brightest = 1.0 if of_float and largest <= 1 else 255.0 if largest <= 255 else _range(picture)
+    return (np.clip(values / brightest, 0, 1) * 255).round().astype(np.uint8)
+
+
+def _range(picture: NDArray[Any]) -> float:
+    return float(np.iinfo(picture.dtype).max) if picture.dtype.kind in "iu" else float(picture.max())
 
 
 def _card_of(card: ModelCard, genes: list[str]) -> ModelCard | None:

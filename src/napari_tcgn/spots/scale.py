@@ -81,8 +81,8 @@ def overlapping(spots: Spots) -> SpotsError | None:
     stated = (spots.source.scalefactors or {}).get("spot_diameter_fullres", float("nan"))
     return SpotsError(
         f"The spots of {name} overlap: spot_diameter_fullres is {stated:.4g} px, {times:.2g} times the distance from "
-        f"one to the next ({stated / times:.4g} px). The positions seem to be px of a smaller image, or the diameter is "
-        "wrong.",
+        f"one to the next ({stated / times:.4g} px). The positions seem to be px of a smaller image, or the diameter "
+        "is wrong.",
         "Give positions in px of the full-resolution image, and spot_diameter_fullres in the same px.",
     )
 

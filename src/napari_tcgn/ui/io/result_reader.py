@@ -41,6 +41,7 @@ def read_layers(path: str) -> list[LayerData]:
     found: list[LayerData] = []
     for library_id in library_ids(adata):
         library = library_of(adata, library_id)
+        notes += [f"{library_id}: {doubt}" for doubt in library.doubts]
         if library.picture is not None:
             found.append(_picture(library))
         found.append(_spots(store.Result.of_library(library)))
