@@ -250,3 +250,32 @@ def test_a_prediction_at_swapped_positions_is_named(make_pair, layout: str) -> N
     assert any(
         "lattice of the predicted spots is mirrored" in one for one in compare(predicted, measured, QUICK).warnings
     )
+
+
+def test_columns_of_positions_are_taken_by_name_and_gaps_in_the_array_are_no_keys(make_pair) -> None:
+    import pandas as pd
+
+    predicted, measured = make_pair()
+    right = align(predicted, measured, CompareSettings())
+    swapped = pd.DataFrame(measured.obsm["spatial"][:, ::-1], columns=["y", "x"], index=measured.obs_names)
+    measured.obsm["spatial"] = swapped
+    found = align(predicted, measured, CompareSettings())
+    assert found.manifest == right.manifest
+    measured.obs["array_row"] = measured.obs["array_row"].astype(float)
+    measured.obs.iloc[0, 0] = np.nan
+    found = align(predicted, renamed(measured), CompareSettings())
+    assert found.manifest.matched_by == "nearest centre"
+    np.testing.assert_array_equal(found.predicted, right.predicted)
+    measured.obsm["spatial"] = np.column_stack([swapped, np.arange(len(swapped))])
+    with pytest.raises(DataError, match="of the measurement has 3 columns that vary"):
+        align(predicted, measured, CompareSettings())
+
+
+def test_barcodes_that_end_differently(make_pair) -> None:
+    predicted, measured = make_pair("visium")
+    for ending in ("", ".1"):
+        named = measured.copy()
+        named.obs_names = [name.removesuffix("-1") + ending for name in measured.obs_names]
+        found = align(predicted, named, CompareSettings())
+        assert found.manifest.matched_by == "name"
+        assert found.warnings[0].startswith("Barcodes end differently")

@@ -133,3 +133,35 @@ def test_few_genes_are_warned_of(make_pair) -> None:
     predicted, measured = make_pair()
     found = match_genes(predicted, measured[:, :5], HUMAN)
     assert "Only 5 of the model's 24 genes" in found.warnings[0]
+
+
+def test_ids_that_contradict_symbols(make_pair) -> None:
+    predicted, measured = make_pair()
+    ids = list(measured.var["gene_ids"])
+    measured.var["gene_ids"] = [ids[1], ids[0], *ids[2:]]  # two of them are retired, say
+    found = match_genes(predicted, measured, HUMAN)
+    assert found.manifest.matched_by["symbol"] == 24
+    assert found.warnings == [
+        "2 of 24 genes have the model's symbol with another Ensembl id (GENE0: ENSG00000000000 of the model, "
+        "ENSG00000000001 measured)."
+    ]
+    measured.var["gene_ids"] = ids[::-1]
+    with pytest.raises(DataError, match=r"ids of the measured genes contradict each other: 24 of 24 genes"):
+        match_genes(predicted, measured, HUMAN)
+
+
+def test_genes_that_a_spreadsheet_has_made_dates(make_pair) -> None:
+    from napari_tcgn.expression import counts_table
+
+    predicted, measured = make_pair()
+    del measured.var["gene_ids"]
+    measured.var_names = ["1-Mar", "Sep-02", "2024-12-01", *measured.var_names[3:]]
+    found = match_genes(predicted, measured, HUMAN)
+    assert found.warnings[0].startswith("3 measured genes are named like dates (1-Mar, Sep-02, 2024-12-01)")
+    assert counts_table(measured).notes == tuple(found.warnings[:1])
+
+
+def test_numbers_with_symbols_beside_them(make_pair) -> None:
+    predicted, measured = make_pair()
+    measured.var = pd.DataFrame({"gene_name": measured.var_names}, index=[str(i) for i in range(24)])
+    assert match_genes(predicted, measured, HUMAN).manifest.matched_by["symbol"] == 24

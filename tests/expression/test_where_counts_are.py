@@ -94,3 +94,14 @@ def test_read_measured_keeps_raw(make_pair, tmp_path: Path) -> None:
     measured.raw = measured
     measured.write_h5ad(tmp_path / "m.h5ad")
     assert layer_names(read_measured(tmp_path / "m.h5ad")) == ["raw"]
+
+
+def test_whole_numbers_that_are_hardly_counts(make_pair) -> None:
+    predicted, measured = make_pair()
+    measured.X = np.round(measured.X / measured.X.sum(axis=1, keepdims=True) * 1e4)
+    told = "The measured values of every spot add up to nearly the same (1e+04): they were normalised and rounded"
+    assert counts_table(measured).notes[0].startswith(told)
+    assert any(one.startswith(told) for one in compare(predicted, measured, CompareSettings(**SETTINGS)).warnings)
+    measured.X = (np.median(measured.X, axis=0) < measured.X).astype(np.float32)
+    assert "0 and 1 only" in counts_table(measured).notes[0]
+    assert counts_table(make_pair()[1]).notes == ()

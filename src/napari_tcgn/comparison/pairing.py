@@ -21,6 +21,7 @@ from napari_tcgn.expression import (
     UNS_KEY,
     GeneMatch,
     dense,
+    doubtful_counts,
     match_genes,
     require_counts,
     require_measured,
@@ -94,8 +95,10 @@ def pair(
     alignment = align(predicted, measured, settings)
     x = _finite_prediction(predicted, alignment, match)
     table = values_of(chosen, np.concatenate(match.columns))[alignment.measured]
+    doubts: list[str] = []
     if settings.values == "counts":
         require_counts(table, measured, settings.layer)
+        doubts = doubtful_counts(chosen)
     values, counts = _on_scale(table, match, settings)
     if not (values.max(axis=0) > values.min(axis=0)).any():
         raise DataError(
@@ -108,6 +111,7 @@ def pair(
     source = source_of(measured)
     warnings = [
         *source.notes,
+        *doubts,
         *alignment.warnings,
         *match.warnings,
         *_optimism(card, record),

@@ -71,7 +71,7 @@ def places_of(adata: AnnData, name: str) -> Places:
     if {"array_row", "array_col"} <= set(adata.obs):
         array = _whole(adata.obs[["array_col", "array_row"]])
     if "spatial" in adata.obsm:
-        pixels = flat_positions(np.asarray(adata.obsm["spatial"], dtype=np.float64), name.lower(), DataError)
+        pixels = flat_positions(adata.obsm["spatial"], name.lower(), DataError)
         if not np.isfinite(pixels).all():
             raise DataError(f'{name} has positions that are no numbers (obsm["spatial"]).', "Remove these spots.")
     return Places(adata.obs_names.to_numpy(dtype=object), array, pixels)

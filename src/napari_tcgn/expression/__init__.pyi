@@ -11,6 +11,7 @@ from .counts import (
     Counts as Counts,
     counted_tables as counted_tables,
     counts_table as counts_table,
+    doubtful_counts as doubtful_counts,
     layer_names as layer_names,
     require_counts as require_counts,
     require_measured as require_measured,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.build import UNS_KEY
-from napari_tcgn.expression.genomes import plain_genes
+from napari_tcgn.expression.genomes import dates_among, plain_genes
 from napari_tcgn.expression.values import dense
 from napari_tcgn.h5ad import open_h5ad
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 RAW = "raw"  # how AnnData's `.raw` is called where layers are, unless one has this name
+ENOUGH_SPOTS = 20
+SAME_TOTAL = 0.01  # spread of the totals of raw counts is far larger, share of their mean
 _LOOKED_AT = 1_000_000  # values that tell whether a table holds counts
 
 
@@ -136,7 +138,8 @@ def counts_table(measured: AnnData, layer: str | None = None) -> Counts:
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
         table = table.T.groupby(level=0, sort=False).sum().T
-    return Counts(table, tuple(str(name) for name in repeated), tuple(plain.notes))
+    notes = (*doubtful_counts(chosen), *plain.notes, *dates_among(plain.names))
+    return Counts(table, tuple(str(name) for name in repeated), notes)
 
 
 def require_counts(counts: NDArray[np.float64], measured: AnnData, layer: str | None = None) -> None:
@@ -174,6 +177,23 @@ def require_counts(counts: NDArray[np.float64], measured: AnnData, layer: str | 
     raise DataError(
         problem, f"{hint}; or, if the values are on the model's scale already, say so (--values model-scale)."
     )
+
+
+def doubtful_counts(adata: AnnData) -> list[str]:
+    """Return what speaks against whole numbers in X being raw counts, a sentence each; nothing forbids them."""
+    from scipy import sparse
+
+    held = adata.X.data if sparse.issparse(adata.X) else np.asarray(adata.X)
+    if held.size and float(held.max()) <= 1 and adata.n_vars > 1:
+        return ["The measured values are 0 and 1 only: they tell whether a gene was seen, not how often."]
+    totals = np.asarray(adata.X.sum(axis=1), dtype=np.float64).ravel()
+    totals = totals[totals > 0]
+    if len(totals) < ENOUGH_SPOTS or totals.std() > SAME_TOTAL * totals.mean():
+        return []
+    return [
+        f"The measured values of every spot add up to nearly the same ({totals.mean():.4g}): they were normalised and "
+        "rounded, or drawn to the same depth. What depth explains cannot be told from them."
+    ]
 
 
 def counts_elsewhere(measured: AnnData, layer: str | None = None) -> str | None:

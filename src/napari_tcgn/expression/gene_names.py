@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.genomes import genome_of, plain_genes
+from napari_tcgn.expression.genomes import dates_among, genome_of, plain_genes
 from napari_tcgn.files import open_text
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ _ENSEMBL = re.compile(r"ENS([A-Z]{0,4})G(\d{6,})(\.\d+)?")
 _RODENT = "Mus musculus or Rattus norvegicus"
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "feature_id")
 SYMBOL_COLUMNS = ("gene_symbols", "gene_symbol", "symbol", "gene_name", "gene_names", "feature_name")
+ENOUGH_IDS = 10  # of which most would have to be retired
 WAYS = ("symbol", "Ensembl id", "spelling", "alias")
 
 
@@ -168,7 +169,8 @@ def match_genes(
     genes = np.array(sorted(columns_of), dtype=np.intp)
     columns = [columns_of[int(gene)] for gene in genes]
     manifest = _manifest(panel, names, genes, columns, way_of, organism, found)
-    return GeneMatch(genes, columns, manifest, [*plain.notes, *_warnings(manifest)])
+    notes = [*plain.notes, *dates_among(names), *_other_ids(panel, panel_ids, ids, columns_of, way_of)]
+    return GeneMatch(genes, columns, manifest, [*notes, *_warnings(manifest)])
 
 
 def read_aliases(path: str | Path) -> dict[str, str]:
@@ -243,10 +245,10 @@ def _names_and_ids(adata: AnnData) -> tuple[list[str], list[str]]:
         given = [_without_version(str(value)) for value in adata.var[column]]
         ids = [own or other for own, other in zip(ids, given, strict=True)]
     symbols = next((c for c in SYMBOL_COLUMNS if c in adata.var), None)
-    if symbols is not None:  # names are ids, symbols stand beside them
+    if symbols is not None:  # names are ids or numbers, symbols stand beside them
         values = [str(value) for value in adata.var[symbols]]
         names = [
-            value if _ENSEMBL.fullmatch(genome_of(name)[1]) and value else name
+            value if value and (name.isdigit() or _ENSEMBL.fullmatch(genome_of(name)[1])) else name
             for name, value in zip(names, values, strict=True)
         ]
     return names, ids
@@ -268,6 +270,38 @@ def _places(offered: Sequence[str], taken: set[int]) -> dict[str, list[int]]:
         if key and column not in taken:
             place.setdefault(key, []).append(column)
     return place
+
+
+def _other_ids(
+    panel: Sequence[str],
+    panel_ids: Sequence[str],
+    ids: Sequence[str],
+    columns_of: Mapping[int, NDArray[np.intp]],
+    way_of: Mapping[int, str],
+) -> list[str]:
+    """Say which genes have the same symbol and another Ensembl id: ids are retired, but not most of them.
+
+    Raises
+    ------
+    DataError
+        If most of them have: symbols and ids stand in another order then.
+    """
+    both = {
+        gene: {ids[int(column)] for column in columns}
+        for gene, columns in columns_of.items()
+        if way_of[gene] == "symbol" and panel_ids[gene] and all(ids[int(column)] for column in columns)
+    }
+    other = [gene for gene, found in both.items() if panel_ids[gene] not in found]
+    if not other:
+        return []
+    first = f"{panel[other[0]]}: {panel_ids[other[0]]} of the model, {sorted(both[other[0]])[0]} measured"
+    if len(both) >= ENOUGH_IDS and len(other) > 0.5 * len(both):
+        raise DataError(
+            f"Symbols and Ensembl ids of the measured genes contradict each other: {len(other)} of {len(both)} genes "
+            f"have the model's symbol with another id ({first}).",
+            "One of the two stands in another order: correct it, or remove the ids.",
+        )
+    return [f"{len(other)} of {len(both)} genes have the model's symbol with another Ensembl id ({first})."]
 
 
 def _nothing_common(names: Sequence[str], panel: Sequence[str], panel_ids: Sequence[str]) -> DataError:

@@ -1,4 +1,4 @@
-"""Genes that are named with their genome before them, as Cell Ranger does for a reference of several genomes."""
+"""Names of genes that programs have changed: with their genome before them (Cell Ranger), or into dates (Excel)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ _SPECIES = {
 }
 # Cell Ranger fills up with "_" to the length of the longest genome's name; Seurat makes "-" of each "_".
 _NAMED = re.compile(rf"({'|'.join(_SPECIES)})(?:[_-]premrna)?[_-]+(\S.*)")
+
+
+_MONTHS = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+# What spreadsheets make of MARCH1, SEPT2, DEC1 and OCT4 (Ziemann et al. 2016).
+_DATE = re.compile(rf"\d{{1,2}}-({_MONTHS})|({_MONTHS})-\d{{2}}|\d{{4}}-\d{{2}}-\d{{2}}( 00:00:00)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +103,17 @@ def _wanted(genomes: Iterable[str], organism: str, listed: str) -> str:
         f"The measured data hold genes of {len(found)} genomes ({listed}), and it is open which of them are meant.",
         "Keep the genes of one genome.",
     )
+
+
+def dates_among(names: Sequence[str]) -> list[str]:
+    """Say it if genes are named like dates; empty where none is."""
+    found = [name for name in names if _DATE.fullmatch(name)]
+    if not found:
+        return []
+    return [
+        f"{len(found)} measured genes are named like dates ({', '.join(found[:3])}): a spreadsheet has changed their "
+        "names, and what they were (MARCHF1, SEPTIN2 …) is not known; they are not used."
+    ]
 
 
 def species_of_genome(genome: str) -> str:

@@ -230,7 +230,7 @@ def _centres(adata: AnnData) -> NDArray[np.float64]:
             f'The AnnData has no positions: obsm has {found}, not "spatial".',
             'Put (x, y) in px of the full-resolution image into obsm["spatial"], as squidpy does.',
         )
-    centres = flat_positions(np.asarray(adata.obsm["spatial"], dtype=np.float64), "the AnnData", DataError)
+    centres = flat_positions(adata.obsm["spatial"], "the AnnData", DataError)
     bad = np.asarray(~np.isfinite(centres).all(axis=1))
     if bad.any():
         first = adata.obs_names[bad][0]

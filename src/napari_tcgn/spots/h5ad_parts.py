@@ -51,7 +51,6 @@ def read_positions(file: h5py.File, name: str) -> NDArray[np.float64]:
         If there is none, it has not two columns, or their names do not tell which is which.
     """
     import h5py
-    import pandas as pd
     from anndata.io import read_elem
 
     obsm = file.get("obsm")
@@ -59,22 +58,19 @@ def read_positions(file: h5py.File, name: str) -> NDArray[np.float64]:
     names = list(obsm.dtype.names or ()) if of_records else sorted(obsm) if obsm is not None else []
     if "spatial" not in names:
         raise SpotsError(f"{name} holds no positions of spots (obsm has {names or 'nothing'}).", HINT)
-    found = obsm["spatial"] if of_records else read_elem(obsm["spatial"])
-    if isinstance(found, pd.DataFrame):
-        return _by_name(found, name)
-    positions = np.asarray(found, dtype=np.float64)
-    if len(positions) == 0:
-        raise SpotsError(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", HINT)
-    return flat_positions(positions, name, SpotsError)
+    found = flat_positions(obsm["spatial"] if of_records else read_elem(obsm["spatial"]), name, SpotsError)
+    if len(found) == 0:
+        raise SpotsError(f"obsm['spatial'] of {name} has the shape {found.shape}, not (spots, 2).", HINT)
+    return found
 
 
-def flat_positions(positions: NDArray[np.float64], name: str, error: type[TcgnError]) -> NDArray[np.float64]:
-    """Return the positions of a flat section, float64 [n, 2]; a third column may only say that it is flat.
+def flat_positions(spatial: Any, name: str, error: type[TcgnError]) -> NDArray[np.float64]:
+    """Return the positions of a flat section, float64 [n, 2] of (x, y), from what stands in obsm["spatial"].
 
     Parameters
     ----------
-    positions : float64 [n, 2 or more]
-        (x, y), and a z that is the same everywhere.
+    spatial : array [n, 2 or more] or pandas.DataFrame
+        (x, y), and a z that is the same everywhere; columns that have names are taken by them.
     name : str
         Of the file, for the error.
     error : type of TcgnError
@@ -84,6 +80,11 @@ def flat_positions(positions: NDArray[np.float64], name: str, error: type[TcgnEr
     TcgnError
         Of the given type, if they are of another shape, or it is open which columns are x and y.
     """
+    import pandas as pd
+
+    if isinstance(spatial, pd.DataFrame):
+        return _by_name(spatial, name, error)
+    positions = np.asarray(spatial, dtype=np.float64)
     if positions.ndim != 2 or positions.shape[1] < 2:
         raise error(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", HINT)
     more = positions[:, 2:]
@@ -140,10 +141,10 @@ def _library_ids(obs: pd.DataFrame, keys: list[str]) -> NDArray[np.str_] | None:
     return None
 
 
-def _by_name(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+def _by_name(table: pd.DataFrame, name: str, error: type[TcgnError]) -> NDArray[np.float64]:
     plain = {re.sub(r"[\W_]", "", str(column).lower()): column for column in table}
     if table.columns.size and all(_IN_UM.search(one) for one in list(plain)[:2]):
-        raise SpotsError(
+        raise error(
             f"The columns of obsm['spatial'] of {name} are called {', '.join(map(str, table))}: they are µm, not px.",
             "Divide them by the µm per pixel of the full-resolution image, and call them x and y.",
         )
@@ -152,7 +153,7 @@ def _by_name(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
         # Columns that are only numbered (0 and 1, spatial_1 and spatial_2) have an order.
         numbered = sorted((int(found[0]), column) for column in table if (found := re.findall(r"\d+$", str(column))))
         if len(numbered) != len(table.columns) or len(numbered) < 2:
-            raise SpotsError(
+            raise error(
                 f"The columns of obsm['spatial'] of {name} are called {', '.join(map(str, table))}, which does not "
                 "tell which of them is x.",
                 "Call them x and y, in px of the full-resolution image.",
