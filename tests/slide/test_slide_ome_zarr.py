@@ -142,3 +142,18 @@ def test_threads_and_closing(tmp_path, picture):
     slide.close()
     with pytest.raises(SlideError, match="closed"):
         slide.read_region(0, 0, 4, 4)
+
+
+def test_levels_in_another_order_and_those_that_are_none(tmp_path, picture):
+    folder = write(tmp_path / "s.zarr", picture)
+    attributes = json.loads((folder / "zarr.json").read_text())
+    datasets = attributes["attributes"]["ome"]["multiscales"][0]["datasets"]
+    macro = zarr.create_array(folder / "2", shape=(3, 100, 50), chunks=(3, 50, 50), dtype=np.uint8)
+    macro[...] = 7
+    datasets.append(datasets[1] | {"path": "2"})
+    datasets.reverse()
+    (folder / "zarr.json").write_text(json.dumps(attributes))
+    slide = open_slide(folder)
+    assert slide.level_dimensions == ((300, 200), (150, 100))
+    assert slide.mpp == 0.5, "of the finest level"
+    np.testing.assert_array_equal(slide.read_region(0, 0, 300, 200), picture)

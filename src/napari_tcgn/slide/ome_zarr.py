@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, checked_mpp, from_metadata, settled
-from napari_tcgn.slide.padding import FourthChannel, check_level, not_rgb, read_on_white, without_alpha
+from napari_tcgn.slide.padding import (
+    FourthChannel,
+    check_level,
+    not_rgb,
+    read_on_white,
+    same_proportions,
+    without_alpha,
+)
 
 METADATA = ("zarr.json", ".zattrs", ".zgroup")  # of version 3 and version 2
 _RED, _GREEN, _BLUE = {"r", "red", "0"}, {"g", "green", "1"}, {"b", "blue", "2"}
@@ -47,12 +54,17 @@ class OmeZarrSlide:
             multiscale = attributes["multiscales"][0]
             axes = [axis["name"] if isinstance(axis, dict) else str(axis) for axis in multiscale["axes"]]
             datasets = multiscale["datasets"]
-            self._folders = [folder / dataset["path"] for dataset in datasets]
-            self._levels = [_open_array(part) for part in self._folders]
-            _check_rgb(self.name, axes, self._levels, attributes)
+            levels = [_open_array(folder / dataset["path"]) for dataset in datasets]
+            _check_rgb(self.name, axes, levels, attributes)
+            sizes = [(int(level.shape[axes.index("x")]), int(level.shape[axes.index("y")])) for level in levels]
+            # The finest first, as the format wants it and not every writer does; what is no copy of it is no level.
+            order = sorted(range(len(sizes)), key=lambda number: -sizes[number][0])
+            order = [number for number in order if same_proportions(sizes[number], sizes[order[0]])]
+            self._folders = [folder / datasets[number]["path"] for number in order]
+            self._levels = [levels[number] for number in order]
             _check_written(self.name, self._folders[0])
             self._fourth = _fourth_channel(attributes)
-            self.stated = _pixel_size(multiscale, axes, path.name)
+            self.stated = _pixel_size(multiscale, datasets[order[0]], axes, path.name)
             size = settled(given, self.stated)
         except (KeyError, IndexError, TypeError, ValueError, OSError, AttributeError) as error:
             raise SlideError(
@@ -61,9 +73,7 @@ class OmeZarrSlide:
             ) from error
         self._axes = axes
         self.mpp, self.mpp_source, self.mpp_hint = size.mpp, size.source, size.hint
-        self.level_dimensions: tuple[tuple[int, int], ...] = tuple(
-            (int(level.shape[axes.index("x")]), int(level.shape[axes.index("y")])) for level in self._levels
-        )
+        self.level_dimensions: tuple[tuple[int, int], ...] = tuple(sizes[number] for number in order)
         self._closed = False
 
     def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
@@ -187,10 +197,10 @@ def _fourth_channel(attributes: dict[str, Any]) -> FourthChannel:
     return "alpha" if labels[3:4] and labels[3] in ("a", "alpha", "opacity") else "other"
 
 
-def _pixel_size(multiscale: dict[str, Any], axes: list[str], name: str) -> PixelSize:
-    """Multiply the scales of level 0 and of the whole image; without a unit they say nothing of µm."""
+def _pixel_size(multiscale: dict[str, Any], finest: dict[str, Any], axes: list[str], name: str) -> PixelSize:
+    """Multiply the scales of the finest level and of the whole image; without a unit they say nothing of µm."""
     steps = np.ones(len(axes))
-    for owner in (multiscale["datasets"][0], multiscale):
+    for owner in (finest, multiscale):
         for transformation in owner.get("coordinateTransformations") or []:
             if transformation.get("type") == "scale":
                 steps = steps * np.asarray(transformation["scale"], float)

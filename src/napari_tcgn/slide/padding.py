@@ -114,3 +114,13 @@ def not_rgb(name: str, found: str, hint: str = "") -> SlideError:
         f"{name} is not an RGB image of 8 bits: found {found}.",
         hint or "Give an H&E image in colour, converted to 8-bit RGB (for instance with QuPath or Fiji).",
     )
+
+
+def same_proportions(size: tuple[int, int], full: tuple[int, int]) -> bool:
+    """Tell whether an image of a size (width, height) can be a coarser level of one of the full size.
+
+    Writers round up or down, and some pad; one px of either side is forgiven.
+    """
+    width, height = full[0] / size[0], full[1] / size[1]
+    slack = max(1 / size[0], 1 / size[1])
+    return abs(width / height - 1) <= max(0.01, 2 * slack)

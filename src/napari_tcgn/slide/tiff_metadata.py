@@ -17,7 +17,7 @@ from napari_tcgn.slide.mpp import (
     most_specific,
     positive,
 )
-from napari_tcgn.slide.padding import FourthChannel, not_rgb
+from napari_tcgn.slide.padding import FourthChannel, not_rgb, same_proportions
 
 if TYPE_CHECKING:
     import tifffile
@@ -92,7 +92,10 @@ def rgb_levels(tif: tifffile.TiffFile, name: str) -> list[tifffile.TiffPage]:
     return [
         page
         for page in levels
-        if page.imagewidth and page.imagelength and any(page.databytecounts) and _same_proportions(page, levels[0])
+        if page.imagewidth
+        and page.imagelength
+        and any(page.databytecounts)
+        and same_proportions(_size(page), _size(levels[0]))
     ]
 
 
@@ -120,11 +123,8 @@ def _not_rgb(series: tifffile.TiffPageSeries) -> str:
     return ""
 
 
-def _same_proportions(page: tifffile.TiffPage, full: tifffile.TiffPage) -> bool:
-    # Writers round up or down, and some pad; one px of either side is forgiven.
-    width, height = full.imagewidth / page.imagewidth, full.imagelength / page.imagelength
-    slack = max(1 / page.imagewidth, 1 / page.imagelength)
-    return abs(width / height - 1) <= max(0.01, 2 * slack)
+def _size(page: tifffile.TiffPage) -> tuple[int, int]:
+    return page.imagewidth, page.imagelength
 
 
 def _ome(tif: tifffile.TiffFile, page: tifffile.TiffPage, name: str) -> PixelSize:
