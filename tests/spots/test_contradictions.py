@@ -348,3 +348,13 @@ def test_spots_in_one_place(tmp_path: Path) -> None:
     path = h5ad(tmp_path / "a.h5ad", table(), np.full(((table()["in_tissue"] == 1).sum(), 2), 300.0))
     with pytest.raises(SpotsError, match=r"Most spots of a\.h5ad lie in the same place"):
         read_spots(path, MPP)
+
+
+def test_spots_that_half_miss_the_tissue_are_told_and_how_they_would_lie(tmp_path: Path) -> None:
+    turned = moved(lambda x, y: WIDTH - x, lambda x, y: HEIGHT - y)
+    doubts = check_on_slide(read_spots(folder(tmp_path / "turned", turned)), slide()).source.doubts
+    assert doubts is not None
+    assert doubts[0].startswith("Only 72 of 180 spots lie on tissue of slide S. They may be rotated by 180°: 100%")
+    everywhere = table().assign(in_tissue=1)
+    doubts = check_on_slide(read_spots(folder(tmp_path / "all", everywhere)), slide()).source.doubts
+    assert doubts == ("Only 189 of 594 spots lie on tissue of slide S.",)

@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide, overview_of
-from napari_tcgn.spots.handedness import MIN_ON_TISSUE, better_turn, exchanged_array, mirrored_contradiction
+from napari_tcgn.spots.handedness import DOUBTFUL, MIN_ON_TISSUE, better_turn, exchanged_array, mirrored_contradiction
 from napari_tcgn.spots.scale import overlapping, scale_contradiction
 from napari_tcgn.spots.source import GridSource, SpotsSource, StSource, VisiumSource
 from napari_tcgn.spots.table import Spots
@@ -80,20 +80,26 @@ def check_on_slide(spots: Spots, slide: Slide, scale: bool = True) -> Spots:
     diameter_px = 1.0 if mpp is None else spots.diameter_um / mpp
     fraction = overview_of(slide).tissue().fraction(spots.x, spots.y, diameter_px, spots.shape == "square")
     if not _glass_was_asked_for(source):
-        doubt(*_off_tissue(spots, slide, fraction))
+        doubt(*_off_tissue(spots, slide, fraction, bool(doubts)))
     if doubts or source.doubts:
         spots = replace(spots, source=replace(source, doubts=tuple(doubts) or None))
     measured = mpp is not None and isinstance(source, StSource | VisiumSource)  # others keep what they have
     return replace(spots, tissue_fraction=fraction) if measured else spots
 
 
-def _off_tissue(spots: Spots, slide: Slide, fraction: np.ndarray) -> tuple[SpotsError | None, bool]:
-    """Return what is to be said of spots that miss the tissue, and whether they are too few to be refused for it."""
+def _off_tissue(spots: Spots, slide: Slide, fraction: np.ndarray, told: bool) -> tuple[SpotsError | None, bool]:
+    """Return what is to be said of spots that miss the tissue, and whether they may be predicted all the same.
+
+    Those of real sections lie on it to 90 % and more; between that and a refusal it is a doubt, unless another one of
+    where they lie is `told`.
+    """
     count = int((fraction >= ON_TISSUE).sum())
     few = len(spots) < ENOUGH_SPOTS
-    if count >= MIN_ON_TISSUE * len(spots) or (few and (fraction > 0).any()):
-        return None, False
     found = f"Only {count} of {len(spots)} spots lie on tissue of slide {slide.name}"
+    if count >= MIN_ON_TISSUE * len(spots) or (few and (fraction > 0).any()):
+        if few or told or count >= DOUBTFUL * len(spots):
+            return None, False
+        return SpotsError(f"{found}.{better_turn(spots, slide)}", _OTHER), True
     if few:
         return SpotsError(f"{found}.", _OTHER), True
     turned = better_turn(spots, slide) if count < len(spots) else ""
