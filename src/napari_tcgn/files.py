@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
 
-from napari_tcgn.errors import OutputError
+from napari_tcgn.errors import OutputError, TcgnError
 
 CACHE_VARIABLE = "NAPARI_TCGN_CACHE"
+COPY_AGAIN = "It may be damaged or cut short: copy or download it again."
 GZIP = b"\x1f\x8b"  # what a packed file begins with
 
 
@@ -49,6 +50,52 @@ def separator_of(line: str, usual: str) -> str:
     Spreadsheets of countries with a decimal comma write ";" into what they call CSV.
     """
     return ";" if line.count(";") > line.count(usual) else usual
+
+
+@contextmanager
+def reading(what: str, error: type[TcgnError], hint: str = COPY_AGAIN, kind: str = "") -> Iterator[None]:
+    """Say which file it was when a library fails on what a user gave, whatever the library raises.
+
+    Parameters
+    ----------
+    what : str
+        The file as the user knows it, or the part of it that is read.
+    error : type of TcgnError
+        What is raised instead; it carries the library's own error as its cause.
+    hint : str
+        How to go on.
+    kind : str
+        What it should be.
+
+    Raises
+    ------
+    TcgnError
+        Of the given type; one that is raised inside passes as it is.
+    """
+    try:
+        yield
+    except TcgnError:
+        raise
+    except MemoryError as cause:
+        raise error(
+            f"{what} needs more memory than there is.",
+            "Close other programs, or give a smaller file.",
+        ) from cause
+    except Exception as cause:
+        raise error(f"{what} cannot be read{f' as {kind}' if kind else ''}: {reason_of(cause)}.", hint) from cause
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an error says, in one line: with its kind where the words alone would say nothing, and the place.
+
+    anndata tells the place in notes beside the message.
+    """
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)  # HDF5 wraps it in several lines of its own
+    words = next(iter(str(error).strip().splitlines()), "").rstrip(".")
+    if not words or not isinstance(error, OSError | ValueError):
+        words = f"{type(error).__name__}: {words}".rstrip(": ")
+    return " ".join([words, *(f"({note.strip()})" for note in getattr(error, "__notes__", []))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +170,7 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The folder {folder} cannot be made: {_reason(error)}.", "Choose another one.") from error
+        raise OutputError(f"The folder {folder} cannot be made: {reason_of(error)}.", "Choose another one.") from error
 
 
 @contextmanager
@@ -141,7 +188,7 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Choose another folder.") from error
+        raise OutputError(f"{path} cannot be written: {reason_of(error)}.", "Choose another folder.") from error
     temporary = Path(name)
     try:
         yield temporary
@@ -152,7 +199,7 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(
-            f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder."
+            f"{path} cannot be written: {reason_of(error)}.", "Free space or choose another folder."
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
@@ -188,7 +235,7 @@ def write_whole_folder(path: Path, overwrite: bool = False, marks: tuple[str, ..
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Choose another folder.") from error
+        raise OutputError(f"{path} cannot be written: {reason_of(error)}.", "Choose another folder.") from error
     try:
         yield temporary
         replaced = temporary / "replaced"
@@ -202,15 +249,10 @@ def write_whole_folder(path: Path, overwrite: bool = False, marks: tuple[str, ..
             raise
     except OSError as error:
         raise OutputError(
-            f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder."
+            f"{path} cannot be written: {reason_of(error)}.", "Free space or choose another folder."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _reason(error: OSError) -> str:
-    """Say what the system said; HDF5 wraps it in several lines of its own."""
-    return os.strerror(error.errno) if error.errno else str(error)
 
 
 def sha256_of(path: Path) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
+from napari_tcgn.files import reading
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, checked_mpp, from_metadata, settled
 from napari_tcgn.slide.padding import FourthChannel, check_level, not_rgb, read_on_white, without_alpha
 
@@ -43,7 +44,7 @@ class OmeZarrSlide:
         self.name = path.name.removesuffix(".zarr").removesuffix(".ome")
         given = checked_mpp(mpp)
         folder, attributes = _image_of(path)
-        try:
+        with reading(path.name, SlideError, "Give the folder of a multiscale image, complete.", "OME-Zarr"):
             multiscale = attributes["multiscales"][0]
             axes = [axis["name"] if isinstance(axis, dict) else str(axis) for axis in multiscale["axes"]]
             datasets = multiscale["datasets"]
@@ -53,16 +54,10 @@ class OmeZarrSlide:
             _check_written(self.name, self._folders[0])
             self._fourth = _fourth_channel(attributes)
             size = settled(given, _pixel_size(multiscale, axes, path.name))
-        except (KeyError, IndexError, TypeError, ValueError, OSError, AttributeError) as error:
-            raise SlideError(
-                f"{path.name} is not a readable OME-Zarr image: {type(error).__name__}: {error}.",
-                "Give the folder that holds a multiscale image, complete.",
-            ) from error
+            dimensions = tuple((int(n.shape[axes.index("x")]), int(n.shape[axes.index("y")])) for n in self._levels)
         self._axes = axes
         self.mpp, self.mpp_source, self.mpp_hint = size.mpp, size.source, size.hint
-        self.level_dimensions: tuple[tuple[int, int], ...] = tuple(
-            (int(level.shape[axes.index("x")]), int(level.shape[axes.index("y")])) for level in self._levels
-        )
+        self.level_dimensions: tuple[tuple[int, int], ...] = dimensions
         self._closed = False
 
     def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
@@ -92,14 +87,8 @@ class OmeZarrSlide:
         where = {"y": slice(y0, y1), "x": slice(x0, x1), "c": slice(None)}
         key = tuple(where.get(axis, 0) for axis in self._axes)
         kept = [axis for axis in self._axes if axis in where]
-        try:
+        with reading(f"A chunk of level {level} of {self.name}", SlideError):
             block = np.asarray(self._levels[level][key])
-        # Codecs raise errors of their own, which all derive from these.
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise SlideError(
-                f"{self.name} is damaged: a chunk of level {level} cannot be decoded ({error}).",
-                "Copy or download it again.",
-            ) from error
         return without_alpha(block.transpose([kept.index(axis) for axis in "yxc"]), self._fourth)
 
 
@@ -122,14 +111,12 @@ def _image_of(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _attributes(folder: Path) -> dict[str, Any]:
-    try:
+    with reading(f"The metadata of {folder}", SlideError):
         for name in ("zarr.json", ".zattrs"):
             if (folder / name).is_file():
                 found = json.loads((folder / name).read_text(encoding="utf-8"))
                 attributes = found.get("attributes", {}) if name == "zarr.json" else found
                 return dict(attributes.get("ome", attributes))
-    except (OSError, ValueError, AttributeError) as error:
-        raise SlideError(f"The metadata of {folder} cannot be read: {error}.", "Copy it again.") from error
     return {}
 
 
