@@ -12,7 +12,7 @@ import typer
 from napari_tcgn.cli import options
 from napari_tcgn.cli.options import with_options
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.errors import SettingsError, TcgnError
+from napari_tcgn.errors import SettingsError
 from napari_tcgn.options import ExportSettings
 
 
@@ -72,18 +72,15 @@ def _run(
         for path in to:
             try:
                 done = export_section(adata, path, settings, opened, overwrite)
-            except TcgnError as error:
-                raise type(error)(error.problem + _before(written), error.hint) from error
+            except Exception:
+                if written:
+                    typer.echo(f"Written before the failure: {', '.join(one['out'] for one in written)}.", err=True)
+                raise
             for note in done.notes:
                 typer.echo(f"Note: {note}", err=True)
             part = done.adata
             written.append({"out": str(path), "spots": part.n_obs, "genes": part.n_vars, "partial": partial})
     return written
-
-
-def _before(written: list[dict[str, Any]]) -> str:
-    """Name what was written before a failure; nothing where there is none."""
-    return f" Written before that: {', '.join(one['out'] for one in written)}." if written else ""
 
 
 def export_text(written: list[dict[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from napari_tcgn.engine import lock_folder
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import make_folder, write_whole
+from napari_tcgn.files import make_folder, reading, write_whole
 
 State = Literal["waiting", "running", "done", "failed", "skipped"]
 COLUMNS = ("slide", "state", "spots", "seconds", "error", "out")  # of the CSV, for people
@@ -96,11 +96,9 @@ class Manifest:
         if not path.exists():
             return {}
         known = {f.name for f in fields(Entry)}
-        try:
+        with reading(str(path), OutputError, "Choose another --out.", "the manifest of a cohort"):
             raw = json.loads(path.read_text(encoding="utf-8"))["slides"]
             entries = [Entry(**{key: value for key, value in one.items() if key in known}) for one in raw]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise OutputError(f"{path} is no manifest of a cohort: {error}.", "Choose another --out.") from error
         for entry in entries:
             if entry.state == "running":  # its process is gone, or the folder would be locked
                 entry.state = "waiting"

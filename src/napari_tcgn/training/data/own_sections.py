@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tcgn.errors import DataError, TcgnError
-from napari_tcgn.files import open_text, separator_of
+from napari_tcgn.files import open_text, reading, separator_of
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots import Spots, is_st_table, read_spots
 from napari_tcgn.training.data.section import SectionFiles
@@ -38,13 +38,11 @@ def read_manifest(folder: Path) -> list[SectionFiles]:
         If a column is missing or unknown, a section is named twice, or a file it names does not exist.
     """
     path = folder / MANIFEST
-    try:
+    with reading(str(path), DataError, "Save it as plain CSV."):
         with open_text(path) as text:
             separator = separator_of(text.readline(), ",")
         with open_text(path) as text:
             table = pd.read_csv(text, sep=separator, dtype=str, keep_default_na=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", "Save it as plain CSV.") from error
     unknown = sorted(set(table.columns) - {*REQUIRED, *OPTIONAL})
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing or unknown or not len(table):
