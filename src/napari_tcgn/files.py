@@ -14,10 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
 
+from napari_tcgn import paths
 from napari_tcgn.errors import OutputError
+from napari_tcgn.moves import beginning_of_temporary, is_held, move, remove_file
 
 CACHE_VARIABLE = "NAPARI_TCGN_CACHE"
 GZIP = b"\x1f\x8b"  # what a packed file begins with
+LONG_PATH = 240  # of the 260 characters that Windows takes if it is not told otherwise
 
 
 def open_text(path: Path) -> IO[str]:
@@ -82,14 +85,33 @@ def check_target(path: Path, overwrite: bool = False) -> None:
     OutputError
         If `path` exists and may not be replaced, is a folder, or its folder is missing or read-only.
     """
+    if paths.WINDOWS and (fault := paths.fault_on_windows(path.name)):
+        raise OutputError(f"Windows takes no file called {path.name}: {fault}.", "Choose another name.")
     if path.is_dir():
         raise OutputError(f"{path} is a folder.", "Name a file in it.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already.", "Choose another name or allow overwriting (--overwrite).")
     if not path.parent.is_dir():
         raise OutputError(f"The folder {path.parent} does not exist.", "Create it or choose another one.")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"The folder {path.parent} cannot be written to.", "Choose another one.")
+    _require_writable(path.parent)
+    if path.exists():
+        try:
+            move(path, path)  # changes nothing; Windows refuses where another program has the file open
+        except PermissionError as error:
+            raise _refused(path, error) from error
+
+
+def _require_writable(folder: Path) -> None:
+    """Refuse a folder that no file can be made in; `os.access` of Windows knows nothing of its permissions."""
+    writable = os.access(folder, os.W_OK)
+    if writable and paths.WINDOWS:
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError:
+            writable = False
+    if not writable:
+        raise OutputError(f"The folder {folder} cannot be written to.", "Choose another one.")
 
 
 def check_folder(folder: Path, names: Iterable[str] = (), overwrite: bool = False) -> None:
@@ -106,11 +128,12 @@ def check_folder(folder: Path, names: Iterable[str] = (), overwrite: bool = Fals
         for name in names:
             check_target(folder / name, overwrite)
         return
-    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    above = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
+    if above is None:  # a drive of Windows
+        raise OutputError(f"There is no {folder.absolute().anchor} here.", "Choose another folder.")
     if not above.is_dir():
         raise OutputError(f"{above} is a file, not a folder.", "Choose another folder.")
-    if not os.access(above, os.W_OK):
-        raise OutputError(f"The folder {above} cannot be written to.", "Choose another one.")
+    _require_writable(above)
 
 
 def make_folder(folder: Path) -> None:
@@ -120,6 +143,8 @@ def make_folder(folder: Path) -> None:
     ------
     OutputError
     """
+    if paths.WINDOWS and not folder.is_dir() and (fault := paths.fault_on_windows(folder.name)):
+        raise OutputError(f"Windows takes no folder called {folder.name}: {fault}.", "Choose another name.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -138,10 +163,10 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
     path = Path(path)
     check_target(path, overwrite)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=beginning_of_temporary(path), suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Choose another folder.") from error
+        raise _refused(path, error) from error
     temporary = Path(name)
     try:
         yield temporary
@@ -149,13 +174,23 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        move(temporary, path)
     except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder."
-        ) from error
+        raise _refused(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        remove_file(temporary)  # whatever went wrong is told, not that its file cannot be removed
+
+
+def write_text_whole(path: Path, text: str, overwrite: bool = False) -> None:
+    """Write a text as UTF-8, with its line ends as they are: on every system the same bytes.
+
+    Raises
+    ------
+    OutputError
+        As `write_whole`.
+    """
+    with write_whole(path, overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 @contextmanager
@@ -186,31 +221,54 @@ def write_whole_folder(path: Path, overwrite: bool = False, marks: tuple[str, ..
     else:
         check_target(path, overwrite)
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=beginning_of_temporary(path), dir=path.parent))
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Choose another folder.") from error
+        raise _refused(path, error) from error
     try:
         yield temporary
         replaced = temporary / "replaced"
         if path.exists():
-            os.replace(path, replaced)
+            move(path, replaced)
         try:
-            os.replace(temporary / path.name, path)
+            move(temporary / path.name, path)
         except OSError:
             if replaced.exists():
-                os.replace(replaced, path)  # what was there before stays
+                move(replaced, path)  # what was there before stays
             raise
     except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder."
-        ) from error
+        raise _refused(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def put_in_place(source: Path, target: Path) -> None:
+    """Let a file take the place of another, or of none.
+
+    Raises
+    ------
+    OutputError
+        If it cannot; the other one stays.
+    """
+    try:
+        move(source, target)
+    except OSError as error:
+        raise _refused(target, error) from error
+
+
+def _refused(path: Path, error: OSError) -> OutputError:
+    """Say why a file or folder cannot be written, and how to go on."""
+    hint = "Free space or choose another folder."
+    if is_held(error):
+        hint = "Close the programs that have it open (or take away its write protection), or choose another name."
+    elif paths.WINDOWS and len(str(path.absolute())) > LONG_PATH:
+        hint = f"Its path has {len(str(path.absolute()))} characters, which Windows may refuse: choose a shorter one."
+    return OutputError(f"{path} cannot be written: {_reason(error)}.", hint)
+
+
 def _reason(error: OSError) -> str:
-    """Say what the system said; HDF5 wraps it in several lines of its own."""
-    return os.strerror(error.errno) if error.errno else str(error)
+    """Say what the system said; HDF5 wraps it in several lines of its own, and Windows tells more of what is held."""
+    said = os.strerror(error.errno) if error.errno and not is_held(error) else error.strerror or str(error)
+    return said.rstrip(".")
 
 
 def sha256_of(path: Path) -> str:
