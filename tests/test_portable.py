@@ -92,10 +92,11 @@ def test_paths_that_windows_does_not_tell_apart(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_drive_that_is_not_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Path, "exists", lambda path: False)
-    with pytest.raises(OutputError, match="There is no / here"):
+    with pytest.raises(OutputError, match=re.escape(f"There is no {tmp_path.anchor} here")):
         check_folder(tmp_path / "out")
 
 
+@pytest.mark.skipif(paths.WINDOWS, reason="a path of Windows may be too short for such names")
 def test_a_long_name_leaves_room_for_the_temporary_one(tmp_path: Path) -> None:
     for name in ("n" * 240 + ".csv", "漢" * 80 + ".csv"):
         write_text_whole(tmp_path / name, "text")
