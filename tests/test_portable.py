@@ -291,3 +291,19 @@ def test_nothing_is_left_to_the_system() -> None:
             if isinstance(node, ast.Call) and (fault := faults_of(node)):
                 found.append(f"{file.relative_to(SOURCE).as_posix()}:{node.lineno}: {fault}")
     assert found == []
+
+
+def test_suffixes_in_capitals_are_read(tmp_path: Path) -> None:
+    """As cameras, scanners and old programs of Windows write them."""
+    from napari_tcgn.expression import read_measured
+    from napari_tcgn.model import BUNDLED, read_checkpoint
+    from napari_tcgn.sample import sample_section
+    from napari_tcgn.slide import open_slide
+
+    sample = sample_section()
+    for source, name in ((sample.measured, "S.H5AD"), (sample.image, "S.OME.TIF")):
+        (tmp_path / name).write_bytes(source.read_bytes())
+    assert read_measured(tmp_path / "S.H5AD").n_obs == read_measured(sample.measured).n_obs
+    open_slide(tmp_path / "S.OME.TIF").close()
+    (tmp_path / "M.SAFETENSORS").write_bytes((BUNDLED / "haematoxylin-her2st" / "model.safetensors").read_bytes())
+    assert read_checkpoint(tmp_path / "M.SAFETENSORS")

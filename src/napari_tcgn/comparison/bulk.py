@@ -73,7 +73,7 @@ def read_bulk(path: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     path = Path(path)
-    separator = "," if ".csv" in path.suffixes else "\t"
+    separator = "," if ".csv" in Path(path.name.lower()).suffixes else "\t"
     try:
         with open_text(path) as file:
             separator = separator_of(file.readline(), separator)

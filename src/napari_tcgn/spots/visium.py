@@ -187,7 +187,7 @@ def read_positions(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
         missing = [name for name in COLUMNS if name not in table.columns]
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")

@@ -32,7 +32,9 @@ def read_train_settings(path: Path) -> dict[str, Any]:
     try:
         with open_text(path) as file:
             text = file.read()
-        found = dict(json.loads(text)["identity"]["settings"] if path.suffix == ".json" else tomllib.loads(text))
+        found = dict(
+            json.loads(text)["identity"]["settings"] if path.suffix.lower() == ".json" else tomllib.loads(text)
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingsError(
             f"{path} is no recipe: {error}.", "Give a TOML file of training settings, or the run.json of a run."
