@@ -12,7 +12,7 @@ from support.runs import FAST, finish, start
 
 @pytest.fixture
 def device_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a move of a tensor to a device by name fail as the move to "mps" does; the CPU is the device of these runs."""
+    """Let the move of a float64 tensor to a device by name fail, as to "mps"; these runs have it on the CPU."""
     to = torch.Tensor.to
 
     def checked(self: torch.Tensor, *args: object, **kwargs: object) -> torch.Tensor:
