@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_tcgn.cli import options
+from napari_tcgn.cli.console import say_json
 from napari_tcgn.cli.options import with_options
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import SettingsError
@@ -49,7 +49,10 @@ def export(
         )
     with when_stopped("Stopped; nothing half-written is left."):
         written = _run(result, to, settings, slide, overwrite)
-    typer.echo(json_text.dumps(written, ensure_ascii=False) if json else export_text(written))
+    if json:
+        say_json(written)
+    else:
+        typer.echo(export_text(written))
 
 
 def _run(

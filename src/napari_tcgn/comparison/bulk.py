@@ -73,7 +73,7 @@ def read_bulk(path: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     path = Path(path)
-    separator = "," if ".csv" in path.suffixes else "\t"
+    separator = "," if ".csv" in Path(path.name.lower()).suffixes else "\t"
     hint = "Give numbers with gene names and sample names in the first row and column (.csv or .tsv)."
     with reading(str(path), DataError, hint, "a table of bulk expression"):
         with open_text(path) as file:

@@ -61,9 +61,9 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
     with reading(path.name, DataError):
         if path.is_dir():
             adata, kind = _visium(path), "Visium folder"
-        elif path.suffix == ".h5ad":
+        elif path.suffix.lower() == ".h5ad":
             adata, kind = read_h5ad(path), "h5ad"
-        elif path.suffix == ".h5":
+        elif path.suffix.lower() == ".h5":
             adata, kind = _with_positions(_matrix(path), path.parent), "Visium matrix"
         elif table:
             adata, kind = _st(path, spots), "ST count table"

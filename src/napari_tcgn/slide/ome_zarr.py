@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.files import reading
+from napari_tcgn.paths import is_of_system
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, checked_mpp, from_metadata, settled
 from napari_tcgn.slide.padding import FourthChannel, check_level, not_rgb, read_on_white, without_alpha
 
@@ -128,7 +129,10 @@ def _open_array(folder: Path) -> Any:
 
 def _check_written(name: str, level: Path) -> None:
     """Refuse a finest level of which no chunk was written: it would be black everywhere."""
-    if not any(part.is_file() and part.name not in (*METADATA, ".zarray") for part in level.rglob("*")):
+    no_chunk = (*METADATA, ".zarray")
+    if not any(
+        part.is_file() and part.name not in no_chunk and not is_of_system(part.name) for part in level.rglob("*")
+    ):
         raise SlideError(
             f"{name} is damaged: none of the chunks of its finest level was ever written.",
             "Write or copy it again: whoever made it has not come to its end.",

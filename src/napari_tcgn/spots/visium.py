@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.files import open_text, separator_of
 from napari_tcgn.options import LAYOUTS
+from napari_tcgn.paths import is_of_system
 from napari_tcgn.spots.distance import implied_mpp
 from napari_tcgn.spots.source import VisiumSource
 from napari_tcgn.spots.table import Spots
@@ -122,7 +123,8 @@ def _positions_files(path: Path) -> list[Path]:
 def _called(folder: Path, name: str) -> list[Path]:
     """Return the files of a folder that are called so, with the name of a sample before it or packed."""
     packed = [f"{name}.gz"] if not name.endswith(".parquet") else []
-    return sorted(file for end in (name, *packed) for pattern in (end, f"*_{end}") for file in folder.glob(pattern))
+    found = (file for end in (name, *packed) for pattern in (end, f"*_{end}") for file in folder.glob(pattern))
+    return sorted(file for file in found if not is_of_system(file.name))
 
 
 def _beside(positions: Path, name: str) -> Path:
@@ -185,7 +187,7 @@ def read_positions(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+        table = pd.read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
         missing = [name for name in COLUMNS if name not in table.columns]
         if missing:
             raise ValueError(f"it has no column {', '.join(missing)}")

@@ -18,6 +18,7 @@ import pandas as pd
 from napari_tcgn.errors import DataError, TcgnError
 from napari_tcgn.files import open_text, reading, separator_of
 from napari_tcgn.options import LAYOUTS
+from napari_tcgn.paths import portable_name
 from napari_tcgn.spots import Spots, is_st_table, read_spots
 from napari_tcgn.training.data.section import SectionFiles
 
@@ -48,9 +49,13 @@ def read_manifest(folder: Path) -> list[SectionFiles]:
     if missing or unknown or not len(table):
         what = f"lacks {missing}" if missing else f"has unknown columns {unknown}" if unknown else "has no rows"
         raise DataError(f"{path} {what}.", f"Its columns are {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}.")
-    repeated = table["section"][table["section"].duplicated()]
+    # Their runs lie in folders of these names, and Windows and macOS do not tell "a1" from "A1".
+    repeated = table["section"][table["section"].map(lambda name: portable_name(name).casefold()).duplicated()]
     if len(repeated):
-        raise DataError(f"{path} names section {repeated.iloc[0]!r} twice.", "Give every section a name of its own.")
+        raise DataError(
+            f"{path} names section {repeated.iloc[0]!r} twice.",
+            "Give every section a name of its own, which differs in more than capitals.",
+        )
     for name, patient in zip(table["section"], table["patient"], strict=True):
         others = table["section"][(table["patient"].str.lower() == name.lower()) & (table["section"] != name)]
         if len(others):

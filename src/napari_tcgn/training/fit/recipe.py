@@ -32,7 +32,9 @@ def read_train_settings(path: Path) -> dict[str, Any]:
     hint = "Give a TOML file of training settings, or the run.json of a run."
     with reading(str(path), SettingsError, hint, "a recipe"), open_text(path) as file:
         text = file.read()
-        found = dict(json.loads(text)["identity"]["settings"] if path.suffix == ".json" else tomllib.loads(text))
+        found = dict(
+            json.loads(text)["identity"]["settings"] if path.suffix.lower() == ".json" else tomllib.loads(text)
+        )
     found = with_new_names(found)
     known = sorted(one.name for one in options_of(TrainSettings))
     unknown = sorted(set(found) - set(known))
