@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,7 +78,9 @@ def read_h5ad(path: str | Path, error: type[TcgnError] = DataError, max_bytes: i
                 f"{max_bytes >> 30}.",
                 "Write a file with fewer genes or spots, without layers and raw.",
             )
-        adata = anndata.read_h5ad(path)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".* names are not unique")  # our readers number or sum them
+            adata = anndata.read_h5ad(path)
         _check_sparse(adata)
         return adata
 
