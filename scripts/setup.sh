@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Make the virtual environment .venv and install everything into it; a second call finds nothing to do.
-#   PYTHON=python3.12 scripts/setup.sh     takes this interpreter instead of looking for one
+#   PYTHON=python3.12 scripts/setup.sh     takes this interpreter instead of looking for one; a .venv of another version
+#                                          is made anew
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { printf '%s\n' "$*" >&2; }
+
+version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'; }
 
 fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' >/dev/null 2>&1; }
 
@@ -29,7 +32,7 @@ make_venv() {
     # Debian and Ubuntu keep the venv module in a package of its own.
     rm -rf .venv
     local version
-    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+    version=$(version_of "$python")
     scripts/apt_install.sh "python$version-venv" "for the virtual environment" || true
     "$python" -m venv .venv || {
         say "The virtual environment cannot be made: install the venv module of Python $version" \
@@ -59,6 +62,19 @@ install() {
         | { grep -vE "^WARNING: (Location|Cache entry)" >&2 || true; }
 }
 
+# An interpreter that is named counts, also where there is a .venv already: each version has its own stack (constraints.txt).
+leave_another_version() {
+    [ -n "${PYTHON:-}" ] && [ -d .venv ] || return 0
+    local python named there
+    python=$(find_python)
+    named=$(version_of "$python")
+    there=$(version_of .venv/bin/python 2>/dev/null || true)
+    [ "$there" = "$named" ] && return
+    say "The .venv here is of Python ${there:-unknown}; it is made anew with Python $named."
+    rm -rf .venv
+}
+
+leave_another_version
 wanted=$(cat pyproject.toml constraints.txt requirements-dev.txt | cksum)
 stamp=.venv/.installed
 if [ -x .venv/bin/python ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then

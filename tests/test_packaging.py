@@ -101,7 +101,9 @@ def test_manifest_and_sample_are_found_in_the_editable_install() -> None:
 
 
 def test_the_manifest_at_the_top_is_the_same_file() -> None:
-    assert (ROOT / "napari.yaml").samefile(ROOT / "src" / "napari_tcgn" / "napari.yaml")
+    top, inside = ROOT / "napari.yaml", Path("src/napari_tcgn/napari.yaml")
+    # git of Windows writes a link as a small file with the place in it.
+    assert top.samefile(ROOT / inside) or top.read_text(encoding="utf-8") == inside.as_posix()
 
 
 def needed(package: str, extras: frozenset[str], seen: set[tuple[str, frozenset[str]]]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
+
+from made_pages import write_api_page
 
 ABOUT = """# Command line
 
@@ -20,9 +21,7 @@ def write_page(app: Any, _config: Any) -> None:
 
     command = typer.main.get_command(commands)
     text = "\n".join([ABOUT, *_section(command, "napari-tcgn", None)])
-    page = Path(app.srcdir) / "api" / "command_line.md"
-    if not page.exists() or page.read_text(encoding="utf-8") != text:
-        page.write_text(text, encoding="utf-8")
+    write_api_page(app, "command_line.md", text)
 
 
 def _section(command: Any, name: str, parent: Any) -> list[str]:

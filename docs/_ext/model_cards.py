@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
+
+from made_pages import write_api_page
 
 
 def write_page(app: Any, _config: Any) -> None:
@@ -30,9 +31,7 @@ def write_page(app: Any, _config: Any) -> None:
         lines += [f"| {name} | {text} |" for name, text in rows.items() if text]
         lines += [""]
     text = "\n".join(lines)
-    page = Path(app.srcdir) / "api" / "model_cards.md"
-    if not page.exists() or page.read_text(encoding="utf-8") != text:
-        page.write_text(text, encoding="utf-8")
+    write_api_page(app, "model_cards.md", text)
 
 
 def _with_interval(median: float | None, interval: tuple[float, float] | None) -> str:

@@ -6,6 +6,8 @@ import ast
 from pathlib import Path
 from typing import Any
 
+from made_pages import write_api_page
+
 TITLES = {
     "expression": "Predict, and read what was measured",
     "comparison": "Compare",
@@ -51,9 +53,7 @@ def write_pages(app: Any, _config: Any) -> None:
         lines += [f"   napari_tcgn.{name}" for name in sorted(rooms.get(room, []))]
         lines += ["```", ""]
     text = "\n".join(lines)
-    page = Path(app.srcdir) / "api" / "names.md"
-    if not page.exists() or page.read_text(encoding="utf-8") != text:
-        page.write_text(text, encoding="utf-8")
+    write_api_page(app, "names.md", text)
 
 
 def setup(app: Any) -> dict[str, bool]:

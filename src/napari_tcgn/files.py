@@ -15,10 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal, cast
 
-from napari_tcgn.errors import OutputError
+from napari_tcgn import paths
+from napari_tcgn.errors import OutputError, TcgnError
+from napari_tcgn.moves import beginning_of_temporary, is_held, move, remove_file
 
 CACHE_VARIABLE = "NAPARI_TCGN_CACHE"
+COPY_AGAIN = "It may be damaged or cut short: copy or download it again."
 GZIP = b"\x1f\x8b"  # what a packed file begins with
+LONG_PATH = 240  # of the 260 characters that Windows takes if it is not told otherwise
 
 
 def open_text(path: Path) -> IO[str]:
@@ -84,6 +88,54 @@ def cells_of(line: str) -> tuple[list[str], str]:
     return [cell.strip() for cell in cells], separator
 
 
+@contextmanager
+def reading(what: str, error: type[TcgnError], hint: str = COPY_AGAIN, kind: str = "") -> Iterator[None]:
+    """Say which file it was when a library fails on what a user gave, whatever the library raises.
+
+    Parameters
+    ----------
+    what : str
+        The file as the user knows it, or the part of it that is read.
+    error : type of TcgnError
+        What is raised instead; it carries the library's own error as its cause.
+    hint : str
+        How to go on.
+    kind : str
+        What it should be.
+
+    Raises
+    ------
+    TcgnError
+        Of the given type; one that is raised inside passes as it is.
+    """
+    try:
+        yield
+    except TcgnError:
+        raise
+    except MemoryError as cause:
+        raise error(
+            f"{what} needs more memory than there is.",
+            "Close other programs, or give a smaller file.",
+        ) from cause
+    except Exception as cause:
+        raise error(f"{what} cannot be read{f' as {kind}' if kind else ''}: {reason_of(cause)}.", hint) from cause
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an error says, in one line: with its kind where the words alone would say nothing, and the place.
+
+    anndata tells the place in notes beside the message.
+    """
+    if isinstance(error, OSError) and error.errno:
+        # HDF5 wraps what the system said in several lines of its own; Windows tells more of what is held.
+        said = error.strerror or str(error) if is_held(error) else os.strerror(error.errno)
+        return said.rstrip(".")
+    words = next(iter(str(error).strip().splitlines()), "").rstrip(".")
+    if not words or not isinstance(error, OSError | ValueError):
+        words = f"{type(error).__name__}: {words}".rstrip(": ")
+    return " ".join([words, *(f"({note.strip()})" for note in getattr(error, "__notes__", []))])
+
+
 @dataclass(frozen=True, slots=True)
 class CacheSize:
     """What a cache holds.
@@ -115,14 +167,33 @@ def check_target(path: Path, overwrite: bool = False) -> None:
     OutputError
         If `path` exists and may not be replaced, is a folder, or its folder is missing or read-only.
     """
+    if paths.WINDOWS and (fault := paths.fault_on_windows(path.name)):
+        raise OutputError(f"Windows takes no file called {path.name}: {fault}.", "Choose another name.")
     if path.is_dir():
         raise OutputError(f"{path} is a folder.", "Name a file in it.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already.", "Choose another name or allow overwriting (--overwrite).")
     if not path.parent.is_dir():
         raise OutputError(f"The folder {path.parent} does not exist.", "Create it or choose another one.")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"The folder {path.parent} cannot be written to.", "Choose another one.")
+    _require_writable(path.parent)
+    if path.exists():
+        try:
+            move(path, path)  # changes nothing; Windows refuses where another program has the file open
+        except PermissionError as error:
+            raise _refused(path, error) from error
+
+
+def _require_writable(folder: Path) -> None:
+    """Refuse a folder that no file can be made in; `os.access` of Windows knows nothing of its permissions."""
+    writable = os.access(folder, os.W_OK)
+    if writable and paths.WINDOWS:
+        try:
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+        except OSError:
+            writable = False
+    if not writable:
+        raise OutputError(f"The folder {folder} cannot be written to.", "Choose another one.")
 
 
 def check_folder(folder: Path, names: Iterable[str] = (), overwrite: bool = False) -> None:
@@ -139,11 +210,12 @@ def check_folder(folder: Path, names: Iterable[str] = (), overwrite: bool = Fals
         for name in names:
             check_target(folder / name, overwrite)
         return
-    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    above = next((path for path in (folder, *folder.absolute().parents) if path.exists()), None)
+    if above is None:  # a drive of Windows
+        raise OutputError(f"There is no {folder.absolute().anchor} here.", "Choose another folder.")
     if not above.is_dir():
         raise OutputError(f"{above} is a file, not a folder.", "Choose another folder.")
-    if not os.access(above, os.W_OK):
-        raise OutputError(f"The folder {above} cannot be written to.", "Choose another one.")
+    _require_writable(above)
 
 
 def make_folder(folder: Path) -> None:
@@ -153,10 +225,12 @@ def make_folder(folder: Path) -> None:
     ------
     OutputError
     """
+    if paths.WINDOWS and not folder.is_dir() and (fault := paths.fault_on_windows(folder.name)):
+        raise OutputError(f"Windows takes no folder called {folder.name}: {fault}.", "Choose another name.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The folder {folder} cannot be made: {_reason(error)}.", "Choose another one.") from error
+        raise OutputError(f"The folder {folder} cannot be made: {reason_of(error)}.", "Choose another one.") from error
 
 
 @contextmanager
@@ -171,10 +245,10 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
     path = Path(path)
     check_target(path, overwrite)
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=beginning_of_temporary(path), suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Choose another folder.") from error
+        raise _refused(path, error) from error
     temporary = Path(name)
     try:
         yield temporary
@@ -182,13 +256,23 @@ def write_whole(path: Path, overwrite: bool = False) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        move(temporary, path)
     except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder."
-        ) from error
+        raise _refused(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        remove_file(temporary)  # whatever went wrong is told, not that its file cannot be removed
+
+
+def write_text_whole(path: Path, text: str, overwrite: bool = False) -> None:
+    """Write a text as UTF-8, with its line ends as they are: on every system the same bytes.
+
+    Raises
+    ------
+    OutputError
+        As `write_whole`.
+    """
+    with write_whole(path, overwrite) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
 
 
 @contextmanager
@@ -219,31 +303,48 @@ def write_whole_folder(path: Path, overwrite: bool = False, marks: tuple[str, ..
     else:
         check_target(path, overwrite)
     try:
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = Path(tempfile.mkdtemp(prefix=beginning_of_temporary(path), dir=path.parent))
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {_reason(error)}.", "Choose another folder.") from error
+        raise _refused(path, error) from error
     try:
         yield temporary
         replaced = temporary / "replaced"
         if path.exists():
-            os.replace(path, replaced)
+            move(path, replaced)
         try:
-            os.replace(temporary / path.name, path)
+            move(temporary / path.name, path)
         except OSError:
             if replaced.exists():
-                os.replace(replaced, path)  # what was there before stays
+                move(replaced, path)  # what was there before stays
             raise
     except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {_reason(error)}.", "Free space or choose another folder."
-        ) from error
+        raise _refused(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _reason(error: OSError) -> str:
-    """Say what the system said; HDF5 wraps it in several lines of its own."""
-    return os.strerror(error.errno) if error.errno else str(error)
+def put_in_place(source: Path, target: Path) -> None:
+    """Let a file take the place of another, or of none.
+
+    Raises
+    ------
+    OutputError
+        If it cannot; the other one stays.
+    """
+    try:
+        move(source, target)
+    except OSError as error:
+        raise _refused(target, error) from error
+
+
+def _refused(path: Path, error: OSError) -> OutputError:
+    """Say why a file or folder cannot be written, and how to go on."""
+    hint = "Free space or choose another folder."
+    if is_held(error):
+        hint = "Close the programs that have it open (or take away its write protection), or choose another name."
+    elif paths.WINDOWS and len(str(path.absolute())) > LONG_PATH:
+        hint = f"Its path has {len(str(path.absolute()))} characters, which Windows may refuse: choose a shorter one."
+    return OutputError(f"{path} cannot be written: {reason_of(error)}.", hint)
 
 
 def sha256_of(path: Path) -> str:

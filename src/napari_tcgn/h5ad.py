@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.errors import DataError, TcgnError
+from napari_tcgn.files import reading
 
 if TYPE_CHECKING:
     import h5py
@@ -43,18 +45,11 @@ def open_h5ad(path: str | Path, error: type[TcgnError] = DataError) -> Iterator[
         raise error(f"There is no file {path}.", "Check its name and folder.")
     if not h5py.is_hdf5(path):
         raise error(f"{path.name} is not an .h5ad file: it is no HDF5.", "Give a file that anndata has written.")
-    try:
-        with h5py.File(path, "r") as file:
-            missing = [name for name in ("obs", "var") if name not in file]
-            if missing:
-                raise error(
-                    f"{path.name} is no AnnData: it has no {' and '.join(missing)}.", "Give an AnnData's .h5ad."
-                )
-            yield file
-    except TcgnError:
-        raise
-    except Exception as cause:  # h5py and anndata raise many kinds for a damaged file
-        raise error(f"{path.name} cannot be read as .h5ad: {cause}.", "Copy, download or write it again.") from cause
+    with reading(path.name, error, kind=".h5ad"), h5py.File(path, "r") as file:
+        missing = [name for name in ("obs", "var") if name not in file]
+        if missing:
+            raise error(f"{path.name} is no AnnData: it has no {' and '.join(missing)}.", "Give an AnnData's .h5ad.")
+        yield file
 
 
 def read_h5ad(path: str | Path, error: type[TcgnError] = DataError, max_bytes: int | None = None) -> AnnData:
@@ -83,7 +78,20 @@ def read_h5ad(path: str | Path, error: type[TcgnError] = DataError, max_bytes: i
                 f"{max_bytes >> 30}.",
                 "Write a file with fewer genes or spots, without layers and raw.",
             )
-        return anndata.read_h5ad(path)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".* names are not unique")  # our readers number or sum them
+            adata = anndata.read_h5ad(path)
+        _check_sparse(adata)
+        return adata
+
+
+def _check_sparse(adata: AnnData) -> None:
+    """Raise ValueError where a sparse matrix points outside itself: scipy would read foreign memory, or crash."""
+    from scipy import sparse
+
+    for matrix in (adata.X, *adata.layers.values(), None if adata.raw is None else adata.raw.X):
+        if sparse.issparse(matrix):
+            matrix.check_format(full_check=True)
 
 
 def _bytes(node: Any) -> int:

@@ -22,10 +22,10 @@ def test_recipes_that_come_along_are_valid() -> None:
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("a.toml", "epochs = ", "no recipe"),
+        ("a.toml", "epochs = ", "cannot be read as a recipe"),
         ("a.toml", "epoch = 3", "unknown settings: epoch"),
-        ("a.json", "{}", "no recipe"),
-        ("a.json", "[]", "no recipe"),
+        ("a.json", "{}", "cannot be read as a recipe"),
+        ("a.json", "[]", "cannot be read as a recipe"),
         ("a.toml", 'epochs = "8"', "epochs must be a whole number, found '8'"),
         ("a.toml", "batch_size = 8.0", "batch_size must be a whole number"),
         ("a.toml", 'learning_rate = "fast"', "learning_rate must be a finite number"),
@@ -38,7 +38,7 @@ def test_files_that_are_no_recipe(tmp_path, name, text, said) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(SettingsError, match=said):
         read_train_settings(tmp_path / name)
-    with pytest.raises(SettingsError, match="no recipe"):
+    with pytest.raises(SettingsError, match="cannot be read as a recipe"):
         read_train_settings(tmp_path / "absent.toml")
 
 

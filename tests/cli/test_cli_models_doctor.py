@@ -254,3 +254,12 @@ def test_what_is_known_to_go_wrong_is_named(monkeypatch) -> None:
     assert checks.check_stack().verdict == "PASS"
     have |= {"spatialdata": "0.8.0", "dask": "2026.8.0"}
     assert checks.check_stack().verdict == "PASS"
+    have |= {"anndata": "0.13.4", "napari-spatialdata": "0.7.2"}
+    found = checks.check_stack()
+    assert (found.verdict, "colours nothing by a gene" in found.found) == ("WARN", True)
+    have |= {"spatialdata": "0.7.3"}
+    both = checks.check_stack()
+    assert all(words in both.found for words in ("colours nothing by a gene", "cannot be imported beside this dask"))
+    assert both.hint.endswith(found.hint)
+    have |= {"spatialdata": "0.8.0", "napari-spatialdata": "0.7.3"}
+    assert checks.check_stack().verdict == "PASS"

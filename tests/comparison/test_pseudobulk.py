@@ -152,7 +152,7 @@ def test_refusals_say_what_to_do(slides, prediction) -> None:
         ("s\tA\tA\nx\t1\t2\n", None),  # pandas numbers repeated columns itself
         ("s\tA\nx\t1\nx\t2\n", "two rows named 'x'"),
         ("s\tA\nx\t\n", "missing"),
-        ("s\tA\nx\tmany\n", "no table"),
+        ("s\tA\nx\tmany\n", "cannot be read as a table"),
     ],
 )
 def test_bad_bulk_tables(tmp_path, text, says) -> None:
@@ -166,5 +166,5 @@ def test_bad_bulk_tables(tmp_path, text, says) -> None:
 
 
 def test_a_missing_bulk_table(tmp_path) -> None:
-    with pytest.raises(DataError, match=r"none\.tsv is no table"):
+    with pytest.raises(DataError, match=r"none\.tsv cannot be read as a table"):
         read_bulk(tmp_path / "none.tsv")

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from napari_tcgn.engine import choose_device, choose_precision, default_batch_size, precision_reason
+from napari_tcgn.engine import (
+    choose_device,
+    choose_precision,
+    default_batch_size,
+    device as device_module,
+    precision_reason,
+)
 from napari_tcgn.engine.device import free_memory, is_out_of_memory
 from napari_tcgn.errors import DeviceError
 
@@ -14,6 +20,7 @@ from napari_tcgn.errors import DeviceError
 def machine(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    monkeypatch.setattr(device_module, "_mps_computes", lambda: True)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +29,19 @@ def machine(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool) -> None:
 def test_auto_takes_the_fastest(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: str) -> None:
     machine(monkeypatch, cuda, mps)
     assert choose_device("auto") == expected
+
+
+def test_an_apple_gpu_without_memory_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As virtual Macs announce it; here a tensor for it fails in the same way."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+
+    def ones(*_: object, **__: object) -> torch.Tensor:
+        raise RuntimeError("MPS backend out of memory (MPS allocated: 0 bytes, other allocations: 0 bytes)")
+
+    monkeypatch.setattr(torch, "ones", ones)
+    assert choose_device("auto") == "cpu"
+    assert choose_device("mps") == "mps", "what is asked for is tried, and says why it fails"
 
 
 def test_asked_for_device_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,4 +230,13 @@ def test_more_spots_than_memory(slide, spots, predictor, folder: Path, monkeypat
 
 
 def test_memory_that_is_free_is_known_here() -> None:
-    assert memory_module.available_memory() is None or memory_module.available_memory() > 2**20
+    assert memory_module.available_memory() > 2**20
+
+
+def test_memory_that_nobody_tells_forbids_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hidden() -> None:
+        raise FileNotFoundError("/proc/meminfo")
+
+    monkeypatch.setattr("psutil.virtual_memory", hidden)
+    assert memory_module.available_memory() is None
+    memory_module.require_memory(10**9, 10**6)

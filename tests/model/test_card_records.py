@@ -40,9 +40,9 @@ def test_entries_of_other_programs_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("part", "found"),
-    [({"metrics": {"sections_significant": ["many"]}}, "holds 'many'"), ({"metrics": [1]}, "domain or metrics"),
-     ({"domain": {"stain": {"sections": {"C2": {"haematoxylin_mean": 1}}}}}, "domain or metrics"),
-     ({"metrics": {"folds": [{"n": 1}]}}, "domain or metrics")],
+    [({"metrics": {"sections_significant": ["many"]}}, "holds 'many'"), ({"metrics": [1]}, "Domain or metrics"),
+     ({"domain": {"stain": {"sections": {"C2": {"haematoxylin_mean": 1}}}}}, "Domain or metrics"),
+     ({"metrics": {"folds": [{"n": 1}]}}, "Domain or metrics")],
 )  # fmt: skip
 def test_wrong_parts_are_named(part: dict, found: str) -> None:
     raw = {"name": "m", "version": "1", "architecture": {}, "genes": ["A"], "patch_um": 55.0}

@@ -130,7 +130,7 @@ def test_ome_without_a_usable_size_says_nothing(tmp_path, picture, size):
 def test_broken_ome_is_a_slide_error_or_a_plain_tiff(tmp_path, picture):
     head = '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image><Pixels'
     write_tiff(tmp_path / "a.tif", picture, description=head + "/></Image></OME>", metadata=None)
-    with pytest.raises(SlideError, match="not a readable TIFF"):
+    with pytest.raises(SlideError, match=r"a\.tif cannot be read: KeyError: .DimensionOrder"):
         open_slide(tmp_path / "a.tif")
     write_tiff(tmp_path / "b.tif", picture, description=head, metadata=None)  # no XML at all
     np.testing.assert_array_equal(open_slide(tmp_path / "b.tif").read_region(0, 0, 300, 200), picture)

@@ -85,8 +85,8 @@ def test_qupath_annotations_with_holes(tmp_path):
     ("content", "message"),
     [
         ("{", "cannot be read as GeoJSON"),
-        ({"type": "Polygon", "coordinates": "none"}, "malformed"),
-        ([1, 2], "malformed"),
+        ({"type": "Polygon", "coordinates": "none"}, "Geometry 1 of annotations.geojson cannot be read"),
+        ([1, 2], "Geometry 1 of annotations.geojson cannot be read"),
         ({"type": "FeatureCollection", "features": []}, "holds no polygon"),
         (feature({"type": "LineString", "coordinates": [[0, 0], [5, 5]]}), "holds no polygon"),
         (

@@ -37,7 +37,7 @@ def test_gmt(tmp_path):
         ("A,b,c\n", "is not a gene set"),
         ("A\t\tX\nA\t\tY\n", "names the set 'A' twice"),
         ("\n\n", "holds no gene set"),
-        (b"\xff\xfe\x00\x01", "cannot be read as text"),
+        (b"A\t\x80\tB", "cannot be read: .utf-8. codec"),
     ],
 )
 def test_a_malformed_gmt_is_refused_with_its_line(tmp_path, text, said):

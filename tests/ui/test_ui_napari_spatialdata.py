@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import anndata
 import numpy as np
 import pytest
+from packaging.version import Version
 from qtpy.QtCore import Qt
 
 from napari_tcgn.exports.write import export
@@ -36,28 +39,42 @@ def written(tmp_path):
     return adata, tmp_path / "t.zarr"
 
 
-def test_interactive_shows_the_store_and_colours_by_gene(written, make_napari_viewer_proxy, qtbot):
+@pytest.fixture
+def opened(written, make_napari_viewer_proxy, qtbot):
+    """The store in napari-spatialdata's window: layers of picture and spots, and its list of genes for the spots."""
     import spatialdata
     from napari_spatialdata import Interactive
     from napari_spatialdata._view import QtAdataViewWidget
 
-    adata, path = written
     viewer = make_napari_viewer_proxy()
-    shown = Interactive(spatialdata.read_zarr(path), headless=True)
+    shown = Interactive(spatialdata.read_zarr(written[1]), headless=True)
     shown.switch_coordinate_system("um")
     for element in ("image", "spots"):
         shown.add_element(element, "um")
         qtbot.waitUntil(lambda name=element: name in viewer.layers, timeout=60_000)
-    spots, image = viewer.layers["spots"], viewer.layers["image"]
+    viewer.layers.selection.active = viewer.layers["spots"]
+    return viewer.layers, viewer.window._qt_window.findChild(QtAdataViewWidget).var_widget
+
+
+def test_interactive_shows_the_store(written, opened):
+    adata, (layers, genes) = written[0], opened
+    spots, image = layers["spots"], layers["image"]
     world = np.array([spots.data_to_world(point) for point in spots.data])
     np.testing.assert_allclose(world, adata.obsm["spatial"][:, ::-1] * MPP)
     corners = np.array(image.extent.world)
     np.testing.assert_allclose(corners[1] - corners[0], 199 / 0.5 * MPP, atol=1)
+    assert [genes.item(row).text() for row in range(genes.count())] == list(adata.var_names)
 
-    viewer.layers.selection.active = spots
-    view = viewer.window._qt_window.findChild(QtAdataViewWidget)
-    (item,) = view.var_widget.findItems("GNAS", Qt.MatchFlag.MatchExactly)
-    view.var_widget.itemDoubleClicked.emit(item)
+
+@pytest.mark.skipif(
+    Version(version("napari-spatialdata")) <= Version("0.7.2") and Version(version("anndata")) >= Version("0.13"),
+    reason="napari-spatialdata up to 0.7.2 takes a gene by AnnData._get_X, gone in anndata 0.13 (its issue 400)",
+)
+def test_interactive_colours_by_gene(written, opened):
+    adata, (layers, genes) = written[0], opened
+    spots = layers["spots"]
+    (item,) = genes.findItems("GNAS", Qt.MatchFlag.MatchExactly)
+    genes.itemDoubleClicked.emit(item)
     values = spots.features["GNAS"].to_numpy()
     np.testing.assert_allclose(values, adata[:, "GNAS"].X.ravel())
     colours = np.asarray(spots.face_color)

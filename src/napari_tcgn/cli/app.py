@@ -11,6 +11,7 @@ import typer
 
 from napari_tcgn import __version__
 from napari_tcgn.cli.compare import compare
+from napari_tcgn.cli.console import print_what_cannot_be_shown_as_escapes, reader_has_gone, with_matches
 from napari_tcgn.cli.cross_validate import cross_validate
 from napari_tcgn.cli.data import data_app
 from napari_tcgn.cli.demo import demo
@@ -78,24 +79,27 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     arguments : sequence of str, optional
         Default: those of the process.
     """
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    given = with_matches(sys.argv[1:]) if arguments is None else list(arguments)
     debug = "--debug" in given
-    signal.signal(signal.SIGTERM, _terminate)
+    print_what_cannot_be_shown_as_escapes()
+    for name in ("SIGTERM", "SIGBREAK"):  # the second one: Ctrl-Break, and a closed console, of Windows
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _terminate)
     try:
         app(args=[a for a in given if a != "--debug"], prog_name="napari-tcgn")
     except Stopped as stopped:
         _fail(str(stopped), INTERRUPTED)
     except KeyboardInterrupt:
         _fail("Stopped.", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (`| head`) has gone: nothing to say, and nobody to say it to.
-        sys.stderr.close()
-        sys.exit(FAILED)
     except TcgnError as error:
         if debug:
             raise
         _fail(f"Error: {error}", FAILED)
     except Exception as error:
+        if isinstance(error, OSError) and reader_has_gone(error):
+            # The reader (`| head`): nothing to say, and nobody to say it to.
+            sys.stderr.close()
+            sys.exit(FAILED)
         if debug:
             raise
         reason = str(error).strip().splitlines()

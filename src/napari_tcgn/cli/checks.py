@@ -79,6 +79,12 @@ TROUBLES = (
         "spatialdata 0.7 cannot be imported beside this dask",
         'Install an older dask: pip install "dask<2026.1.2", or Python 3.12 with spatialdata 0.8.',
     ),
+    Trouble(
+        "napari-spatialdata", "<=0.7.2", "anndata", ">=0.13",
+        "napari-spatialdata shows the picture and spots of an exported store, but colours nothing by a gene "
+        "beside this anndata (its issue 400)",
+        "Colour by genes in the dock of napari-tcgn, or update napari-spatialdata once a release after 0.7.2 is there.",
+    ),
 )  # fmt: skip
 
 
@@ -123,13 +129,14 @@ def check_packages() -> Finding:
 
 def check_stack() -> Finding:
     """Name the generation of the packages that results are exchanged with, and what is known to go wrong with it."""
-    names = ("spatialdata", "anndata", "scanpy", "squidpy", "dask", "pandas", "numpy", "zarr")
+    names = ("spatialdata", "anndata", "scanpy", "squidpy", "dask", "pandas", "numpy", "zarr", "napari-spatialdata")
     have = {name: found for name in names if (found := _version(name))}
     told = ", ".join(f"{name} {found}" for name, found in have.items())
     troubles = [trouble for trouble in TROUBLES if trouble.applies(have)]
     stack = "the stack of Python 3.12 and later" if sys.version_info >= (3, 12) else "the stack of Python 3.11"
     if troubles:
-        return Finding("Stack", "WARN", f"{stack}: {told}; {troubles[0].what}", troubles[0].hint)
+        found = "; ".join([f"{stack}: {told}", *(trouble.what for trouble in troubles)])
+        return Finding("Stack", "WARN", found, " ".join(trouble.hint for trouble in troubles))
     return Finding("Stack", "PASS", f"{stack}: {told}")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from napari_tcgn.cli.console import say_json
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.errors import CohortError, SettingsError
@@ -82,7 +82,10 @@ def run_many(jobs: Sequence[Job], folder: Path, where: Where, stop_on_error: boo
         CohortReport(jobs, several_at_once=runner is not None) as report,
     ):
         entries = run_to_end(run_cohort(jobs, folder, runner, stop_on_error), report)
-    typer.echo(json.dumps(_as_json(entries), ensure_ascii=False) if as_json else cohort_text(entries, folder))
+    if as_json:
+        say_json(_as_json(entries))
+    else:
+        typer.echo(cohort_text(entries, folder))
     failed = [entry for entry in entries if entry.state == "failed"]
     if failed:
         told = " ".join(f"{Path(entry.slide).name}: {entry.error}" for entry in failed[:NAMED])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tcgn.cli import options
+from napari_tcgn.cli.console import say_json
 from napari_tcgn.cli.options import with_options
 from napari_tcgn.cli.report import ProgressReport
 from napari_tcgn.cli.stop import when_stopped
@@ -64,7 +65,7 @@ def compare(
     written = write_comparison(comparison, out, overwrite)
     if json:
         summary = json_text.loads(comparison.to_json()) | {"out": [str(path) for path in written]}
-        typer.echo(json_text.dumps(summary, ensure_ascii=False))
+        say_json(summary)
     else:
         files = ", ".join(str(path) for path in written)
         typer.echo("\n".join([*comparison_lines(comparison), f"Wrote {files}."]))

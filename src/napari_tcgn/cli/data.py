@@ -31,7 +31,7 @@ def fetch(
       napari-tcgn data fetch her2st
       napari-tcgn data fetch her2st --section C --out her2st
     """
-    from napari_tcgn.engine import run_to_end
+    from napari_tcgn.engine import as_line, run_to_end
     from napari_tcgn.training import fetch_her2st
 
     folder = out if out is not None else user_data_folder() / name
@@ -40,7 +40,8 @@ def fetch(
         ProgressReport("bytes") as report,
     ):
         files = run_to_end(fetch_her2st(folder, section or []), report)
-    typer.echo(f"{len(files)} files are whole in {folder}.\nTrain on them: napari-tcgn train --fold 0 --data {folder}")
+    then = as_line(["napari-tcgn", "train", "--fold", "0", "--data", str(folder)])
+    typer.echo(f"{len(files)} files are whole in {folder}.\nTrain on them: {then}")
 
 
 @data_app.command("cache")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_text
 from dataclasses import asdict
 
 import typer
 
 from napari_tcgn.cli import options
+from napari_tcgn.cli.console import say_json
 
 
 def doctor(json: options.Json = False) -> None:
@@ -30,6 +30,6 @@ def doctor(json: options.Json = False) -> None:
             if finding.hint:
                 typer.echo(f"      {finding.hint}")
     if json:
-        typer.echo(json_text.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
+        say_json([asdict(finding) for finding in findings])
     if any(finding.verdict == "FAIL" for finding in findings):
         raise typer.Exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from napari_tcgn.cli import options
+from napari_tcgn.cli.console import say_json
 from napari_tcgn.cli.options import with_options
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.errors import SettingsError, TcgnError
+from napari_tcgn.errors import SettingsError
 from napari_tcgn.options import ExportSettings
 
 
@@ -49,7 +49,10 @@ def export(
         )
     with when_stopped("Stopped; nothing half-written is left."):
         written = _run(result, to, settings, slide, overwrite)
-    typer.echo(json_text.dumps(written, ensure_ascii=False) if json else export_text(written))
+    if json:
+        say_json(written)
+    else:
+        typer.echo(export_text(written))
 
 
 def _run(
@@ -72,18 +75,15 @@ def _run(
         for path in to:
             try:
                 done = export_section(adata, path, settings, opened, overwrite)
-            except TcgnError as error:
-                raise type(error)(error.problem + _before(written), error.hint) from error
+            except Exception:
+                if written:
+                    typer.echo(f"Written before the failure: {', '.join(one['out'] for one in written)}.", err=True)
+                raise
             for note in done.notes:
                 typer.echo(f"Note: {note}", err=True)
             part = done.adata
             written.append({"out": str(path), "spots": part.n_obs, "genes": part.n_vars, "partial": partial})
     return written
-
-
-def _before(written: list[dict[str, Any]]) -> str:
-    """Name what was written before a failure; nothing where there is none."""
-    return f" Written before that: {', '.join(one['out'] for one in written)}." if written else ""
 
 
 def export_text(written: list[dict[str, Any]]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_tcgn.cli import options
+from napari_tcgn.cli.console import say_json
 
 if TYPE_CHECKING:
     from napari_tcgn.model import ModelCard
@@ -29,7 +30,7 @@ def list_all(json: options.Json = False) -> None:
 
     cards = list_models()
     if json:
-        typer.echo(json_text.dumps([_short(card) for card in cards], ensure_ascii=False))
+        say_json([_short(card) for card in cards])
         return
     if not cards:
         typer.echo("No model is installed; --model takes the folder of one.")
@@ -53,7 +54,10 @@ def info(
     from napari_tcgn.model import read_card
 
     card = read_card(name)
-    typer.echo(card.to_json() if json else card_text(card))
+    if json:
+        say_json(json_text.loads(card.to_json()), indent=1)
+    else:
+        typer.echo(card_text(card))
 
 
 def _skill(card: ModelCard) -> str:

@@ -11,6 +11,7 @@ import typer
 from napari_tcgn.cli import options
 from napari_tcgn.cli.cohort import Where, is_cohort, run_many
 from napari_tcgn.cli.compare import comparison_lines
+from napari_tcgn.cli.console import say_json
 from napari_tcgn.cli.options import Given, Offer, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
@@ -103,7 +104,7 @@ def predict(
         result, comparison = _run(jobs[0], counts, layer)
     if json:
         compared = {} if comparison is None else _in_json(comparison)
-        typer.echo(json_text.dumps(result.to_record() | compared, ensure_ascii=False))
+        say_json(result.to_record() | compared)
     else:
         compared_lines = [] if comparison is None else comparison_lines(comparison)
         typer.echo("\n".join([*result_lines(result), *compared_lines]))

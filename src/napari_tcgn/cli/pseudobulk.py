@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_text
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_tcgn.cli import options
+from napari_tcgn.cli.console import say_json
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.options import BulkScale
 
@@ -65,7 +65,10 @@ def pseudobulk(
             "warnings": comparison.warnings,
         }
     _write(tables, out, overwrite)
-    typer.echo(json_text.dumps(said, ensure_ascii=False) if json else _pseudobulk_text(said, out))
+    if json:
+        say_json(said)
+    else:
+        typer.echo(_pseudobulk_text(said, out))
 
 
 def _read(results: list[Path]) -> dict[str, AnnData]:
@@ -85,7 +88,7 @@ def _write(tables: dict[str, pd.DataFrame], out: Path, overwrite: bool) -> None:
     make_folder(out)
     for name, table in tables.items():
         with write_whole(out / name, overwrite) as temporary:
-            table.to_csv(temporary)
+            table.to_csv(temporary, lineterminator="\n")
 
 
 def _pseudobulk_text(said: dict[str, Any], out: Path) -> str:

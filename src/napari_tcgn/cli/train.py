@@ -13,6 +13,7 @@ from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, patch_folder, training_folder
 from napari_tcgn.options import MPP_HELP, TrainSettings
+from napari_tcgn.paths import portable_name
 from napari_tcgn.training import RECIPES, read_train_settings
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def train(
     """
     settings = chosen_settings(given, config)
     folder = training_folder(data)
-    out = out if out is not None else Path("runs") / f"fold-{fold}"
+    out = out if out is not None else Path("runs") / portable_name(f"fold-{fold}")
     how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
     with when_stopped(how_on):
         from napari_tcgn.model import read_panel
@@ -121,7 +122,7 @@ def follow(steps: Generator[Progress | EpochReport, None, Result]) -> Result:
     from napari_tcgn.engine import run_to_end
     from napari_tcgn.training import EpochReport
 
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
         stream = None if _speaks() else nowhere
         with ProgressReport(log_seconds=60.0, stream=stream) as report:
 
@@ -163,6 +164,9 @@ def describe(report: EpochReport) -> str:
 
 def training_text(result: TrainResult) -> str:
     """Say what a finished run has made."""
+    from napari_tcgn.engine import as_line
+
+    then = as_line(["napari-tcgn", "predict", "SLIDE", "--spots", "FILE", "--model", str(result.model_folder)])
     held_out = "Trained on every section: nothing was held out.\n"
     if result.held_out:
         held_out = (
@@ -170,7 +174,5 @@ def training_text(result: TrainResult) -> str:
             f"median PCC {result.test_median_pcc:.4f}.\n"
         )
     return (
-        f"Wrote {result.model_folder} (best epoch {result.best_epoch}).\n"
-        f"{held_out}"
-        f"Use it: napari-tcgn predict SLIDE --spots FILE --model {result.model_folder} --out prediction.h5ad"
+        f"Wrote {result.model_folder} (best epoch {result.best_epoch}).\n{held_out}Use it: {then} --out prediction.h5ad"
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_tcgn.comparison.slide_level import shares_to_scale
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import UNS_KEY, GeneMatch, match_genes
-from napari_tcgn.files import cells_of, open_table
+from napari_tcgn.files import cells_of, open_table, reading
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import BulkScale
 from napari_tcgn.stats import pearson_per_gene, q_values, spearman_per_gene
@@ -73,17 +73,13 @@ def read_bulk(path: str | Path) -> pd.DataFrame:
     import pandas as pd
 
     path = Path(path)
-    try:
+    hint = "Give numbers with gene names and sample names in the first row and column (.csv or .tsv)."
+    with reading(str(path), DataError, hint, "a table of bulk expression"):
         with open_table(path) as file:
             _, separator = cells_of(file.readline())
         with open_table(path) as file:
             table = pd.read_csv(file, sep=separator, decimal="," if separator == ";" else ".", index_col=0)
         table = table.astype(np.float64)
-    except (OSError, ValueError, UnicodeDecodeError) as error:
-        raise DataError(
-            f"{path} is no table of bulk expression: {error}.",
-            "Give numbers with gene names and sample names in the first row and column (.csv or .tsv).",
-        ) from error
     table.index, table.columns = table.index.astype(str), table.columns.astype(str)
     for names, what in ((table.index, "rows"), (table.columns, "columns")):
         if names.has_duplicates:

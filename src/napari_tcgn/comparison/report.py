@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.comparison.pictures import domains_figure, genes_figure, maps_figure, section_figure
 from napari_tcgn.expression import UNS_KEY
-from napari_tcgn.files import write_whole
+from napari_tcgn.files import write_text_whole
 from napari_tcgn.model import ModelCard
 from napari_tcgn.pages import Picture, render_page
 
@@ -33,8 +33,7 @@ def write_report(comparison: Comparison, path: str | Path, overwrite: bool = Fal
     OutputError
         If the file exists or cannot be written.
     """
-    with write_whole(Path(path), overwrite) as temporary:
-        temporary.write_text(report(comparison), encoding="utf-8")
+    write_text_whole(Path(path), report(comparison), overwrite)
 
 
 def report(comparison: Comparison) -> str:

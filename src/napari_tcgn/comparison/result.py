@@ -81,7 +81,7 @@ class Comparison:
             If the file exists or cannot be written.
         """
         with write_whole(Path(path), overwrite) as temporary:
-            self.genes.to_csv(temporary)
+            self.genes.to_csv(temporary, lineterminator="\n")
 
     def to_json(self) -> str:
         """Return overall figures, warnings and manifest as JSON."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shlex
-import subprocess
 from pathlib import Path
 
 from napari_tcgn.engine.record import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.options import PredictSettings, SpotsSettings, as_arguments, read_settings, to_record
+from napari_tcgn.paths import WINDOWS
 from napari_tcgn.spots import GridSource, H5adSource, SpotsSource
 
 # What decides which spots they are and `_spots_arguments` knows of; anything else is refused.
 _UNDERSTOOD = {"file", "settings", "without_counts", "library", "trusted"}
 _ALWAYS = ("model", "device", "precision")  # options that are given even where they have their default
+
+# What PowerShell and cmd leave as it is where it stands bare; letters and digits of any script too.
+_BARE = re.compile(r"(?:\w|[./\\:=+-])+")
+_EXPANDED = re.compile(
+    '[$`"\u201c\u201d\u201e]'
+)  # in double quotes by PowerShell, to which the curly ones are quotes too
+_SINGLE = re.compile("(['\u2018\u2019\u201a\u201b])")  # what PowerShell takes for a single quote
 
 # Holds for every run: an .h5ad keeps the names and places of its spots to the last digit.
 _BY_RESULT = "Export the result as .h5ad and give predict that file as --spots: it holds the same spots."
@@ -76,6 +83,23 @@ def _spots_arguments(source: SpotsSource, spots_file: Path | None) -> list[str]:
     return ["--spots", str(spots_file or source.file), *as_arguments(taken), *inside]
 
 
-def as_line(arguments: list[str]) -> str:
-    """Return arguments as one line that the shell of this system takes apart again."""
-    return subprocess.list2cmdline(arguments) if os.name == "nt" else shlex.join(arguments)
+def as_line(arguments: list[str], windows: bool = WINDOWS) -> str:
+    """Return arguments as one line that the shell of this system takes apart again: on Windows PowerShell, and cmd too.
+
+    cmd knows double quotes only. It reads the rare names that PowerShell would expand in those ($, `) in another way.
+    """
+    return " ".join(_quoted(argument) for argument in arguments) if windows else shlex.join(arguments)
+
+
+def _quoted(argument: str) -> str:
+    if _BARE.fullmatch(argument):
+        return argument
+    if _EXPANDED.search(argument):
+        return f"'{_SINGLE.sub(_twice, argument)}'"
+    # A program takes a backslash before the closing quote for one that belongs to the quote, unless it stands twice.
+    ending = argument[len(argument.rstrip("\\")) :]
+    return f'"{argument}{ending}"'
+
+
+def _twice(found: re.Match[str]) -> str:
+    return found[0] * 2

@@ -23,7 +23,7 @@ def choose_device(name: str = "auto") -> str:
     Parameters
     ----------
     name : {"auto", "cuda", "mps", "cpu"}
-        "auto" takes CUDA, else MPS, else the CPU. A CUDA device may be numbered ("cuda:1").
+        "auto" takes CUDA, else MPS where it has memory to give, else the CPU. A CUDA device may be numbered ("cuda:1").
 
     Raises
     ------
@@ -37,7 +37,7 @@ def choose_device(name: str = "auto") -> str:
         raise DeviceError(f"There is no device called {name!r}.", "Choose auto, cuda, mps or cpu.")
     if kind in ("auto", "cuda") and torch.cuda.is_available():
         return name if kind == "cuda" else "cuda"
-    if kind in ("auto", "mps") and torch.backends.mps.is_available():
+    if kind in ("auto", "mps") and torch.backends.mps.is_available() and (kind == "mps" or _mps_computes()):
         return "mps"
     if kind in ("auto", "cpu"):
         return "cpu"
@@ -53,6 +53,16 @@ def choose_device(name: str = "auto") -> str:
         "Device 'mps' is absent: it needs a Mac with Apple silicon and macOS 12.3 or newer.",
         "Choose --device auto or cpu.",
     )
+
+
+def _mps_computes() -> bool:
+    """Tell whether the Apple GPU that is announced can be used: that of a virtual Mac has no memory to give."""
+    import torch
+
+    try:
+        return float(torch.ones(1, device="mps").sum()) == 1.0
+    except (RuntimeError, AssertionError, NotImplementedError):
+        return False
 
 
 def choose_precision(name: PrecisionChoice, device: str) -> PrecisionName:

@@ -11,6 +11,7 @@ from napari_tcgn.errors import OutputError
 from napari_tcgn.files import sha256_of
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import PredictSettings
+from napari_tcgn.paths import is_of_system
 from napari_tcgn.slide import Slide, overview_of, require_mpp
 from napari_tcgn.spots import Spots
 
@@ -30,7 +31,7 @@ def path_digest(path: Path) -> str:
         return sha256_of(path)
     total = hashlib.sha256(b"" if path.is_dir() else sha256_of(path).encode())
     folder = path if path.is_dir() else beside
-    for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and not is_of_system(file.name)):
         total.update(f"{file.relative_to(folder).as_posix()}\0{sha256_of(file)}\n".encode())
     return total.hexdigest()
 

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 from napari_tcgn.errors import SpotsError
 
 
 def available_memory() -> int | None:
     """Return the bytes of memory that can be had without swapping, or None where the system does not tell."""
+    import psutil
+
     try:
-        with open("/proc/meminfo") as lines:
-            found = dict(line.split(":", 1) for line in lines)
-        return int(found["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):  # Windows, macOS
+        return int(psutil.virtual_memory().available)
+    except (OSError, RuntimeError, ValueError):  # a container that hides it
         return None
 
 

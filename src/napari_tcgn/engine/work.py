@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ from napari_tcgn.engine.identity import require_same
 from napari_tcgn.engine.lock import lock_folder
 from napari_tcgn.engine.memory import in_bytes
 from napari_tcgn.errors import OutputError
+from napari_tcgn.moves import remove_folder
+from napari_tcgn.paths import is_of_system
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -85,7 +88,11 @@ class WorkFolder:
 
         path = self.path
         if not (path / "zarr.json").exists():
-            strange = [f.name for f in path.iterdir() if f.name != "lock" and f.suffix != ".partial"]
+            strange = [
+                f.name
+                for f in path.iterdir()
+                if not (f.name == "lock" or f.suffix == ".partial" or is_of_system(f.name))
+            ]
             if strange:  # it would be removed at the end
                 raise OutputError(f"{path} is no work folder of a run: it holds {strange[0]}.", "Move it away.")
             return  # killed before its first spot
@@ -214,7 +221,8 @@ class WorkFolder:
         """Delete the folder: its result is written, or it holds none."""
         if self._lock is not None:
             self._lock.release()
-        shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):  # a part of it is open in another program: it stays, and can be resumed
+            remove_folder(self.path)
 
 
 def _require_room(path: Path, needed: int) -> None:

@@ -70,7 +70,7 @@ def write_geojson(
     library = library_of(adata, library_id)
     chosen = choose_genes(library, genes, top)
     outline = _outline(library)
-    with write_whole(path, overwrite) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with write_whole(path, overwrite) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{"type": "FeatureCollection", "features": [')
         for number, feature in enumerate(_features(library, chosen, outline)):
             file.write(",\n" if number else "\n")

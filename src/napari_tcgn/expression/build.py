@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_tcgn.engine import Prediction, leaves_image
 from napari_tcgn.errors import DataError, OutputError
-from napari_tcgn.files import check_target, write_whole
+from napari_tcgn.files import check_target, reason_of, write_whole
 from napari_tcgn.h5ad import read_h5ad
 from napari_tcgn.spots import Spots
 
@@ -185,10 +185,8 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
         except OSError:
             raise  # of the disk: `write_whole` says so
         except Exception as error:  # anndata raises many kinds for values that no .h5ad can hold; it names the place
-            # Newer releases tell the place in a note beside the message.
-            reason = " ".join(" ".join([str(error), *getattr(error, "__notes__", [])]).split())
             raise OutputError(
-                f"{path.name} cannot be written: it would hold what an .h5ad cannot ({reason}).",
+                f"{path.name} cannot be written: it would hold what an .h5ad cannot ({reason_of(error)}).",
                 "Remove that entry or change its type.",
             ) from error
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.genomes import dates_among, genome_of, plain_genes
-from napari_tcgn.files import open_text
+from napari_tcgn.files import open_text, reading
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -182,11 +182,8 @@ def read_aliases(path: str | Path) -> dict[str, str]:
         If the file is missing or a line has not two columns.
     """
     path = Path(path)
-    try:
-        with open_text(path) as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"The table of aliases {path} cannot be read: {error}.", "Check its name.") from error
+    with reading(f"The table of aliases {path}", DataError, "Check its name."), open_text(path) as file:
+        lines = file.read().splitlines()
     aliases: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.startswith("#"):

@@ -21,7 +21,7 @@ _EXPRESSION = "Gene Expression"
 
 def is_matrix(path: Path) -> bool:
     """Tell by its name whether a file is a count matrix of 10x Genomics."""
-    return path.name.endswith((".h5", ".h5.gz", ".mtx", ".mtx.gz"))
+    return path.name.lower().endswith((".h5", ".h5.gz", ".mtx", ".mtx.gz"))
 
 
 def matrix_in(folder: Path) -> Path:
@@ -60,7 +60,7 @@ def read_matrix(path: Path) -> AnnData:
     """
     import scanpy as sc
 
-    if path.name.endswith((".mtx", ".mtx.gz")):
+    if path.name.lower().endswith((".mtx", ".mtx.gz")):
         return _read_mtx(path)
     with path.open("rb") as file:
         packed = file.read(2) == GZIP

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression.matrix import is_matrix, matrix_in, read_matrix, sample_of_matrix
+from napari_tcgn.files import reading
 from napari_tcgn.h5ad import read_h5ad
 from napari_tcgn.spots import (
     COLUMNS,
@@ -77,7 +78,7 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
     if spots is not None and not table:
         raise DataError(f"{path.name} has positions of its own.", "Give a selection table only with an ST count table.")
     notes: list[str] = []
-    with warnings.catch_warnings():
+    with reading(path.name, DataError), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Variable names are not unique")  # they are summed later
         adata, kind = _read(path, spots, table, notes)
     if not adata.obs_names.is_unique:
@@ -93,7 +94,7 @@ def _read(path: Path, spots: str | Path | None, table: bool, notes: list[str]) -
     if path.is_dir():
         matrix = matrix_in(section_folder(path, DataError))
         return _placed(read_matrix(matrix), matrix, notes), "Visium folder"
-    if path.suffix == ".h5ad":
+    if path.suffix.lower() == ".h5ad":
         return read_h5ad(path), "h5ad"
     if is_matrix(path):
         return _placed(read_matrix(path), path, notes), "Visium matrix"

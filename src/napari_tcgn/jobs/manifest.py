@@ -14,7 +14,8 @@ from typing import Literal
 
 from napari_tcgn.engine import lock_folder
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import make_folder, write_whole
+from napari_tcgn.files import make_folder, reading, write_text_whole
+from napari_tcgn.paths import portable_name, same_path
 
 State = Literal["waiting", "running", "done", "failed", "skipped"]
 COLUMNS = ("slide", "state", "spots", "seconds", "error", "out")  # of the CSV, for people
@@ -96,15 +97,13 @@ class Manifest:
         if not path.exists():
             return {}
         known = {f.name for f in fields(Entry)}
-        try:
+        with reading(str(path), OutputError, "Choose another --out.", "the manifest of a cohort"):
             raw = json.loads(path.read_text(encoding="utf-8"))["slides"]
             entries = [Entry(**{key: value for key, value in one.items() if key in known}) for one in raw]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise OutputError(f"{path} is no manifest of a cohort: {error}.", "Choose another --out.") from error
         for entry in entries:
             if entry.state == "running":  # its process is gone, or the folder would be locked
                 entry.state = "waiting"
-        return {entry.slide: entry for entry in entries}
+        return {same_path(entry.slide): entry for entry in entries}
 
     def save(self) -> None:
         """Write both files, each whole or not at all.
@@ -115,26 +114,25 @@ class Manifest:
             If they cannot be written.
         """
         entries = list(self.entries.values())
-        with write_whole(self.folder / f"{NAME}.json", overwrite=True) as path:
-            slides = [asdict(entry) for entry in entries]
-            path.write_text(json.dumps({"slides": slides}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        slides = [asdict(entry) for entry in entries]
+        text = json.dumps({"slides": slides}, indent=1, ensure_ascii=False) + "\n"
+        write_text_whole(self.folder / f"{NAME}.json", text, overwrite=True)
         table = io.StringIO(newline="")
         writer = csv.writer(table)
         writer.writerow(COLUMNS)
         writer.writerows([getattr(entry, column) for column in COLUMNS] for entry in entries)
-        with write_whole(self.folder / f"{NAME}.csv", overwrite=True) as path:
-            path.write_text(table.getvalue(), encoding="utf-8", newline="")
+        write_text_whole(self.folder / f"{NAME}.csv", table.getvalue(), overwrite=True)
 
     def enter(self, slides: Sequence[Path]) -> list[Entry]:
         """Return the entries of slides; new ones get names that no other slide of the folder has."""
-        paths = [str(slide) for slide in slides]
+        paths = [same_path(slide) for slide in slides]
         taken = {entry.out.casefold() for entry in self.entries.values()}
         stems = Counter(slide.stem.casefold() for slide in set(slides))
         for slide, path in zip(slides, paths, strict=True):
             if path not in self.entries:
                 out = _free_name(slide, taken, plain=stems[slide.stem.casefold()] == 1)
                 taken.add(out.casefold())
-                self.entries[path] = Entry(path, out)
+                self.entries[path] = Entry(str(slide), out)
         return [self.entries[path] for path in paths]
 
 
@@ -142,7 +140,7 @@ def _free_name(slide: Path, taken: set[str], plain: bool) -> str:
     """Return "C2.h5ad", or with as many folders in front as tell it from the others: "day1_C2.h5ad"."""
     parts = [part for part in slide.parent.parts if part != slide.anchor]
     for count in range(0 if plain else 1, len(parts) + 1):
-        name = "_".join([*parts[len(parts) - count :], slide.stem]) + ".h5ad"
+        name = portable_name("_".join([*parts[len(parts) - count :], slide.stem]) + ".h5ad")
         if name.casefold() not in taken:
             return name
     number = 2

@@ -27,5 +27,6 @@ from .weights import (
     WEIGHTS_NAME as WEIGHTS_NAME,
     load_into as load_into,
     read_checkpoint as read_checkpoint,
+    read_tensors as read_tensors,
     save_model as save_model,
 )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import ModelError
+from napari_tcgn.files import reading
 from napari_tcgn.model.domain import TrainingDomain
 from napari_tcgn.model.held_out import GeneFigure, HeldOut
 from napari_tcgn.options import StainName
@@ -161,16 +162,11 @@ class ModelCard:
                 f"Model card {source}: unknown entries {unknown}, missing entries {missing}.",
                 f"The entries are {sorted(known)}.",
             )
-        try:
+        with reading(f"Domain or metrics in model card {source}", ModelError, "Restore the card.json of the model."):
             parts = {
                 "domain": TrainingDomain.from_record(raw.get("domain", {})),
                 "metrics": HeldOut.from_record(raw.get("metrics", {})),
             }
-        except (TypeError, ValueError, AttributeError, KeyError) as error:
-            raise ModelError(
-                f"Model card {source}: its domain or metrics are not what they should be ({error}).",
-                "Restore the card.json of the model.",
-            ) from error
         return cls(**(raw | parts))
 
     @classmethod
@@ -182,12 +178,8 @@ class ModelCard:
         ModelError
             If the file is missing, unreadable or not a card.
         """
-        try:
+        with reading(f"Model card {path}", ModelError, "Keep card.json beside the weights."):
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ModelError(
-                f"Model card {path} cannot be read: {error}.", "Keep card.json beside the weights."
-            ) from error
         return cls.from_json(text, str(path))
 
 

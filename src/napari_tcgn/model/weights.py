@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_tcgn.errors import CheckpointError, OutputError
-from napari_tcgn.files import sha256_of, write_whole
+from napari_tcgn.files import sha256_of, write_text_whole, write_whole
 from napari_tcgn.model.card import ModelCard
 
 WEIGHTS_NAME = "model.safetensors"
@@ -28,12 +28,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     path = Path(path)
     if not path.is_file():
         raise CheckpointError(f"There is no checkpoint {path}.", "Check the path.")
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         from safetensors import SafetensorError
-        from safetensors.torch import load_file
 
         try:
-            return load_file(path)
+            return read_tensors(path)
         except (SafetensorError, OSError, ValueError) as error:
             raise CheckpointError(f"{path} is not a readable safetensors file: {error}.", "Fetch it again.") from error
     try:
@@ -51,6 +50,22 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(f"{path} is not a state_dict of tensors.", "Save model.state_dict() and use that file.")
     return state
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file into memory.
+
+    `load_file` alone maps it, and Windows replaces no mapped file: a run that writes its model, reads it back and then
+    writes it with its figures would fail at its very end.
+
+    Raises
+    ------
+    OSError, ValueError, safetensors.SafetensorError
+        If the file is missing or damaged.
+    """
+    from safetensors.torch import load_file
+
+    return {name: tensor.clone() for name, tensor in load_file(path).items()}
 
 
 def load_into(net: nn.Module, state: dict[str, Tensor], source: str) -> None:
@@ -122,6 +137,5 @@ def save_model(folder: Path, state: dict[str, Tensor], card: ModelCard) -> Model
     with write_whole(folder / WEIGHTS_NAME, overwrite=True) as temporary:
         save_file({key: compact(key, value) for key, value in state.items()}, temporary)
     card = replace(card, weights=WEIGHTS_NAME, sha256=sha256_of(folder / WEIGHTS_NAME))
-    with write_whole(folder / CARD_NAME, overwrite=True) as temporary:
-        temporary.write_text(card.to_json() + "\n", encoding="utf-8")
+    write_text_whole(folder / CARD_NAME, card.to_json() + "\n", overwrite=True)
     return card

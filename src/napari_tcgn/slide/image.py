@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from napari_tcgn.errors import SlideError
+from napari_tcgn.files import reading
 from napari_tcgn.slide import orientation
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.mpp import PixelSize, checked_mpp, from_dpi, settled
@@ -18,8 +19,6 @@ from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, requi
 
 # Such an image is decoded whole: 3 bytes a pixel stay in memory, so this is 6 GB.
 MAX_PIXELS = 2_000_000_000
-
-_DECODING = (OSError, ValueError, SyntaxError, MemoryError)  # what Pillow raises for damaged files
 
 # Pillow's limit against decompression bombs is one value for the whole process and lower than real sections.
 _pillow_limit = threading.Lock()
@@ -50,7 +49,7 @@ class ImageSlide:
         self._tiles: Slide | None = None
         self._lock = threading.Lock()
         given = checked_mpp(mpp)
-        with _open(path) as image:
+        with reading(path.name, SlideError), _open(path) as image:
             if image.mode not in ("RGB", "RGBA", "P"):
                 raise not_rgb(path.name, f"pillow mode {image.mode!r} ({_mode_name(image.mode)})")
             if image.format == "PNG" and (bits := _png_bits(path)) > 8:
@@ -102,14 +101,11 @@ class ImageSlide:
         """
         if self._pixels is not None or self._tiles is not None:
             return None
-        try:
-            with _open(self._file) as image:
-                if image.format != "JPEG":
-                    return None
-                image.draft("RGB", (image.width // shrink, image.height // shrink))
-                return orientation.turned(np.asarray(image), self.orientation)
-        except _DECODING as error:
-            raise self._damaged(error) from error
+        with reading(self._file.name, SlideError), _open(self._file) as image:
+            if image.format != "JPEG":
+                return None
+            image.draft("RGB", (image.width // shrink, image.height // shrink))
+            return orientation.turned(np.asarray(image), self.orientation)
 
     def read_from(self, tiles: Slide) -> None:
         """Read from a tiled copy of the same pixels from now on and free the decoded ones.
@@ -132,21 +128,13 @@ class ImageSlide:
     def _decoded(self) -> NDArray[np.uint8]:
         with self._lock:
             if self._pixels is None:
-                try:
-                    with _open(self._file) as image:
-                        if image.mode == "P":
-                            image = image.convert("RGBA" if "transparency" in image.info else "RGB")
-                        pixels = np.asarray(image)
-                        require_opaque(self._file.name, pixels[..., 3:])
-                        self._pixels = np.ascontiguousarray(orientation.turned(without_alpha(pixels), self.orientation))
-                except _DECODING as error:
-                    raise self._damaged(error) from error
+                with reading(self._file.name, SlideError), _open(self._file) as image:
+                    if image.mode == "P":
+                        image = image.convert("RGBA" if "transparency" in image.info else "RGB")
+                    pixels = np.asarray(image)
+                    require_opaque(self._file.name, pixels[..., 3:])
+                    self._pixels = np.ascontiguousarray(orientation.turned(without_alpha(pixels), self.orientation))
             return self._pixels
-
-    def _damaged(self, error: Exception) -> SlideError:
-        return SlideError(
-            f"{self._file.name} is damaged or cut short and cannot be decoded: {error}.", "Copy or download it again."
-        )
 
 
 def _open(path: Path) -> Image.Image:
@@ -159,8 +147,6 @@ def _open(path: Path) -> Image.Image:
                 f"{path.name} is not a readable JPEG, PNG or TIFF image.",
                 "Give an H&E image in one of these formats, or copy the file again if it should be one.",
             ) from error
-        except (OSError, ValueError, SyntaxError) as error:
-            raise SlideError(f"{path} cannot be read: {error}.", "Check the file and its permissions.") from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     if image.width * image.height > MAX_PIXELS:
@@ -185,7 +171,7 @@ def _orientation(image: Image.Image, path: Path) -> int:
     exif = Image.Exif()
     try:
         exif.load(found)
-    except (OSError, ValueError, SyntaxError, struct.error):  # broken EXIF data say nothing
+    except Exception:  # Pillow raises many kinds for it; broken EXIF data say nothing
         return orientation.UPRIGHT
     return orientation.known(exif.get(orientation.TAG))
 

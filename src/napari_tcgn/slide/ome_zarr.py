@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
+from napari_tcgn.files import reading
+from napari_tcgn.paths import is_of_system
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, checked_mpp, from_metadata, settled
 from napari_tcgn.slide.padding import (
     FourthChannel,
@@ -50,7 +52,7 @@ class OmeZarrSlide:
         self.name = path.name.removesuffix(".zarr").removesuffix(".ome")
         given = checked_mpp(mpp)
         folder, attributes = _image_of(path)
-        try:
+        with reading(path.name, SlideError, "Give the folder of a multiscale image, complete.", "OME-Zarr"):
             multiscale = attributes["multiscales"][0]
             axes = [axis["name"] if isinstance(axis, dict) else str(axis) for axis in multiscale["axes"]]
             datasets = multiscale["datasets"]
@@ -66,11 +68,6 @@ class OmeZarrSlide:
             self._fourth = _fourth_channel(attributes)
             self.stated = _pixel_size(multiscale, datasets[order[0]], axes, path.name)
             size = settled(given, self.stated)
-        except (KeyError, IndexError, TypeError, ValueError, OSError, AttributeError) as error:
-            raise SlideError(
-                f"{path.name} is not a readable OME-Zarr image: {type(error).__name__}: {error}.",
-                "Give the folder that holds a multiscale image, complete.",
-            ) from error
         self._axes = axes
         self.mpp, self.mpp_source, self.mpp_hint = size.mpp, size.source, size.hint
         self.level_dimensions: tuple[tuple[int, int], ...] = tuple(sizes[number] for number in order)
@@ -103,14 +100,8 @@ class OmeZarrSlide:
         where = {"y": slice(y0, y1), "x": slice(x0, x1), "c": slice(None)}
         key = tuple(where.get(axis, 0) for axis in self._axes)
         kept = [axis for axis in self._axes if axis in where]
-        try:
+        with reading(f"A chunk of level {level} of {self.name}", SlideError):
             block = np.asarray(self._levels[level][key])
-        # Codecs raise errors of their own, which all derive from these.
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise SlideError(
-                f"{self.name} is damaged: a chunk of level {level} cannot be decoded ({error}).",
-                "Copy or download it again.",
-            ) from error
         return without_alpha(block.transpose([kept.index(axis) for axis in "yxc"]), self._fourth)
 
 
@@ -133,14 +124,12 @@ def _image_of(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _attributes(folder: Path) -> dict[str, Any]:
-    try:
+    with reading(f"The metadata of {folder}", SlideError):
         for name in ("zarr.json", ".zattrs"):
             if (folder / name).is_file():
                 found = json.loads((folder / name).read_text(encoding="utf-8"))
                 attributes = found.get("attributes", {}) if name == "zarr.json" else found
                 return dict(attributes.get("ome", attributes))
-    except (OSError, ValueError, AttributeError) as error:
-        raise SlideError(f"The metadata of {folder} cannot be read: {error}.", "Copy it again.") from error
     return {}
 
 
@@ -152,7 +141,10 @@ def _open_array(folder: Path) -> Any:
 
 def _check_written(name: str, level: Path) -> None:
     """Refuse a finest level of which no chunk was written: it would be black everywhere."""
-    if not any(part.is_file() and part.name not in (*METADATA, ".zarray") for part in level.rglob("*")):
+    no_chunk = (*METADATA, ".zarray")
+    if not any(
+        part.is_file() and part.name not in no_chunk and not is_of_system(part.name) for part in level.rglob("*")
+    ):
         raise SlideError(
             f"{name} is damaged: none of the chunks of its finest level was ever written.",
             "Write or copy it again: whoever made it has not come to its end.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_tcgn.errors import SlideError
+from napari_tcgn.files import COPY_AGAIN, reading
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.image import ImageSlide
 from napari_tcgn.slide.ome_zarr import OmeZarrSlide, is_zarr
@@ -18,6 +19,7 @@ _IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG")
 # Formats of openslide that tifffile reads as well and faster; the others need the vendor's rules (stitched tiles,
 # several scan areas, focal planes), which openslide knows.
 _PLAIN_TIFF = (None, "aperio", "generic-tiff")
+MAX_SIDE = 2**24  # px: 4 m at 0.25 µm; what a damaged header may claim would be read for ever
 # Formats whose named file is only an index or a preview: without the rest of it, it is not the slide.
 _INDEX_FILES = (".mrxs", ".vms", ".vmu")
 
@@ -46,6 +48,16 @@ def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
         If `mpp` is not a positive number.
     """
     path = Path(path)
+    with reading(path.name, SlideError):
+        slide = _open(path, mpp)
+    if max(slide.level_dimensions[0]) > MAX_SIDE:
+        slide.close()
+        width, height = slide.level_dimensions[0]
+        raise SlideError(f"{path.name} claims to have {width} x {height} px, which no slide has.", COPY_AGAIN)
+    return slide
+
+
+def _open(path: Path, mpp: float | None) -> Slide:
     start = _first_bytes(path)
     if start is None:
         return OmeZarrSlide(path, mpp)

@@ -18,6 +18,7 @@ from PIL import Image
 
 from napari_tcgn.errors import OutputError, SlideError
 from napari_tcgn.files import CacheSize, cache_folder
+from napari_tcgn.moves import move, remove_folder
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.orientation import UPRIGHT
 from napari_tcgn.slide.tiff import TiffSlide
@@ -64,7 +65,7 @@ def find_pyramid(slide: Slide) -> list[TiffSlide] | None:
         log.warning("The kept pyramid of %s cannot be read (%s) and is made anew.", slide.name, error)
     for level in levels:
         level.close()
-    shutil.rmtree(entry, ignore_errors=True)
+    _drop(entry)
     return None
 
 
@@ -95,7 +96,7 @@ def keep_pyramid(slide: Slide) -> bool:
         _write_levels(slide, making)
         if _entry(slide) != entry:
             return False  # the file was changed meanwhile
-        os.rename(making, entry)
+        move(making, entry)
     except OSError as error:  # disk full, read-only, or another process was first
         log.info("No pyramid of %s is kept: %s.", slide.name, error)
         return entry.is_dir()
@@ -126,7 +127,7 @@ def clear_pyramids() -> CacheSize:
     removed = kept_size()
     for folder in _folders():
         try:
-            shutil.rmtree(folder)
+            remove_folder(folder)
         except OSError as error:
             raise OutputError(
                 f"{folder} cannot be removed: {error}.", "Close the slides that are open, and check the permissions."
@@ -203,6 +204,15 @@ def _tiles(source: Slide, width: int, height: int, shrink: int) -> Iterator[NDAr
             yield tile
 
 
+def _drop(entry: Path) -> bool:
+    """Remove an entry, unless it is in use; tells whether it is gone."""
+    try:
+        remove_folder(entry)
+    except OSError as error:
+        log.info("The kept pyramid %s stays: %s.", entry, error)
+    return not entry.exists()
+
+
 def _drop_left_behind(folder: Path) -> None:
     for half_made in folder.glob(".*"):
         if half_made.is_dir() and time.time() - half_made.stat().st_mtime > _LEFT_BEHIND:
@@ -216,14 +226,13 @@ def _drop_oldest(keep: Path) -> None:
     except ValueError:
         limit = LIMIT_GB * 1e9
     try:
-        entries = [entry for entry in keep.parent.iterdir() if not entry.name.startswith(".")]
+        entries = [entry for entry in _folders() if not entry.name.startswith(".")]
         sizes = {entry: sum(file.stat().st_size for file in entry.iterdir()) for entry in entries}
         total = sum(sizes.values())
         for entry in sorted(entries, key=lambda entry: entry.stat().st_mtime):
             if total <= limit:
                 return
-            if entry != keep:
-                shutil.rmtree(entry, ignore_errors=True)
+            if entry != keep and _drop(entry):
                 total -= sizes[entry]
     except OSError as error:  # another process is tidying up too
         log.info("The cache could not be tidied: %s.", error)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import struct
 import threading
+from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
+from napari_tcgn.files import reading
 from napari_tcgn.slide.mpp import checked_mpp, settled
 from napari_tcgn.slide.orientation import TAG, UPRIGHT, known
 from napari_tcgn.slide.padding import WHITE, check_level, read_on_white, require_opaque, without_alpha
@@ -46,32 +47,20 @@ class TiffSlide:
         self.path: Path | None = path
         self.name = path.name.removesuffix(path.suffix).removesuffix(".ome")
         given = checked_mpp(mpp)
-        try:
-            self._tif = tifffile.TiffFile(path)
-        except (OSError, ValueError, struct.error) as error:
-            raise _unreadable(path, error) from error
-        try:
+        self._lock = threading.Lock()
+        self._closed = False
+        with reading(path.name, SlideError), ExitStack() as opened:
+            self._tif = opened.enter_context(tifffile.TiffFile(path))
             self._pages = rgb_levels(self._tif, path.name)
             self.stated = tiff_pixel_size(self._tif, self._pages[0], path.name)
             size = settled(given, self.stated)
-        except SlideError:
-            self._tif.close()
-            raise
-        except (OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, struct.error) as error:
-            self._tif.close()
-            raise _unreadable(path, error) from error
-        self._fourth = [fourth_channel(page) for page in self._pages]
+            self._fourth = [fourth_channel(page) for page in self._pages]
+            largest = max(_segment_shape(page)[0] * _segment_shape(page)[1] for page in self._pages)
+            self._segment = lru_cache(maxsize=max(1, CACHE_BYTES // (largest * 3)))(self._decode_segment)
+            self._require_opaque()
+            opened.pop_all()  # it stays open
         self.mpp, self.mpp_source, self.mpp_hint = size.mpp, size.source, size.hint
         self.level_dimensions: tuple[tuple[int, int], ...] = tuple((p.imagewidth, p.imagelength) for p in self._pages)
-        self._lock = threading.Lock()
-        self._closed = False
-        largest = max(_segment_shape(page)[0] * _segment_shape(page)[1] for page in self._pages)
-        self._segment = lru_cache(maxsize=max(1, CACHE_BYTES // (largest * 3)))(self._decode_segment)
-        try:
-            self._require_opaque()
-        except SlideError:
-            self.close()
-            raise
 
     def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
         """Read a rectangle of one level; see `Slide.read_region`.
@@ -132,7 +121,7 @@ class TiffSlide:
         return without_alpha(np.concatenate(planes, axis=-1), self._fourth[level])
 
     def _decode_plane(self, page: tifffile.TiffPage, index: int) -> NDArray[np.uint8]:
-        try:
+        with reading(f"Tile {index} of {self.name}", SlideError):
             offset, count = page.dataoffsets[index], page.databytecounts[index]
             # The file has one position; decoding, the slow part, runs in all threads at once.
             with self._lock:
@@ -141,16 +130,8 @@ class TiffSlide:
                 self._tif.filehandle.seek(offset)
                 data = self._tif.filehandle.read(count) if count else None
             if data is not None and len(data) < count:
-                raise ValueError(f"tile {index} ends after {len(data)} of {count} bytes")
+                raise ValueError(f"it ends after {len(data)} of {count} bytes")
             pixels, _, shape = page.decode(data, index, jpegtables=page.jpegtables, jpegheader=page.jpegheader)
-        except SlideError:
-            raise
-        # The codecs raise errors of their own, which all derive from RuntimeError or ValueError.
-        except (OSError, ValueError, RuntimeError, IndexError, NotImplementedError) as error:
-            raise SlideError(
-                f"{self.name} is damaged or cut short: tile {index} cannot be decoded ({error}).",
-                "Copy or download the file again.",
-            ) from error
         if pixels is None:
             return np.full(shape[1:], WHITE, np.uint8)
         decoded: NDArray[np.uint8] = pixels[0]  # one focal plane
@@ -171,7 +152,7 @@ def has_aperio_ycbcr(path: Path) -> bool:
     try:
         with tifffile.TiffFile(path) as tif:
             return is_aperio_ycbcr(tif)
-    except (OSError, ValueError, IndexError, struct.error):
+    except Exception:  # tifffile raises many kinds for a damaged file; opening the slide names what is wrong
         return False
 
 
@@ -183,9 +164,5 @@ def tiff_orientation(path: Path) -> int:
         with tifffile.TiffFile(path) as tif:
             largest = max(tif.series, key=lambda series: series.keyframe.imagewidth * series.keyframe.imagelength)
             return known(largest.keyframe.tags.valueof(TAG, default=UPRIGHT))
-    except (OSError, ValueError, IndexError, KeyError, AttributeError, struct.error):
+    except Exception:  # as above
         return UPRIGHT
-
-
-def _unreadable(path: Path, error: Exception) -> SlideError:
-    return SlideError(f"{path.name} is not a readable TIFF: {error}.", "Copy or download the file again.")

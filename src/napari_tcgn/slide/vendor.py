@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
+from napari_tcgn.files import reading
 from napari_tcgn.slide.mpp import PixelSize, checked_mpp, from_metadata, from_objective, positive, settled
 from napari_tcgn.slide.padding import check_level, read_on_white, without_alpha
 
@@ -88,17 +89,10 @@ class VendorSlide:
         self._slide.close()
 
     def _read_inside(self, level: int, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
-        import openslide
-
         downsample = self._downsamples[level]
         corner = (round(x0 * downsample), round(y0 * downsample))
-        with self._in_use():
-            try:
-                image = self._slide.read_region(corner, level, (x1 - x0, y1 - y0))
-            except (openslide.OpenSlideError, OSError) as error:
-                raise SlideError(
-                    f"{self.name} is damaged or cut short: {error}.", "Copy or download the file again."
-                ) from error
+        with self._in_use(), reading(self.name, SlideError):
+            image = self._slide.read_region(corner, level, (x1 - x0, y1 - y0))
         return without_alpha(np.asarray(image))
 
     @contextmanager

@@ -25,7 +25,7 @@ _BARCODE = re.compile(r"(.*[_.-])?[ACGT]{12,}([-_.]\w+)*|s_\d{3}um_\d+_\d+(-\d+)
 
 def is_count_table(path: Path) -> bool:
     """Tell by its name whether a file is a count table as text, packed or not."""
-    return path.name.removesuffix(".gz").endswith(COUNT_SUFFIXES)
+    return path.name.lower().removesuffix(".gz").endswith(COUNT_SUFFIXES)
 
 
 def is_st_name(name: str) -> bool:

@@ -212,8 +212,9 @@ def _array_positions(
                 f"(first: {str(obs.index[missing][0])!r}, found {obs[column].to_numpy()[missing][0]}).",
                 "Fill it in, remove these spots, or drop array_row and array_col.",
             )
-        numbers[~on_tissue & ~np.isfinite(numbers)] = 0  # dropped below
-    return found[0], found[1], True
+    # What is missing off the tissue is dropped with these spots.
+    rows, cols = (np.where(np.isfinite(numbers), numbers, 0.0) for numbers in found)
+    return rows, cols, True
 
 
 def _recorded(file: h5py.File) -> tuple[SlideRecord, SpotsRecord] | None:

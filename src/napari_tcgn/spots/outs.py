@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_tcgn.errors import SpotsError, TcgnError
+from napari_tcgn.paths import is_of_system
 
 # Newest first: bins of Visium HD, Space Ranger 2 and later (with a header), Space Ranger 1 (without one).
 POSITIONS = ("tissue_positions.parquet", "tissue_positions.csv", "tissue_positions_list.csv")
@@ -73,11 +74,11 @@ def positions_files(path: Path) -> list[Path]:
 def files_called(folder: Path, name: str) -> list[Path]:
     """Return the files of a folder that are called so, with the name of a sample before it or packed.
 
-    What macOS lays beside files on other disks ("._…") is none of them.
+    What a system puts beside files by itself is none of them.
     """
     ends = (name,) if name.endswith(_BINARY) else (name, name + _PACKED)
     found = [file for end in ends for pattern in (end, f"*[_.-]{end}") for file in folder.glob(pattern)]
-    return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
+    return sorted(file for file in found if file.is_file() and not is_of_system(file.name))
 
 
 def sample_of(file: Path, names: Sequence[str]) -> str:

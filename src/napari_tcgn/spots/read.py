@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 from pathlib import Path
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.files import cells_of, open_table
+from napari_tcgn.files import cells_of, open_table, reading
 from napari_tcgn.options import SpotsSettings
 from napari_tcgn.spots.h5ad import read_h5ad_spots
 from napari_tcgn.spots.saved import MARK, read_saved_spots
@@ -51,7 +50,9 @@ def read_spots(
         If there is no such file, or it is of no known kind or damaged.
     """
     taken = taken if taken is not None else SpotsSettings()
-    spots = _read(Path(path), mpp, pitch_um, diameter_um, taken.library)
+    path = Path(path)
+    with reading(path.name, SpotsError):
+        spots = _read(path, mpp, pitch_um, diameter_um, taken.library)
     return replace(spots, source=replace(spots.source, trusted=True)) if taken.trust_spots else spots
 
 
@@ -93,11 +94,8 @@ def _start(path: Path) -> bytes:
     """Return the first bytes."""
     if not path.is_file():
         raise SpotsError(f"The spots file {path} does not exist.", "Check its name and folder.")
-    try:
-        with path.open("rb") as file:
-            return file.read(8)
-    except OSError as error:
-        raise SpotsError(f"{path.name} cannot be read: {error}.", "Copy or download it again.") from error
+    with path.open("rb") as file:
+        return file.read(8)
 
 
 def _first_line(path: Path) -> str:
@@ -107,8 +105,6 @@ def _first_line(path: Path) -> str:
             return file.readline(_LONGEST).rstrip("\r\n")
     except UnicodeError:
         return ""
-    except (OSError, EOFError, zlib.error) as error:
-        raise SpotsError(f"{path.name} cannot be read: {error}.", "Copy or download it again.") from error
 
 
 def _is_number(cell: str) -> bool:

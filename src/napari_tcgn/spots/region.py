@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.files import open_text
+from napari_tcgn.files import open_text, reading
 from napari_tcgn.spots.source import RegionRecord
 from napari_tcgn.spots.table import Spots
 
+_EXPORT = "Export the annotations of QuPath as GeoJSON (File ▸ Export objects as GeoJSON)."
 _POLYGON_HINT = "Draw it anew, without crossing lines."
 
 
@@ -114,22 +114,17 @@ def read_region(path: str | Path) -> Region:
     import shapely
 
     path = Path(path)
-    try:
-        with open_text(path) as file:
-            found = json.load(file)
-    except FileNotFoundError as error:
-        raise SpotsError(f"The region file {path} does not exist.", "Check its name and folder.") from error
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise _no_geojson(path, str(error)) from error
+    if not path.exists():
+        raise SpotsError(f"The region file {path} does not exist.", "Check its name and folder.")
+    with reading(path.name, SpotsError, _EXPORT, "GeoJSON"), open_text(path) as file:
+        geometries = _geometries(json.load(file))
     shapes, others = [], 0
-    for geometry in _geometries(found):
+    for number, geometry in enumerate(geometries, start=1):
         if geometry is None:
             others += 1
             continue
-        try:
+        with reading(f"Geometry {number} of {path.name}", SpotsError, _EXPORT):
             shape = shapely.geometry.shape(geometry)
-        except Exception as error:  # shapely raises many kinds for what is no geometry
-            raise _no_geojson(path, f"a geometry is malformed ({error})") from error
         if isinstance(shape, shapely.Polygon | shapely.MultiPolygon):
             shapes.extend(shapely.get_parts(shape))
         else:
@@ -194,10 +189,3 @@ def _checked(shapes: list[Any], source: RegionRecord) -> Region:
     if not geometry.area > 0:
         raise SpotsError("The region encloses nothing.", "Draw a polygon with an area.")
     return Region(geometry, source)
-
-
-def _no_geojson(path: Path, found: str) -> SpotsError:
-    return SpotsError(
-        f"{path.name} cannot be read as GeoJSON: {found}.",
-        "Export the annotations of QuPath as GeoJSON (File ▸ Export objects as GeoJSON).",
-    )

@@ -83,11 +83,9 @@ def read_saved_spots(path: str | Path) -> Spots:
     try:
         with open_text(path) as file:
             head = _head(path, file.readline())
-            # Ids are texts, even "007" and "NA"; floats are read back to the last digit.
-            table = pd.read_csv(
-                file, dtype={"id": str}, keep_default_na=False, na_values={"tissue_fraction": [""]},
-                float_precision="round_trip",
-            )  # fmt: skip
+            # Ids are texts, even "007" and "NA". Python reads floats back to the last digit, pandas only since 3.1.
+            exact = {"x": float, "y": float, "tissue_fraction": lambda text: float(text or "nan")}
+            table = pd.read_csv(file, dtype={"id": str}, keep_default_na=False, converters=exact)
         if tuple(table.columns) != COLUMNS:
             raise ValueError(f"its columns are {', '.join(map(str, table.columns))}, not {', '.join(COLUMNS)}")
         return Spots(

@@ -148,7 +148,7 @@ def read_positions(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             table = pd.read_parquet(path)
         else:
             table = read_text_table(path, COLUMNS, text=COLUMNS[:1], headless=COLUMNS)

@@ -39,8 +39,8 @@ def pearson_per_gene(predicted: ArrayLike, measured: ArrayLike) -> NDArray[np.fl
     varies = (x.max(axis=0) > x.min(axis=0)) & (y.max(axis=0) > y.min(axis=0))
     x, y = x[:, varies], y[:, varies]
     pcc = np.full(varies.shape, np.nan)
-    pcc[varies] = (_standardised(x) * _standardised(y)).sum(axis=0)
-    return np.clip(pcc, -1.0, 1.0)
+    pcc[varies] = (_standardised(x) * _standardised(y)).sum(axis=0).clip(-1.0, 1.0)
+    return pcc
 
 
 def _standardised(x: NDArray[np.float64]) -> NDArray[np.float64]:

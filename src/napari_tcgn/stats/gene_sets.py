@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.files import open_text, reading
 
 SCORE_UNIT = "mean of z-scores"
 
@@ -63,10 +64,8 @@ def read_gmt(path: Path) -> list[GeneSet]:
         If the file cannot be read, a line is not such a set, a set has no genes, or a name occurs twice.
     """
     hint = "Give a .gmt file: on each line a name, a description and the genes, separated by tabs."
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text: {error}.", hint) from error
+    with reading(str(path), DataError, hint), open_text(path) as file:
+        lines = file.read().splitlines()
     sets: dict[str, GeneSet] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():

@@ -18,6 +18,7 @@ from napari_tcgn.ui.sections.slide import SlideSection
 from napari_tcgn.ui.sections.spots import SpotsSection
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.shortcuts import add_shortcuts, keys_of, step
+from napari_tcgn.ui.widgets.wheel import WheelGuard
 
 if TYPE_CHECKING:
     import napari
@@ -88,6 +89,7 @@ class Dock(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
         self.setMinimumWidth(MINIMUM_WIDTH)
+        self._wheel = WheelGuard(inside)
         self._add_shortcuts()
         self._docked = False
         _docks.add(self)

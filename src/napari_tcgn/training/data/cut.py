@@ -115,7 +115,7 @@ def unpacked(image: Path) -> Iterator[Path]:
     if image.suffix.lower() != ".gz":
         yield image
         return
-    with tempfile.TemporaryDirectory(prefix="napari-tcgn-") as folder:
+    with tempfile.TemporaryDirectory(prefix="napari-tcgn-", ignore_cleanup_errors=True) as folder:
         copy = Path(folder) / image.stem
         try:
             with gzip.open(image, "rb") as packed:

@@ -82,13 +82,15 @@ def build_dataset(
             "Add sections with more spots.",
         )
 
-    def place(array: NDArray[np.generic]) -> torch.Tensor:
+    def place(array: NDArray[np.generic]) -> torch.Tensor:  # never float64, which an Apple GPU does not take
         return torch.from_numpy(np.ascontiguousarray(array)).to(device)
 
     return Dataset(
         names=tuple(section.name for section in sections),
         patches=SpotPatches([section.patches for section in sections], device),
-        counts=place(_counts(sections, train) if settings.loss == "negative-binomial" else np.empty((0, 0))),
+        counts=place(
+            _counts(sections, train) if settings.loss == "negative-binomial" else np.empty((0, 0), np.float32)
+        ),
         target=place(np.concatenate([section.target for section in sections])),
         taught=place(_taught(sections, section_of, train, settings)),
         base=place(np.zeros((len(section_of), sections[0].target.shape[1]), dtype=np.float32)),

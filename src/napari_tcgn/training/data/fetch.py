@@ -20,6 +20,8 @@ from urllib.request import Request, urlopen
 
 from napari_tcgn.engine import Progress
 from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.files import put_in_place
+from napari_tcgn.moves import remove_file
 from napari_tcgn.training.data.folds import patient_of
 from napari_tcgn.training.data.her2st import COUNTS, IMAGES, SPOTS
 
@@ -174,10 +176,10 @@ def _download(url: str, target: Path, file: RemoteFile) -> Generator[int, None, 
         )
     if (found := _blob_id(part)) != file.blob:
         pointer = part.read_bytes()[: len(LFS_POINTER)] == LFS_POINTER
-        part.unlink()
+        remove_file(part)
         what = "a pointer to a file kept elsewhere" if pointer else f"content with id {found[:12]}…"
         raise DataError(f"{file.path} should have the id {file.blob[:12]}…, fetched {what}.", "Run the command again.")
-    part.replace(target)
+    put_in_place(part, target)
 
 
 def _blob_id(path: Path) -> str:

@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from napari_tcgn.errors import DataError, TcgnError
-from napari_tcgn.files import cells_of, open_table
+from napari_tcgn.files import cells_of, open_table, reading
 from napari_tcgn.options import LAYOUTS
+from napari_tcgn.paths import portable_name
 from napari_tcgn.spots import Spots, read_spots, same_names
 from napari_tcgn.training.data.section import SectionFiles
 
@@ -41,7 +42,7 @@ def read_manifest(folder: Path) -> list[SectionFiles]:
         If a column is missing or unknown, a section is named twice, or a file it names does not exist.
     """
     path = folder / MANIFEST
-    try:
+    with reading(str(path), DataError, "Save it as plain CSV."):
         with open_table(path) as text:
             names, separator = cells_of(text.readline())
         with open_table(path) as text:
@@ -50,16 +51,18 @@ def read_manifest(folder: Path) -> list[SectionFiles]:
         filled = table.to_numpy(dtype=object) != ""  # spreadsheets leave rows and columns without anything in them
         named = np.array([bool(name) for name in names])
         table = table.loc[filled.any(axis=1), filled.any(axis=0) | named]
-    except (OSError, EOFError, ValueError) as error:
-        raise DataError(f"{path} cannot be read: {error}.", "Save it as plain CSV.") from error
     unknown = sorted(set(table.columns) - {*REQUIRED, *OPTIONAL})
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing or unknown or not len(table):
         what = f"lacks {missing}" if missing else f"has unknown columns {unknown}" if unknown else "has no rows"
         raise DataError(f"{path} {what}.", f"Its columns are {', '.join(REQUIRED)}; optional: {', '.join(OPTIONAL)}.")
-    repeated = table["section"][table["section"].duplicated()]
+    # Their runs lie in folders of these names, and Windows and macOS do not tell "a1" from "A1".
+    repeated = table["section"][table["section"].map(lambda name: portable_name(name).casefold()).duplicated()]
     if len(repeated):
-        raise DataError(f"{path} names section {repeated.iloc[0]!r} twice.", "Give every section a name of its own.")
+        raise DataError(
+            f"{path} names section {repeated.iloc[0]!r} twice.",
+            "Give every section a name of its own, which differs in more than capitals.",
+        )
     for name, patient in zip(table["section"], table["patient"], strict=True):
         others = table["section"][(table["patient"].str.lower() == name.lower()) & (table["section"] != name)]
         if len(others):

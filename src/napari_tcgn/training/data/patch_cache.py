@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import CacheSize, sha256_of, write_whole
+from napari_tcgn.files import CacheSize, sha256_of, write_text_whole, write_whole
 from napari_tcgn.spots import Spots
 
 FORMAT = "napari-tcgn patches 1"
@@ -82,8 +82,7 @@ class PatchCache:
                 np.save(temporary, patches, allow_pickle=False)
             content = {"format": FORMAT, "sha256": sha256_of(array), "shape": patches.shape, **about}
             # The entry counts from here on: a run killed before leaves an array that nobody reads.
-            with write_whole(entry, overwrite=True) as temporary:
-                temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
+            write_text_whole(entry, json.dumps(content, indent=1), overwrite=True)
             mapped: NDArray[np.uint8] = np.load(array, mmap_mode="c", allow_pickle=False)
         except (OSError, OutputError) as error:
             reason = error.problem if isinstance(error, OutputError) else str(error)
@@ -113,7 +112,9 @@ class PatchCache:
             try:
                 path.unlink(missing_ok=True)
             except OSError as error:
-                raise OutputError(f"{path} cannot be removed: {error}.", "Check the permissions.") from error
+                raise OutputError(
+                    f"{path} cannot be removed: {error}.", "End what trains with it, and check the permissions."
+                ) from error
         return removed
 
     def _paths(self, key: str) -> tuple[Path, Path]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from napari_tcgn.engine import Progress, choose_device, package_versions, to_the_end
 from napari_tcgn.errors import DataError, SettingsError
 from napari_tcgn.options import TrainSettings
+from napari_tcgn.paths import portable_name
 from napari_tcgn.training.data.folds import patient_of
 from napari_tcgn.training.data.panel import Panel, fold_panel, variability
 from napari_tcgn.training.data.patch_cache import PatchCache
@@ -226,7 +227,7 @@ def _score_folds(
 
 def _run(train_fold: TrainFold, runs: Path, fold: Fold) -> Generator[Progress | EpochReport, None, Path]:
     """Train a fold, or go on with it, and return the folder of its run."""
-    run = runs / f"fold-{fold.label}"
+    run = runs / portable_name(f"fold-{fold.label}")
     yield from train_fold(fold=fold.name, out=run, resume=(run / "run.json").is_file())
     return run
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from napari_tcgn.files import write_whole
+from napari_tcgn.files import write_text_whole
 from napari_tcgn.model import CARD_NAME, WEIGHTS_NAME, ModelCard, read_checkpoint, save_model
+from napari_tcgn.paths import portable_name
 from napari_tcgn.training.data.panel import Panel
 from napari_tcgn.training.evaluate.baselines import LINE_METHOD
 from napari_tcgn.training.evaluate.fold_scorer import FoldScorer
@@ -55,7 +56,7 @@ def final_models(
             domain=trained.domain,
             caveats=[*trained.caveats, *baseline.caveats],
         )
-        models[baseline.name] = folder / own.name
+        models[baseline.name] = folder / portable_name(own.name)
         baseline.save(models[baseline.name], line, own)
         if baseline.name == LINE_METHOD and settings.residual == "none":
             architecture = {**trained.architecture, "residual": baseline.features}
@@ -65,6 +66,5 @@ def final_models(
     for method, place in models.items():
         written = ModelCard.read(place / CARD_NAME)
         finished = replace(written, metrics=held_out_figures(scored, method, written.genes))
-        with write_whole(place / CARD_NAME, overwrite=True) as temporary:
-            temporary.write_text(finished.to_json() + "\n", encoding="utf-8")
+        write_text_whole(place / CARD_NAME, finished.to_json() + "\n", overwrite=True)
     return models

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from napari_tcgn.comparison import DEPTH_ALONE
-from napari_tcgn.files import write_whole
+from napari_tcgn.files import write_text_whole, write_whole
 from napari_tcgn.pages import Picture, render_page
 from napari_tcgn.training.evaluate.evaluation import Evaluation
 from napari_tcgn.training.evaluate.scored import TCGN_METHOD, TRAINING_MEAN, pool
@@ -34,8 +34,7 @@ def write_report(result: Evaluation) -> Path:
         with write_whole(result.out / name, overwrite=True) as temporary:
             temporary.write_bytes(pictures[-1].png)
     path = result.out / "report.html"
-    with write_whole(path, overwrite=True) as temporary:
-        temporary.write_text(_page(result, pictures), encoding="utf-8")
+    write_text_whole(path, _page(result, pictures), overwrite=True)
     return path
 
 

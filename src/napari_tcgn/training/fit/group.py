@@ -137,7 +137,7 @@ def join_group(device: str, batch_size: int) -> tuple[Group, str]:
     Raises
     ------
     SettingsError
-        If the batch cannot be shared out evenly.
+        If the batch cannot be shared out evenly, or the device is one that processes cannot share.
     """
     size = started_processes()
     if size == 1:
@@ -146,6 +146,15 @@ def join_group(device: str, batch_size: int) -> tuple[Group, str]:
         raise SettingsError(
             f"A batch of {batch_size} spots cannot be shared evenly by {size} processes.",
             "Choose a --batch-size that is a multiple of the number of processes.",
+        )
+    if device.startswith("mps"):
+        raise SettingsError(
+            f"{size} processes cannot train together on an Apple GPU.", "Train with one process, or give --device cpu."
+        )
+    if device.startswith("cuda") and not dist.is_nccl_available():  # Windows
+        raise SettingsError(
+            "Several processes cannot train together on NVIDIA GPUs here: this PyTorch has no NCCL.",
+            "Train with one process, or on Linux.",
         )
     if device == "cuda":
         device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.files import open_text
+from napari_tcgn.files import open_text, reading
 from napari_tcgn.options import TrainSettings, check_kinds, options_of, to_record, with_new_names
 
 # Those that come with the package, by name.
@@ -29,14 +29,12 @@ def read_train_settings(path: Path) -> dict[str, Any]:
         If the file cannot be read, is neither of the two, names an unknown setting, or has a text where a number
         should be and the like.
     """
-    try:
-        with open_text(path) as file:
-            text = file.read()
-        found = dict(json.loads(text)["identity"]["settings"] if path.suffix == ".json" else tomllib.loads(text))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingsError(
-            f"{path} is no recipe: {error}.", "Give a TOML file of training settings, or the run.json of a run."
-        ) from error
+    hint = "Give a TOML file of training settings, or the run.json of a run."
+    with reading(str(path), SettingsError, hint, "a recipe"), open_text(path) as file:
+        text = file.read()
+        found = dict(
+            json.loads(text)["identity"]["settings"] if path.suffix.lower() == ".json" else tomllib.loads(text)
+        )
     found = with_new_names(found)
     known = sorted(one.name for one in options_of(TrainSettings))
     unknown = sorted(set(found) - set(known))

@@ -12,10 +12,13 @@ from tempfile import TemporaryDirectory
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from napari_tcgn.errors import CheckpointError, OutputError
-from napari_tcgn.files import write_whole
+from napari_tcgn.files import write_text_whole, write_whole
+from napari_tcgn.model import read_tensors
+from napari_tcgn.moves import remove_file
+from napari_tcgn.paths import is_of_system
 from napari_tcgn.training.fit.checkpoint import Checkpoint
 from napari_tcgn.training.fit.group import Group
 from napari_tcgn.training.fit.record import EpochReport
@@ -45,7 +48,7 @@ class RunFolder:
         """Return the folder for a process of a run; those that do not write keep their copy of it to themselves."""
         if group.writes:
             return cls(path)
-        scratch = TemporaryDirectory()
+        scratch = TemporaryDirectory(ignore_cleanup_errors=True)
         run = cls(Path(scratch.name))
         run._scratch = scratch  # deleted with this object
         return run
@@ -60,7 +63,7 @@ class RunFolder:
         """
         if self.path.exists() and not self.path.is_dir():
             raise OutputError(f"{self.path} is a file.", "Name a folder for the run (--out).")
-        used = self.path.is_dir() and any(self.path.iterdir())
+        used = self.path.is_dir() and any(not is_of_system(file.name) for file in self.path.iterdir())
         if used and not self.record_path.is_file():
             raise OutputError(
                 f"{self.path} holds files that are no training run.", "Choose a new or empty folder (--out)."
@@ -121,7 +124,7 @@ class RunFolder:
             ) from error
         for older in self.path.glob("best-*.safetensors"):
             if older != self._best_path(checkpoint.best_epoch):
-                older.unlink(missing_ok=True)
+                remove_file(older)  # if it cannot be now, then after another epoch
         self.write_metrics(checkpoint.history)
 
     def load(self) -> Checkpoint | None:
@@ -144,7 +147,7 @@ class RunFolder:
         """
         path = self._best_path(epoch)
         try:
-            return load_file(path)
+            return read_tensors(path)
         except Exception as error:  # a missing file or any of safetensors' own errors
             raise CheckpointError(f"{path} cannot be read: {error}.", "Start a new run in another folder.") from error
 
@@ -158,8 +161,8 @@ class RunFolder:
             writer = csv.DictWriter(handle, [field.name for field in fields(EpochReport)], lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
-        with write_whole(self.path / "metrics.jsonl", overwrite=True) as temporary:
-            temporary.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        write_text_whole(self.path / "metrics.jsonl", lines, overwrite=True)
 
     def _best_path(self, epoch: int) -> Path:
         return self.path / f"best-{epoch:04d}.safetensors"
@@ -176,12 +179,12 @@ class RunFolder:
         """Delete what a killed run has left over."""
         for left_over in self.path.glob(".*.*.*"):
             if left_over.name.startswith((".checkpoint.pt.", ".best-", ".metrics.", ".run.json.")):
-                left_over.unlink(missing_ok=True)
+                remove_file(left_over)
 
     def _write_record(self, record: TrainingRecord) -> None:
         self.record = record
-        with write_whole(self.record_path, overwrite=True) as temporary:
-            temporary.write_text(json.dumps(record.to_record(), indent=1, ensure_ascii=False), encoding="utf-8")
+        text = json.dumps(record.to_record(), indent=1, ensure_ascii=False)
+        write_text_whole(self.record_path, text, overwrite=True)
 
     def _read_record(self) -> TrainingRecord:
         try:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import write_whole
+from napari_tcgn.files import write_text_whole
+from napari_tcgn.moves import remove_file
 
 FILE_VARIABLE = "NAPARI_TCGN_DOCK_FILE"
 
@@ -53,7 +54,7 @@ class Remembered:
     def forget(self) -> None:
         """Forget everything."""
         self._values = {}
-        self._path.unlink(missing_ok=True)
+        remove_file(self._path)
 
     def _read(self) -> dict[str, Any]:
         try:
@@ -65,7 +66,6 @@ class Remembered:
     def _write(self) -> None:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with write_whole(self._path, overwrite=True) as temporary:
-                temporary.write_text(json.dumps(self._values, indent=1), encoding="utf-8")
+            write_text_whole(self._path, json.dumps(self._values, indent=1), overwrite=True)
         except (OSError, OutputError):
             pass  # a read-only home: the dock works all the same

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QHBo
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import ExportSettings
+from napari_tcgn.paths import portable_name
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
@@ -218,7 +219,7 @@ def _name(result: store.Result, suffix: str, whole: bool = False) -> str:
     """Return the suggested file name of a result, or of the whole run that it is a part of."""
     maker = result.card.name if result.card else result.kind
     partial = "_partial" if result.partial and not whole else ""
-    return f"{result.library_id}_{maker}{partial}{suffix}".replace("/", "_").replace(" ", "_")
+    return portable_name(f"{result.library_id}_{maker}{partial}{suffix}").replace(" ", "_")
 
 
 def _box(tip: str) -> QComboBox:

@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_tcgn.options import SpotsSettings, option_of
+from napari_tcgn.paths import portable_name
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.controls import line_edit, tick_box
@@ -89,7 +90,7 @@ class SpotFiles(QWidget):
         option = QFileDialog.Option.DontConfirmOverwrite
         slide = self._session.state.slide
         assert slide is not None  # the button is disabled without spots on one
-        name = f"{slide.name}_spots.csv"
+        name = portable_name(f"{slide.name}_spots.csv")
         chosen, _ = QFileDialog.getSaveFileName(self, "Save spots", name, SAVED, options=option)
         if not chosen:
             return
