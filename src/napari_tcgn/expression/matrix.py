@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.files import GZIP, open_text, open_unpacked
+from napari_tcgn.files import GZIP, open_text, open_unpacked, reading
 from napari_tcgn.spots import file_beside, files_called, same_sample, sample_of
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ _EXPRESSION = "Gene Expression"
 
 def is_matrix(path: Path) -> bool:
     """Tell by its name whether a file is a count matrix of 10x Genomics."""
-    return path.name.lower().endswith((".h5", ".h5.gz", ".mtx", ".mtx.gz"))
+    return path.name.endswith((".h5", ".h5.gz", ".mtx", ".mtx.gz"))
 
 
 def matrix_in(folder: Path) -> Path:
@@ -60,16 +59,14 @@ def read_matrix(path: Path) -> AnnData:
     """
     import scanpy as sc
 
-    if path.name.lower().endswith((".mtx", ".mtx.gz")):
+    if path.name.endswith((".mtx", ".mtx.gz")):
         return _read_mtx(path)
     with path.open("rb") as file:
         packed = file.read(2) == GZIP
     if packed:
         raise DataError(f"{path.name} is packed (gzip).", f"Unpack it first: gunzip {path.name}")
-    try:
+    with reading(f"The count matrix {path}", DataError):
         return sc.read_10x_h5(path)
-    except Exception as error:  # h5py and scanpy raise many kinds for a damaged file
-        raise _unreadable(path, error) from error
 
 
 def _read_mtx(path: Path) -> AnnData:
@@ -79,12 +76,9 @@ def _read_mtx(path: Path) -> AnnData:
     from scipy.sparse import csr_matrix
 
     barcodes, features = _list_beside(path, _BARCODES), _list_beside(path, *_FEATURES)
-    try:
-        with open_unpacked(path) as file:
-            matrix = csr_matrix(mmread(file).T, dtype="float32")
+    with reading(f"The count matrix {path}", DataError), open_unpacked(path) as file:
+        matrix = csr_matrix(mmread(file).T, dtype="float32")
         spots, genes = _lines(barcodes), _lines(features)
-    except (OSError, EOFError, ValueError, OverflowError, zlib.error) as error:
-        raise _unreadable(path, error) from error
     if matrix.shape != (len(spots), len(genes)):
         raise DataError(
             f"{path.name} holds {matrix.shape[1]} genes and {matrix.shape[0]} spots, but {features.name} names "
@@ -115,7 +109,3 @@ def _list_beside(path: Path, *names: str) -> Path:
             "Keep the three files of a matrix together.",
         )
     return found
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"The counts in {path} cannot be read: {error}.", "Copy them again.")
