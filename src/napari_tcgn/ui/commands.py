@@ -11,7 +11,7 @@ from napari_tcgn.ui.dock import Dock, open_docks
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-NO_DOCK = "Open Plugins ▸ TCGN ▸ Spatial gene prediction first."
+NO_DOCK = "Open Plugins ▸ Spatial gene prediction (TCGN) first."
 
 
 def _dock_of(viewer: Viewer) -> Dock | None:

@@ -34,7 +34,7 @@ def open_docks() -> list[Dock]:
 
 
 class Dock(QWidget):
-    """Plugins ▸ TCGN ▸ Spatial gene prediction.
+    """Plugins ▸ Spatial gene prediction (TCGN).
 
     Parameters
     ----------

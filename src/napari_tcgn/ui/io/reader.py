@@ -8,6 +8,7 @@ from typing import Any
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide import Slide, open_slide
+from napari_tcgn.ui.io.dialogs import IMAGES, open_from_dialog
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slide_layers import slide_layer_kwargs
 
@@ -20,13 +21,18 @@ LayerData = tuple[list[LevelLike], dict[str, Any], str]
 Reader = Callable[[str | Sequence[str]], list[LayerData]]
 
 
-def get_reader(path: str | Sequence[str]) -> Reader | None:
+def get_reader(path: str | Sequence[str] | None = None) -> Reader | None:
     """Return the reader of a slide, or None to leave the path to others (npe2's contract).
+
+    Without a path, as the command palette calls it, ask for a file and open it.
 
     Left to others are lists of several paths, small JPEG and PNG images, TIFF that is no RGB image of 8 bits, and
     folders that are no OME-Zarr image of that kind. A damaged file with a name that only slides have is taken, so
     that the reader can say what is wrong.
     """
+    if path is None:
+        open_from_dialog("Open an H&E slide", IMAGES)
+        return None
     single = _single(path)
     if single is None:
         return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_warning
 
+from napari_tcgn.ui.io.dialogs import SECTIONS, open_from_dialog
 from napari_tcgn.ui.layers import colour_scale, placement, result_layers, slide_layers, spot_layers, store
 
 if TYPE_CHECKING:
@@ -20,8 +21,14 @@ COLORMAP = "viridis"
 PIXEL = "pixel"
 
 
-def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None:
-    """Return the reader of one .h5ad file (npe2's door); None for anything else."""
+def get_reader(path: str | list[str] | None = None) -> Callable[[str], list[LayerData]] | None:
+    """Return the reader of one .h5ad file (npe2's door); None for anything else.
+
+    Without a path, as the command palette calls it, ask for a file and open it.
+    """
+    if path is None:
+        open_from_dialog("Open a section with its genes", SECTIONS)
+        return None
     return read_layers if isinstance(path, str) and path.endswith(".h5ad") else None
 
 

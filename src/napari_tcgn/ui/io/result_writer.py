@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_tcgn.errors import OutputError
+from napari_tcgn.ui.io.dialogs import SECTIONS, save_from_dialog
 from napari_tcgn.ui.layers import spot_layers, store
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-def write_result(path: str, data: ArrayLike, meta: dict[str, Any]) -> list[str]:
+def write_result(
+    path: str | None = None, data: ArrayLike | None = None, meta: dict[str, Any] | None = None
+) -> list[str]:
     """Write the result behind a points layer as .h5ad (npe2's door); napari has asked whether to replace a file.
+
+    Without anything, as the command palette calls it, save the selected layer under a name that is asked for.
 
     Returns
     -------
@@ -29,6 +34,9 @@ def write_result(path: str, data: ArrayLike, meta: dict[str, Any]) -> list[str]:
     """
     from napari_tcgn.expression import write_h5ad
 
+    if path is None or data is None or meta is None:
+        save_from_dialog("Save the genes of a section", SECTIONS)
+        return []
     result = meta.get("metadata", {}).get(store.KEY)
     if not isinstance(result, store.Result):
         raise OutputError(

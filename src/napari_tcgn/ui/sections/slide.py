@@ -11,6 +11,7 @@ from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.slide import PixelSize, contradicts_file, mpp_hint, stated_mpp
+from napari_tcgn.ui.io.dialogs import IMAGES
 from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
@@ -23,10 +24,7 @@ if TYPE_CHECKING:
 
 USUAL_MPP = (0.05, 5.0)  # µm per px; others are asked about
 FOLDER = "slide folder"  # in the dock's memory
-IMAGES = (
-    "Slides (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff *.btf *.jpg *.jpeg *.png);;"
-    "All files (*)"
-)
+NO_SLIDE = "Open a slide, drop one on the viewer, or take File ▸ Open Sample ▸ H&E section with measured counts (TCGN)."
 QUESTION = (
     "How many µm does one pixel cover? The file does not say. It changes every prediction and is never assumed: "
     "type it above, or find it below. The her2st images of patients B to H have 0.688."
@@ -177,7 +175,7 @@ class SlideSection(Section):
         if trouble := self.session.state.slide_trouble:
             return f"⚠ {trouble}"
         if slide is None:
-            return "" if self._layers else "Open a slide, drop one on the viewer, or take File ▸ Open Sample ▸ TCGN."
+            return "" if self._layers else NO_SLIDE
         width, height = slide.level_dimensions[0]
         levels = len(slide.level_dimensions)
         size = f"{width} x {height} px, {levels} level{'s' if levels > 1 else ''}"

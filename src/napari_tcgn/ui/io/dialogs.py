@@ -1,0 +1,54 @@
+"""What readers and the writer do when napari's command palette runs them, which names no file: they ask for one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Points
+from napari.utils.notifications import show_info
+from qtpy.QtWidgets import QFileDialog
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+PLUGIN = "napari-tcgn"
+IMAGES = (
+    "Slides (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff *.btf *.jpg *.jpeg *.png);;"
+    "All files (*)"
+)
+SECTIONS = "Sections with genes (*.h5ad)"
+NO_RESULT = "Select a layer of predicted or measured genes in the layer list first."
+
+
+def open_from_dialog(title: str, names: str) -> None:
+    """Ask for a file and open it in the viewer in front.
+
+    Parameters
+    ----------
+    title : str
+        Of the dialog.
+    names : str
+        Which files it offers, as Qt writes it.
+    """
+    viewer = _viewer()
+    path, _ = QFileDialog.getOpenFileName(None, title, "", names)
+    if path and viewer is not None:
+        viewer.open(path, plugin=PLUGIN)
+
+
+def save_from_dialog(title: str, names: str) -> None:
+    """Ask for a name and save the selected layer under it; the dialog has asked whether to replace a file."""
+    viewer = _viewer()
+    layer = None if viewer is None else viewer.layers.selection.active
+    if not isinstance(layer, Points):
+        show_info(NO_RESULT)
+        return
+    path, _ = QFileDialog.getSaveFileName(None, title, "", names)
+    if path:
+        layer.save(path if path.endswith(".h5ad") else f"{path}.h5ad", plugin=PLUGIN)
+
+
+def _viewer() -> Viewer | None:
+    import napari
+
+    return napari.current_viewer()
