@@ -17,6 +17,7 @@ from napari_tcgn.spots import GridSource, Region, Spots, make_grid
 from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
+from napari_tcgn.ui.layers.kept_points import KeptPoints
 from napari_tcgn.ui.layers.laid_spots import LaidSpots
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
@@ -63,6 +64,7 @@ class Session:
         self.choices = Choices(self.state)
         self.slides = Slides()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
+        self._points = KeptPoints(viewer, self.colours)
         self._laid = LaidSpots(viewer, self.state)
         self.run: Running | None = None
         self._setting_mpp = False
@@ -114,6 +116,7 @@ class Session:
             self._unwatch(work.image)
             self.slides.forget(work)
         self._hover.close()
+        self._points.close()
         if viewer_is_gone:
             self.state.events.block()  # so are the widgets that would be told
         self._viewer = None

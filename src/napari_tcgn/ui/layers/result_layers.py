@@ -102,6 +102,13 @@ def colour_by_gene(layer: Points, gene: str, limits: tuple[float, float], colorm
     set_colours(layer, colours_of(values, limits, colormap))
 
 
+def put_values_back(layer: Points, result: store.Result, gene: str, limits: tuple[float, float], colormap: str) -> None:
+    """Give the points of a result, whose number was another for a moment, their spots' names, values and colours."""
+    values = result.values_of(gene)
+    layer.features = _features(result.spots.ids.astype(object), gene, values)
+    set_colours(layer, colours_of(values, limits, colormap))
+
+
 def set_colours(layer: Points, colours: NDArray[np.float32]) -> None:
     """Give the points of a layer their colours (RGBA [n, 4])."""
     # napari's canvas listens to two events of the same change and would send all points to the GPU twice.
