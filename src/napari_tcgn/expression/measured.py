@@ -57,16 +57,18 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
     table = is_st_table(path)
     if spots is not None and not table:
         raise DataError(f"{path.name} has positions of its own.", "Give a selection table only with an ST count table.")
-    if path.is_dir():
-        adata, kind = _visium(path), "Visium folder"
-    elif path.suffix == ".h5ad":
-        adata, kind = read_h5ad(path), "h5ad"
-    elif path.suffix == ".h5":
-        adata, kind = _with_positions(_matrix(path), path.parent), "Visium matrix"
-    elif table:
-        adata, kind = _st(path, spots), "ST count table"
-    else:
-        raise DataError(f"{path.name} is none of the files that measured expression comes in.", _KINDS)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Variable names are not unique")  # they are summed later
+        if path.is_dir():
+            adata, kind = _visium(path), "Visium folder"
+        elif path.suffix == ".h5ad":
+            adata, kind = read_h5ad(path), "h5ad"
+        elif path.suffix == ".h5":
+            adata, kind = _with_positions(_matrix(path), path.parent), "Visium matrix"
+        elif table:
+            adata, kind = _st(path, spots), "ST count table"
+        else:
+            raise DataError(f"{path.name} is none of the files that measured expression comes in.", _KINDS)
     if not adata.obs_names.is_unique:
         raise repeated_spots(adata.obs_names, path.name)
     source = {"kind": kind, "file": path.name}
@@ -111,9 +113,7 @@ def _matrix(path: Path) -> AnnData:
     import scanpy as sc
 
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Variable names are not unique")  # they are summed later
-            return sc.read_10x_h5(path) if path.is_file() else sc.read_10x_mtx(path, make_unique=False)
+        return sc.read_10x_h5(path) if path.is_file() else sc.read_10x_mtx(path, make_unique=False)
     except Exception as error:  # h5py and scanpy raise many kinds for a damaged file
         raise DataError(f"The counts in {path} cannot be read: {error}.", "Copy them again.") from error
 
