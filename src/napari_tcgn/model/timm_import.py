@@ -4,6 +4,10 @@ A CPU build of torch beside a torchvision built for another one cannot load torc
 library. `import torchvision` then fails while it registers shape rules for operators that nobody has
 declared ("operator torchvision::nms does not exist"), and with it `import timm`. Nothing here calls
 these operators (they belong to object detection), so declaring them is enough.
+
+torchvision imports torch's compiler, and that triton, which comes with the CUDA build of torch. Where Mesa draws with
+LLVM (llvmpipe, a window without a GPU's own driver), two LLVMs meet and the process dies (segmentation fault). Nothing
+here is compiled, so there triton is left out.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from pathlib import Path
 from threading import RLock
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -66,8 +71,16 @@ def import_timm() -> ModuleType:
     return _import_repaired("timm")
 
 
+def _llvm_is_loaded() -> bool:
+    """Whether a shared LLVM, Mesa's, is in this process."""
+    maps = Path("/proc/self/maps")
+    return maps.is_file() and "/libLLVM" in maps.read_text(encoding="utf-8", errors="replace")
+
+
 def _import_repaired(name: str) -> ModuleType:
     with _lock:
+        if "triton" not in sys.modules and _llvm_is_loaded():
+            sys.modules["triton"] = None  # type: ignore[assignment]  # an import of it fails as if it were not installed
         if name not in sys.modules:
             _forget(name)  # submodules left behind by an import that failed elsewhere
         for _ in range(len(OPERATORS) + 1):

@@ -22,7 +22,6 @@ SENTENCE = (
     "The points of a result are the spots that have values: none can be added, moved or deleted. "
     "To predict at others, change the spots and run again; to show fewer, export with a region."
 )
-_BEFORE = ("adding", "changing", "removing")
 
 
 class KeptPoints:
@@ -64,9 +63,8 @@ class KeptPoints:
         result = store.result_of(layer)
         if self._mending or result is None:
             return
-        if getattr(event.action, "value", "") in _BEFORE:
+        if len(layer.features):  # there are none when all are deleted; napari tells of that beforehand too
             self._gene = result_layers.shown_gene(layer)
-            return
         points = points_of(result.spots)
         if np.shape(layer.data) == points.shape and np.allclose(layer.data, points):
             return
