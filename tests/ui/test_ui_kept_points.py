@@ -1,13 +1,18 @@
-"""Points of a result that are added, moved or deleted by hand come back, and genes still browse."""
+"""Points changed by hand: those of a result come back, and genes still browse; spots can be deleted before a run."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 from napari.layers import Points
 from napari.layers.points._points_constants import Mode
+from qtpy.QtCore import Qt
 
-from napari_tcgn.ui.layers import kept_points, store
+from napari_tcgn.engine import predict_command
+from napari_tcgn.errors import DataError
+from napari_tcgn.ui.layers import kept_points, laid_spots, store
 
 
 @pytest.fixture
@@ -75,3 +80,55 @@ def test_another_points_layer_is_left_alone(result):
     mine.add((5, 6))
     assert len(mine.data) == 3
     assert said == []
+
+
+@pytest.fixture
+def laid(dock_in_viewer, use_predictor, kit, monkeypatch):
+    """A dock with a grid that nothing is predicted for yet, its layer, and what was said."""
+    use_predictor(kit.predictor())
+    viewer, dock = dock_in_viewer(show=True)
+    viewer.add_image(kit.stained(), rgb=True, name="slide", scale=(kit.MPP,) * 2, units=("um", "um"))
+    kit.lay_spots(dock)
+    said: list[str] = []
+    monkeypatch.setattr(laid_spots, "show_warning", said.append)
+    layer = dock.session.spots_layer
+    return dock, getattr(layer, "__wrapped__", layer), said
+
+
+def test_spots_that_are_deleted_are_not_run(laid, kit, qtbot, tmp_path):
+    dock, layer, said = laid
+    state, before = dock.session.state, dock.session.state.spots
+    layer.mode = Mode.SELECT
+    layer.selected_data = {0, 3}
+    canvas = dock.session.viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, Qt.Key.Key_Delete)
+    assert len(layer.data) == len(before) - 2
+    assert state.spots.ids.tolist() == [name for i, name in enumerate(before.ids) if i not in (0, 3)]
+    assert "2 deleted by hand" in dock.spots.count.text()
+    layer.selected_data = {1}
+    layer.remove_selected()
+    assert state.spots.source.deleted == 3
+    kit.run_to_end(dock)
+    result = store.result_of(state.result_layer)
+    assert len(result.values) == len(before) - 3
+    np.testing.assert_array_equal(result.spots.ids, state.spots.ids)
+    # No command lays these; the record says so, and the exported result does.
+    with pytest.raises(DataError, match="shaped by deleted"):
+        predict_command(result.record, "out.h5ad", Path("slide.tif"))
+    assert said == []
+    # The grid that is laid anew has them all.
+    before = state.spots
+    kit.click(dock.spots.lay_button)
+    qtbot.waitUntil(lambda: state.spots is not before, timeout=kit.TIMEOUT)
+    assert state.spots.source.deleted is None
+
+
+@pytest.mark.parametrize("change", [add_one, delete_all, move_one])
+def test_spots_are_neither_moved_nor_added(laid, change):
+    dock, layer, said = laid
+    there, spots = layer.data.copy(), dock.session.state.spots
+    change(layer)
+    np.testing.assert_array_equal(layer.data, there)
+    assert layer.features["spot"].tolist() == spots.ids.tolist()
+    assert dock.session.state.spots is spots
+    assert said == [laid_spots.PUT_BACK]

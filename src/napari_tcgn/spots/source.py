@@ -71,6 +71,8 @@ class SpotsSource:
         Only the spots in it.
     without_counts : int or None
         Spots that were left out for want of counts.
+    deleted : int or None
+        Spots that were deleted by hand.
     image_size : (float, float) or None
         Width and height in px of the image that the positions refer to.
     image_size_tolerance : float or None
@@ -95,6 +97,7 @@ class SpotsSource:
     file: str | None = None
     region: RegionRecord | None = None
     without_counts: int | None = None
+    deleted: int | None = None
     image_size: tuple[float, float] | None = _told()
     image_size_tolerance: float | None = _told()
     implied_mpp: float | None = _told()

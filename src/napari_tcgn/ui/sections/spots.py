@@ -229,6 +229,8 @@ class SpotsSection(Section):
         text = f"{len(spots)} spots of {spots.diameter_um:g} µm, {spots.pitch_um:g} µm apart"
         if spots.source.file:
             text += f" ({spots.source.file})"
+        if spots.source.deleted:
+            text += f", {spots.source.deleted} deleted by hand"
         text += self._time(len(spots))
         if implied is not None:
             text += f"\n⚠ Their array implies {implied:.3f} µm per pixel; the slide is set to {state.mpp:g}."
