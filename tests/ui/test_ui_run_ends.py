@@ -310,3 +310,30 @@ def test_closing_napari_in_the_middle_of_a_run_ends_the_program(tmp_path):
     assert "ended" in done.stdout, done.stderr
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr, done.stderr
+
+
+def test_closing_one_of_two_viewers_leaves_the_other_alone(make_napari_viewer_proxy, use_predictor, kit, gate, qtbot):
+    from napari_tcgn.ui import make_dock
+
+    use_predictor(kit.predictor(gate))
+    docks = []
+    for name in ("one", "two"):
+        viewer = make_napari_viewer_proxy(show=True)
+        dock = make_dock(viewer)
+        viewer.window.add_dock_widget(dock, name="Spatial gene prediction", area="right")
+        qtbot.waitUntil(lambda dock=dock: dock.session.state.models != (), timeout=kit.TIMEOUT)
+        viewer.add_image(kit.stained(), rgb=True, name=name, scale=(2, 2), units=("um", "um"))
+        kit.lay_spots(dock)
+        docks.append((viewer, dock))
+    (first, _), (_, other) = docks
+    for _, dock in docks:
+        kit.click(dock.run.run_button)
+    state = other.session.state
+    qtbot.waitUntil(lambda: state.progress is not None and state.progress.stage == "predict", timeout=kit.TIMEOUT)
+    threading.Timer(0.5, gate.set).start()  # the other dock waits for the batch in hand
+    first.close()
+    assert state.running
+    qtbot.waitUntil(lambda: not state.running, timeout=kit.TIMEOUT)
+    assert other.run.message.text().startswith("Done")
+    result = store.result_of(state.result_layer)
+    assert result.done.all()
