@@ -42,7 +42,10 @@ def test_both_numbers_are_shown_and_the_files_is_a_click_away(opened, kit, qtbot
     assert section.contradiction.isHidden()
     assert section.file_button.isHidden()
     type_mpp(dock, qtbot, "0.5")
-    told = f"The file says 2 µm per pixel ({STATED}), and 0.5 was given: patches are cut by it."
+    told = (
+        f"The file says 2 µm per pixel ({STATED}), and 0.5 was given, 4 times less: patches are cut by what was given. "
+        "Take the file's if it was mistyped."
+    )
     assert not section.contradiction.isHidden()
     assert section.contradiction.text() == f"⚠ {told}"
     assert section.file_button.text() == "Use the file's 2 µm"

@@ -80,7 +80,12 @@ def settled(given: float | None, found: PixelSize, how: str = "given") -> PixelS
     if found.mpp is None or abs(given / found.mpp - 1) <= CONTRADICTS:
         return PixelSize(given, how)
     where = found.source.partition(_AGAINST_FILE)[0]
-    told = f"The file says {found.mpp:g} µm per pixel ({where}), and {given:g} was given: patches are cut by it."
+    times = max(given / found.mpp, found.mpp / given)
+    more = "more" if given > found.mpp else "less"
+    told = (
+        f"The file says {found.mpp:g} µm per pixel ({where}), and {given:g} was given, {times:.3g} times {more}: "
+        "patches are cut by what was given. Take the file's if it was mistyped."
+    )
     return PixelSize(given, f"{how}{_AGAINST_FILE} {found.mpp:g} ({where})", told)
 
 

@@ -17,6 +17,7 @@ _SMOOTHING = 2.0  # px; bridges nuclei and the gaps between them
 _FLOOR = 0.02  # optical density below which differences are noise; keeps the logarithm finite on white glass
 # Otsu always splits; outside this range it splits noise of an empty slide, or the tissue of one without background.
 _THRESHOLDS = (0.08, 0.5)
+_BLANK = 8  # grey levels between the darkest and the lightest colour of a picture of nothing: black, grey, white
 _SEPARATION = 0.1  # optical density between the means of glass and tissue; less is the shading of an empty slide
 # Smaller holes are lumens and fat, smaller islands are dust: at most this share of the picture, at most this area.
 _SMALL_SHARE = 0.002
@@ -148,7 +149,9 @@ def measure_density(picture: NDArray[np.uint8], scale: float, mpp: float | None)
     small = _SMALL_SHARE * density.size
     if mpp is not None:
         small = min(small, _SMALL_MM2 * 1e6 * (scale / mpp) ** 2)
-    return TissueDensity(density, pen, scale, _choose_threshold(density[~pen]), small)
+    blank = int(np.ptp(picture)) <= _BLANK if picture.size else True
+    threshold = float(density.max(initial=_THRESHOLDS[1])) if blank else _choose_threshold(density[~pen])
+    return TissueDensity(density, pen, scale, threshold, small)
 
 
 def _choose_threshold(density: NDArray[np.float32]) -> float:

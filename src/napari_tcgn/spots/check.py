@@ -8,8 +8,16 @@ import numpy as np
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.slide import Slide, overview_of
-from napari_tcgn.spots.handedness import DOUBTFUL, MIN_ON_TISSUE, better_turn, exchanged_array, mirrored_contradiction
-from napari_tcgn.spots.scale import overlapping, scale_contradiction
+from napari_tcgn.spots.handedness import (
+    DOUBTFUL,
+    MIN_ON_TISSUE,
+    SURE,
+    UNTURNED,
+    better_turn,
+    exchanged_array,
+    mirrored_contradiction,
+)
+from napari_tcgn.spots.scale import other_size_of_st, overlapping, scale_contradiction
 from napari_tcgn.spots.source import GridSource, SpotsSource, StSource, VisiumSource
 from napari_tcgn.spots.table import Spots
 
@@ -71,6 +79,7 @@ def check_on_slide(spots: Spots, slide: Slide, scale: bool = True) -> Spots:
 
     if scale:
         doubt(scale_contradiction(spots, slide))
+        doubt(other_size_of_st(spots, slide), may_be=True)
     doubt(overlapping(spots))
     exchanged = exchanged_array(spots)
     doubt(exchanged)
@@ -91,19 +100,27 @@ def _off_tissue(spots: Spots, slide: Slide, fraction: np.ndarray, told: bool) ->
     """Return what is to be said of spots that miss the tissue, and whether they may be predicted all the same.
 
     Those of real sections lie on it to 90 % and more; between that and a refusal it is a doubt, unless another one of
-    where they lie is `told`.
+    where they lie is `told`, or nearly all would lie on it if they were turned.
     """
     count = int((fraction >= ON_TISSUE).sum())
     few = len(spots) < ENOUGH_SPOTS
-    found = f"Only {count} of {len(spots)} spots lie on tissue of slide {slide.name}"
+    few_of_them = f"Only {count} of {len(spots)} spots lie" if count else f"None of {len(spots)} spots lies"
+    found = f"{few_of_them} on tissue of slide {slide.name}"
     if count >= MIN_ON_TISSUE * len(spots) or (few and (fraction > 0).any()):
         if few or told or count >= DOUBTFUL * len(spots):
             return None, False
-        return SpotsError(f"{found}.{better_turn(spots, slide)}", _OTHER), True
+        turned, share = better_turn(spots, slide)
+        return SpotsError(f"{found}.{turned}", UNTURNED if turned else _OTHER), share < SURE
+    if not overview_of(slide).tissue().mask.any():
+        return SpotsError(
+            f"{found}: there is no tissue on slide {slide.name}.", "Give the image of the section."
+        ), False
     if few:
         return SpotsError(f"{found}.", _OTHER), True
-    turned = better_turn(spots, slide) if count < len(spots) else ""
-    return SpotsError(f"{found}: the spot table seems to belong to another section.{turned}", _OTHER), False
+    turned, _ = better_turn(spots, slide)
+    if turned:
+        return SpotsError(f"{found}.{turned}", UNTURNED), False
+    return SpotsError(f"{found}: the spot table seems to belong to another section.", _OTHER), False
 
 
 def _glass_was_asked_for(source: SpotsSource) -> bool:

@@ -30,7 +30,9 @@ ROTATED: dict[str, Turn] = {
 }
 MIN_ON_TISSUE = 0.3  # pale fat may be missed by the mask; most spots of a right table are not
 _AS_THEY_ARE = "as they are"
+UNTURNED = "Give positions with x to the right and y down, from the upper left corner, and the image as it was then."
 DOUBTFUL, MUCH = 0.7, 0.2  # share on tissue of spots that may be mirrored, and by how much more the mirrored ones have
+SURE = 0.95  # share on tissue in another orientation that leaves no doubt, where few lie on it as they are
 CLEARLY = 0.05  # share of spots on tissue by which one orientation is better than another
 _SQUARE_ENOUGH = 0.5  # sine of the angle between rows and columns
 _EXCHANGED = 1.3  # of a right array the ratio is 0.58, of an exchanged one 1.73
@@ -116,10 +118,10 @@ def mirrored_contradiction(spots: Spots, slide: Slide) -> tuple[SpotsError, bool
         if not MIN_ON_TISSUE <= own < DOUBTFUL or shares[best] < own + MUCH:
             return None
         found = (
-            f"Only {own:.0%} of {name} lie on tissue of slide {slide.name}; "
+            f"Only {own:.0%} of the spots of {name} lie on tissue of slide {slide.name}; "
             f"{shares[best]:.0%} would if they were {best}."
         )
-        return SpotsError(found, "Look at them on the slide."), True
+        return SpotsError(found, UNTURNED), shares[best] < SURE
     found = (
         f"The lattice of {name} is mirrored on slide {slide.name}: its array columns run to the left where its rows "
         "run down, which no rotation does."
@@ -131,12 +133,12 @@ def mirrored_contradiction(spots: Spots, slide: Slide) -> tuple[SpotsError, bool
         told = f"They seem to be {best}: on tissue lie {shares[best]:.0%} that way, {own:.0%} as they are."
     else:
         told = f"The tissue does not tell what was done to them (on it lie {own:.0%} as they are)."
-    hint = "Give positions with x to the right and y down, from the upper left corner."
-    return SpotsError(f"{found} {told}", hint), False
+    return SpotsError(f"{found} {told}", UNTURNED), False
 
 
-def better_turn(spots: Spots, slide: Slide) -> str:
-    """Return in a sentence how most spots that miss the tissue would lie on it; "" if no way is good."""
+def better_turn(spots: Spots, slide: Slide) -> tuple[str, float]:
+    """Return in a sentence how most spots that miss the tissue would lie on it ("" if no way is good), and how many."""
     shares = on_tissue(spots, slide, MIRRORED | ROTATED)
     best = max(shares, key=lambda name: shares[name])
-    return f" They may be {best}: {shares[best]:.0%} would lie on it then." if shares[best] >= 0.7 else ""
+    told = f" They seem to be {best}: {shares[best]:.0%} would lie on it then." if shares[best] >= DOUBTFUL else ""
+    return told, shares[best]

@@ -7,12 +7,16 @@ import math
 import numpy as np
 
 from napari_tcgn.errors import SpotsError
+from napari_tcgn.options import BINS, LAYOUTS
 from napari_tcgn.slide import Slide, stated_mpp
-from napari_tcgn.spots.distance import fit_lattice, implied_mpp
+from napari_tcgn.spots.distance import fit_lattice, implied_mpp, spot_distance_px
+from napari_tcgn.spots.lattice import pitch_of
 from napari_tcgn.spots.source import H5adSource
 from napari_tcgn.spots.table import Spots
 
 OVERLAP = 1.1  # a spot's diameter may be so many times the distance to the next: bins and cells touch
+ST_SHARE = 0.15  # by which the share of a diameter in the pitch may differ from that of legacy ST
+FAR = 1.5  # times; so far apart no two microscopes' px are mixed up, but images of two sizes
 SAME_MPP = 0.05  # share by which the array's µm per px may differ from the slide's
 # Of a Visium spot as scalefactors_json.json has it, though its own diameter is 55 µm.
 _SCALEFACTOR_SPOT_UM = 65.0
@@ -32,8 +36,15 @@ def contradicted_mpp(spots: Spots, mpp: float | None) -> float | None:
     """
     if mpp is None:
         return None
-    of_array = implied_mpp(spots)
-    if of_array is not None and abs(of_array / mpp - 1) > SAME_MPP + _uncertainty(spots):
+    if spots.layout == "custom":
+        # Its pitch is the distance to the next spot, which is less than a step of a printed lattice.
+        nearest = pitch_of(spots.x, spots.y) if len(spots) > 1 else 0.0
+        of_array, uncertain = (spots.pitch_um / nearest if nearest > 0 else None), 0.0
+    else:
+        of_array, uncertain = implied_mpp(spots), math.inf
+        if of_array is not None:
+            uncertain = _uncertainty(spots)
+    if of_array is not None and abs(of_array / mpp - 1) > SAME_MPP + uncertain:
         return of_array
     stated = spots.source.implied_mpp
     return stated if stated is not None and abs(stated / mpp - 1) > SAME_MPP else None
@@ -44,7 +55,8 @@ def scale_contradiction(spots: Spots, slide: Slide) -> SpotsError | None:
     implied, mpp = contradicted_mpp(spots, slide.mpp), slide.mpp
     if implied is None or mpp is None:
         return None
-    small = _small_image(spots, implied, mpp)
+    agree = _scale_factors_agree(spots, implied)
+    small = None if agree else _small_image(spots, implied, mpp)
     typed = slide.mpp_source != stated_mpp(slide).source
     name = spots.source.file or "the spots"
     found = (
@@ -57,12 +69,45 @@ def scale_contradiction(spots: Spots, slide: Slide) -> SpotsError | None:
             f"{found} The positions seem to be px of {image}, {scale:g} times the size of the full-resolution image.",
             f"Give positions in px of the full-resolution image (divide them by {scale:g}).",
         )
+    times = implied / mpp
+    if max(times, 1 / times) > FAR and not agree:
+        image = f"{times:.3g} times smaller" if times > 1 else f"{1 / times:.3g} times larger"
+        found += (
+            f" That is {max(times, 1 / times):.3g} times off: the positions seem to be px of an image that is {image} "
+            "(hires, lowres), or of another slide, or the µm per pixel is wrong."
+        )
+        wrong = "it was mistyped" if typed else "the slide's file is wrong"
+        return SpotsError(found, f"Give positions in px of this very image; if {wrong}, give --mpp {implied:.4g}.")
     if typed:
         return SpotsError(found, f"Give --mpp {implied:.4g}, or positions in px of this very image.")
     return SpotsError(
         found,
         "Give the image that the positions are px of, in full resolution; "
         f"if the slide's file is wrong, give --mpp {implied:.4g}.",
+    )
+
+
+def other_size_of_st(spots: Spots, slide: Slide) -> SpotsError | None:
+    """Return what is to be said of an array that looks like legacy ST but has other sizes at the slide's µm per px.
+
+    Its file tells the spots' size in px only, so that a mistyped µm per px changes the array with it. Spots that are
+    half as wide as they are apart are those of legacy ST more often than not, but others have made such arrays too.
+    """
+    source, mpp = spots.source, slide.mpp
+    if spots.layout != "custom" or not isinstance(source, H5adSource) or source.recorded is not None or mpp is None:
+        return None
+    step = spot_distance_px(spots)
+    pitch_um, diameter_um = LAYOUTS["st"]
+    if step is None or source.implied_mpp is not None:
+        return None
+    implied, share = pitch_um / step, spots.diameter_um / mpp / step
+    if abs(share / (diameter_um / pitch_um) - 1) > ST_SHARE or abs(implied / mpp - 1) <= 2 * SAME_MPP:
+        return None
+    return SpotsError(
+        f"At {mpp:g} µm per pixel ({slide.mpp_source}) the spots of {source.file} are {spots.diameter_um:.3g} µm wide "
+        f"and {step * mpp:.3g} µm apart. Those of legacy ST, which look like this, have {diameter_um:g} and "
+        f"{pitch_um:g} µm: that would be {implied:.3g} µm per pixel.",
+        f"Give --mpp {implied:.4g} if they are.",
     )
 
 
@@ -90,14 +135,20 @@ def overlapping(spots: Spots) -> SpotsError | None:
 def _small_image(spots: Spots, implied: float, mpp: float) -> tuple[str, float] | None:
     """Return which small image the positions seem to be px of, and its scale; None where something else is wrong."""
     factors = spots.source.scalefactors or {}
-    diameter = factors.get("spot_diameter_fullres")
-    if diameter and spots.layout == "visium" and abs(_SCALEFACTOR_SPOT_UM / diameter / implied - 1) <= 2 * SAME_MPP:
-        return None  # the scale factors agree with the positions, so that the slide's µm per px is wrong
     for factor, image in _SMALL_IMAGES.items():
         scale = factors.get(factor)
         if scale and abs(implied / mpp * scale - 1) <= SAME_MPP:
             return image, scale
     return None
+
+
+def _scale_factors_agree(spots: Spots, implied: float) -> bool:
+    """Tell whether a Visium folder's spot diameter says the same as its positions: they are of no small image then."""
+    diameter_px = (spots.source.scalefactors or {}).get("spot_diameter_fullres")
+    stands_for = _SCALEFACTOR_SPOT_UM if spots.layout == "visium" else spots.pitch_um if spots.layout in BINS else None
+    if not diameter_px or stands_for is None:
+        return False
+    return abs(stands_for / diameter_px / implied - 1) <= 2 * SAME_MPP
 
 
 def _uncertainty(spots: Spots) -> float:
