@@ -410,3 +410,14 @@ def test_positions_far_off_are_not_blamed_on_the_mpp_alone(tmp_path: Path) -> No
         factors.write_text('{"spot_diameter_fullres": 32.5}')
     with pytest.raises(SpotsError, match=r"5 times off: the positions .* px of an image that is 5 times smaller"):
         check_on_slide(read_spots(path), slide())
+
+
+def test_an_array_of_unknown_kind_with_x_and_y_exchanged_is_told(tmp_path: Path) -> None:
+    path = legacy(tmp_path / "a.h5ad", step_px=100)
+    tissue = slide(np.full((2800, 2800, 3), (150, 80, 150), np.uint8), 2.0)
+    adata = anndata.read_h5ad(path)
+    adata.obsm["spatial"] = adata.obsm["spatial"][:, ::-1]
+    adata.write_h5ad(path)
+    (doubt,) = check_on_slide(read_spots(path, mpp=2.0), tissue).source.doubts
+    assert "run to the left where its rows run down" in doubt
+    assert "x and y may be exchanged" in doubt

@@ -52,6 +52,11 @@ def is_mirrored(spots: Spots) -> bool | None:
     """
     if spots.layout not in KNOWN_HAND and not isinstance(spots.source, StSource):  # ST has chessboards too
         return None
+    return _runs_left(spots)
+
+
+def _runs_left(spots: Spots) -> bool | None:
+    """Tell the same of any array; None where the spots follow none, or a very oblique one."""
     try:
         fit = fit_lattice(spots)
     except SpotsError:
@@ -116,7 +121,7 @@ def mirrored_contradiction(spots: Spots, slide: Slide) -> tuple[SpotsError, bool
     name = spots.source.file or "the spots"
     if mirrored is None:
         if not MIN_ON_TISSUE <= own < DOUBTFUL or shares[best] < own + MUCH:
-            return None
+            return _unusual_hand(spots, own, best, shares[best])
         found = (
             f"Only {own:.0%} of the spots of {name} lie on tissue of slide {slide.name}; "
             f"{shares[best]:.0%} would if they were {best}."
@@ -134,6 +139,18 @@ def mirrored_contradiction(spots: Spots, slide: Slide) -> tuple[SpotsError, bool
     else:
         told = f"The tissue does not tell what was done to them (on it lie {own:.0%} as they are)."
     return SpotsError(f"{found} {told}", UNTURNED), False
+
+
+def _unusual_hand(spots: Spots, own: float, best: str, share: float) -> tuple[SpotsError, bool] | None:
+    """Return what is to be said of an array of unknown kind that runs the other way than those that are known."""
+    if spots.layout != "custom" or not _runs_left(spots):
+        return None
+    found = (
+        f"The array columns of {spots.source.file or 'the spots'} run to the left where its rows run down, as in no "
+        f"array of ST or Visium that lies as it should: x and y may be exchanged, or one of them mirrored (on tissue "
+        f"lie {own:.0%} as they are, {share:.0%} if they were {best})."
+    )
+    return SpotsError(found, UNTURNED), True
 
 
 def better_turn(spots: Spots, slide: Slide) -> tuple[str, float]:
