@@ -58,4 +58,5 @@ html_theme_options = {
     "path_to_docs": "docs",
     "show_navbar_depth": 1,
 }
+smartquotes = False  # "--spots" is to be copied as it is typed
 html_static_path: list[str] = []

@@ -97,3 +97,23 @@ def test_a_pipe_without_a_reader(monkeypatch) -> None:
     monkeypatch.setattr(paths, "WINDOWS", True)
     assert reader_has_gone(OSError(errno.EINVAL, "Invalid argument"))
     assert not reader_has_gone(invalid_name)
+
+
+def predicted(tmp_path: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "napari_tcgn", "predict", str(tmp_path / "no.jpg"), "--grid", "visium"]
+    command += ["--out", str(tmp_path / "a.h5ad"), *more]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+@pytest.mark.parametrize("number", ["0,688", "0.688"])
+def test_numbers_with_a_comma(number: str, tmp_path: Path) -> None:
+    """Both are read; what is missing is named then."""
+    done = predicted(tmp_path, "--mpp", number, "--pitch-um", "100,5")
+    assert done.returncode == 1
+    assert "does not exist" in done.stderr
+
+
+def test_what_is_no_number(tmp_path: Path) -> None:
+    done = predicted(tmp_path, "--mpp", "fast")
+    assert done.returncode == 2
+    assert "'fast' is no number: write it like 0.688" in done.stderr

@@ -13,8 +13,17 @@ from napari_tcgn.options import MPP_HELP, RENAMED, Option, options_of
 
 Settings = TypeVar("Settings")
 
+
+def decimal(text: str | float) -> float:
+    """Read a number with a point or a comma, as the dock does; a default is one already."""
+    try:
+        return float(str(text).replace(",", "."))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no number: write it like 0.688.") from None
+
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist already.")]
-Mpp = Annotated[float | None, typer.Option(help=MPP_HELP)]
+Mpp = Annotated[float | None, typer.Option(help=MPP_HELP, parser=decimal, metavar="FLOAT")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 
 _CONTEXT = "context"
@@ -120,11 +129,13 @@ def _parameter(one: Option, offer: Offer) -> inspect.Parameter:
     annotation = one.annotation | None if unset else one.annotation
     # Under its former name an option is still understood.
     former = tuple(f"--{old.replace('_', '-')}" for old, new in RENAMED.items() if new == one.name)
+    is_number = annotation in (float, float | None)
+    how: dict[str, Any] = {"parser": decimal, "metavar": "FLOAT"} if is_number else {}
     return inspect.Parameter(
         one.parameter,
         inspect.Parameter.KEYWORD_ONLY,
         default=None if unset else one.default,
-        annotation=Annotated[annotation, typer.Option(*one.flags, *former, help=text)],
+        annotation=Annotated[annotation, typer.Option(*one.flags, *former, help=text, **how)],
     )
 
 

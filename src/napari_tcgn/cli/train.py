@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from napari_tcgn.cli.options import Given, with_options
+from napari_tcgn.cli.options import Given, decimal, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, patch_folder, training_folder
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-EveryMpp = Annotated[float | None, typer.Option(help=f"{MPP_HELP} Of all slides; that of her2st is known.")]
+EveryMpp = Annotated[
+    float | None,
+    typer.Option(help=f"{MPP_HELP} Of all slides; that of her2st is known.", parser=decimal, metavar="FLOAT"),
+]
 Recipe = Annotated[
     str | None,
     typer.Option(
