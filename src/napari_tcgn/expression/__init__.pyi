@@ -18,6 +18,11 @@ from .counts import (
     values_of as values_of,
     with_layer as with_layer,
 )
+from .gene_aliases import (
+    gene_aliases as gene_aliases,
+    gene_of_alias as gene_of_alias,
+    symbol_of_alias as symbol_of_alias,
+)
 from .gene_names import (
     GeneMatch as GeneMatch,
     GeneMatchRecord as GeneMatchRecord,

@@ -105,6 +105,12 @@ def read_card(name_or_path: str | Path) -> ModelCard:
     raise _no_such_model(name, [*folders, *packages])
 
 
+def installed_name(folder: Path) -> str:
+    """Return the name by which the model of a folder is found; "" if it is only found by its path."""
+    folder = folder.resolve()
+    return next((name for name, (path, _) in _folders().items() if path.resolve() == folder), "")
+
+
 def from_anywhere(name_or_path: str) -> str:
     """Return what names the same model from any folder: a known name as it is, a path as an absolute one."""
     known = name_or_path in _folders() or name_or_path in _from_packages()
