@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.model import ModelCard
 from napari_tcgn.ui.state import ModelChoice
+from napari_tcgn.ui.tasks.background import Failure
 
 if TYPE_CHECKING:
     from napari_tcgn.ui.session import Session
-    from napari_tcgn.ui.tasks.background import Failure
-
-ADDED = "added_models"  # their paths in the dock's memory
 
 
 def find_models(session: Session, failed: Callable[[Failure], object]) -> None:
@@ -26,25 +24,29 @@ def find_models(session: Session, failed: Callable[[Failure], object]) -> None:
     """
     state = session.state
     wanted = state.settings.model
-    added = [path for path in session.choices.remembered.get(ADDED, list, []) if isinstance(path, str)]
+    added = session.choices.added_models()
 
-    def look() -> tuple[ModelChoice, ...]:
-        from napari_tcgn.model import list_models
+    def look() -> tuple[tuple[ModelChoice, ...], ModelChoice | None, str]:
+        from napari_tcgn.model import left_out, list_models
 
         installed = tuple(ModelChoice(card.name, card) for card in list_models())
-        names = {choice.source for choice in installed}
-        paths = dict.fromkeys(added if wanted in names else [*added, wanted])
-        return installed + tuple(choice for path in paths if (choice := _still_there(path)) is not None)
+        chosen = next((choice for choice in installed if choice.source == wanted), None) or _still_there(wanted)
+        by_hand = (choice for path in added if (choice := _still_there(path)) is not None)
+        unique = {choice.source: choice for choice in (*installed, *by_hand, *([chosen] if chosen else []))}
+        return tuple(unique.values()), chosen, " ".join(map(str, left_out()))
 
-    def take(models: tuple[ModelChoice, ...]) -> None:
+    def take(found: tuple[tuple[ModelChoice, ...], ModelChoice | None, str]) -> None:
+        models, chosen, wrong = found
         # What was added by hand while the search went on stays.
-        found = {choice.source for choice in models}
-        models += tuple(choice for choice in state.models if choice.source not in found)
+        sources = {choice.source for choice in models}
+        models += tuple(choice for choice in state.models if choice.source not in sources)
         state.models = models
         if not models:
             state.events.models.emit(models)  # no change, but the search is over
         if state.model is None:
-            state.model = next((m for m in models if m.source == wanted), models[0] if models else None)
+            state.model = chosen or (models[0] if models else None)
+        if wrong:
+            failed(Failure(wrong, wrong))
 
     session.background.call(look, take, failed)
 
@@ -88,10 +90,11 @@ def add_model(
 
     def take(choice: ModelChoice) -> None:
         state = session.state
-        if choice.source != choice.card.name or choice not in state.models:
+        if was_added(choice):
             state.models = (*(m for m in state.models if m.source != choice.source), choice)
             _remember(session)
-        state.model = choice
+        if not state.running:
+            state.model = choice
         added(choice)
 
     session.background.call(load, take, failed)
@@ -132,4 +135,4 @@ def labels(models: Sequence[ModelChoice]) -> list[str]:
 
 def _remember(session: Session) -> None:
     paths = [one.source for one in session.state.models if was_added(one)]
-    session.choices.remembered.put(**{ADDED: paths})
+    session.choices.note_added(paths)

@@ -109,7 +109,8 @@ class ModelSection(Section):
         if state.model is None:
             self.card.setText("No model is installed: add one from its card.json.")
             return
-        self.model_box.setCurrentIndex(state.models.index(state.model))
+        if state.model in state.models:  # else it is being replaced by itself with another card
+            self.model_box.setCurrentIndex(state.models.index(state.model))
         self.card.setText(card_text(state.model.card))
         self.card.setToolTip("\n".join(_small_print(state.model.card)))
 
