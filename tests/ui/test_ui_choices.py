@@ -124,7 +124,7 @@ def test_a_model_that_was_added_is_there_the_next_time(open_dock, tmp_path, kit,
     viewer, dock = open_dock()
     added = []
     add_model(dock.session, folder, added.append, lambda failure: pytest.fail(failure.sentence))
-    qtbot.waitUntil(lambda: added, timeout=kit.TIMEOUT)
+    qtbot.waitUntil(lambda: bool(added), timeout=kit.TIMEOUT)
     viewer.window.remove_dock_widget(dock)
     _, again = open_dock()
     assert again.session.state.model.card.name == "mine"

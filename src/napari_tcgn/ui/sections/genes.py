@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 from napari_tcgn.expression import symbol_of_alias
 from napari_tcgn.ui.actions.models import labels
 from napari_tcgn.ui.layers import result_layers, store
-from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.base import Message, Section, text_label
 from napari_tcgn.ui.sections.gene_parts.composite import CompositePart, suggest_genes
 from napari_tcgn.ui.sections.gene_parts.gene_set import GeneSetPart
 from napari_tcgn.ui.sections.gene_parts.link import LinkPart
@@ -37,6 +37,8 @@ class GenesSection(Section):
     Attributes
     ----------
     search : QLineEdit
+    found : Message
+        What is said of the name in the search, below it.
     table : GeneTable
     scale : ScaleControls
     surface, link, composite, gene_set : Part
@@ -49,6 +51,7 @@ class GenesSection(Section):
         self.search = line_edit(
             "search a gene", "A part of a gene's name, or an alias (HER2, Ki-67); Enter takes it", clearable=True
         )
+        self.found = Message()
         self.names = GeneNames(self)  # not for the search: the table below it is its list
         self.table = GeneTable()
         self.scale = ScaleControls(session)
@@ -84,7 +87,7 @@ class GenesSection(Section):
         row.addWidget(self.pin_button)
         row.addStretch(1)
         row.addWidget(self.scale.canvas_box)
-        for widget in (self.shown, self.search, self.table, self.scale, row):
+        for widget in (self.shown, self.search, self.found, self.table, self.scale, row):
             self.form.addRow(widget)
         for fold in (self.surface, self.link, self.composite, self.gene_set):
             self.form.addRow(fold)
@@ -116,6 +119,7 @@ class GenesSection(Section):
 
     def _pick(self, gene: str) -> None:
         self.message.say("")
+        self.found.say("")
         self.session.state.gene = gene
 
     def _on_gene(self) -> None:
@@ -154,7 +158,7 @@ class GenesSection(Section):
         exact = find_gene(text, genes) if text else ""
         self.table.set_filter(text, exact)
         self.table.show_gene(self.session.state.gene)
-        self.message.say(renamed(text, exact) if exact else self._missing(text))
+        self.found.say(renamed(text, exact) if exact else self._missing(text))
 
     def _take_search(self) -> None:
         """Take the gene that is typed, and show the others again, so that there is a next one to walk to.
@@ -167,13 +171,14 @@ class GenesSection(Section):
         matching, exact = self.table.visible_genes(), find_gene(text, self.table.genes.genes)
         missing = "" if exact else self._missing(text)
         if missing:
-            self.message.say(missing)
+            self.found.say(missing)
             return
         gene = exact or matching[0]
         if exact or len(matching) == 1:
             self.search.clear()
         self._pick(gene)
-        self.message.say(renamed(text, gene) if exact else "")
+        self.table.scrollTo(self.table.currentIndex(), GeneTable.ScrollHint.PositionAtCenter)
+        self.found.say(renamed(text, gene) if exact else "")
 
     def _missing(self, text: str) -> str:
         """Say that no gene of the panel is meant by a text; "" while one may be.

@@ -98,8 +98,9 @@ class ModelSection(Section):
     def _remove(self) -> None:
         choice = self.session.state.model
         assert choice is not None  # the button is disabled without one
+        label = self.model_box.currentText()
         models.remove_model(self.session, choice)
-        self.message.say(f"{choice.card.name} is no longer in the list; its files stay in {choice.source}.")
+        self.message.say(f"{label} is no longer in the list; its files stay in {choice.source}.")
 
     def _show(self) -> None:
         state = self.session.state
