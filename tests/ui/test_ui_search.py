@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_tcgn.model import HeldOut
 from napari_tcgn.ui.state import ModelChoice
-from napari_tcgn.ui.widgets.gene_names import unknown_gene
+from napari_tcgn.ui.widgets.gene_names import find_gene, unknown_gene
 
 PANEL = ["GNAS", "ERBB2", "CD200", "KRT19", "KRT8", "KRT18", "VIM"]
 CHORD = Qt.KeyboardModifier.AltModifier | Qt.KeyboardModifier.ShiftModifier
@@ -82,6 +82,12 @@ def test_no_match_is_a_sentence_with_the_models_that_have_the_gene(dock, qtbot):
 def test_many_models_are_counted_and_names_are_plain_text():
     panels = {f"m{i}": ["SOX10"] for i in range(5)}
     assert unknown_gene("SOX10", ["A"], panels).endswith("m0, m1, m2 and 2 others have it.")
+    assert unknown_gene("HER2", ["A"]) == "HER2 is ERBB2, which is not in this panel (1 genes)."
+
+
+def test_the_channels_and_the_search_know_the_same_names():
+    assert [find_gene(text, PANEL) for text in ("cytokeratin 19", "krt19", "KRT", "")] == ["KRT19", "KRT19", "", ""]
+    assert find_gene("HER2", ["Erbb2"]) == "Erbb2", "of a mouse"
 
 
 def test_nothing_covers_the_table_while_one_types(dock, qtbot):

@@ -57,18 +57,15 @@ def unknown_gene(text: str, genes: Sequence[str], panels: Mapping[str, Sequence[
     genes : sequence of str
         The panel.
     panels : mapping of str to sequence of str, optional
-        The genes of every model, by the name under which the dock lists it.
+        The genes of every model, by the name under which the dock lists it; None: nothing is said of models.
     """
     text = text.strip()
     having = {model: gene for model, panel in (panels or {}).items() if (gene := find_gene(text, panel))}
     symbol = next(iter(having.values()), "") or symbol_of_alias(text)
     if symbol:
-        gene = (
-            f"{symbol} is not in this panel"
-            if not renamed(text, symbol)
-            else f"{text} is {symbol}, which is not in this panel"
-        )
-        return f"{gene} ({len(genes)} genes); {_models(list(having))}."
+        gene = f"{text} is {symbol}, which" if renamed(text, symbol) else symbol
+        others = "" if panels is None else f"; {_models(list(having))}"
+        return f"{gene} is not in this panel ({len(genes)} genes){others}."
     near = nearest_names(text, genes)
     hint = f" Near: {', '.join(near)}." if near else ""
     return f"No gene of this panel ({len(genes)} genes) is called {text!r}.{hint}"
