@@ -42,7 +42,9 @@ def test_which_genes_a_choice_means(prediction) -> None:
 def test_aliases_are_taken_and_told(prediction, tmp_path) -> None:
     adata = to_anndata(prediction)
     assert choose_genes(library_of(adata), "HER2, GNAS, ERBB2") == ["ERBB2", "GNAS"]
-    with pytest.raises(DataError, match=r"Gene 'Ki-67' \(MKI67\) is not among the 6 genes"):
+    with pytest.raises(
+        DataError, match=r"Gene 'Ki-67' \(MKI67\) is not among the 6 genes of the result. .napari-tcgn models"
+    ):
         choose_genes(library_of(adata), ["Ki-67"])
     done = export(adata, tmp_path / "t.csv", ExportSettings(genes="her-2,GNAS"))
     assert list(done.adata.var_names) == ["ERBB2", "GNAS"]

@@ -87,10 +87,9 @@ def require_genes(adata: AnnData, genes: Sequence[str]) -> None:
     known = set(adata.var_names)
     for gene in genes:
         if gene not in known:
-            close = nearest_names(gene, adata.var_names)
-            hint = (
-                f"Did you mean {' or '.join(close)}?" if close else "`napari-tcgn models info` lists a model's panel."
-            )
             symbol = symbol_of_alias(gene)
             named = f"{gene!r} ({symbol})" if symbol else repr(gene)
+            close = [] if symbol else nearest_names(gene, adata.var_names)
+            panel = "`napari-tcgn models info NAME --json` lists a model's panel."
+            hint = f"Did you mean {' or '.join(close)}?" if close else panel
             raise DataError(f"Gene {named} is not among the {adata.n_vars} genes of the result.", hint)
