@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_tcgn.expression import gene_aliases, gene_of_alias, symbol_of_alias
-from napari_tcgn.expression.gene_aliases import TABLE
+from napari_tcgn.expression.aliases import TABLE
 from napari_tcgn.model import read_panel
 
 

@@ -1,3 +1,8 @@
+from .aliases import (
+    gene_aliases as gene_aliases,
+    gene_of_alias as gene_of_alias,
+    symbol_of_alias as symbol_of_alias,
+)
 from .build import (
     UNS_KEY as UNS_KEY,
     check_h5ad_target as check_h5ad_target,
@@ -17,11 +22,6 @@ from .counts import (
     require_measured as require_measured,
     values_of as values_of,
     with_layer as with_layer,
-)
-from .gene_aliases import (
-    gene_aliases as gene_aliases,
-    gene_of_alias as gene_of_alias,
-    symbol_of_alias as symbol_of_alias,
 )
 from .gene_names import (
     GeneMatch as GeneMatch,
