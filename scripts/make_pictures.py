@@ -172,7 +172,9 @@ def main() -> None:
 
         photographer = Photographer(options.out)
         if options.model is not None:
-            add_model(photographer.dock.session, options.model)
+            added: list[object] = []
+            add_model(photographer.dock.session, options.model, added.append, photographer.failed)
+            wait_until(lambda: added)
         idle_and_slide(photographer, options.data / "her2st" / "data")
         runs(photographer, options.gene)
         if (options.data / "her2st").is_dir():

@@ -53,6 +53,24 @@ def test_models_list_says_tissue_genes_and_skill(bundle: Path, run) -> None:
     assert json.loads(out)[0]["median_pcc"] == 0.3
 
 
+def test_a_broken_or_namesake_model_of_one_s_own_is_told_and_keeps_nobody_from_the_others(
+    bundle: Path, run, tmp_path: Path
+) -> None:
+    card = (bundle / "card.json").read_text(encoding="utf-8").replace("tiny-test", "mine")
+    for name, text in (("a", "{"), ("b", card), ("c", card)):
+        (tmp_path / "none" / name).mkdir(parents=True)
+        (tmp_path / "none" / name / "card.json").write_text(text, encoding="utf-8")
+    code, out, err = run("models", "list")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines()] == ["tiny-test", "mine"]
+    broken, namesake = err.splitlines()
+    assert f"{tmp_path / 'none' / 'a'} is left out" in broken
+    assert "is not JSON" in broken
+    assert f"{tmp_path / 'none' / 'c'} is left out: that in {tmp_path / 'none' / 'b'} is called 'mine' too" in namesake
+    assert run("models", "info", "mine")[0] == 0
+    assert checks.check_models().verdict == "WARN"
+
+
 def test_models_info_says_what_the_card_says(bundle: Path, run) -> None:
     code, out, _ = run("models", "info", "tiny-test")
     assert code == 0

@@ -10,9 +10,11 @@ import pytest
 from anndata import AnnData
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.exports import export
 from napari_tcgn.exports.genes import choose_genes
 from napari_tcgn.expression import library_of, to_anndata
 from napari_tcgn.model import HeldOut
+from napari_tcgn.options import ExportSettings
 
 
 def test_which_genes_a_choice_means(prediction) -> None:
@@ -35,3 +37,16 @@ def test_which_genes_a_choice_means(prediction) -> None:
     bad = replace(prediction.card, metrics=HeldOut(pcc=[-0.1] * 6))
     with pytest.raises(DataError, match="No gene is predictable"):
         choose_genes(library_of(to_anndata(replace(prediction, card=bad))), "trusted")
+
+
+def test_aliases_are_taken_and_told(prediction, tmp_path) -> None:
+    adata = to_anndata(prediction)
+    assert choose_genes(library_of(adata), "HER2, GNAS, ERBB2") == ["ERBB2", "GNAS"]
+    with pytest.raises(
+        DataError, match=r"Gene 'Ki-67' \(MKI67\) is not among the 6 genes of the result. .napari-tcgn models"
+    ):
+        choose_genes(library_of(adata), ["Ki-67"])
+    done = export(adata, tmp_path / "t.csv", ExportSettings(genes="her-2,GNAS"))
+    assert list(done.adata.var_names) == ["ERBB2", "GNAS"]
+    assert "her-2 is ERBB2." in done.notes
+    assert "ERBB2" in (tmp_path / "t.csv").read_text(encoding="utf-8")

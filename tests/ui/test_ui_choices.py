@@ -122,7 +122,9 @@ def test_a_model_that_was_added_is_there_the_next_time(open_dock, tmp_path, kit,
     folder.mkdir()
     (folder / "card.json").write_text(kit.card(name="mine").to_json())
     viewer, dock = open_dock()
-    add_model(dock.session, folder)
+    added = []
+    add_model(dock.session, folder, added.append, lambda failure: pytest.fail(failure.sentence))
+    qtbot.waitUntil(lambda: bool(added), timeout=kit.TIMEOUT)
     viewer.window.remove_dock_widget(dock)
     _, again = open_dock()
     assert again.session.state.model.card.name == "mine"
@@ -132,16 +134,16 @@ def test_a_model_that_was_added_is_there_the_next_time(open_dock, tmp_path, kit,
     assert third.session.state.model.card.name == PredictSettings().model
 
 
-def test_models_are_added_by_their_card(open_dock, tmp_path, kit, monkeypatch):
+def test_models_are_added_by_their_card(open_dock, tmp_path, kit, monkeypatch, qtbot):
     _, dock = open_dock()
     path = tmp_path / "card.json"
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(path), ""))
     path.write_text("{")
     kit.click(dock.model.add_button)
-    assert "is not JSON" in dock.model.message.text()
+    qtbot.waitUntil(lambda: "is not JSON" in dock.model.message.text(), timeout=kit.TIMEOUT)
     path.write_text(kit.card(name="mine", tissue="liver", training={"data": "ours", "sections": ["A", "B"]}).to_json())
     kit.click(dock.model.add_button)
-    assert dock.model.message.text() == ""
+    qtbot.waitUntil(lambda: dock.model.message.text() == "", timeout=kit.TIMEOUT)
     assert dock.model.model_box.currentText() == "mine"
     said = dock.model.card.text()
     for part in ("liver", "4 genes", "60 µm", "PCC 0.30", "trained on: ours, 2 sections", "licence: CC0"):

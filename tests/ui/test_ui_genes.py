@@ -412,11 +412,11 @@ def test_hover_says_gene_value_unit_and_spot_in_one_line(made, qtbot):
 
 def test_an_unknown_gene_is_a_sentence_with_near_names(made, qtbot):
     press(qtbot, made.dock, "GREN")
-    assert made.genes.message.text() == "No gene of this panel (4 genes) is called 'GREN'. Near: GREEN."
+    assert made.genes.found.text() == "No gene of this panel (4 genes) is called 'GREN'. Near: GREEN."
     press(qtbot, made.dock, "qqq")
-    assert made.genes.message.text() == "No gene of this panel (4 genes) is called 'qqq'."
+    assert made.genes.found.text() == "No gene of this panel (4 genes) is called 'qqq'."
     press(qtbot, made.dock, "blu")
-    assert made.genes.message.text() == ""
+    assert made.genes.found.text() == ""
     assert made.state.gene == "BLUE"
 
 

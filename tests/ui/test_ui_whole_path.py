@@ -165,7 +165,7 @@ def test_spots_of_a_table_and_keys_in_the_gene_table(opened, qtbot, kit, spot_ta
     assert table.visible_genes() == ["BLUE", "GREEN", "RED"]
     qtbot.keyClicks(dock.genes.search, "xx")
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
-    assert "No gene" in dock.genes.message.text()
+    assert "No gene" in dock.genes.found.text()
 
 
 def test_another_mpp_drops_a_grid(opened, qtbot, kit):

@@ -204,9 +204,9 @@ def check_cluster() -> Finding:
 
 
 def check_models() -> Finding:
-    """Compare the weights of the bundled models with the hashes on their cards."""
+    """Compare the weights of the bundled models with the hashes on their cards; look for own ones that are left out."""
     from napari_tcgn.files import sha256_of
-    from napari_tcgn.model import BUNDLED, ModelCard
+    from napari_tcgn.model import BUNDLED, ModelCard, left_out
 
     names = []
     for path in sorted(BUNDLED.glob("*/card.json")):
@@ -219,6 +219,8 @@ def check_models() -> Finding:
         names.append(card.name)
     if not names:
         return Finding("Models", "FAIL", "no bundled model", "Install napari-tcgn again, or give --model FOLDER.")
+    for error in left_out():
+        return Finding("Models", "WARN", error.problem, error.hint)
     return Finding("Models", "PASS", f"{', '.join(names)}: weights as their cards say")
 
 

@@ -26,9 +26,11 @@ def list_all(json: options.Json = False) -> None:
     Example:
       napari-tcgn models list
     """
-    from napari_tcgn.model import list_models
+    from napari_tcgn.model import left_out, list_models
 
     cards = list_models()
+    for error in left_out():
+        typer.echo(f"Warning: {error}", err=True)
     if json:
         say_json([_short(card) for card in cards])
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import Library
+from napari_tcgn.expression import Library, gene_of_alias, symbol_of_alias
 from napari_tcgn.stats import nearest_names
 from napari_tcgn.trust import verdicts
 
@@ -29,7 +29,8 @@ def choose_genes(library: Library, genes: str | Sequence[str] = ALL, top: int = 
     library : Library
     genes : str or sequence of str
         "all"; "trusted": the genes that the model's held-out figures call predictable (`model.trust`), by their
-        held-out PCC; or names, in one string with commas between them.
+        held-out PCC; or names, in one string with commas between them. HER2 is taken for ERBB2, of which
+        `aliases_of` tells.
     top : int
         Largest number of "trusted" genes.
 
@@ -46,9 +47,21 @@ def choose_genes(library: Library, genes: str | Sequence[str] = ALL, top: int = 
             return [str(gene) for gene in adata.var_names]
         if genes == TRUSTED:
             return _trusted(library.card, top)
-        genes = [name.strip() for name in genes.split(",") if name.strip()]
+        genes = _split(genes)
+    genes = [gene_of_alias(gene, adata.var_names) or gene for gene in genes]
     require_genes(adata, genes)
     return list(dict.fromkeys(genes))
+
+
+def aliases_of(library: Library, genes: str | Sequence[str]) -> list[str]:
+    """Say, in a sentence each, which of the named genes `choose_genes` takes under their approved symbol."""
+    known = library.adata.var_names
+    names = [] if isinstance(genes, str) and genes in known else _split(genes) if isinstance(genes, str) else genes
+    return [f"{name} is {gene}." for name in dict.fromkeys(names) if (gene := gene_of_alias(name, known))]
+
+
+def _split(genes: str) -> list[str]:
+    return [name.strip() for name in genes.split(",") if name.strip()]
 
 
 def _trusted(card: ModelCard | None, top: int) -> list[str]:
@@ -74,8 +87,9 @@ def require_genes(adata: AnnData, genes: Sequence[str]) -> None:
     known = set(adata.var_names)
     for gene in genes:
         if gene not in known:
-            close = nearest_names(gene, adata.var_names)
-            hint = (
-                f"Did you mean {' or '.join(close)}?" if close else "`napari-tcgn models info` lists a model's panel."
-            )
-            raise DataError(f"Gene {gene!r} is not among the {adata.n_vars} genes of the result.", hint)
+            symbol = symbol_of_alias(gene)
+            named = f"{gene!r} ({symbol})" if symbol else repr(gene)
+            close = [] if symbol else nearest_names(gene, adata.var_names)
+            panel = "`napari-tcgn models info NAME --json` lists a model's panel."
+            hint = f"Did you mean {' or '.join(close)}?" if close else panel
+            raise DataError(f"Gene {named} is not among the {adata.n_vars} genes of the result.", hint)

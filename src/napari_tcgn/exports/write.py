@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.exports import geojson, section_figure as figure, table as table_export
-from napari_tcgn.exports.genes import ALL, TRUSTED, choose_genes
+from napari_tcgn.exports.genes import ALL, TRUSTED, aliases_of, choose_genes
 from napari_tcgn.expression import Library, library_ids, library_of, write_h5ad
 from napari_tcgn.files import check_target
 from napari_tcgn.options import ExportSettings
@@ -41,7 +41,7 @@ class Exported:
         The section's spots and the chosen genes.
     path : pathlib.Path
     notes : tuple of str
-        What was changed to fit the format, a sentence each.
+        What was changed to fit the format, and which genes were named by an alias; a sentence each.
     """
 
     adata: AnnData
@@ -110,9 +110,10 @@ def export(
     library = library_of(adata, settings.library, settings.mpp)
     is_figure = path.suffix in figure.SUFFIXES
     top = min(settings.top, FIGURE_GENES) if is_figure else settings.top
-    genes = choose_genes(library, _genes(settings.genes, path.suffix), top)
+    asked = _genes(settings.genes, path.suffix)
+    genes = choose_genes(library, asked, top)
     part = _only(library, genes, settings.mpp is not None)
-    notes = list(library.doubts)
+    notes = [*library.doubts, *aliases_of(library, asked)]
     if path.suffix == ".h5ad":
         write_h5ad(part, path, overwrite)
     elif path.suffix == ".zarr":

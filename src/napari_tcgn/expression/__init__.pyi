@@ -1,3 +1,8 @@
+from .aliases import (
+    gene_aliases as gene_aliases,
+    gene_of_alias as gene_of_alias,
+    symbol_of_alias as symbol_of_alias,
+)
 from .build import (
     UNS_KEY as UNS_KEY,
     check_h5ad_target as check_h5ad_target,

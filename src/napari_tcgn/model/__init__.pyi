@@ -7,6 +7,8 @@ from .prepare import prepare_patches as prepare_patches
 from .registry import (
     BUNDLED as BUNDLED,
     from_anywhere as from_anywhere,
+    installed_name as installed_name,
+    left_out as left_out,
     list_models as list_models,
     load_model as load_model,
     read_card as read_card,

@@ -26,12 +26,35 @@ def user_models_folder() -> Path:
 
 def _folders() -> dict[str, tuple[Path, ModelCard]]:
     """Folder and card of every model by the name on its card; the user's own hide bundled ones of the same name."""
-    found = {}
-    for root in (BUNDLED, user_models_folder()):
-        for path in sorted(root.glob("*/card.json")):
+    return _look()[0]
+
+
+def left_out() -> list[ModelError]:
+    """Return why folders among the user's own models are not found by name; the others are usable all the same."""
+    return _look()[1]
+
+
+def _look() -> tuple[dict[str, tuple[Path, ModelCard]], list[ModelError]]:
+    """Find the models in folders, and what is wrong with those of the user's own that are left out."""
+    bundled = {}
+    for path in sorted(BUNDLED.glob("*/card.json")):
+        card = ModelCard.read(path)
+        bundled[card.name] = (path.parent, card)
+    own: dict[str, tuple[Path, ModelCard]] = {}
+    wrong = []
+    for path in sorted(user_models_folder().glob("*/card.json")):
+        try:
             card = ModelCard.read(path)
-            found[card.name] = (path.parent, card)
-    return found
+        except ModelError as error:
+            wrong.append(ModelError(f"The model in {path.parent} is left out: {error.problem}", error.hint))
+            continue
+        if card.name in own:
+            other = f"that in {own[card.name][0]} is called {card.name!r} too"
+            problem = f"The model in {path.parent} is left out: {other}."
+            wrong.append(ModelError(problem, "Give one of them another name in its card.json."))
+            continue
+        own[card.name] = (path.parent, card)
+    return bundled | own, wrong
 
 
 def _from_packages() -> dict[str, EntryPoint]:
@@ -44,7 +67,7 @@ def list_models() -> list[ModelCard]:
     Raises
     ------
     ModelError
-        If a model's card is broken.
+        If the card of a bundled model is broken; `left_out` tells of the user's own.
     """
     cards = [card for _, card in _folders().values()]
     return cards + [entry.load().card for entry in _from_packages().values()]
@@ -103,6 +126,12 @@ def read_card(name_or_path: str | Path) -> ModelCard:
     if path.exists():
         return ModelCard.read((path if path.is_dir() else path.parent) / "card.json")
     raise _no_such_model(name, [*folders, *packages])
+
+
+def installed_name(folder: Path) -> str:
+    """Return the name by which the model of a folder is found; "" if it is only found by its path."""
+    folder = folder.resolve()
+    return next((name for name, (path, _) in _folders().items() if path.resolve() == folder), "")
 
 
 def from_anywhere(name_or_path: str) -> str:

@@ -115,7 +115,8 @@ class Dock(QWidget):
     def focus_search(self) -> None:
         """Unfold the section Genes and put the cursor into its search box."""
         self.genes.heading.setChecked(True)
-        self.scroll_area.ensureWidgetVisible(self.genes.search)
+        for widget in (self.genes.table, self.genes.search):  # the table shows what is found
+            self.scroll_area.ensureWidgetVisible(widget)
         self.genes.search.setFocus()
         self.genes.search.selectAll()
 

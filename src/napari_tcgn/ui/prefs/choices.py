@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 CHOICES = {one.name: one for one in options_of(PredictSettings)}
 RATES = "spots_per_second"
+ADDED = "added_models"
 
 
 class Choices:
@@ -89,6 +90,19 @@ class Choices:
         if model is not None:
             chosen = replace(chosen, model=model.source)
         self.remembered.put(**_plain(chosen), preferences=_plain(self._preferences))
+
+    # -- models that were added by hand ------------------------------------------------------------------------------
+
+    def added_models(self) -> list[str]:
+        """Return the paths of the models that were added in earlier sessions."""
+        if not self._preferences.remember:
+            return []
+        return [path for path in self.remembered.get(ADDED, list, []) if isinstance(path, str)]
+
+    def note_added(self, paths: list[str]) -> None:
+        """Remember the paths of the models that are added."""
+        if self._preferences.remember:
+            self.remembered.put(**{ADDED: paths})
 
     # -- how fast a model is here ------------------------------------------------------------------------------------
 

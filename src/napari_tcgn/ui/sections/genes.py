@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
+from napari_tcgn.expression import symbol_of_alias
+from napari_tcgn.ui.actions.models import labels
 from napari_tcgn.ui.layers import result_layers, store
-from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.base import Message, Section, text_label
 from napari_tcgn.ui.sections.gene_parts.composite import CompositePart, suggest_genes
 from napari_tcgn.ui.sections.gene_parts.gene_set import GeneSetPart
 from napari_tcgn.ui.sections.gene_parts.link import LinkPart
@@ -15,10 +20,11 @@ from napari_tcgn.ui.sections.gene_parts.scale import ScaleControls
 from napari_tcgn.ui.sections.gene_parts.statistics import Statistics
 from napari_tcgn.ui.sections.gene_parts.surface import SurfacePart
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.shortcuts import step
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.throttle import Throttle
 from napari_tcgn.ui.widgets.controls import line_edit
-from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, unknown_gene
+from napari_tcgn.ui.widgets.gene_names import GeneNames, find_gene, renamed, unknown_gene
 from napari_tcgn.ui.widgets.gene_table import GeneTable
 
 if TYPE_CHECKING:
@@ -31,6 +37,8 @@ class GenesSection(Section):
     Attributes
     ----------
     search : QLineEdit
+    found : Message
+        What is said of the name in the search, below it.
     table : GeneTable
     scale : ScaleControls
     surface, link, composite, gene_set : Part
@@ -40,9 +48,11 @@ class GenesSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session, "5 · Genes")
         self.shown = text_label()
-        self.search = line_edit("search a gene", "Type a part of a gene's name; Enter takes it", clearable=True)
-        self.names = GeneNames(self)
-        self.names.complete(self.search, self._pick)
+        self.search = line_edit(
+            "search a gene", "A part of a gene's name, or an alias (HER2, Ki-67); Enter takes it", clearable=True
+        )
+        self.found = Message()
+        self.names = GeneNames(self)  # not for the search: the table below it is its list
         self.table = GeneTable()
         self.scale = ScaleControls(session)
         scale = self.scale
@@ -58,6 +68,9 @@ class GenesSection(Section):
 
         self.search.textChanged.connect(self._on_search)
         self.search.returnPressed.connect(self._take_search)
+        for key, rows in ((Qt.Key.Key_Down, 1), (Qt.Key.Key_Up, -1)):
+            walk = QShortcut(QKeySequence(key), self.search, context=Qt.ShortcutContext.WidgetShortcut)
+            walk.activated.connect(partial(step, self.table, rows))
         self.table.picked.connect(self._pick)
         self.pin_button.clicked.connect(self._pin)
         self.composite.heading.toggled.connect(self._suggest)
@@ -74,7 +87,7 @@ class GenesSection(Section):
         row.addWidget(self.pin_button)
         row.addStretch(1)
         row.addWidget(self.scale.canvas_box)
-        for widget in (self.shown, self.search, self.table, self.scale, row):
+        for widget in (self.shown, self.search, self.found, self.table, self.scale, row):
             self.form.addRow(widget)
         for fold in (self.surface, self.link, self.composite, self.gene_set):
             self.form.addRow(fold)
@@ -106,6 +119,7 @@ class GenesSection(Section):
 
     def _pick(self, gene: str) -> None:
         self.message.say("")
+        self.found.say("")
         self.session.state.gene = gene
 
     def _on_gene(self) -> None:
@@ -139,17 +153,43 @@ class GenesSection(Section):
     # -- search --------------------------------------------------------------------------------------------------
 
     def _on_search(self, text: str) -> None:
-        self.table.set_filter(text.strip())
+        """Show the genes that a text may mean; say it if none is, or if the text is another name of one."""
+        text, genes = text.strip(), self.table.genes.genes
+        exact = find_gene(text, genes) if text else ""
+        self.table.set_filter(text, exact)
         self.table.show_gene(self.session.state.gene)
+        self.found.say(renamed(text, exact) if exact else self._missing(text))
 
     def _take_search(self) -> None:
+        """Take the gene that is typed, and show the others again, so that there is a next one to walk to.
+
+        Of a part of several names the first is taken, and they stay the only ones to walk through.
+        """
         text = self.search.text().strip()
-        matching = self.table.visible_genes()
-        exact = find_gene(text, matching)
-        if text and matching:
-            self._pick(exact or matching[0])
-        elif text:
-            self.message.say(unknown_gene(text, self.table.genes.genes))
+        if not text:
+            return
+        matching, exact = self.table.visible_genes(), find_gene(text, self.table.genes.genes)
+        missing = "" if exact else self._missing(text)
+        if missing:
+            self.found.say(missing)
+            return
+        gene = exact or matching[0]
+        if exact or len(matching) == 1:
+            self.search.clear()
+        self._pick(gene)
+        self.table.scrollTo(self.table.currentIndex(), GeneTable.ScrollHint.PositionAtCenter)
+        self.found.say(renamed(text, gene) if exact else "")
+
+    def _missing(self, text: str) -> str:
+        """Say that no gene of the panel is meant by a text; "" while one may be.
+
+        CD20 is MS4A1: where the panel lacks it, CD200 is shown, which has these letters, and not taken for it.
+        """
+        if not text or (self.table.genes.rowCount() and not symbol_of_alias(text)):
+            return ""
+        models = self.session.state.models
+        panels = {label: one.card.genes for label, one in zip(labels(models), models, strict=True)}
+        return unknown_gene(text, self.table.genes.genes, panels)
 
     # -- a run that goes on or ends ------------------------------------------------------------------------------
 

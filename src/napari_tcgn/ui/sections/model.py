@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
-from napari_tcgn.errors import TcgnError
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide
@@ -20,6 +20,8 @@ from napari_tcgn.ui.widgets.controls import choice_box
 from napari_tcgn.ui.widgets.option_widget import option_widget
 
 MODELS = "Models (card.json *.safetensors *.pt *.pth);;All files (*)"
+REMOVABLE = "Take the chosen model out of the list; its files stay where they are"
+INSTALLED = "Only a model that was added here can be taken out of the list; the chosen one is installed"
 
 About = tuple[Slide | None, float | None, ModelChoice | None]  # slide, its µm per px, model
 
@@ -32,6 +34,7 @@ class ModelSection(Section):
         self.model_box = choice_box("The model that predicts; each brings its own gene panel")
         self.add_button = QPushButton("Add model…")
         self.add_button.setToolTip("Add a model from its card.json, or from a checkpoint with a card.json beside it")
+        self.remove_button = QPushButton("Remove")
         self.card = text_label("Looking for models …")
         self.warnings = text_label()
         self.warnings.setToolTip("How this slide differs from those that the model was trained on")
@@ -42,6 +45,7 @@ class ModelSection(Section):
         row = QHBoxLayout()
         row.addWidget(self.model_box, 1)
         row.addWidget(self.add_button)
+        row.addWidget(self.remove_button)
         devices = QHBoxLayout()
         devices.addWidget(self.device_box)
         devices.addWidget(self.device, 1)
@@ -52,6 +56,7 @@ class ModelSection(Section):
 
         self.model_box.activated.connect(self._choose)
         self.add_button.clicked.connect(self._ask_for_model)
+        self.remove_button.clicked.connect(self._remove)
         self.device_box.activated.connect(self._set_device)
         events = session.state.events
         for event in (events.models, events.model):
@@ -62,7 +67,7 @@ class ModelSection(Section):
         events.rate.connect(self._show_device)
         for event in (events.model, events.slide, events.mpp):
             event.connect(self._look_at_domain)
-        self._device_text = ""
+        self._device_text, self._adding = "", False
         self._domain = Latest(session.background, self._warn, self._on_domain_failed)
         models.find_models(session, self.message.fail)
         self._look_at_device()
@@ -74,20 +79,39 @@ class ModelSection(Section):
         path, _ = QFileDialog.getOpenFileName(self, "Add a model", "", MODELS)
         if not path:
             return
-        self.message.say("")
-        try:
-            models.add_model(self.session, Path(path))
-        except TcgnError as error:
-            self.message.fail(Failure.of(error))
+        self.message.say(f"Loading {path} …")
+        self._adding = True
+        self._enable()
+        models.add_model(self.session, Path(path), self._on_added, self._on_refused)
+
+    def _on_added(self, choice: ModelChoice) -> None:
+        self._adding = False
+        self._enable()
+        installed = not models.was_added(choice)
+        self.message.say(f"{choice.card.name} is in the list already." if installed else "")
+
+    def _on_refused(self, failure: Failure) -> None:
+        self._adding = False
+        self._enable()
+        self.message.fail(replace(failure, sentence=f"Not added: {failure.sentence}"))
+
+    def _remove(self) -> None:
+        choice = self.session.state.model
+        assert choice is not None  # the button is disabled without one
+        label = self.model_box.currentText()
+        models.remove_model(self.session, choice)
+        self.message.say(f"{label} is no longer in the list; its files stay in {choice.source}.")
 
     def _show(self) -> None:
         state = self.session.state
         self.model_box.clear()
-        self.model_box.addItems([choice.card.name for choice in state.models])
+        self.model_box.addItems(models.labels(state.models))
+        self._enable()
         if state.model is None:
             self.card.setText("No model is installed: add one from its card.json.")
             return
-        self.model_box.setCurrentIndex(state.models.index(state.model))
+        if state.model in state.models:  # else it is being replaced by itself with another card
+            self.model_box.setCurrentIndex(state.models.index(state.model))
         self.card.setText(card_text(state.model.card))
         self.card.setToolTip("\n".join(_small_print(state.model.card)))
 
@@ -149,8 +173,13 @@ class ModelSection(Section):
         self._warn(((state.slide, state.mpp, state.model), [failure.sentence]))
 
     def _enable(self) -> None:
+        state = self.session.state
         for widget in (self.model_box, self.add_button, self.device_box):
-            widget.setEnabled(not self.session.state.running)
+            widget.setEnabled(not state.running)
+        self.add_button.setEnabled(not state.running and not self._adding)
+        removable = state.model is not None and models.was_added(state.model)
+        self.remove_button.setEnabled(not state.running and removable)
+        self.remove_button.setToolTip(REMOVABLE if removable else INSTALLED)
 
 
 def card_text(card: ModelCard) -> str:

@@ -53,6 +53,7 @@ class SlideSection(Section):
         self.mpp_box.setKeyboardTracking(False)
         self.contradiction = text_label()
         self.file_button = QPushButton()
+        self.file_button.setToolTip("Take the µm per pixel that the file says")
         self.ways = MppWays(session)
         self.info = text_label()
         self.form.addRow("image", row)

@@ -42,7 +42,8 @@ class GeneModel(GeneRows):
 
     def __init__(self) -> None:
         super().__init__()
-        self._column, self._descending, self._filter = PCC, True, ""
+        self._column, self._descending = PCC, True
+        self._filter, self._also = "", ""
         self._take((), None)
 
     def _take(self, genes: Sequence[str], card: ModelCard | None) -> None:
@@ -78,7 +79,10 @@ class GeneModel(GeneRows):
             key = -key  # its rank counts down, so that A comes first in ascending order
         order = np.lexsort((-self._figures[GENE], -np.nan_to_num(self._figures[PCC], nan=-2.0), key))
         if self._filter:
-            order = order[np.char.find(self._upper[order], self._filter) >= 0]
+            shown = np.char.find(self._upper[order], self._filter) >= 0
+            if self._also in self._place:
+                shown |= order == self._place[self._also]
+            order = order[shown]
         self._rows = order
 
     # -- what the dock asks and says ------------------------------------------------------------------------------
@@ -95,12 +99,12 @@ class GeneModel(GeneRows):
         self._figures[MORAN] = np.nan if moran is None else moran
         self._rearrange()
 
-    def set_filter(self, text: str) -> None:
-        """Show only the genes whose name contains a text, in upper or lower case."""
-        if text.upper() == self._filter:
+    def set_filter(self, text: str, also: str = "") -> None:
+        """Show only the genes whose name contains a text, in upper or lower case, and the gene `also`."""
+        if (text.upper(), also) == (self._filter, self._also):
             return
         self.beginResetModel()
-        self._filter = text.upper()
+        self._filter, self._also = text.upper(), also
         self._arrange()
         self.endResetModel()
 

@@ -49,10 +49,10 @@ class GeneTable(PickTable):
         self.genes.set_statistics(sd, moran)
         self.show_gene(current)
 
-    def set_filter(self, text: str) -> None:
-        """Show only the genes whose name contains `text`."""
+    def set_filter(self, text: str, also: str = "") -> None:
+        """Show only the genes whose name contains `text`, and the one that it is another name of."""
         current = self.current_gene()
-        self.genes.set_filter(text)
+        self.genes.set_filter(text, also)
         self.show_gene(current)
 
     def current_gene(self) -> str:
