@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import fields
 
 import anndata
@@ -98,3 +99,40 @@ def test_the_recorded_command_repeats_the_run(run, result, section, tmp_path, mo
     again = anndata.read_h5ad(tmp_path / "again.h5ad")
     assert again.X.tobytes() == first.X.tobytes()
     assert list(again.obs_names) == list(first.obs_names)
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "null", "spots"])
+def test_a_damaged_run_record_is_named(run, result, tmp_path, damage) -> None:
+    adata = anndata.read_h5ad(result)
+    ours = adata.uns["napari_tcgn"]
+    ours["run_record"] = (
+        json.dumps(json.loads(ours["run_record"]) | {"spots": None}) if damage == "spots" else damage
+    )  # fmt: skip
+    adata.write_h5ad(tmp_path / "damaged.h5ad")
+    adata.write_h5ad(tmp_path / "measured.h5ad")
+    for command in (
+        ("export", tmp_path / "damaged.h5ad", "--to", tmp_path / "t.csv"),
+        ("compare", tmp_path / "damaged.h5ad", tmp_path / "measured.h5ad", "--out", tmp_path / "c"),
+    ):
+        code, _, err = run(*command)
+        assert code == 1
+        assert "The run record of the result cannot be read" in err
+        assert "bug" not in err
+
+
+def test_positions_that_are_text_are_named(run, result, tmp_path) -> None:
+    import h5py
+
+    shutil.copy(result, tmp_path / "text.h5ad")
+    with h5py.File(tmp_path / "text.h5ad", "a") as file:
+        spots = len(file["obsm/spatial"])
+        del file["obsm/spatial"], file["uns/napari_tcgn"]
+        file["obsm"].create_dataset("spatial", data=np.array([[b"a", b"b"]] * spots))
+    for command in (
+        ("export", tmp_path / "text.h5ad", "--to", tmp_path / "t.csv"),
+        ("compare", result, tmp_path / "text.h5ad", "--out", tmp_path / "c"),
+    ):
+        code, _, err = run(*command)
+        assert code == 1
+        assert "obsm['spatial'] of" in err
+        assert "cannot be read as numbers" in err

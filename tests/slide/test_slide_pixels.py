@@ -11,7 +11,7 @@ import tifffile
 from PIL import Image
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.slide import open_slide, overview_of, stored_orientation
+from napari_tcgn.slide import ArraySlide, open_slide, overview_of, stored_orientation
 
 # The upright picture, 6 x 4 blocks of 32 px, all of different colours.
 BLOCKS = np.random.default_rng(3).integers(0, 256, (4, 6, 3), np.uint8)
@@ -123,6 +123,31 @@ def test_no_opacity_anywhere_is_named(tmp_path: Path) -> None:
     Image.fromarray(np.concatenate([UPRIGHT, nothing[..., None].astype(np.uint8)], axis=-1)).save(tmp_path / "a.png")
     with pytest.raises(SlideError, match="transparent everywhere"):
         overview_of(open_slide(tmp_path / "a.png", mpp=1.0))
+    four = np.concatenate([UPRIGHT, nothing[..., None].astype(np.uint8)], axis=-1)
+    with pytest.raises(SlideError, match="transparent everywhere"):
+        overview_of(ArraySlide([four, four[::2, ::2]], mpp=1.0))
+    four[:64, :64, 3] = 255  # glass that was never scanned is left transparent
+    assert (ArraySlide(four).read_region(64, 64, 32, 32) == 255).all()
+
+
+@pytest.mark.parametrize("opacity", [0, 255])
+def test_opacity_in_a_plane_of_its_own(opacity: int, tmp_path: Path) -> None:
+    planes = np.moveaxis(np.concatenate([UPRIGHT, np.full((*UPRIGHT.shape[:2], 1), opacity, np.uint8)], axis=-1), -1, 0)
+    tifffile.imwrite(
+        tmp_path / "s.tif", np.ascontiguousarray(planes), photometric="rgb", tile=(64, 64), planarconfig="separate",
+        extrasamples=["unassalpha"],
+    )  # fmt: skip
+    if opacity:
+        np.testing.assert_array_equal(open_slide(tmp_path / "s.tif").read_region(0, 0, 192, 128), UPRIGHT)
+    else:
+        with pytest.raises(SlideError, match="transparent everywhere"):
+            open_slide(tmp_path / "s.tif")
+
+
+def test_a_palette_of_a_tiff_is_named(tmp_path: Path) -> None:
+    Image.fromarray(UPRIGHT).quantize(64).save(tmp_path / "s.tif")
+    with pytest.raises(SlideError, match="a palette of colours"):
+        open_slide(tmp_path / "s.tif")
 
 
 def test_a_file_whose_tiles_were_never_written_is_damaged(tmp_path: Path) -> None:

@@ -12,12 +12,15 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from napari_tcgn.engine.device import precision_reason
+from napari_tcgn.errors import DataError
+from napari_tcgn.files import reading
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import PredictSettings, read_part, read_settings, to_record
 from napari_tcgn.slide import Slide, SlideRecord, require_mpp, stored_orientation
 from napari_tcgn.spots import Spots, SpotsRecord
 
 PACKAGES = ("napari-tcgn", "numpy", "torch", "anndata", "tifffile", "pillow")
+DAMAGED = 'Copy the file again, or remove uns["napari_tcgn"] from it: it is then read as one from elsewhere.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +145,16 @@ class RunRecord:
 
         Raises
         ------
-        ValueError
-            If the text is no JSON object.
+        DataError
+            If the text is no JSON object, or a part of it is no such part: the file that holds it is damaged.
         SettingsError
             If a setting has a value that it may not have.
         """
-        found = json.loads(text)
-        if not isinstance(found, dict):
-            raise ValueError("a run record is a JSON object")
-        return cls.read(found)
+        with reading("The run record of the result", DataError, DAMAGED):
+            found = json.loads(text)
+            if not isinstance(found, dict):
+                raise ValueError(f"it is no JSON object but {type(found).__name__}")
+            return cls.read(found)
 
 
 def package_versions() -> dict[str, str]:

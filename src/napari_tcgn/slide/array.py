@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.slide.mpp import UNKNOWN, checked_mpp
-from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, without_alpha
+from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, require_opacity, without_alpha
+
+_ROWS = 512  # read at a time to look for opacity
 
 
 class ArraySlide:
@@ -47,21 +49,36 @@ class ArraySlide:
             shape, dtype = tuple(getattr(level, "shape", ())), getattr(level, "dtype", None)
             if len(shape) != 3 or shape[2] not in (3, 4) or dtype != np.uint8 or 0 in shape:
                 raise not_rgb(name, f"an array of shape {shape} and type {dtype}", _mend(shape, dtype))
+        self._opaque_somewhere = self._levels[-1].shape[2] == 3  # not known yet of one with opacity
         self.level_dimensions = tuple((int(level.shape[1]), int(level.shape[0])) for level in self._levels)
         widths = [width for width, _ in self.level_dimensions]
         if widths != sorted(widths, reverse=True):
             raise SlideError(f"The levels of {name} have widths {widths}.", "Put the finest level first.")
 
     def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
-        """Read a rectangle of one level; see `Slide.read_region`."""
+        """Read a rectangle of one level; see `Slide.read_region`.
+
+        Raises
+        ------
+        SlideError
+            If the opacity is zero everywhere, as the coarsest level shows.
+        """
         size = check_level(level, self.level_dimensions)
-        pixels = self._levels[level]
         return read_on_white(
-            lambda x0, y0, x1, y1: without_alpha(np.asarray(pixels[y0:y1, x0:x1])), (x, y, width, height), size
+            lambda x0, y0, x1, y1: self._read_inside(level, x0, y0, x1, y1), (x, y, width, height), size
         )
 
     def close(self) -> None:
         """Do nothing: the array belongs to whoever made it."""
+
+    def _read_inside(self, level: int, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
+        pixels: NDArray[np.uint8] = np.asarray(self._levels[level][y0:y1, x0:x1])
+        if pixels.shape[-1] == 4 and not self._opaque_somewhere and not pixels[..., 3].any():
+            # Only now: an array may be computed, and is so only where it is read.
+            coarsest = self._levels[-1]
+            require_opacity(self.name, lambda top, end: np.asarray(coarsest[top:end, :, 3]), coarsest.shape[0], _ROWS)
+            self._opaque_somewhere = True
+        return without_alpha(pixels)
 
 
 def _mend(shape: tuple[int, ...], dtype: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,12 @@ from napari_tcgn.slide.padding import (
     check_level,
     not_rgb,
     read_on_white,
+    require_opacity,
+    require_possible_size,
     same_proportions,
     without_alpha,
 )
+from napari_tcgn.slide.unwritten import Unwritten, require_written
 
 METADATA = ("zarr.json", ".zattrs", ".zgroup")  # of version 3 and version 2
 _RED, _GREEN, _BLUE = {"r", "red", "0"}, {"g", "green", "1"}, {"b", "blue", "2"}
@@ -64,14 +68,16 @@ class OmeZarrSlide:
             order = [number for number in order if same_proportions(sizes[number], sizes[order[0]])]
             self._folders = [folder / datasets[number]["path"] for number in order]
             self._levels = [levels[number] for number in order]
-            _check_written(self.name, self._folders[0])
+            self._axes, self._closed = axes, False
             self._fourth = _fourth_channel(attributes)
+            self.level_dimensions: tuple[tuple[int, int], ...] = tuple(sizes[number] for number in order)
+            require_possible_size(path.name, self.level_dimensions[0])
+            unwritten = _unwritten(self.name, self._folders[0], self._levels[0], axes)
+            self._require_opaque()
+            require_written(self.name, unwritten, self.level_dimensions, self.read_region)
             self.stated = _pixel_size(multiscale, datasets[order[0]], axes, path.name)
             size = settled(given, self.stated)
-        self._axes = axes
         self.mpp, self.mpp_source, self.mpp_hint = size.mpp, size.source, size.hint
-        self.level_dimensions: tuple[tuple[int, int], ...] = tuple(sizes[number] for number in order)
-        self._closed = False
 
     def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
         """Read a rectangle of one level; see `Slide.read_region`.
@@ -97,12 +103,29 @@ class OmeZarrSlide:
         folder = self._folders[level]
         if not ((folder / "zarr.json").exists() or (folder / ".zarray").exists()):
             raise SlideError(f"The folder {folder} has gone.", "Put it back, or open the slide anew.")
+        return without_alpha(self._stored(level, x0, y0, x1, y1), self._fourth)
+
+    def _stored(self, level: int, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
+        """Return a rectangle with all its channels, uint8 [h, w, 3 or 4]."""
         where = {"y": slice(y0, y1), "x": slice(x0, x1), "c": slice(None)}
         key = tuple(where.get(axis, 0) for axis in self._axes)
         kept = [axis for axis in self._axes if axis in where]
         with reading(f"A chunk of level {level} of {self.name}", SlideError):
-            block = np.asarray(self._levels[level][key])
-        return without_alpha(block.transpose([kept.index(axis) for axis in "yxc"]), self._fourth)
+            block: NDArray[np.uint8] = np.asarray(self._levels[level][key])
+        return block.transpose([kept.index(axis) for axis in "yxc"])
+
+    def _require_opaque(self) -> None:
+        """Refuse a slide of no opacity anywhere, as its coarsest level shows."""
+        level = len(self._levels) - 1
+        if self._fourth == "other" or self._levels[level].shape[self._axes.index("c")] < 4:
+            return
+        width, height = self.level_dimensions[level]
+        require_opacity(
+            self.name,
+            lambda y0, y1: self._stored(level, 0, y0, width, y1)[..., 3],
+            height,
+            self._levels[level].chunks[self._axes.index("y")],
+        )
 
 
 def is_zarr(path: Path) -> bool:
@@ -139,16 +162,34 @@ def _open_array(folder: Path) -> Any:
     return zarr.open_array(str(folder), mode="r")
 
 
-def _check_written(name: str, level: Path) -> None:
-    """Refuse a finest level of which no chunk was written: it would be black everywhere."""
-    no_chunk = (*METADATA, ".zarray")
-    if not any(
-        part.is_file() and part.name not in no_chunk and not is_of_system(part.name) for part in level.rglob("*")
-    ):
+def _unwritten(name: str, folder: Path, level: Any, axes: list[str]) -> Unwritten:
+    """Return which chunks (shards, where there are any) of a level lack their file.
+
+    Raises
+    ------
+    SlideError
+        If there is none at all.
+    """
+    side = dict(zip(axes, level.shards or level.chunks, strict=True))
+    length = dict(zip(axes, level.shape, strict=True))
+    grid = {axis: -(-length[axis] // side[axis]) for axis in "yxc"}
+    absent = np.ones([grid[axis] for axis in "yxc"], np.bool_)
+    for parent, _, files in os.walk(folder):
+        for file in files:
+            # c/0/3/7, c.0.3.7, 0/3/7 or 0.3.7, by version and writer.
+            key = (Path(parent) / file).relative_to(folder).as_posix()
+            if re.fullmatch(r"(?:c[./])?\d+(?:[./]\d+)*", key) and not is_of_system(file):
+                place = dict(zip(axes, map(int, re.findall(r"\d+", key)), strict=False))
+                where = tuple(place.get(axis, 0) for axis in "yxc")
+                if all(at < grid[axis] for at, axis in zip(where, "yxc", strict=True)):
+                    absent[where] = False
+    if absent.all():
         raise SlideError(
             f"{name} is damaged: none of the chunks of its finest level was ever written.",
             "Write or copy it again: whoever made it has not come to its end.",
         )
+    of_colour = np.arange(3) // side["c"]
+    return Unwritten(absent[..., of_colour], (side["y"], side["x"]), int(level.fill_value or 0), "chunks")
 
 
 def _check_rgb(name: str, axes: list[str], levels: list[Any], attributes: dict[str, Any]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.files import COPY_AGAIN, reading
+from napari_tcgn.files import reading
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.image import ImageSlide
 from napari_tcgn.slide.ome_zarr import OmeZarrSlide, is_zarr
 from napari_tcgn.slide.orientation import UPRIGHT, TurnedSlide
+from napari_tcgn.slide.padding import require_possible_size
 from napari_tcgn.slide.tiff import TiffSlide, has_aperio_ycbcr, tiff_orientation
 from napari_tcgn.slide.vendor import VendorSlide, vendor_of
 
@@ -19,7 +20,6 @@ _IMAGE_STARTS = (b"\xff\xd8\xff", b"\x89PNG")
 # Formats of openslide that tifffile reads as well and faster; the others need the vendor's rules (stitched tiles,
 # several scan areas, focal planes), which openslide knows.
 _PLAIN_TIFF = (None, "aperio", "generic-tiff")
-MAX_SIDE = 2**24  # px: 4 m at 0.25 µm; what a damaged header may claim would be read for ever
 # Formats whose named file is only an index or a preview: without the rest of it, it is not the slide.
 _INDEX_FILES = (".mrxs", ".vms", ".vmu")
 
@@ -50,10 +50,11 @@ def open_slide(path: str | Path, mpp: float | None = None) -> Slide:
     path = Path(path)
     with reading(path.name, SlideError):
         slide = _open(path, mpp)
-    if max(slide.level_dimensions[0]) > MAX_SIDE:
+    try:
+        require_possible_size(path.name, slide.level_dimensions[0])
+    except SlideError:
         slide.close()
-        width, height = slide.level_dimensions[0]
-        raise SlideError(f"{path.name} claims to have {width} x {height} px, which no slide has.", COPY_AGAIN)
+        raise
     return slide
 
 

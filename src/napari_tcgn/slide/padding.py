@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
+from napari_tcgn.files import COPY_AGAIN
 
 WHITE = 255
+MAX_SIDE = 2**24  # px: 4 m at 0.25 µm; what a damaged header may claim would be read for ever
 
 FourthChannel = Literal["alpha", "premultiplied", "other"]
 
@@ -94,6 +96,17 @@ def without_alpha(pixels: NDArray[np.uint8], meaning: FourthChannel = "alpha") -
     return mixed
 
 
+def require_possible_size(name: str, size: tuple[int, int]) -> None:
+    """Refuse an image of a size (width, height) that no slide has.
+
+    Raises
+    ------
+    SlideError
+    """
+    if max(size) > MAX_SIDE:
+        raise SlideError(f"{name} claims to have {size[0]} x {size[1]} px, which no slide has.", COPY_AGAIN)
+
+
 def require_opaque(name: str, alpha: NDArray[np.uint8]) -> None:
     """Refuse an image whose opacity, uint8 of any shape, is zero everywhere: it would be blank.
 
@@ -106,6 +119,27 @@ def require_opaque(name: str, alpha: NDArray[np.uint8]) -> None:
             f"{name} is transparent everywhere: its fourth channel, the opacity, is zero in every pixel.",
             "Save it without that channel, as RGB (for instance with QuPath or Fiji).",
         )
+
+
+def require_opacity(name: str, read: Callable[[int, int], NDArray[np.uint8]], height: int, step: int) -> None:
+    """Refuse an image whose opacity is zero everywhere, reading no more of it than up to the first that is not.
+
+    Parameters
+    ----------
+    name : str
+    read : callable (y0, y1) -> uint8 [y1 - y0, width]
+        Reads the opacity of some rows.
+    height : int
+        Of the image in px.
+    step : int
+        Rows that are read at a time.
+
+    Raises
+    ------
+    SlideError
+    """
+    if not any(read(y, min(y + step, height)).any() for y in range(0, height, step)):
+        require_opaque(name, np.zeros(1, np.uint8))
 
 
 def not_rgb(name: str, found: str, hint: str = "") -> SlideError:

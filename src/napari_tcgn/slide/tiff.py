@@ -17,6 +17,7 @@ from napari_tcgn.slide.mpp import checked_mpp, settled
 from napari_tcgn.slide.orientation import TAG, UPRIGHT, known
 from napari_tcgn.slide.padding import WHITE, check_level, read_on_white, require_opaque, without_alpha
 from napari_tcgn.slide.tiff_metadata import fourth_channel, is_aperio_ycbcr, rgb_levels, tiff_pixel_size
+from napari_tcgn.slide.unwritten import Unwritten, require_written
 
 if TYPE_CHECKING:
     import tifffile
@@ -57,10 +58,13 @@ class TiffSlide:
             self._fourth = [fourth_channel(page) for page in self._pages]
             largest = max(_segment_shape(page)[0] * _segment_shape(page)[1] for page in self._pages)
             self._segment = lru_cache(maxsize=max(1, CACHE_BYTES // (largest * 3)))(self._decode_segment)
+            self.level_dimensions: tuple[tuple[int, int], ...] = tuple(
+                (page.imagewidth, page.imagelength) for page in self._pages
+            )
             self._require_opaque()
+            require_written(path.name, _unwritten(self._pages[0]), self.level_dimensions, self.read_region)
             opened.pop_all()  # it stays open
         self.mpp, self.mpp_source, self.mpp_hint = size.mpp, size.source, size.hint
-        self.level_dimensions: tuple[tuple[int, int], ...] = tuple((p.imagewidth, p.imagelength) for p in self._pages)
 
     def read_region(self, x: int, y: int, width: int, height: int, level: int = 0) -> NDArray[np.uint8]:
         """Read a rectangle of one level; see `Slide.read_region`.
@@ -88,11 +92,16 @@ class TiffSlide:
         page = self._pages[level]
         if self._fourth[level] == "other" or page.samplesperpixel < 4:
             return
-        for index in range(len(page.databytecounts) if page.planarconfig == 1 else 0):
-            if page.databytecounts[index] and self._decode_plane(page, index)[..., 3].any():
+        across, down = _grid(page)
+        first = 0 if page.planarconfig == 1 else 3 * across * down  # separate planes: opacity after red, green, blue
+        for index in range(first, first + across * down):
+            # Of separate planes, an absent tile of opacity is read as white, which is opaque.
+            if not page.databytecounts[index]:
+                if first:
+                    return
+            elif self._decode_plane(page, index)[..., -1].any():
                 return
-        if page.planarconfig == 1:
-            require_opaque(self.name, np.zeros(1, np.uint8))
+        require_opaque(self.name, np.zeros(1, np.uint8))
 
     def _read_inside(self, level: int, x0: int, y0: int, x1: int, y1: int) -> NDArray[np.uint8]:
         """Put the rectangle together from the tiles (or strips) that it touches."""
@@ -111,8 +120,7 @@ class TiffSlide:
     def _decode_segment(self, level: int, row: int, column: int) -> NDArray[np.uint8]:
         """Decode one tile or strip, uint8 [h, w, 3]; a tile that the file leaves out is white."""
         page = self._pages[level]
-        height, width = _segment_shape(page)
-        across, down = -(-page.imagewidth // width), -(-page.imagelength // height)
+        across, down = _grid(page)
         index = row * across + column
         if page.planarconfig == 1:
             return without_alpha(self._decode_plane(page, index), self._fourth[level])
@@ -143,6 +151,23 @@ def _segment_shape(page: tifffile.TiffPage) -> tuple[int, int]:
     if page.is_tiled:
         return page.tilelength, page.tilewidth
     return min(page.rowsperstrip, page.imagelength), page.imagewidth
+
+
+def _grid(page: tifffile.TiffPage) -> tuple[int, int]:
+    """Return how many tiles (or strips) lie side by side, and one below the other."""
+    height, width = _segment_shape(page)
+    return -(-page.imagewidth // width), -(-page.imagelength // height)
+
+
+def _unwritten(page: tifffile.TiffPage) -> Unwritten:
+    """Return which tiles of a page were never written: their byte count is zero."""
+    across, down = _grid(page)
+    planes = 1 if page.planarconfig == 1 else page.samplesperpixel
+    counts = np.asarray(page.databytecounts[: planes * across * down])
+    if len(counts) < planes * across * down:
+        raise ValueError(f"it lists {len(counts)} of {planes * across * down} tiles")
+    absent = np.moveaxis(counts.reshape(planes, down, across) == 0, 0, -1)[..., :3]
+    return Unwritten(np.broadcast_to(absent, (down, across, 3)), _segment_shape(page), WHITE, "tiles")
 
 
 def has_aperio_ycbcr(path: Path) -> bool:

@@ -113,6 +113,8 @@ def is_aperio_ycbcr(tif: tifffile.TiffFile) -> bool:
 def _not_rgb(series: tifffile.TiffPageSeries) -> str:
     """Say why a series is not RGB of 8 bits, "" if it is."""
     page = series.keyframe
+    if page.photometric == 3:
+        return f"a palette of colours ({page.bitspersample} bits)"
     if 0 in series.shape or series.axes not in ("YXS", "SYX") or page.samplesperpixel not in (3, 4):
         return f"axes {series.axes} of size {'x'.join(map(str, series.shape))}, {page.bitspersample} bits"
     # Photometric 2 is RGB; 6 is YCbCr.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError, TcgnError
+from napari_tcgn.files import reading
 
 if TYPE_CHECKING:
     import h5py
@@ -78,13 +79,14 @@ def flat_positions(spatial: Any, name: str, error: type[TcgnError]) -> NDArray[n
     Raises
     ------
     TcgnError
-        Of the given type, if they are of another shape, or it is open which columns are x and y.
+        Of the given type, if they are no numbers or of another shape, or it is open which columns are x and y.
     """
     import pandas as pd
 
-    if isinstance(spatial, pd.DataFrame):
-        return _by_name(spatial, name, error)
-    positions = np.asarray(spatial, dtype=np.float64)
+    with reading(f"obsm['spatial'] of {name}", error, HINT, "numbers"):
+        if isinstance(spatial, pd.DataFrame):
+            return _by_name(spatial, name, error)
+        positions = np.asarray(spatial, dtype=np.float64)
     if positions.ndim != 2 or positions.shape[1] < 2:
         raise error(f"obsm['spatial'] of {name} has the shape {positions.shape}, not (spots, 2).", HINT)
     more = positions[:, 2:]
