@@ -48,7 +48,11 @@ from .source import (
     VisiumSource as VisiumSource,
     read_source as read_source,
 )
-from .st import read_st_spots as read_st_spots, same_section as same_section
+from .st import (
+    read_st_spots as read_st_spots,
+    same_section as same_section,
+    with_counts as with_counts,
+)
 from .table import Spots as Spots
 from .visium import (
     COLUMNS as COLUMNS,
