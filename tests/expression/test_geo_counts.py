@@ -185,6 +185,16 @@ def test_what_spreadsheets_make_of_tables(tmp_path: Path) -> None:
         assert adata.var_names.tolist() == GENES
 
 
+def test_counts_with_decimal_commas(tmp_path: Path) -> None:
+    names = [f"{c}x{r}" for c, r in zip(COL, ROW, strict=True)]
+    path = tmp_path / "counts.csv"
+    pd.DataFrame(COUNTS.astype(float), index=names, columns=GENES).to_csv(path, sep=";", decimal=",")
+    np.testing.assert_array_equal(read_measured(path).X, COUNTS)
+    path.write_text(path.read_text().replace("0,0", "none?", 1))
+    with pytest.raises(DataError, match=r"column '.*' holds text \('none\?'\)"):
+        read_measured(path)
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "said"),
     [("", "-1", True), ("-1", "", True), (".1", "-1", True), ("-1", "-1", False)],
@@ -232,7 +242,8 @@ def test_a_table_of_barcodes_of_another_section(tmp_path: Path) -> None:
     adata = read_measured(path, tmp_path / "outs")
     assert adata.n_obs == 18
     assert adata.uns["napari_tcgn_measured"]["notes"] == [
-        f"6 of 24 barcodes in counts.tsv are not among the spots on tissue in outs (first: {LONG[0]}) and were left out."
+        f"6 of 24 barcodes in counts.tsv are not among the spots on tissue in outs (first: {LONG[0]}) and were left "
+        "out."
     ]
     lines = table("\t", LONG, False).splitlines(keepends=True)
     path.write_text("".join(lines[:-6]))  # the last 6 of 18 on tissue have none, and 6 others have

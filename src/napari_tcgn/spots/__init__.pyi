@@ -53,7 +53,7 @@ from .st import (
     same_section as same_section,
     with_counts as with_counts,
 )
-from .table import Spots as Spots
+from .table import Spots as Spots, is_whole as is_whole
 from .visium import (
     COLUMNS as COLUMNS,
     read_positions as read_positions,
