@@ -210,6 +210,39 @@ def test_a_section_of_a_merged_object_is_chosen(tmp_path: Path) -> None:
         read_spots(tmp_path / "t.tsv", taken=SpotsSettings(library="s2"))
 
 
+def test_sections_that_lie_over_each_other(tmp_path: Path) -> None:
+    """scanpy's concat keeps the pictures of one section only: places that occur twice tell that there are two."""
+    one = positions()
+    other = one.assign(barcode=one["barcode"] + "-b", pxl_row_in_fullres=one["pxl_row_in_fullres"] + 900)
+    both = pd.concat([one, other], ignore_index=True)
+    batch = pd.Categorical(["0"] * 30 + ["1"] * 30)
+    cluster = pd.Categorical(np.arange(60) // 2 % 3)
+    path = h5ad(tmp_path / "m.h5ad", both, ("0",), cluster=cluster.astype(str), batch=batch)
+    said = r"2 sections \(0, 1\): 50 spots have 25 array positions, and obs\['batch'\] tells.*--library 0"
+    with pytest.raises(SpotsError, match=said):
+        read_spots(path)
+    assert_positions(read_spots(path, taken=SpotsSettings(library="0")))
+    spots = read_spots(path, taken=SpotsSettings(library="1"))
+    assert spots.y.min() == 1000.5
+    assert spots.source.scalefactors is None, "those of the file are the other section's"
+    with pytest.raises(SpotsError, match=r"no section 's'; it holds 0, 1"):
+        read_spots(path, taken=SpotsSettings(library="s"))
+    path = h5ad(tmp_path / "none.h5ad", both, ("0",), cluster=cluster.astype(str))
+    with pytest.raises(SpotsError, match=r"several sections: 50 spots have 25 array positions, and no column"):
+        read_spots(path)
+
+
+def test_sections_without_an_array_that_lie_over_each_other(tmp_path: Path) -> None:
+    one = positions()
+    both = pd.concat([one, one.assign(barcode=one["barcode"] + "-b")], ignore_index=True)
+    path = h5ad(tmp_path / "m.h5ad", both, sample=["a"] * 30 + ["b"] * 30)
+    adata = anndata.read_h5ad(path)
+    del adata.obs["array_row"]
+    adata.write_h5ad(path)
+    with pytest.raises(SpotsError, match=r"2 sections \(a, b\): 50 spots have 25 positions, and obs\['sample'\]"):
+        read_spots(path, 0.5)
+
+
 def test_a_missing_array_position_is_named(tmp_path: Path) -> None:
     for number, bad in enumerate((np.nan, "unknown")):
         table = positions().astype({"array_row": object})
