@@ -106,11 +106,7 @@ def _sharing(obs: pd.DataFrame, pixels: NDArray[np.float64] | None) -> tuple[Any
     shared = places.duplicated(keep=False)
     if not shared.any() or shared.sum() < MIN_SHARED[kind] * len(places):
         return None
-    taken = len(places.drop_duplicates())
-    if taken == 1:  # columns that say nothing
-        return None
-    clause = f"{len(places)} spots have {taken} {kind}"
-    return _telling(obs, places), clause
+    return _telling(obs, places), f"{len(places)} spots have {len(places.drop_duplicates())} {kind}"
 
 
 def _telling(obs: pd.DataFrame, places: pd.DataFrame) -> Any:
@@ -133,7 +129,7 @@ def _array(obs: pd.DataFrame) -> pd.DataFrame | None:
     if not set(ARRAY) <= set(obs):
         return None
     numbers = pd.DataFrame({column: as_numbers(obs[column]) for column in ARRAY})
-    return numbers if numbers.notna().all(axis=1).any() else None
+    return numbers if (numbers.nunique() > 1).all() else None  # a column that is filled with one number says nothing
 
 
 def _on_tissue(obs: pd.DataFrame) -> NDArray[np.bool_]:
