@@ -65,6 +65,47 @@ def test_by_nearest_centre_where_there_is_nothing_else(make_pair) -> None:
         align(predicted, measured, CompareSettings(tolerance_um=20))
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mirrored-x", "its array columns are numbered from the other side"),
+        ("mirrored-y", "its array rows are numbered from the other side"),
+        ("rotated-180", "its array columns and rows are numbered from the other side"),
+    ],
+)
+def test_an_array_that_is_numbered_from_the_other_side_is_named(make_pair, name: str, words: str) -> None:
+    """Counts without positions in px, their spots named by places on a mirrored array."""
+    predicted, measured = make_pair()
+    del measured.obsm["spatial"]
+    keep = ~((predicted.obs["array_row"] < 3) & (predicted.obs["array_col"] < 4)).to_numpy()  # a section is no square
+    predicted, measured = predicted[keep].copy(), measured[keep].copy()
+    for side, column in ((name != "mirrored-y", "array_col"), (name != "mirrored-x", "array_row")):
+        if side:
+            measured.obs[column] = 34 - measured.obs[column]
+    names = [f"{c}x{r}" for c, r in zip(measured.obs["array_col"], measured.obs["array_row"], strict=True)]
+    measured.obs_names = names
+    predicted.obs_names = [
+        f"{c}x{r}" for c, r in zip(predicted.obs["array_col"], predicted.obs["array_row"], strict=True)
+    ]
+    with pytest.raises(DataError, match=f"{words}.*--orientation {name} --match array") as refused:
+        align(predicted, measured, CompareSettings())
+    assert "say it if it is so" in refused.value.hint
+    found = align(predicted, measured[2:], CompareSettings(orientation=name, match="array"))
+    np.testing.assert_array_equal(found.predicted, np.arange(2, len(names)))
+    np.testing.assert_array_equal(found.measured, np.arange(len(names) - 2))
+
+
+def test_counts_of_few_predicted_spots_are_told(make_pair) -> None:
+    predicted, measured = make_pair()
+    some = align(predicted, measured[: predicted.n_obs // 2 + 1], CompareSettings())
+    assert some.warnings == []
+    few = align(predicted, measured[:20], CompareSettings())
+    told = (
+        f"{predicted.n_obs - 20} of {predicted.n_obs} predicted spots have no counts: the figures are of the other 20 "
+    )
+    assert few.warnings[0].startswith(told)
+
+
 def test_nearest_is_one_to_one() -> None:
     predicted = np.array([[0.0, 0], [10, 0]])
     measured = np.array([[1.0, 0], [2, 0], [9, 0]])

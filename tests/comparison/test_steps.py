@@ -326,3 +326,24 @@ def test_predictions_that_cannot_be_compared(make_pair) -> None:
 def test_a_small_section_says_that_its_intervals_are_too_narrow(make_pair) -> None:
     found = compare(*make_pair(rows=5, cols=6), CompareSettings(draws=40))
     assert any("blocks: the intervals are too narrow" in sentence for sentence in found.warnings)
+
+
+@pytest.mark.parametrize("column", ["library_id", "batch"])
+def test_a_measurement_of_several_sections(pair, tmp_path: Path, column: str) -> None:
+    """Their places are the same ones: neither is taken before it is said which."""
+    predicted, measured = pair
+    other = measured.copy()
+    other.X = other.X[::-1].copy()
+    both = anndata.concat({"s1": measured, "s2": other}, label=column, index_unique="_")
+    told = "tells them apart" if column == "batch" else r"\. Say which"
+    with pytest.raises(DataError, match=rf"2 sections \(s1, s2\).*{told}.*--library s1"):
+        compare(predicted, both, QUICK)
+    both.write_h5ad(tmp_path / "both.h5ad")
+    settings = CompareSettings(domains=False, draws=40, permutations=19, library="s1")
+    alone = compare(predicted, measured, QUICK)
+    for given in (both, tmp_path / "both.h5ad"):
+        chosen = compare(predicted, given, settings)
+        np.testing.assert_array_equal(chosen.genes["pcc"], alone.genes["pcc"])
+        assert chosen.manifest.measured.spots == measured.n_obs
+    with pytest.raises(DataError, match=r"no section 's3'; it holds s1, s2"):
+        compare(predicted, both, CompareSettings(library="s3"))

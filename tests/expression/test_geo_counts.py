@@ -13,7 +13,7 @@ import pytest
 from scipy.io import mmwrite
 from scipy.sparse import coo_matrix
 
-from napari_tcgn.errors import DataError
+from napari_tcgn.errors import DataError, SpotsError
 from napari_tcgn.expression import counts_table, read_measured
 from support.count_files import BARCODES, COL, COUNTS, GENES, IDS, ROW, as_h5, as_mex
 
@@ -185,6 +185,16 @@ def test_what_spreadsheets_make_of_tables(tmp_path: Path) -> None:
         assert adata.var_names.tolist() == GENES
 
 
+def test_counts_with_decimal_commas(tmp_path: Path) -> None:
+    names = [f"{c}x{r}" for c, r in zip(COL, ROW, strict=True)]
+    path = tmp_path / "counts.csv"
+    pd.DataFrame(COUNTS.astype(float), index=names, columns=GENES).to_csv(path, sep=";", decimal=",")
+    np.testing.assert_array_equal(read_measured(path).X, COUNTS)
+    path.write_text(path.read_text().replace("0,0", "none?", 1))
+    with pytest.raises(DataError, match=r"column '.*' holds text \('none\?'\)"):
+        read_measured(path)
+
+
 @pytest.mark.parametrize(
     ("mine", "theirs", "said"),
     [("", "-1", True), ("-1", "", True), (".1", "-1", True), ("-1", "-1", False)],
@@ -217,6 +227,28 @@ def test_a_table_of_barcodes_with_positions_that_are_named(tmp_path: Path) -> No
     (tmp_path / "a/counts.tsv").write_text(table("\t", ["A" * 12 + name for name in LONG], False))
     with pytest.raises(DataError, match=r"None of the 24 barcodes in counts\.tsv .* is in outs"):
         read_measured(tmp_path / "a/counts.tsv", tmp_path / "outs")
+
+
+def test_a_table_of_barcodes_of_another_section(tmp_path: Path) -> None:
+    """Two sections of one array share most of their barcodes; each has others besides."""
+    places = tmp_path / "outs/spatial"
+    places.mkdir(parents=True)
+    (places / "scalefactors_json.json").write_text('{"spot_diameter_fullres": 55}')
+    on_tissue = positions(LONG)
+    on_tissue.loc[:5, "in_tissue"] = 0
+    on_tissue.to_csv(places / "tissue_positions.csv", index=False)
+    path = tmp_path / "counts.tsv"
+    path.write_text(table("\t", LONG, False))  # of every spot of the array
+    adata = read_measured(path, tmp_path / "outs")
+    assert adata.n_obs == 18
+    assert adata.uns["napari_tcgn_measured"]["notes"] == [
+        f"6 of 24 barcodes in counts.tsv are not among the spots on tissue in outs (first: {LONG[0]}) and were left "
+        "out."
+    ]
+    lines = table("\t", LONG, False).splitlines(keepends=True)
+    path.write_text("".join(lines[:-6]))  # the last 6 of 18 on tissue have none, and 6 others have
+    with pytest.raises(SpotsError, match=r"Only 12 of the 18 spots in outs have counts, and 6 of the 18 .* another se"):
+        read_measured(path, tmp_path / "outs")
 
 
 def test_positions_that_name_a_spot_twice(tmp_path: Path) -> None:

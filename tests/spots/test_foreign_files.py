@@ -88,6 +88,8 @@ def test_flags_in_words(tmp_path: Path, words: tuple[object, object]) -> None:
 
 def test_flags_and_numbers() -> None:
     assert as_flags(["1", "0", "True", "nan", "y", ""]).tolist() == [True, False, True, False, True, False]
+    words = ["WAHR", "FALSCH", "VRAI", "FAUX", "1,0", "0,0", "ja"]
+    assert as_flags(words).tolist() == [True, False, True, False, True, False, True]
     with pytest.raises(ValueError, match="'perhaps' says neither yes"):
         as_flags(["yes", "perhaps"])
     np.testing.assert_array_equal(as_numbers(pd.Series(["1,5", "-2,25", None, "3"])), [1.5, -2.25, np.nan, 3])
@@ -116,6 +118,15 @@ def test_legacy_tables_of_spreadsheets(tmp_path: Path, sep: str, decimal: str, e
     np.testing.assert_array_equal(spots.x, table["pixel_x"][table["selected"]])
 
 
+@pytest.mark.parametrize("words", [("1,0", "0,0"), ("WAHR", "FALSCH"), ("VRAI", "FAUX")])
+def test_selected_as_a_spreadsheet_in_another_language_writes_it(tmp_path: Path, words: tuple[str, str]) -> None:
+    rows = [f"{x},0;{y},0;{300 * x},5;{300 * y},5;{words[y > 4]}" for x in range(1, 5) for y in range(1, 6)]
+    (tmp_path / "t.csv").write_text("\n".join(["x;y;pixel_x;pixel_y;selected", *rows]))
+    spots = read_spots(tmp_path / "t.csv")
+    assert len(spots) == 16
+    assert spots.source.not_selected == 4
+
+
 def test_saved_spots_with_a_byte_order_mark(tmp_path: Path) -> None:
     spots = Spots(np.array(["a", "b"]), [1.5, 2], [3, 4], [0, 0], [0, 1], 55.0, 100.0, "visium")
     write_spots(spots, tmp_path / "s.csv")
@@ -131,6 +142,21 @@ def test_array_positions_are_never_cast_from_what_is_none() -> None:
     for bad in (np.nan, np.inf, 0.5):
         with pytest.raises(SpotsError, match=r"1 of 2 spots have no whole number as array_row \(first: 'b'"):
             Spots(np.array(["a", "b"]), [1, 2], [3, 4], np.array([0.0, bad]), [0, 1], 55.0, 100.0, "visium")
+
+
+def test_array_positions_that_no_array_has(tmp_path: Path) -> None:
+    """1e30 has no whole number of 64 bits: it became the smallest there is."""
+    table = positions()
+    table["array_row"] = np.where(table.index == 3, 1e30, table["array_row"])
+    with pytest.raises(SpotsError, match=r"1 of 30 spots have no whole number of an array as array_row \(.*: 1e\+30\)"):
+        read_spots(h5ad(tmp_path / "m.h5ad", table))
+    data = table.to_csv(index=False).encode()
+    folder = outs(tmp_path / "outs", {"tissue_positions.csv": data, "scalefactors_json.json": FACTORS})
+    with pytest.raises(SpotsError, match=r"cannot be read: 1e\+30 in column array_row is no position on an array"):
+        read_spots(folder)
+    (tmp_path / "t.tsv").write_text("x\ty\tpixel_x\tpixel_y\n1\t2\t30\t60\n1e30\t2\t60\t60\n")
+    with pytest.raises(SpotsError, match=r"1 of 2 spots have no number in column x \(first: data row 2, found 1e\+30"):
+        read_spots(tmp_path / "t.tsv")
 
 
 def test_regions_with_a_byte_order_mark_and_without_a_geometry(tmp_path: Path) -> None:
@@ -182,6 +208,39 @@ def test_a_section_of_a_merged_object_is_chosen(tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_text("x\ty\tpixel_x\tpixel_y\n1\t2\t30\t60\n")
     with pytest.raises(SpotsError, match=r"t\.tsv is no \.h5ad"):
         read_spots(tmp_path / "t.tsv", taken=SpotsSettings(library="s2"))
+
+
+def test_sections_that_lie_over_each_other(tmp_path: Path) -> None:
+    """scanpy's concat keeps the pictures of one section only: places that occur twice tell that there are two."""
+    one = positions()
+    other = one.assign(barcode=one["barcode"] + "-b", pxl_row_in_fullres=one["pxl_row_in_fullres"] + 900)
+    both = pd.concat([one, other], ignore_index=True)
+    batch = pd.Categorical(["0"] * 30 + ["1"] * 30)
+    cluster = pd.Categorical(np.arange(60) // 2 % 3)
+    path = h5ad(tmp_path / "m.h5ad", both, ("0",), cluster=cluster.astype(str), batch=batch)
+    said = r"2 sections \(0, 1\): 50 spots have 25 array positions, and obs\['batch'\] tells.*--library 0"
+    with pytest.raises(SpotsError, match=said):
+        read_spots(path)
+    assert_positions(read_spots(path, taken=SpotsSettings(library="0")))
+    spots = read_spots(path, taken=SpotsSettings(library="1"))
+    assert spots.y.min() == 1000.5
+    assert spots.source.scalefactors is None, "those of the file are the other section's"
+    with pytest.raises(SpotsError, match=r"no section 's'; it holds 0, 1"):
+        read_spots(path, taken=SpotsSettings(library="s"))
+    path = h5ad(tmp_path / "none.h5ad", both, ("0",), cluster=cluster.astype(str))
+    with pytest.raises(SpotsError, match=r"several sections: 50 spots have 25 array positions, and no column"):
+        read_spots(path)
+
+
+def test_sections_without_an_array_that_lie_over_each_other(tmp_path: Path) -> None:
+    one = positions()
+    both = pd.concat([one, one.assign(barcode=one["barcode"] + "-b")], ignore_index=True)
+    path = h5ad(tmp_path / "m.h5ad", both, sample=["a"] * 30 + ["b"] * 30)
+    adata = anndata.read_h5ad(path)
+    del adata.obs["array_row"]
+    adata.write_h5ad(path)
+    with pytest.raises(SpotsError, match=r"2 sections \(a, b\): 50 spots have 25 positions, and obs\['sample'\]"):
+        read_spots(path, 0.5)
 
 
 def test_a_missing_array_position_is_named(tmp_path: Path) -> None:

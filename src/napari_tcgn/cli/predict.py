@@ -134,12 +134,13 @@ def _grid_settings(
 def _run(job: Job, counts: Path | None, layer: str | None) -> tuple[JobResult, Comparison | None]:
     """Predict with progress on stderr, and compare with counts; return what was made."""
     from napari_tcgn.engine import run_to_end
-    from napari_tcgn.expression import read_measured, with_layer
+    from napari_tcgn.expression import one_section, read_measured, with_layer
     from napari_tcgn.jobs import run_job
 
     measured = read_measured(counts) if counts is not None else None
     if measured is not None:
         with_layer(measured, layer)  # refused before minutes of work
+        measured = one_section(measured, job.taken.library if counts == job.spots else None)
     with ProgressReport() as report:
         result = run_to_end(run_job(job, counted=None if measured is None else measured.obs_names), report)
     return result, None if measured is None else _compare(job.out, measured, layer)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.comparison.orientation import DESCRIPTIONS, SYMMETRIES, fit, undo
+from napari_tcgn.comparison.orientation import (
+    DESCRIPTIONS,
+    NUMBERED,
+    SYMMETRIES,
+    common_positions,
+    fit,
+    turned_array,
+    undo,
+)
 from napari_tcgn.comparison.places import Pairs, Places, nearest_pairs, places_of, record_of, same_keys
 from napari_tcgn.comparison.records import MATCHED_BY, PositionFit, SpotMatch
 from napari_tcgn.engine import RunRecord
@@ -25,7 +33,13 @@ MIN_SPOTS = 8  # fewer say nothing
 # Names and array positions recur on every array: two sections share many of them, one section shares nearly all.
 MIN_MATCHED = {"ids": 0.9, "array": 0.9, "nearest": 0.5}
 NEARLY_ALL = 0.95
+MOSTLY = 0.5  # of the predicted spots
+_IF_TURNED = (
+    "Look at what made the file, and say it if it is so; otherwise give the measurement of the predicted section."
+)
 JITTER = 0.02  # printed spots lie off the perfect array, differently on every slide; share of the pitch
+
+_IF_TURNED = "Look at what made the file and say it if it is so, or give the measurement of the predicted section."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,10 +104,7 @@ class _Work:
         pixels = None if measured.pixels is None else undo(name, measured.pixels, self.size / 2)
         array = measured.array
         if array is not None and self.predicted.array is not None:
-            frames = (_middle(self.predicted.array), _middle(array))
-            array = np.rint(undo(name, array.astype(np.float64), *frames)).astype(np.int64)
-            if name == "transposed":  # needs no frame
-                array = measured.array[:, ::-1]  # type: ignore[index]
+            array = turned_array(name, self.predicted.array, array)
         return replace(measured, pixels=pixels, array=array)
 
     def pair(self) -> tuple[MatchName, Pairs]:
@@ -114,8 +125,8 @@ class _Work:
         raise DataError(
             f"Predicted and measured spots have nothing in common: {len(self.predicted.ids)} spots such as "
             f"{self.predicted.ids[0]!r}, and {len(self.measured.ids)} such as {self.measured.ids[0]!r}."
-            f"{self._named_orientation()}",
-            "Give the measurement of the section that was predicted.",
+            f"{(named := self._named_orientation())}",
+            _IF_TURNED if named else "Give the measurement of the section that was predicted.",
         )
 
     def _pairs(self, way: str, needed: bool = True) -> Pairs:
@@ -142,13 +153,21 @@ class _Work:
         if share < least:
             raise DataError(
                 f"Only {found} ({share:.0%} of the smaller set, needed {least:.0%}): the measurement is probably of "
-                f"another section.{self._named_orientation()}",
-                "Give the measurement of the predicted section; --match and --min-matched overrule this.",
+                f"another section{', or turned' if (named := self._named_orientation()) else ''}.{named}",
+                _IF_TURNED
+                if named
+                else "Give the measurement of the predicted section; --match and --min-matched overrule this.",
             )
         if len(pairs[0]) < MIN_SPOTS:
             raise DataError(f"Only {found}: too few to compare.", f"Give at least {MIN_SPOTS} common spots.")
         if share < NEARLY_ALL:
             self.warnings.append(f"Only {found}: make sure that both are of the same section.")
+        without = counts[0] - len(pairs[0])
+        if without > MOSTLY * counts[0]:
+            self.warnings.append(
+                f"{without} of {counts[0]} predicted spots have no counts: the figures are of the other "
+                f"{len(pairs[0])} alone. Make sure that the counts are whole and of the same section."
+            )
 
     def _counts(self) -> tuple[int, int]:
         return len(self.predicted.ids), len(self.measured.ids)
@@ -171,7 +190,7 @@ class _Work:
         if way == "nearest":
             self._check_turned_nearest(len(pairs[0]))
             return
-        problem = None
+        problem, hint = None, "Give the measurement of the predicted section"
         if distance <= self.tolerance_um:
             if found.residual * self.mpp > JITTER * self.pitch_um:
                 problem = (
@@ -184,6 +203,7 @@ class _Work:
             )
         elif found.name != "upright":
             problem = f"the measured positions are {DESCRIPTIONS[found.name]} (if so, say --orientation {found.name})"
+            hint = _IF_TURNED
         elif abs(found.scale - 1) > 0.02:
             problem = (
                 f"the measured positions are {found.scale:.3g} times the predicted ones: px of another image, not of "
@@ -193,7 +213,7 @@ class _Work:
             shift = np.median(m - p, axis=0) * self.mpp
             problem = f"the measured positions are shifted by {shift[0]:.0f} µm in x and {shift[1]:.0f} µm in y"
         if problem is not None:
-            self._object(problem, way)
+            self._object(problem, way, hint)
 
     def _check_turned_nearest(self, matched: int) -> None:
         """Any arrangement of a lattice meets another somewhere: does a turned one meet it better?"""
@@ -203,6 +223,7 @@ class _Work:
                 f"{count} spots match when the measured positions are taken as {DESCRIPTIONS[name]}, {matched} as they "
                 f"are (if so, say --orientation {name})",
                 "nearest",
+                _IF_TURNED,
             )
 
     def _best_turn(self) -> tuple[str, int]:
@@ -226,19 +247,23 @@ class _Work:
         p, m = self.predicted.array, self.measured.array
         if p is None or m is None:
             return ""
-        common = len(same_keys(list(map(tuple, p)), list(map(tuple, m)))[0])
-        swapped = len(same_keys(list(map(tuple, p)), list(map(tuple, m[:, ::-1])))[0])
-        if swapped > common and swapped >= MIN_MATCHED["array"] * smaller:
-            return " Its array positions would match transposed: if so, say --orientation transposed --match array."
-        return ""
+        found = {name: common_positions(p, m if name == "upright" else turned_array(name, p, m)) for name in SYMMETRIES}
+        name = max(found, key=lambda one: (found[one], one == "upright", one == "transposed"))
+        if name == "upright" or found[name] < MIN_MATCHED["array"] * smaller:
+            return ""
+        numbered = f" ({NUMBERED[name]})" if name in NUMBERED else ""
+        return (
+            f" {found[name]} of its array positions would match {DESCRIPTIONS[name]}{numbered}: if so, say "
+            f"--orientation {name} --match array."
+        )
 
-    def _object(self, problem: str, way: str) -> None:
+    def _object(self, problem: str, way: str, hint: str) -> None:
         """Refuse, or warn where the user has asked for this way of matching."""
         sentence = f"{MATCHED_BY[way].capitalize()}s match, but {problem}." if way != "nearest" else f"{problem}."
         if self.settings.match == "auto":
             raise DataError(
                 sentence[0].upper() + sentence[1:],
-                f"Give the measurement of the predicted section; --match {way} compares all the same.",
+                f"{hint.rstrip('.')}; --match {way} compares all the same.",
             )
         self.warnings.append(sentence)
 

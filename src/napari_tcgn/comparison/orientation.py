@@ -32,6 +32,12 @@ DESCRIPTIONS = {
     "rotated-270": "rotated by 90° anticlockwise",
     "antitransposed": "transposed along the other diagonal",
 }
+# What makes array positions so.
+NUMBERED = {
+    "mirrored-x": "its array columns are numbered from the other side",
+    "mirrored-y": "its array rows are numbered from the other side",
+    "rotated-180": "its array columns and rows are numbered from the other side",
+}
 # A turned map must follow the measurement by so much more (median PCC) to be named.
 MARGIN = 0.1
 MIN_OVERLAP = 0.6  # share of spots that must meet again after turning
@@ -55,6 +61,31 @@ def undo(name: str, xy: Floats, centre: Floats, turned_centre: Floats | None = N
     middle = np.abs(matrix) @ centre if turned_centre is None else turned_centre
     turned: Floats = (xy - middle) @ matrix + centre  # the inverse of a symmetry is its transpose
     return turned
+
+
+def common_positions(predicted: NDArray[np.int64], measured: NDArray[np.int64]) -> int:
+    """Count the array positions [n, 2] that two sets have in common."""
+    return len(set(map(tuple, predicted.tolist())) & set(map(tuple, measured.tolist())))
+
+
+def turned_array(name: str, predicted: NDArray[np.int64], measured: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Turn array positions back; one that is counted from another side starts where most of them meet.
+
+    Parameters
+    ----------
+    name : str
+        What was done to the measured ones.
+    predicted, measured : int64 [n, 2]
+        (col, row).
+    """
+    turned = measured @ SYMMETRIES[name].astype(np.int64)
+    if name in ("upright", "transposed"):  # need no frame
+        return turned
+    sides = (np.stack([xy.min(axis=0), xy.max(axis=0)]).sum(axis=0) for xy in (predicted, turned))
+    first = (next(sides) - next(sides)) // 2  # outermost spots may lack counts
+    shifts = [first + np.array([across, down]) for across in (0, 1, -1) for down in (0, 1, -1)]
+    moved: list[NDArray[np.int64]] = [turned + shift for shift in shifts]
+    return max(moved, key=lambda array: common_positions(predicted, array))
 
 
 @dataclass(frozen=True, slots=True)

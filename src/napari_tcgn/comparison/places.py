@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import UNS_KEY, repeated_spots
-from napari_tcgn.spots import flat_positions
+from napari_tcgn.spots import flat_positions, is_whole
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -80,7 +80,7 @@ def places_of(adata: AnnData, name: str) -> Places:
 def _whole(columns: pd.DataFrame) -> NDArray[np.int64] | None:
     """Return array positions as whole numbers, None where one of them is none: it is no key to a spot then."""
     numbers = columns.apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float64)
-    return numbers.astype(np.int64) if (np.isfinite(numbers) & (numbers == np.rint(numbers))).all() else None
+    return numbers.astype(np.int64) if is_whole(numbers).all() else None
 
 
 def same_keys(predicted: list[Any], measured: list[Any]) -> Pairs:

@@ -26,7 +26,7 @@ from napari_tcgn.comparison.set_scores import score_both
 from napari_tcgn.comparison.tables import Intervals, baseline_table, compared_genes, medians_over_genes, set_table
 from napari_tcgn.engine import Progress, to_the_end
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import read_measured
+from napari_tcgn.expression import one_section, read_measured
 from napari_tcgn.options import CompareSettings
 from napari_tcgn.stats import BlockBootstrap, null_test, q_values, without
 
@@ -89,6 +89,7 @@ def compare_steps(
     settings = settings if settings is not None else CompareSettings()
     yield Progress("match spots and genes", 0, 1)
     measured = _require_anndata(read_measured(measured) if isinstance(measured, str | Path) else measured)
+    measured = one_section(measured, settings.library)
     _require_anndata(predicted)
     work = _Work(pair(predicted, measured, settings, aliases), predicted, measured, settings)
     yield Progress("match spots and genes", 1, 1)

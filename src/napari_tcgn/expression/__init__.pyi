@@ -40,4 +40,5 @@ from .measured import (
 from .prediction import predict as predict, predict_steps as predict_steps
 from .read import read_section as read_section
 from .scale import OUTPUT_SCALE as OUTPUT_SCALE, scale_counts as scale_counts
+from .section import one_section as one_section
 from .values import block as block, column as column, dense as dense

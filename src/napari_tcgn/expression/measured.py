@@ -28,6 +28,7 @@ from napari_tcgn.spots import (
     same_sample,
     sample_of,
     section_folder,
+    with_counts,
 )
 
 if TYPE_CHECKING:
@@ -120,6 +121,12 @@ def _of_table(path: Path, selection: str | Path | None, notes: list[str]) -> tup
             f"None of the {adata.n_obs} barcodes in {path.name} (such as {adata.obs_names[0]}) is in "
             f"{Path(selection).name} (such as {spots.ids[0]}).",
             "Give the counts and the positions of the same section.",
+        )
+    spots = with_counts(spots, adata.obs_names, Path(selection).name)
+    if not here.all():
+        notes.append(
+            f"{int((~here).sum())} of {adata.n_obs} barcodes in {path.name} are not among the spots on tissue in "
+            f"{Path(selection).name} (first: {adata.obs_names[~here][0]}) and were left out."
         )
     return _at(adata[here].copy(), spots), "count table"
 

@@ -50,6 +50,11 @@ class CompareSettings:
     layer: str | None = option(
         None, "Layer of a measured .h5ad that holds them, or raw for its .raw.", more="By default X."
     )
+    library: str | None = option(
+        None,
+        "Section to take from a measured .h5ad that holds several: its library id.",
+        more="Or what the column of obs says that tells them apart. Not needed where all spots are of one section.",
+    )
     null: NullName = option(
         "auto",
         "Shifts of the section that p-values compare with; auto: all where there is an array.",

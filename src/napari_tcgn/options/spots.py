@@ -14,7 +14,8 @@ class SpotsSettings:
     library: str | None = option(
         None,
         "Section to take from an .h5ad that holds several: its library id.",
-        more="As in obs['library_id'] and uns['spatial']. Not needed where all spots are of one section.",
+        more="As in obs['library_id'] and uns['spatial'], or in the column that tells them apart. Not needed where all "
+        "spots are of one section.",
     )
     trust_spots: bool = option(
         False,

@@ -38,6 +38,7 @@ from .region import (
 )
 from .saved import write_spots as write_spots
 from .scale import SAME_MPP as SAME_MPP, contradicted_mpp as contradicted_mpp
+from .sections import library_ids as library_ids, which_section as which_section
 from .source import (
     GridSource as GridSource,
     H5adSource as H5adSource,
@@ -48,8 +49,12 @@ from .source import (
     VisiumSource as VisiumSource,
     read_source as read_source,
 )
-from .st import read_st_spots as read_st_spots, same_section as same_section
-from .table import Spots as Spots
+from .st import (
+    read_st_spots as read_st_spots,
+    same_section as same_section,
+    with_counts as with_counts,
+)
+from .table import Spots as Spots, is_whole as is_whole
 from .visium import (
     COLUMNS as COLUMNS,
     read_positions as read_positions,

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.files import cells_of, open_table
+from napari_tcgn.spots.text import as_numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,9 +60,7 @@ def read_count_table(path: str | Path) -> pd.DataFrame:
     if not counts.index.is_unique:
         repeated = counts.index[counts.index.duplicated()][0]
         raise DataError(f"{path.name} holds spot {repeated!r} twice.", "Keep one row per spot.")
-    text = [name for name, dtype in zip(counts.columns, counts.dtypes, strict=True) if dtype.kind not in "iuf"]
-    if text:
-        raise not_counts(path, f"column {text[0]!r} holds text")
+    counts = _as_numbers(counts, path)
     values = counts.to_numpy()
     bad = ~(np.isfinite(values) & (values >= 0))
     if bad.any():
@@ -90,6 +89,25 @@ def read_st_counts(path: str | Path) -> pd.DataFrame:
     if not all(map(is_st_name, counts.index)):
         raise not_counts(Path(path), f"its spots are named by barcodes (such as {counts.index[0]})")
     return counts
+
+
+def _as_numbers(counts: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return the table in numbers; decimal commas, which a spreadsheet may write all over it, are points."""
+    import pandas as pd
+
+    of_text = np.array([dtype.kind not in "iuf" for dtype in counts.dtypes], dtype=bool)
+    if not of_text.any():
+        return counts
+    values = counts.to_numpy(dtype=object)
+    text = np.frompyfunc(lambda cell: isinstance(cell, str), 1, 1)(values).astype(bool)
+    found = np.full(values.shape, np.nan)
+    found[~text] = pd.to_numeric(pd.Series(values[~text]), errors="coerce")
+    found[text] = as_numbers(pd.Series(values[text]))  # all of them tell what a comma means
+    wrong = np.argwhere(text & np.isnan(found))
+    if len(wrong):
+        row, column = wrong[0]
+        raise not_counts(path, f"column {counts.columns[column]!r} holds text ({values[row, column]!r})")
+    return pd.DataFrame(found, index=counts.index, columns=counts.columns)
 
 
 def not_counts(path: Path, found: str) -> DataError:

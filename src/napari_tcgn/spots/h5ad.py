@@ -75,7 +75,7 @@ def _read(
     positions = read_positions(file, name)
     if len(positions) != len(obs):
         raise SpotsError(f"{name} has {len(positions)} positions for {len(obs)} spots.", HINT)
-    library, here = choose_section(file, obs, name, wanted)
+    library, here = choose_section(file, obs, positions, name, wanted)
     obs, positions = obs[here], positions[here]
     size, tolerance = _image_size(library, positions, name)
     source = H5adSource(

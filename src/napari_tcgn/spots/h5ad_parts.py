@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError, TcgnError
 from napari_tcgn.files import reading
+from napari_tcgn.spots.sections import which_section
 
 if TYPE_CHECKING:
     import h5py
@@ -98,49 +99,20 @@ def flat_positions(spatial: Any, name: str, error: type[TcgnError]) -> NDArray[n
     return positions[:, :2]
 
 
-def choose_section(file: h5py.File, obs: pd.DataFrame, name: str, wanted: str | None) -> tuple[Any, NDArray[np.bool_]]:
+def choose_section(
+    file: h5py.File, obs: pd.DataFrame, positions: NDArray[np.float64], name: str, wanted: str | None
+) -> tuple[Any, NDArray[np.bool_]]:
     """Return the group in uns["spatial"] of one section (None where there is none) and which spots are its own.
-
-    A section that was cut out of a merged object goes by the library id of its spots: AnnData keeps all of uns.
 
     Raises
     ------
     SpotsError
-        If there are several and none is wanted, or the wanted one is not among them.
+        If there are several and none is wanted, or the wanted one is not among them (`which_section`).
     """
     groups = file.get("uns/spatial")
     keys = sorted(key for key in groups if hasattr(groups[key], "keys")) if hasattr(groups, "keys") else []
-    ids = _library_ids(obs, keys)
-    known = keys if ids is None else sorted(set(ids.tolist()))
-    if wanted is not None and wanted not in known:
-        listed = ", ".join(known[:5]) or "none that is named"
-        raise SpotsError(f"{name} holds no section {wanted!r}; it holds {listed}.", "Give --library one of them.")
-    if wanted is None and len(known) > 1:
-        raise SpotsError(
-            f"{name} holds the spots of {len(known)} sections ({', '.join(known[:5])}).",
-            f"Say which (--library {known[0]}), or write one .h5ad per section."
-            if ids is not None
-            else "Write one .h5ad per section, or say in obs['library_id'] which spot is of which.",
-        )
-    if ids is None and len(keys) > 1:
-        raise SpotsError(
-            f"{name} holds {len(keys)} sections ({', '.join(keys[:5])}), but does not tell which spot is of which.",
-            "Write obs['library_id'], or one .h5ad per section.",
-        )
-    chosen = wanted if wanted is not None else next(iter(known), None)
-    key = chosen if chosen in keys else keys[0] if len(keys) == 1 else None
-    here = np.ones(len(obs), bool) if ids is None or wanted is None else ids == wanted
-    return (groups[key] if key is not None else None), here
-
-
-def _library_ids(obs: pd.DataFrame, keys: list[str]) -> NDArray[np.str_] | None:
-    """Return the library id of every spot: of that column, or of one that names nothing but sections of the file."""
-    if "library_id" in obs:
-        return obs["library_id"].astype(str).to_numpy(dtype=np.str_)
-    for column in obs if len(keys) > 1 else ():
-        if set(obs[column].astype(str)) <= set(keys):
-            return obs[column].astype(str).to_numpy(dtype=np.str_)
-    return None
+    key, here = which_section(obs, keys, positions, name, wanted)
+    return (groups[key] if key in keys else None), here
 
 
 def _by_name(table: pd.DataFrame, name: str, error: type[TcgnError]) -> NDArray[np.float64]:

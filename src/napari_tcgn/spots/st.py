@@ -16,7 +16,7 @@ from napari_tcgn.options import CHESSBOARD, LAYOUTS
 from napari_tcgn.spots.lattice import is_chessboard
 from napari_tcgn.spots.names import same_names
 from napari_tcgn.spots.source import StSource
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots.table import LARGEST, Spots
 from napari_tcgn.spots.text import as_flags, as_numbers, read_text_table
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _selected(table: pd.DataFrame, path: Path) -> NDArray[np.bool_]:
 
 def _numbers(table: pd.DataFrame, name: str, path: Path) -> NDArray[np.float64]:
     values = as_numbers(table[name])
-    bad = ~np.isfinite(values)
+    bad = ~np.isfinite(values) if name.startswith("pixel") else ~(np.abs(values) <= LARGEST)  # NaN is none either
     if bad.any():
         raise SpotsError(
             f"{path.name}: {bad.sum()} of {len(values)} spots have no number in column {name} "

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots.lattice import Lattice, make_lattice
 from napari_tcgn.spots.source import SpotsSource
+
+LARGEST = 2**31  # any array is smaller, and what is larger by far has no whole number of 64 bits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,16 +116,22 @@ class Spots:
         return (self.x < 0) | (self.y < 0) | (self.x >= width) | (self.y >= height)
 
 
+def is_whole(values: ArrayLike) -> NDArray[np.bool_]:
+    """Tell which values are array positions: whole numbers of a size that an array has."""
+    numbers = np.asarray(values, dtype=np.float64)
+    return np.asarray((np.abs(numbers) <= LARGEST) & (numbers == np.rint(numbers)))  # NaN is none
+
+
 def _whole(name: str, values: NDArray[Any], ids: NDArray[np.str_]) -> NDArray[np.int64]:
     """Return array positions as whole numbers."""
     numbers = np.asarray(values)
-    if numbers.dtype.kind not in "iub":
-        numbers = numbers.astype(np.float64)
-        bad = ~(np.isfinite(numbers) & (numbers == np.rint(numbers)))
-        if bad.any():
-            first = f" (first: {str(ids[bad][0])!r}: {numbers[bad][0]:g})" if len(ids) == len(numbers) else ""
-            raise SpotsError(
-                f"{bad.sum()} of {len(numbers)} spots have no whole number as {name}{first}.",
-                "Fill in their array positions, or remove these spots.",
-            )
+    bad = ~is_whole(numbers)
+    if bad.any():
+        first = f" (first: {str(ids[bad][0])!r}: {float(numbers[bad][0]):g})" if len(ids) == len(numbers) else ""
+        first_bad = float(numbers[bad][0])
+        beyond = " of an array" if np.isfinite(first_bad) and abs(first_bad) > LARGEST else ""
+        raise SpotsError(
+            f"{bad.sum()} of {len(numbers)} spots have no whole number{beyond} as {name}{first}.",
+            "Fill in their array positions, or remove these spots.",
+        )
     return numbers.astype(np.int64)

@@ -14,8 +14,9 @@ from napari_tcgn.files import cells_of, open_table
 if TYPE_CHECKING:
     import pandas as pd
 
-_YES = ("true", "t", "yes", "y")
-_NO = ("false", "f", "no", "n", "", "nan", "none", "<na>")
+# Spreadsheets write booleans in the language of the desk.
+_YES = ("true", "t", "yes", "y", "wahr", "ja", "vrai", "oui", "verdadero", "verdadeiro", "vero", "waar")
+_NO = ("false", "f", "no", "n", "falsch", "nein", "faux", "non", "falso", "onwaar", "", "nan", "none", "<na>")
 
 
 def read_text_table(
@@ -77,7 +78,7 @@ def _spelt(names: Sequence[str], known: Sequence[str]) -> list[str]:
 
 
 def as_flags(values: ArrayLike) -> NDArray[np.bool_]:
-    """Return which of the values say yes: 1, true, yes, in any spelling; what is missing says no.
+    """Return which of the values say yes: 1, "1,0", true, WAHR, yes, in any spelling; what is missing says no.
 
     Parameters
     ----------
@@ -95,7 +96,7 @@ def as_flags(values: ArrayLike) -> NDArray[np.bool_]:
     if found.dtype.kind == "b":
         return found.to_numpy(dtype=bool)
     text = found.astype(str).str.strip().str.lower()
-    number = pd.to_numeric(text, errors="coerce")
+    number = pd.Series(as_numbers(text), index=found.index)
     unknown = number.isna() & ~text.isin(_YES + _NO)
     if unknown.any():
         raise ValueError(f"{found[unknown].iloc[0]!r} says neither yes (1, true) nor no (0, false)")

@@ -19,7 +19,7 @@ from napari_tcgn.options import LAYOUTS
 from napari_tcgn.spots.distance import implied_mpp
 from napari_tcgn.spots.outs import POSITIONS, file_beside, positions_files, section_folder
 from napari_tcgn.spots.source import VisiumSource
-from napari_tcgn.spots.table import Spots
+from napari_tcgn.spots.table import Spots, is_whole
 from napari_tcgn.spots.text import as_flags, as_numbers, read_text_table
 
 if TYPE_CHECKING:
@@ -186,8 +186,12 @@ def _column(table: pd.DataFrame, name: str) -> NDArray[Any]:
     text = ~np.isfinite(values) & table[name].notna().to_numpy()
     if text.any():
         raise ValueError(f"{table[name].to_numpy()[text][0]!r} in column {name} is no number")
-    whole = name.startswith("array_") and bool(np.isfinite(values).all() and (values == np.rint(values)).all())
-    return values.astype(np.int64) if whole else values
+    if not name.startswith("array_") or not np.isfinite(values).all():  # a gap is told by the reader
+        return values
+    whole = is_whole(values)
+    if not whole.all():
+        raise ValueError(f"{values[~whole][0]:g} in column {name} is no position on an array")
+    return values.astype(np.int64)
 
 
 def _image_size(positions: Path, factors: dict[str, float]) -> tuple[tuple[float, float] | None, float | None]:
