@@ -171,7 +171,7 @@ def test_other_errors_of_the_model_are_not_swallowed(slide, spots, predictor) ->
 def test_batches_of_huge_patches_are_cut_down(pyramid, new_spots, new_predictor, monkeypatch) -> None:
     monkeypatch.setattr("napari_tcgn.engine.loop.MAX_BATCH_BYTES", 3 * 32 * 32 * 2)
     predictor = new_predictor()
-    slide = pyramid([np.zeros((100, 100, 3), np.uint8)])
+    slide = pyramid([np.full((100, 100, 3), (150, 80, 150), np.uint8)])
     run_to_end(run(slide, new_spots(np.full(7, 50.0), np.full(7, 50.0)), predictor, SMALL))
     assert predictor.batches == [2, 2, 2, 1]
 

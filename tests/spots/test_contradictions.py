@@ -421,3 +421,10 @@ def test_an_array_of_unknown_kind_with_x_and_y_exchanged_is_told(tmp_path: Path)
     (doubt,) = check_on_slide(read_spots(path, mpp=2.0), tissue).source.doubts
     assert "run to the left where its rows run down" in doubt
     assert "x and y may be exchanged" in doubt
+    # Where the tissue says the same, it is refused.
+    pixels = np.full((2800, 2800, 3), 245, np.uint8)
+    pixels[100:2300, 100:1800] = (150, 80, 150)
+    narrow = adata[adata.obs["array_col"] < 15].copy()
+    narrow.write_h5ad(path)
+    with pytest.raises(SpotsError, match=r"100% if they were with x and y swapped"):
+        check_on_slide(read_spots(path, mpp=2.0), slide(pixels, 2.0))

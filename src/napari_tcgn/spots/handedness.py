@@ -150,7 +150,8 @@ def _unusual_hand(spots: Spots, own: float, best: str, share: float) -> tuple[Sp
         f"array of ST or Visium that lies as it should: x and y may be exchanged, or one of them mirrored (on tissue "
         f"lie {own:.0%} as they are, {share:.0%} if they were {best})."
     )
-    return SpotsError(found, UNTURNED), True
+    # Two things speak against it then: its numbers and the tissue.
+    return SpotsError(found, UNTURNED), not (share >= SURE and share > own + CLEARLY)
 
 
 def better_turn(spots: Spots, slide: Slide) -> tuple[str, float]:
