@@ -110,7 +110,7 @@ def reading(what: str, error: type[TcgnError], hint: str = COPY_AGAIN, kind: str
     """
     try:
         yield
-    except TcgnError:
+    except (TcgnError, Warning):  # a warning that is to be an error is no fault of the file
         raise
     except MemoryError as cause:
         raise error(

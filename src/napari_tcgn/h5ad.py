@@ -80,6 +80,7 @@ def read_h5ad(path: str | Path, error: type[TcgnError] = DataError, max_bytes: i
             )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".* names are not unique")  # our readers number or sum them
+            warnings.filterwarnings("ignore", message=".*written without encoding metadata")  # of an old anndata
             adata = anndata.read_h5ad(path)
         _check_sparse(adata)
         return adata

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,8 @@ def _read_mtx(path: Path) -> AnnData:
     from scipy.sparse import csr_matrix
 
     barcodes, features = _list_beside(path, _BARCODES), _list_beside(path, *_FEATURES)
-    with reading(f"The count matrix {path}", DataError), open_unpacked(path) as file:
+    with reading(f"The count matrix {path}", DataError), open_unpacked(path) as file, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*spmatrix")  # SciPy 1.18: either kind of its matrices is taken here
         matrix = csr_matrix(mmread(file).T, dtype="float32")
         spots, genes = _lines(barcodes), _lines(features)
     if matrix.shape != (len(spots), len(genes)):
