@@ -137,6 +137,16 @@ def dock_in_viewer(make_napari_viewer_proxy, qtbot):
 
 
 @pytest.fixture
+def dock_with_spots(dock_in_viewer, use_predictor, kit):
+    """Return (viewer, dock), shown, with spots laid on a layer of known µm per px."""
+    use_predictor(kit.predictor())
+    viewer, dock = dock_in_viewer(show=True)
+    viewer.add_image(kit.stained(), rgb=True, name="slide", scale=(kit.MPP,) * 2, units=("um", "um"))
+    kit.lay_spots(dock)
+    return viewer, dock
+
+
+@pytest.fixture
 def ready(dock_in_viewer, qtbot, slide_png, monkeypatch, use_predictor, kit):
     """Return a function that installs a predictor and gives (viewer, dock) with spots laid, one click from a run."""
     from qtpy.QtWidgets import QFileDialog

@@ -16,12 +16,9 @@ from napari_tcgn.ui.layers import kept_points, laid_spots, store
 
 
 @pytest.fixture
-def result(dock_in_viewer, use_predictor, kit, monkeypatch):
+def result(dock_with_spots, kit, monkeypatch):
     """A dock, the layer of its result with the gene of another column than the first, and what was said."""
-    use_predictor(kit.predictor())
-    viewer, dock = dock_in_viewer(show=True)
-    viewer.add_image(kit.stained(), rgb=True, name="slide", scale=(kit.MPP,) * 2, units=("um", "um"))
-    kit.lay_spots(dock)
+    viewer, dock = dock_with_spots
     kit.run_to_end(dock)
     layer = dock.session.state.result_layer
     viewer.layers.selection.active = layer
@@ -83,12 +80,9 @@ def test_another_points_layer_is_left_alone(result):
 
 
 @pytest.fixture
-def laid(dock_in_viewer, use_predictor, kit, monkeypatch):
+def laid(dock_with_spots, monkeypatch):
     """A dock with a grid that nothing is predicted for yet, its layer, and what was said."""
-    use_predictor(kit.predictor())
-    viewer, dock = dock_in_viewer(show=True)
-    viewer.add_image(kit.stained(), rgb=True, name="slide", scale=(kit.MPP,) * 2, units=("um", "um"))
-    kit.lay_spots(dock)
+    _viewer, dock = dock_with_spots
     said: list[str] = []
     monkeypatch.setattr(laid_spots, "show_warning", said.append)
     layer = dock.session.spots_layer

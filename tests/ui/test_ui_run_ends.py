@@ -176,21 +176,22 @@ def test_closing_the_viewer_in_the_middle_of_a_run(held, gate, qtbot):
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("napari-tcgn-read")]
 
 
-def test_two_viewers_run_at_once(make_napari_viewer_proxy, use_predictor, kit, qtbot):
-    from napari_tcgn.ui import make_dock
-
-    use_predictor(kit.predictor())
+def two_running(dock_in_viewer, kit):
+    """Start a run in each of two viewers, on slides "one" and "two"."""
     docks = []
     for name in ("one", "two"):
-        viewer = make_napari_viewer_proxy()
-        dock = make_dock(viewer)
-        viewer.window.add_dock_widget(dock, name="Spatial gene prediction", area="right")
-        qtbot.waitUntil(lambda dock=dock: dock.session.state.models != (), timeout=kit.TIMEOUT)
+        viewer, dock = dock_in_viewer(show=True)
         viewer.add_image(kit.stained(), rgb=True, name=name, scale=(2, 2), units=("um", "um"))
         kit.lay_spots(dock)
         docks.append((viewer, dock))
     for _, dock in docks:
         kit.click(dock.run.run_button)
+    return docks
+
+
+def test_two_viewers_run_at_once(dock_in_viewer, use_predictor, kit, qtbot):
+    use_predictor(kit.predictor())
+    docks = two_running(dock_in_viewer, kit)
     assert all(dock.session.state.running for _, dock in docks)
     for (viewer, dock), name in zip(docks, ("one", "two"), strict=True):
         qtbot.waitUntil(lambda dock=dock: not dock.session.state.running, timeout=kit.TIMEOUT)
@@ -312,28 +313,13 @@ def test_closing_napari_in_the_middle_of_a_run_ends_the_program(tmp_path):
     assert "Traceback" not in done.stderr, done.stderr
 
 
-def test_closing_one_of_two_viewers_leaves_the_other_alone(make_napari_viewer_proxy, use_predictor, kit, gate, qtbot):
-    from napari_tcgn.ui import make_dock
-
+def test_closing_one_of_two_viewers_leaves_the_other_alone(dock_in_viewer, use_predictor, kit, gate, qtbot):
     use_predictor(kit.predictor(gate))
-    docks = []
-    for name in ("one", "two"):
-        viewer = make_napari_viewer_proxy(show=True)
-        dock = make_dock(viewer)
-        viewer.window.add_dock_widget(dock, name="Spatial gene prediction", area="right")
-        qtbot.waitUntil(lambda dock=dock: dock.session.state.models != (), timeout=kit.TIMEOUT)
-        viewer.add_image(kit.stained(), rgb=True, name=name, scale=(2, 2), units=("um", "um"))
-        kit.lay_spots(dock)
-        docks.append((viewer, dock))
-    (first, _), (_, other) = docks
-    for _, dock in docks:
-        kit.click(dock.run.run_button)
+    (first, _), (_, other) = two_running(dock_in_viewer, kit)
     state = other.session.state
     qtbot.waitUntil(lambda: state.progress is not None and state.progress.stage == "predict", timeout=kit.TIMEOUT)
-    threading.Timer(0.5, gate.set).start()  # the other dock waits for the batch in hand
+    threading.Timer(0.5, gate.set).start()  # the dock that closes waits for the batch in hand
     first.close()
-    assert state.running
     qtbot.waitUntil(lambda: not state.running, timeout=kit.TIMEOUT)
     assert other.run.message.text().startswith("Done")
-    result = store.result_of(state.result_layer)
-    assert result.done.all()
+    assert store.result_of(state.result_layer).done.all()

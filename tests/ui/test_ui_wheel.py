@@ -57,12 +57,9 @@ def controls_of(dock: QWidget) -> list[QWidget]:
 
 
 @pytest.fixture
-def after_a_run(dock_in_viewer, use_predictor, kit, qtbot):
+def after_a_run(dock_with_spots, kit, qtbot):
     """A dock whose controls are all in use: a slide, spots, and a result."""
-    use_predictor(kit.predictor())
-    viewer, dock = dock_in_viewer(show=True)
-    viewer.add_image(kit.stained(), rgb=True, name="slide", scale=(kit.MPP,) * 2, units=("um", "um"))
-    kit.lay_spots(dock)
+    _viewer, dock = dock_with_spots
     kit.run_to_end(dock)
     qtbot.waitUntil(lambda: not dock.session.state.busy, timeout=kit.TIMEOUT)
     return dock

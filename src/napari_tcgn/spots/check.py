@@ -35,9 +35,9 @@ def check_on_slide(spots: Spots, slide: Slide, scale: bool = True) -> Spots:
     """Refuse spots that contradict a slide, before anything is predicted for them; the same for spots of any source.
 
     The image must have the size that the spots were made for, where they tell it, and no spot may lie outside it. The
-    array may not imply another µm per pixel than the slide has, nor be mirrored, and if they are ten or more they must
-    mostly lie on tissue: all this unless `source.trusted` says that they are to be taken as they are. A grid that was
-    laid on this slide is where it was asked for.
+    array may not imply another µm per pixel than the slide has, nor be mirrored; ten or more must mostly lie on tissue,
+    and fewer on a slide that has any. All this unless `source.trusted` says that they are to be taken as they are. A
+    grid that was laid on this slide is where it was asked for.
 
     Parameters
     ----------

@@ -110,7 +110,8 @@ def mirrored_contradiction(spots: Spots, slide: Slide) -> tuple[SpotsError, bool
     """Return what is to be said of spots that seem mirrored, and whether they may be predicted all the same.
 
     Space Ranger's positions are mirrored where the image was, and right then: such spots lie on the tissue as they are,
-    and clearly less so any other way. Where the array does not tell, the tissue alone gives no more than a doubt.
+    and clearly less so any other way. Where the array does not tell, the tissue gives a doubt, and a refusal only where
+    nearly all would lie on it another way.
     """
     mirrored = is_mirrored(spots)
     if mirrored is False:
