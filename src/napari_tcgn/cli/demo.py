@@ -93,6 +93,6 @@ The sample section is drawn, not real tissue: it shows how the tool works, not h
 
 What next:
   your own slide    napari-tcgn predict SLIDE --mpp 0.5 --grid visium --out result.h5ad
-  in napari         napari, then Plugins > TCGN > Spatial gene prediction
+  in napari         napari, then Plugins > Spatial gene prediction (TCGN)
   the model         napari-tcgn models info {made.model}
   this machine      napari-tcgn doctor"""
