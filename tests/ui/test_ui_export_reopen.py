@@ -101,7 +101,7 @@ def test_every_format_then_reopened_in_a_second_viewer(
     qtbot.keyClick(again.genes.search, Qt.Key.Key_Return)
     np.testing.assert_array_equal(points.features["value"], shown)
     assert points.name == "BLUE · predicted"
-    assert again.genes.bar.unit == "mean grey value"
+    assert again.map.scale.bar.unit == "mean grey value"
     # in µm, where they were
     np.testing.assert_allclose(points.data, state.result_layer.data)
     np.testing.assert_allclose(points.scale, kit.MPP)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QMessageBox, QPushButton
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.spots import StSource, is_count_table
@@ -16,7 +16,8 @@ from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.compare_table import CompareTable
-from napari_tcgn.ui.widgets.controls import set_quietly, tick_box
+from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.scatter import Scatter
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ class CompareSection(Section):
     """
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "6 · Compare")
+        super().__init__(session, "Compare", folded=True)
         self.comparing = Comparing(session, self._show)
-        self.source_box = QComboBox()
+        self.source_box = choice_box()
         for number, (text, source, tip) in enumerate(SOURCES):
             self.source_box.addItem(text, source)
             self.source_box.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
@@ -87,12 +88,8 @@ class CompareSection(Section):
         self._show()
 
     def _lay_out(self) -> None:
-        start, end = QHBoxLayout(), QHBoxLayout()
-        for widget, stretch in ((self.source_box, 1), (self.load_button, 0), (self.cancel_button, 0)):
-            start.addWidget(widget, stretch)
-        end.addWidget(self.side_by_side_box)
-        end.addStretch(1)
-        end.addWidget(self.write_button)
+        start = FlowLayout(self.source_box, self.load_button, self.cancel_button, growing=[self.source_box])
+        end = FlowLayout(self.side_by_side_box, self.write_button)
         for row in (start, self.sets_box, self.state_label, self.overall, self.table, self.scatter, end):
             self.form.addRow(row)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QApplication, QCheckBox, QComboBox, QFileDialog, QHBoxLayout, QMessageBox, QPushButton
+from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QMessageBox, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import ExportSettings
@@ -16,6 +16,8 @@ from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.widgets.controls import choice_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.option_widget import option_widget
 
 if TYPE_CHECKING:
@@ -52,12 +54,12 @@ class ExportSection(Section):
     """Write the chosen result, or copy the command that repeats its run."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "7 · Export")
+        super().__init__(session, "Export", folded=True)
         self._writing = False
-        self.format_box = _box("What to write")
+        self.format_box = choice_box("What to write")
         for one in FORMATS:
             self.format_box.addItem(one.text, one)
-        self.genes_box = _box(
+        self.genes_box = choice_box(
             f"Which genes to write; trusted are the {ExportSettings().top} best of those that held-out figures call "
             "predictable"
         )
@@ -70,10 +72,7 @@ class ExportSection(Section):
         self.copy_button = QPushButton("Copy as command line")
         self.reason = text_label()
 
-        row = QHBoxLayout()
-        row.addWidget(self.format_box, 1)
-        row.addWidget(self.export_button)
-        self.form.addRow("format", row)
+        self.form.addRow(FlowLayout(self.format_box, self.export_button, growing=[self.format_box]))
         self.form.addRow("genes", self.genes_box)
         self.form.addRow(self.tidy_box)
         self.form.addRow(self.full_box)
@@ -220,11 +219,3 @@ def _name(result: store.Result, suffix: str, whole: bool = False) -> str:
     maker = result.card.name if result.card else result.kind
     partial = "_partial" if result.partial and not whole else ""
     return portable_name(f"{result.library_id}_{maker}{partial}{suffix}").replace(" ", "_")
-
-
-def _box(tip: str) -> QComboBox:
-    box = QComboBox()
-    box.setToolTip(tip)
-    box.setMinimumContentsLength(12)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return box

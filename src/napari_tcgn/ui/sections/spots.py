@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import HEXAGONAL, LAYOUTS, GridSettings
@@ -23,6 +23,7 @@ from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
 from napari_tcgn.ui.widgets.controls import choice_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 
 TABLE = "table"
 
@@ -73,9 +74,7 @@ class SpotsSection(Section):
         self._timer.setInterval(PAUSE)
         self._timer.timeout.connect(self._on_pause)
 
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.lay_button, 1)
-        buttons.addWidget(self.reset_button)
+        buttons = FlowLayout(self.lay_button, self.reset_button, growing=[self.lay_button])
         for row in (self.source_box, self.grid, self.tissue, self.region, buttons, self.files, self.count):
             self.form.addRow(row)
         self.form.addRow(self.use_mpp_button)
