@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QSlider,
+    QTabBar,
     QWidget,
 )
 
@@ -34,6 +35,7 @@ from napari_tcgn.ui.prefs.choices import CHOICES
 from napari_tcgn.ui.prefs.preferences import GROUP, Preferences, nothing_of, read_preferences, to_plain
 from napari_tcgn.ui.prefs.remembered import Remembered, remembered_file
 from napari_tcgn.ui.shortcuts import SHORTCUTS
+from napari_tcgn.ui.widgets.card_page import CardPage
 from support.processes import environment
 
 ROOT = Path(__file__).parents[2]
@@ -145,8 +147,13 @@ def test_models_are_added_by_their_card(open_dock, tmp_path, kit, monkeypatch, q
     kit.click(dock.model.add_button)
     qtbot.waitUntil(lambda: dock.model.message.text() == "", timeout=kit.TIMEOUT)
     assert dock.model.model_box.currentText() == "mine"
-    said = dock.model.card.text()
-    for part in ("liver", "4 genes", "60 µm", "PCC 0.30", "trained on: ours, 2 sections", "licence: CC0"):
+    assert dock.model.card.text() == "liver · 4 genes, 3 trusted\nheld-out median PCC 0.30"
+    kit.click(dock.model.card_button)
+    page = dock.model.findChild(CardPage)
+    assert page.isVisible()
+    assert page.windowTitle() == "mine"
+    said = page.browser.toPlainText()
+    for part in ("60 µm", "held-out median PCC 0.300", "ours", "A, B", "CC0"):
         assert part in said
     dock.model.model_box.setCurrentIndex(0)
     dock.model.model_box.activated.emit(0)
@@ -278,11 +285,10 @@ def test_every_control_has_a_tooltip(open_dock, kit, ready):
         """Whether it is ours to explain: not the arrows and line edits inside of Qt's own controls."""
         parent = widget.parent()
         while parent is not None and parent is not dock:
-            if isinstance(parent, CONTROLS):
+            if isinstance(parent, (*CONTROLS, QTabBar)):  # whose arrows are there where tabs do not fit
                 return False
             parent = parent.parent()
-        # The last are the arrows that Qt shows where tabs do not fit.
-        return not (widget.objectName().startswith("qt_") or isinstance(parent, QTabBar))
+        return not widget.objectName().startswith("qt_")
 
     controls = [widget for widget in dock.findChildren(QWidget) if isinstance(widget, CONTROLS) and own(widget)]
     assert len(controls) > 25

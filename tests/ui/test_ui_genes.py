@@ -83,8 +83,8 @@ def made(dock_in_viewer, use_predictor, kit, qtbot, request):
         return layer
 
     return SimpleNamespace(
-        viewer=viewer, dock=dock, genes=dock.genes, map=dock.map, state=dock.session.state, image=image, spots=spots, table=table,
-        predicted=predicted, measured=measured,
+        viewer=viewer, dock=dock, genes=dock.genes, map=dock.map, state=dock.session.state, image=image, spots=spots,
+        table=table, predicted=predicted, measured=measured,
     )  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def test_a_measured_result_has_no_trust_columns_and_its_own_scale(made, qtbot):
 
 
 def test_clip_centre_and_crossed_limits(made, qtbot):
-    genes, layer = made.genes, made.predicted
+    layer = made.predicted
     press(qtbot, made.dock, "green")
     values = made.table[:, 1].astype(float)
     np.testing.assert_allclose(layer.face_contrast_limits, np.percentile(values, (1, 99)), rtol=1e-5)
@@ -170,7 +170,7 @@ def test_the_colour_bar_shows_on_the_canvas(made, qtbot):
 
 
 def test_linked_layers_share_limits_and_the_gene(made, qtbot):
-    genes, link = made.genes, made.map.link
+    link = made.map.link
     assert "two results" in link.message.text()
     measured = made.measured()
     made.state.result_layer = made.predicted
@@ -452,14 +452,14 @@ def test_placement_of_a_surface_under_a_general_transform(made):
 
 def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
     """A surface and three genes follow a slide that is rescaled and moved, and are hidden with it."""
-    layer, genes, session = made.predicted, made.genes, made.dock.session
+    layer, session = made.predicted, made.dock.session
     session.slides.claim(store.result_of(layer), session.state.image)
     made.map.surface.surface_box.setChecked(True)
     qtbot.waitUntil(lambda: surface_in(made.viewer) is not None)
     surface = surface_in(made.viewer)
-    for gene, edit in zip(("RED", "GREEN", "BLUE"), genes.composite.gene_edits, strict=True):
+    for gene, edit in zip(("RED", "GREEN", "BLUE"), made.map.composite.gene_edits, strict=True):
         edit.setText(gene)
-    genes.composite.add_button.click()
+    made.map.composite.add_button.click()
     mixed = next(one for one in made.viewer.layers if composite_of(one) is not None)
     assert surface not in session.image_layers()
 

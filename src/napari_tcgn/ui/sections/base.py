@@ -43,6 +43,7 @@ class Message(QWidget):
         self.details.setReadOnly(True)
         self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.details.setTabChangesFocus(True)
+        self.details.setAccessibleName("traceback")
         self.details.setFixedHeight(140)
         self.details_button.toggled.connect(self.details.setVisible)
         layout = QVBoxLayout(self)

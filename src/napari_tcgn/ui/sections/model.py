@@ -131,8 +131,10 @@ class ModelSection(Section):
         if state.model in state.models:  # else it is being replaced by itself with another card
             self.model_box.setCurrentIndex(state.models.index(state.model))
         self.card.setText(card_lines(state.model.card))
+        said = describe(state.model.card)
+        self.card.setToolTip("\n".join(said[name] for name in ("Protocol", "Mind", "Cite") if name in said))
         if self._page is not None:
-            self._page.show_text(state.model.card.name, describe(state.model.card))
+            self._page.show_text(state.model.card.name, said)
 
     def _set_device(self) -> None:
         self.session.state.choose(device=self.device_box.currentText())

@@ -134,7 +134,8 @@ def name_controls(root: QWidget) -> None:
             if isinstance(label, QLabel) and isinstance(control, _NAMELESS) and not control.accessibleName():
                 control.setAccessibleName(label.text())
     for control in root.findChildren(QWidget):
-        if isinstance(control, _NAMELESS) and not control.accessibleName():
+        textless = isinstance(control, _NAMELESS) or (isinstance(control, QAbstractButton) and not control.text())
+        if textless and not control.accessibleName():
             control.setAccessibleName(re.split(r"[;:(.\n]", control.toolTip())[0].strip())
 
 
