@@ -75,7 +75,7 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     assert state.result_layer == layer, "the prediction stays the chosen one"
     gene = state.gene
     assert result_layers.shown_gene(layer) == result_layers.shown_gene(found) == gene
-    assert found.name == f"{gene} · measured"
+    assert found.name == f"stained · {gene} · measured"
     assert tuple(layer.face_contrast_limits) == tuple(found.face_contrast_limits)
     total = measured[:, ["RED", "GREEN", "BLUE"]].X.sum(axis=1)
     expected = np.log10(1 + 1e4 * measured[:, gene].X.ravel() / total)
@@ -258,7 +258,8 @@ def test_a_comparison_that_ends_on_a_slide_put_aside(predicted, qtbot, tmp_path,
     assert second_views(viewer) == []
     session.choose_image(session.slides.owner_of(layer).image, show=True)
     assert session.state.result_layer == layer
-    assert section.comparing.layer_of(compared.measured).visible
+    assert layer.visible
+    assert not section.comparing.layer_of(compared.measured).visible, "never on top of the one that is selected"
     assert section.table.genes.rowCount() == 3
 
 

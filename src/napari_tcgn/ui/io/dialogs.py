@@ -1,11 +1,14 @@
-"""What readers and the writer do when napari's command palette runs them, which names no file: they ask for one."""
+"""What the plugin asks of the desktop: a file where napari's command palette names none, and a page in the browser."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Points
 from napari.utils.notifications import show_info
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
 
 if TYPE_CHECKING:
@@ -46,6 +49,11 @@ def save_from_dialog(title: str, names: str) -> None:
     path, _ = QFileDialog.getSaveFileName(None, title, "", names)
     if path:
         layer.save(path if path.endswith(".h5ad") else f"{path}.h5ad", plugin=PLUGIN)
+
+
+def open_in_browser(path: Path) -> bool:
+    """Open a page in the browser of the system; returns whether one could be asked."""
+    return bool(QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))))
 
 
 def _viewer() -> Viewer | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots import Region, RegionRecord, region_of_polygons
+from napari_tcgn.ui.layers.lies_on import lay_on
 from napari_tcgn.ui.layers.placement import picture_placement, px_of
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def add_region_layer(viewer: Viewer, image: Image) -> Shapes:
     finest = image.data[0] if image.multiscale else image.data
     layer.current_edge_width = max(1.0, max(finest.shape[:2]) / 400)  # px of the image, seen at every zoom
     layer.mode = "add_polygon"
+    lay_on(layer, image)
     return layer
 
 

@@ -96,7 +96,7 @@ class SlideSection(Section):
             # The first slide that comes is the one to work on.
             usable = [layer for layer in self._layers if slide_layers.may_be_slide(layer)]
             if usable:
-                self._choose_layer(usable[-1])
+                self._choose_layer(usable[-1], show=state.result_layer is None)
         self._show()
 
     def _choose(self, index: int) -> None:

@@ -1,0 +1,54 @@
+"""Says on the canvas that the result which is seen is partial."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_tcgn.ui.layers import canvas, store
+from napari_tcgn.ui.layers.story import Story
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_tcgn.ui.state import DockState
+
+
+class PartialNote:
+    """Follows the story on the canvas and the state of a dock.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    story : Story
+    state : DockState
+    """
+
+    def __init__(self, viewer: Viewer, story: Story, state: DockState) -> None:
+        self._viewer, self._story, self._state = viewer, story, state
+        self._said = ""
+        story.told.connect(self._say)
+        for event in (state.events.running, state.events.result_version):
+            event.connect(self._say)
+
+    def close(self) -> None:
+        """Take the sentence away."""
+        canvas.say(self._viewer, "", instead_of=self._said)
+        self._said = ""
+
+    def _say(self) -> None:
+        focus = self._story.focus
+        result = store.made_from(focus)
+        filling = self._state.running and store.made_from(self._state.result_layer) is result
+        sentence = "" if result is None or filling else partial_sentence(result)
+        canvas.say(self._viewer, sentence, instead_of=self._said)
+        self._said = sentence
+
+
+def partial_sentence(result: store.Result) -> str:
+    """Return what a partial result lacks, in a sentence; "" for one that was run to its end, or not run at all."""
+    if result.stopped:
+        return f"Partial result: {len(result.done):,} spots were predicted when the run was stopped."
+    if result.prediction is None or not result.partial:
+        return ""
+    done = int(result.done.sum())
+    return f"Partial result: {done:,} of {len(result.done):,} spots are predicted. Run again for all of them."
