@@ -37,12 +37,12 @@ class SideBySide:
     Parameters
     ----------
     session : Session
-    ended : callable
-        Told when a pair has ended by itself.
+    changed : callable
+        Told when a pair has ended by itself, or was swapped.
     """
 
-    def __init__(self, session: Session, ended: Callable[[], object]) -> None:
-        self._session, self._ended = session, ended
+    def __init__(self, session: Session, changed: Callable[[], object]) -> None:
+        self._session, self._changed = session, changed
         self._left: Points | None = None
         self._right: Points | None = None  # the layer that was moved
         self._image: Image | None = None  # the slide or picture under them, if it is in this viewer
@@ -108,6 +108,7 @@ class SideBySide:
         left, right = self._left, self._right
         if left is not None and right is not None:
             self.open(right, left, frame=False)
+            self._changed()
 
     def close(self) -> None:
         """Put the moved layer back onto the slide, and show only the one of the two that is chosen."""
@@ -200,7 +201,7 @@ class SideBySide:
 
     def _end(self) -> None:
         self.close()
-        self._ended()
+        self._changed()
 
     def _second_view(self, image: Image, affine: NDArray[np.float64]) -> Image:
         viewer = self._session.viewer
