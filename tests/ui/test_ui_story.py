@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_tcgn.ui.layers import store
+from support.comparing import tick
 
 
 @pytest.fixture
@@ -137,3 +138,37 @@ def test_a_text_of_the_user_on_the_canvas_is_left(held, gate, kit) -> None:
     gate.set()
     kit.click(dock.run.cancel_button)
     assert overlay.text == "my figure"
+
+
+def test_slides_in_a_row_are_all_seen_and_predict_the_same(two_slides, qtbot, kit) -> None:
+    viewer, dock, (first, second), (_, second_result) = two_slides
+    box = dock.slide.apart_box
+    assert not box.isChecked()
+    values = np.array(second_result.features["value"])
+    kit.click(dock.spots.region.draw_button)
+    region = viewer.layers[-1]
+    region.add_rectangles(np.array([[0.0, 0.0], [599.0, 399.0]]))
+    viewer.layers.selection.active = second_result
+    tick(qtbot, box)
+    assert {"A", "A · GREEN · predicted", "B", "B · GREEN · predicted"} <= set(seen(viewer))
+    assert second.extent.world[0, 1] > first.extent.world[1, 1], "they do not overlap"
+    spots = dock.session.state.spots
+    on_slide = [second.data_to_world((y - 0.5, x - 0.5)) for x, y in zip(spots.x, spots.y, strict=True)]
+    np.testing.assert_allclose([second_result.data_to_world(at) for at in second_result.data], on_slide)
+    np.testing.assert_allclose(region.data_to_world((7, 9)), second.data_to_world((7, 9)))
+    assert dock.session.state.mpp == pytest.approx(kit.MPP)
+    # what is laid and predicted there is the same
+    dock.spots.region.inside_box.setChecked(False)
+    kit.lay_spots(dock, 150)
+    kit.run_to_end(dock)
+    np.testing.assert_array_equal(dock.session.state.result_layer.features["value"], values)
+    # a third slide joins the row; then all go back
+    third = viewer.add_image(kit.stained(), rgb=True, name="C", scale=(kit.MPP,) * 2, units=("um", "um"))
+    assert third.extent.world[0, 1] > second.extent.world[1, 1]
+    tick(qtbot, box)
+    assert seen(viewer) == ["C"]
+    for image in (second, third):
+        np.testing.assert_allclose(image.extent.world, first.extent.world)
+    np.testing.assert_allclose(region.data_to_world((7, 9)), second.data_to_world((7, 9)))
+    tick(qtbot, box)
+    assert dock.session.choices.remembered.get("slides_apart", bool) is True

@@ -15,11 +15,11 @@ from napari_tcgn.options import GridSettings, SpotsSettings
 from napari_tcgn.slide import Slide, give_mpp, open_slide
 from napari_tcgn.spots import GridSource, Region, Spots, make_grid
 from napari_tcgn.ui.layers import canvas, layer_names, placement, slide_layers, spot_layers, store
+from napari_tcgn.ui.layers.canvas_notes import CanvasNotes
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.kept_points import KeptPoints
 from napari_tcgn.ui.layers.laid_spots import LaidSpots
-from napari_tcgn.ui.layers.partial_note import PartialNote
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
@@ -70,19 +70,16 @@ class Session:
         self.slides = Slides()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
         self.story = Story(viewer, self.slides, self.state)
-        self._note = PartialNote(viewer, self.story, self.state)
+        self._notes = CanvasNotes(viewer, self.story, self.state)
         self._points = KeptPoints(viewer, self.colours)
         self._laid = LaidSpots(viewer, self.state, self.story)
         self.run: Running | None = None
         self._setting_mpp = False
-        viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
         there = [viewer.layers.selection.active, *reversed(viewer.layers)]
         self.state.result_layer = next((layer for layer in there if store.shows_result(layer)), None)
-        for layer in viewer.layers:
-            canvas.show_scale_of(viewer, layer)
 
     @property
     def viewer(self) -> Viewer:
@@ -119,7 +116,6 @@ class Session:
         self.background.close()
         if self.run is not None:
             self.run.disconnect_all()
-        self.viewer.layers.events.inserted.disconnect(self._on_inserted)
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.layers.selection.events.active.disconnect(self.on_active)
         self.choices.close()
@@ -129,7 +125,7 @@ class Session:
         self._hover.close()
         self._points.close()
         if not viewer_is_gone:
-            self._note.close()
+            self._notes.close()
         else:
             self.state.events.block()  # so are the widgets that would be told
         self._viewer = None
@@ -318,9 +314,6 @@ class Session:
         elif (work := self.slides.owner_of(layer)) is not None and work.spots_layer == layer:
             work.spots_layer = work.spots = None
         self.story.retell()
-
-    def _on_inserted(self, event: Event) -> None:
-        canvas.show_scale_of(self.viewer, event.value)
 
     def _forget(self, work: SlideWork) -> None:
         """Let go of a slide whose image layer is gone; its results stay in the viewer."""

@@ -11,6 +11,8 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
 
+from napari_tcgn.ui.layers import canvas
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
@@ -37,6 +39,8 @@ def open_from_dialog(title: str, names: str) -> None:
     path, _ = QFileDialog.getOpenFileName(None, title, "", names)
     if path and viewer is not None:
         viewer.open(path, plugin=PLUGIN)
+        for layer in viewer.layers:  # a reader cannot do it: it does not know its viewer
+            canvas.show_scale_of(viewer, layer)
 
 
 def save_from_dialog(title: str, names: str) -> None:

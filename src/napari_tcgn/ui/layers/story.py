@@ -48,6 +48,8 @@ class Story:
         After what is shown may have changed.
     partner_of : callable (layer) -> layer or None
         The layer that stands beside one, and is then shown with it.
+    apart : bool
+        Whether the slides stand apart, so that all are shown, each with what was chosen on it last.
     """
 
     told = Signal()
@@ -57,7 +59,7 @@ class Story:
         self._turns: PerLayer[int] = PerLayer()  # the larger, the later a layer was the one to show
         self._turn = 0
         self._group: Hashable | None = None
-        self._held = False
+        self._held = self.apart = False
         self.partner_of: Callable[[Layer], Layer | None] = lambda layer: None
         state.events.result_layer.connect(self.tell)
         state.events.gene.connect(self._on_gene)
@@ -94,14 +96,21 @@ class Story:
         if self._group is None:
             return
         focus = self.focus
-        shown = [focus] if focus is not None else []
         partner = None if focus is None else unwrap(self.partner_of(focus))
-        if partner is not None:
-            shown.append(partner)
+        # A pair takes the place of the slide to the right.
+        apart = self.apart and partner is None and isinstance(self._group, SlideWork)
         for layer in list(self._viewer.layers):
             group = self._slides.group_of(layer)
-            if group is not None:
-                self._set(layer, group == self._group and self._belongs(unwrap(layer), focus, shown))
+            if group is None:
+                continue
+            if group == self._group:
+                shown = [one for one in (focus, partner) if one is not None]
+            elif apart and isinstance(group, SlideWork):
+                shown = [one for one in (self._focus_of(group),) if one is not None]
+            else:
+                self._set(layer, False)
+                continue
+            self._set(layer, self._belongs(unwrap(layer), group, shown))
         self.told()
 
     def shows(self, layer: Layer | None) -> bool:
@@ -130,16 +139,16 @@ class Story:
         results = [one for one in there if store.shows_result(one)]
         return (results or there or [None])[-1]
 
-    def _belongs(self, layer: Layer, focus: Layer | None, shown: list[Layer]) -> bool:
-        """Whether a layer of the slide in view is shown with what is chosen there."""
+    def _belongs(self, layer: Layer, group: Hashable, shown: list[Layer]) -> bool:
+        """Whether a layer of a slide in view is shown with what is chosen there."""
         if (points := points_of_surface(layer)) is not None:
             return points in shown
         if isinstance(layer, Image):
             # The small picture of a result is too coarse to lie on its slide.
-            return not (slide_layers.is_thumbnail(layer) and isinstance(self._group, SlideWork))
+            return not (slide_layers.is_thumbnail(layer) and isinstance(group, SlideWork))
         if not _is_choice(layer) or layer in shown:
             return True
-        return shows_waiting_spots(layer) and _fills(layer, store.result_of(focus))
+        return shows_waiting_spots(layer) and any(_fills(layer, store.result_of(one)) for one in shown)
 
     def _set(self, layer: Layer, shown: bool) -> None:
         if not shown and layer.visible:

@@ -1,4 +1,4 @@
-"""Says on the canvas that the result which is seen is partial."""
+"""What the canvas says of results beside their colours: that one is partial, and the scale where it is known."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from napari_tcgn.ui.layers import canvas, store
 from napari_tcgn.ui.layers.story import Story
 
 if TYPE_CHECKING:
+    from napari.utils.events import Event
     from napari.viewer import Viewer
 
     from napari_tcgn.ui.state import DockState
 
 
-class PartialNote:
+class CanvasNotes:
     """Follows the story on the canvas and the state of a dock.
 
     Parameters
@@ -29,11 +30,18 @@ class PartialNote:
         story.told.connect(self._say)
         for event in (state.events.running, state.events.result_version):
             event.connect(self._say)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        for layer in viewer.layers:
+            canvas.show_scale_of(viewer, layer)
 
     def close(self) -> None:
-        """Take the sentence away."""
+        """Take the sentence away and leave the canvas alone."""
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
         canvas.say(self._viewer, "", instead_of=self._said)
         self._said = ""
+
+    def _on_inserted(self, event: Event) -> None:
+        canvas.show_scale_of(self._viewer, event.value)
 
     def _say(self) -> None:
         focus = self._story.focus
