@@ -253,6 +253,9 @@ def test_a_partial_result_is_compared_where_it_has_values(held, gate, qtbot, tmp
     compared = dock.compare.comparing.of(result)
     assert compared.comparison.overall.n_spots == result.done.sum() < len(result.done)
     np.testing.assert_array_equal(compared.measured.done, result.done)
+    dock.session.state.result_version += 1  # as at the end of a run: partial results are labelled
+    assert dock.compare.comparing.layer_of(compared.measured).name == "stained · GREEN · measured"
+    assert dock.compare.comparing.layer_of(result).name == "stained · GREEN · predicted (partial)"
 
 
 def test_tables_and_report_are_written(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:

@@ -358,11 +358,13 @@ def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
     assert not layer.visible
     press(qtbot, made.dock, "green")
     qtbot.waitUntil(lambda: image.name == "slide · GREEN · predicted · surface", timeout=kit.TIMEOUT)
+    image.name = "mine"
     made.genes.scale.colormap_box.setCurrentText("magma")
     assert image.colormap.name == "magma"
     spread = np.nanstd(image.data)
     typed(qtbot, part.bandwidth_box, 2)
     qtbot.waitUntil(lambda: np.nanstd(image.data) < 0.7 * spread, timeout=kit.TIMEOUT)
+    assert image.name == "mine", "the user's name stays"
     made.viewer.layers.remove(image)  # in napari's list
     assert not part.surface_box.isChecked()
     assert layer.visible
