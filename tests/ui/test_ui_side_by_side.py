@@ -44,8 +44,11 @@ def test_the_halves_are_named_and_swapped_with_a_key(pair, qtbot, kit) -> None:
     home, step = left_of(predicted), 1.04 * kit.SIDE * kit.MPP
     above = names(viewer)
     assert [text.split("\n")[0] for text in above.text.values] == ["predicted", "measured"]
-    np.testing.assert_allclose(above.data[:, 1], [0.5 * kit.SIDE * kit.MPP - 1, 0.5 * kit.SIDE * kit.MPP - 1 + step])
-    assert (above.data[:, 0] < -above.size.max()).all(), "above the slide"
+    for plate, layer in zip(above.data, (predicted, measured), strict=True):
+        world = np.array([layer.data_to_world(point) for point in layer.data])
+        assert plate[:, 1].mean() == pytest.approx((world[:, 1].min() + world[:, 1].max()) / 2)
+        assert plate[:, 0].max() < world[:, 0].min(), "above the half"
+    assert dock.spots.region.layer() is None, "no region to lay spots in"
     assert above.text.scaling, "zooms with it"
     assert keys_of("swap_halves") in dock.compare.side_by_side_box.toolTip()
     window = dock.window()

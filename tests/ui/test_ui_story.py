@@ -115,7 +115,7 @@ def test_a_partial_result_says_so_and_shows_nothing_older(held, gate, kit) -> No
     kit.click(dock.run.cancel_button)
     partial = dock.session.state.result_layer
     total = len(dock.session.state.spots)
-    assert text_of(viewer) == f"Partial result: 8 of {total} spots are predicted. Run again for all of them."
+    assert text_of(viewer) == f"Partial result: 8 of {total} spots"
     assert partial.name == "stained · GREEN · predicted (partial)"
     assert seen(viewer) == ["stained", "stained · spots (not yet predicted)", partial.name]
     kit.run_to_end(dock)

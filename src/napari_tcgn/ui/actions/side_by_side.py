@@ -21,7 +21,7 @@ from napari_tcgn.ui.layers.placement import moved_affine, placement_events, shif
 from napari_tcgn.ui.session import Session
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Layer, Shapes
     from napari.utils.events import Event
 
 GAP = 0.04  # between the two, as a share of the width
@@ -47,7 +47,7 @@ class SideBySide:
         self._right: Points | None = None  # the layer that was moved
         self._image: Image | None = None  # the slide or picture under them, if it is in this viewer
         self._second: Image | None = None  # its second view
-        self._names: Points | None = None  # the text above the halves
+        self._names: Shapes | None = None  # the text above the halves
         session.viewer.layers.events.removed.connect(self._on_removed)
         session.story.partner_of = self.partner_of
         session.story.told.connect(self._on_told)
@@ -94,14 +94,14 @@ class SideBySide:
             self._second = self._second_view(image, affine)
             for event in placement_events(image):
                 event.connect(self._on_placed)
-        self._add_names(below, self._second if self._second is not None else self._right)
+        self._add_names(self._left, self._right)
         shown = self._session.story.focus
         if shown is None or self.partner_of(shown) is None:
             self._session.story.tell(left)
         self._session.story.retell()
         if frame:
-            halves = (below, self._second if self._second is not None else right, self._names)
-            canvas.frame(self._session.viewer, [one for one in halves if one is not None])
+            shown_ones = [one for one in (left, right, self._names) if one is not None]
+            canvas.frame(self._session.viewer, shown_ones)
 
     def swap(self) -> None:
         """Exchange the halves; without a pair nothing happens."""
@@ -153,10 +153,9 @@ class SideBySide:
 
     # -- the names of the halves ---------------------------------------------------------------------------------
 
-    def _add_names(self, left: Image | Points, right: Image | Points) -> None:
+    def _add_names(self, left: Points, right: Points) -> None:
         extents = [half_names.extent_of(one) for one in (left, right)]
-        assert self._left is not None  # see `open`
-        slide = getattr(store.result_of(self._left), "library_id", "")
+        slide = getattr(store.result_of(left), "library_id", "")
         with self._session.selection_kept():
             names = half_names.add_names(
                 self._session.viewer, f"{slide}{DOT}names of the halves", extents, self._texts(), left

@@ -53,10 +53,10 @@ class CanvasNotes:
 
 
 def partial_sentence(result: store.Result) -> str:
-    """Return what a partial result lacks, in a sentence; "" for one that was run to its end, or not run at all."""
+    """Return how much of a partial result there is; "" for one that was run to its end, or not run at all."""
     if result.stopped:
-        return f"Partial result: {len(result.done):,} spots were predicted when the run was stopped."
+        return f"Partial result: {len(result.done):,} spots"
     if result.prediction is None or not result.partial:
         return ""
     done = int(result.done.sum())
-    return f"Partial result: {done:,} of {len(result.done):,} spots are predicted. Run again for all of them."
+    return f"Partial result: {done:,} of {len(result.done):,} spots"

@@ -9,15 +9,18 @@ import numpy as np
 from napari.layers import Image, Points
 from numpy.typing import NDArray
 
+from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.layers.placement import to_world
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Layer, Shapes
     from napari.viewer import Viewer
 
-COLOUR = "#c86400"  # 5 : 1 on the black and 4 : 1 on the white canvas
-WIDTH_IN_LETTERS = 30  # of a half
+INK, PLATE = "white", "#202020e0"  # read on tissue, on glass, and on the black and the white canvas
+WIDTH_IN_LETTERS = 24  # of a half
+PLATE_LETTERS, PLATE_LINES = 22.0, 4.4  # width and height of a plate, in sizes of the text
+NAMES = f"{store.KEY}_names"  # in the metadata of the layer
 
 
 class Extent(NamedTuple):
@@ -40,29 +43,33 @@ def extent_of(layer: Image | Points) -> Extent:
     return Extent(float(corners[:, 0].min()), float(corners[:, 1].min()), float(corners[:, 1].max()))
 
 
-def add_names(viewer: Viewer, name: str, extents: Sequence[Extent], texts: Sequence[str], below: Layer) -> Points:
+def add_names(viewer: Viewer, name: str, extents: Sequence[Extent], texts: Sequence[str], below: Layer) -> Shapes:
     """Write texts of two lines above two places, in the units of the layer `below` them; returns their layer."""
     size = (extents[0].right - extents[0].left) / WIDTH_IN_LETTERS
-    layer: Points = viewer.add_points(  # type: ignore[attr-defined]  # napari adds the method at run time
-        _above(extents, size),
+    layer: Shapes = viewer.add_shapes(  # type: ignore[attr-defined]  # napari adds the method at run time
+        _plates(extents, size),
         name=name,
+        shape_type="rectangle",
         features={"text": np.array(texts, dtype=object)},
-        text={"string": "{text}", "size": size, "scaling": True, "color": COLOUR, "anchor": "center"},
-        size=size,
-        face_color="transparent",
-        border_color="transparent",
+        text={"string": "{text}", "size": size, "scaling": True, "color": INK, "anchor": "center"},
+        face_color=PLATE,
+        edge_width=0,
+        opacity=1.0,
         units=below.units,
+        metadata={NAMES: True},
     )
     return unwrap(layer)
 
 
-def write_names(layer: Points, texts: Sequence[str]) -> None:
+def write_names(layer: Shapes, texts: Sequence[str]) -> None:
     """Let the names be others."""
     if list(layer.features["text"]) != list(texts):
         layer.features = {"text": np.array(texts, dtype=object)}
-        layer.refresh_text()
+        layer.refresh_text()  # type: ignore[no-untyped-call]  # napari's
 
 
-def _above(extents: Sequence[Extent], size: float) -> NDArray[np.float64]:
-    top = min(extent.top for extent in extents)
-    return np.array([(top - 2 * size, (extent.left + extent.right) / 2) for extent in extents])
+def _plates(extents: Sequence[Extent], size: float) -> list[NDArray[np.float64]]:
+    bottom = min(extent.top for extent in extents) - 0.5 * size
+    high, reach = PLATE_LINES * size, PLATE_LETTERS / 2 * size
+    middles = [(extent.left + extent.right) / 2 for extent in extents]
+    return [np.array([[bottom - high, middle - reach], [bottom, middle + reach]]) for middle in middles]

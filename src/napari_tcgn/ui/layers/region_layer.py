@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots import Region, RegionRecord, region_of_polygons
+from napari_tcgn.ui.layers.half_names import NAMES
 from napari_tcgn.ui.layers.lies_on import lay_on
 from napari_tcgn.ui.layers.placement import picture_placement, px_of
 
@@ -23,8 +24,9 @@ COLOUR = "#ffb000"
 
 
 def shapes_layers(viewer: Viewer) -> list[Shapes]:
-    """Return the viewer's shapes layers in two dimensions."""
-    return [layer for layer in viewer.layers if isinstance(layer, Shapes) and layer.ndim == 2]
+    """Return the viewer's shapes layers in two dimensions, without those in which names are written."""
+    shapes = [layer for layer in viewer.layers if isinstance(layer, Shapes) and layer.ndim == 2]
+    return [layer for layer in shapes if NAMES not in layer.metadata]
 
 
 def add_region_layer(viewer: Viewer, image: Image) -> Shapes:
