@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Points
 
-from napari_tcgn.ui.layers import result_layers, store
+from napari_tcgn.ui.layers import layer_names, result_layers, store
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.surface_layer import add_surface, colour_surface, place_surface, show_surface
@@ -75,7 +75,7 @@ class SurfacePart(Part):
             return
         self._wanted.discard(unwrap(layer))
         image = self._images.get(layer)
-        layer.visible = True
+        self.session.story.reveal(layer)
         set_quietly(self.spots_box, True)
         if image is not None and image in self.session.viewer.layers:
             self.session.viewer.layers.remove(image)
@@ -107,7 +107,7 @@ class SurfacePart(Part):
         result = store.result_of(layer)
         if result is None or layer not in viewer.layers or layer not in self._wanted:
             return
-        name = f"{result_layers.result_name(gene, result.kind)} · surface"
+        name = layer_names.surface_name(result.library_id, gene, result.kind)
         self._surfaces[layer] = surface
         if image is None:
             self._images[layer] = unwrap(add_surface(viewer, layer, surface, scale, name))
@@ -142,5 +142,5 @@ class SurfacePart(Part):
             if isinstance(layer, Points) and self._images.get(layer) is removed:
                 self._images.forget(layer)
                 self._wanted.discard(layer)
-                layer.visible = True
+                self.session.story.reveal(layer)
         self._show_state()
