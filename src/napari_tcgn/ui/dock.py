@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from napari_tcgn.ui.actions.speed import SpeedMeter
+from napari_tcgn.ui.sections.base import Message
 from napari_tcgn.ui.sections.compare import CompareSection
 from napari_tcgn.ui.sections.export import ExportSection
 from napari_tcgn.ui.sections.genes import GenesSection
@@ -53,6 +54,7 @@ class Dock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         session = self.session = Session(napari_viewer)
+        session.state.events.image.connect(self._forget_messages)  # before the sections say something of the new slide
         self.slide = SlideSection(session)
         self.spots = SpotsSection(session)
         self.model = ModelSection(session)
@@ -119,6 +121,12 @@ class Dock(QWidget):
             self.scroll_area.ensureWidgetVisible(widget)
         self.genes.search.setFocus()
         self.genes.search.selectAll()
+
+    def _forget_messages(self) -> None:
+        """Take away what was said of the slide before; what the section Model says is of models."""
+        for message in self.findChildren(Message):
+            if message is not self.model.message:
+                message.say("")
 
     def reset(self) -> None:
         """Forget what was chosen in earlier sessions, and unfold every section."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
+from napari_tcgn.model import LoadedModels
 from napari_tcgn.options import GridSettings, SpotsSettings
 from napari_tcgn.slide import Slide, give_mpp, open_slide
 from napari_tcgn.spots import GridSource, Region, Spots, make_grid
@@ -25,6 +26,7 @@ from napari_tcgn.ui.layers.slides import Slides, SlideWork
 from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
+from napari_tcgn.ui.tasks.activity import Activity
 from napari_tcgn.ui.tasks.background import Background, Failure, Running
 from napari_tcgn.ui.tasks.busy import Busy
 
@@ -50,6 +52,8 @@ class Session:
         What the state started with, and its memory.
     slides : Slides
         What was done on each slide.
+    models : LoadedModels
+        Those that were run or measured last.
     colours : Colours
         Which gene every result layer shows and how it is coloured.
     run : Running or None
@@ -62,12 +66,17 @@ class Session:
         self.background = Background()
         self._busy = Busy(self.state, self.background)
         self.choices = Choices(self.state)
+        self._device = self.state.settings.device
         self.slides = Slides()
+        self.models = LoadedModels()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
         self._points = KeptPoints(viewer, self.colours)
         self._laid = LaidSpots(viewer, self.state)
         self.run: Running | None = None
         self._setting_mpp = False
+        self._activity = Activity(self.state)
+        self.state.events.models.connect(self._free_models)
+        self.state.events.settings.connect(self._free_models)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
@@ -107,6 +116,8 @@ class Session:
         if self.run is not None and not viewer_is_gone:
             self.run.cancel()
         self.background.close()
+        self._activity.close()
+        self.models.keep_only(())
         if self.run is not None:
             self.run.disconnect_all()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
@@ -121,6 +132,14 @@ class Session:
             self.state.events.block()  # so are the widgets that would be told
         self._viewer = None
         self.spots_layer = self.state.image = self.state.result_layer = None
+
+    def _free_models(self) -> None:
+        """Forget the loaded models that are no longer in the list; all of them where another device is chosen."""
+        state = self.state
+        self.models.keep_only({choice.source for choice in state.models})
+        if state.settings.device != self._device:
+            self._device = state.settings.device
+            self.models.keep_only(())
 
     # -- slide ---------------------------------------------------------------------------------------------------
 

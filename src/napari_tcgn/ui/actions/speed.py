@@ -10,6 +10,7 @@ from napari_tcgn.options import PredictSettings
 from napari_tcgn.ui.tasks.background import Failure
 
 if TYPE_CHECKING:
+    from napari_tcgn.model import LoadedModels
     from napari_tcgn.ui.session import Session
     from napari_tcgn.ui.tasks.background import BackgroundTask
 
@@ -18,8 +19,14 @@ MOST_BATCHES = 5
 DECIDES_SPEED = ("device", "precision", "batch_size")  # beside the model
 
 
-def measure(settings: PredictSettings) -> Generator[None, None, float]:
+def measure(settings: PredictSettings, models: LoadedModels) -> Generator[None, None, float]:
     """Time the model on patches of noise, which cost what tissue costs; reading the slide is not counted.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+    models : LoadedModels
+        Keeps the model for the run that comes.
 
     Yields
     ------
@@ -39,10 +46,9 @@ def measure(settings: PredictSettings) -> Generator[None, None, float]:
     import numpy as np
 
     from napari_tcgn.engine import choose_device, choose_precision, default_batch_size
-    from napari_tcgn.model import load_model
 
     device = choose_device(settings.device)
-    predictor = load_model(settings.model, device, choose_precision(settings.precision, device))
+    predictor = models.load(settings.model, device, choose_precision(settings.precision, device))
     yield
     size = settings.batch_size or default_batch_size(predictor.device)
     side = predictor.card.input_px
@@ -93,8 +99,10 @@ class SpeedMeter:
         if state.running or state.rate is not None or state.missing_for_run():
             self._leave()  # a run tells its own rate
         elif self._task is None:
-            settings = state.predict_settings()
-            self._task = self._session.background.walk(lambda: measure(settings), self._on_measured, self._on_failed)
+            settings, models = state.predict_settings(), self._session.models
+            self._task = self._session.background.walk(
+                lambda: measure(settings, models), self._on_measured, self._on_failed
+            )
 
     def _on_measured(self, rate: float) -> None:
         self._task = None

@@ -9,6 +9,7 @@ from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.options import Options
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.shortcuts import keys_of
+from napari_tcgn.ui.tasks.activity import stage_text
 from napari_tcgn.ui.tasks.background import Failure
 
 
@@ -93,7 +94,7 @@ class RunSection(Section):
         counted = step.stage == "predict"
         self.bar.setRange(0, step.total if counted else 0)  # an empty range shows that it cannot be told how long
         self.bar.setValue(step.done)
-        parts = [step.stage]
+        parts = [stage_text(step)]
         if counted:
             parts.append(f"{step.done} of {step.total} spots")
         if step.rate is not None:
