@@ -82,6 +82,11 @@ class Session:
         # Results that were opened before the dock: the selected one, else the uppermost.
         there = [viewer.layers.selection.active, *reversed(viewer.layers)]
         self.state.result_layer = next((layer for layer in there if store.shows_result(layer)), None)
+        for work in self.slides.take_over(viewer.layers):  # of a dock that was closed
+            self._watch(work.image)
+            if work.was_chosen:
+                with suppress(TcgnError):
+                    self.choose_image(work.image)
 
     @property
     def viewer(self) -> Viewer:
@@ -123,9 +128,10 @@ class Session:
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.layers.selection.events.active.disconnect(self.on_active)
         self.choices.close()
+        self._note_work()
         for work in self.slides:
             self._unwatch(work.image)
-            self.slides.forget(work)
+        self.slides.leave(self.slides.of(self.state.image))
         self._hover.close()
         self._points.close()
         if viewer_is_gone:
@@ -182,7 +188,8 @@ class Session:
             assert work is not None  # begun above
             self.slides.show_only(work, self.viewer.layers)
 
-    def _put_aside(self) -> None:
+    def _note_work(self) -> None:
+        """Keep what was done on the chosen slide."""
         state = self.state
         work = self.slides.of(state.image)
         if work is not None:
@@ -192,13 +199,16 @@ class Session:
                 self.spots_layer,
                 state.result_layer,
             )
+
+    def _put_aside(self) -> None:
+        state = self.state
+        self._note_work()
         self.spots_layer = state.spots = None
         state.slide = state.mpp = None
 
     def _begin(self, layer: Image) -> SlideWork:
         work = self.slides.add(layer, slide_layers.slide_of(layer))
-        for event in placement_events(layer):
-            event.connect(self._on_placed)
+        self._watch(layer)
         return work
 
     def _take_up(self, work: SlideWork) -> None:
@@ -207,6 +217,7 @@ class Session:
         if work.mpp is not None:
             canvas.show_scale_bar(self.viewer)
         self.spots_layer, state.spots = work.spots_layer, work.spots
+        self._laid.check()
         owner = self.slides.owner_of(state.result_layer)
         if owner is not work:
             latest = work.result_layer
@@ -263,6 +274,10 @@ class Session:
         elif mpp is not None and state.spots is not None and self.spots_layer is not None and state.image is not None:
             spot_layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
         state.mpp = mpp
+
+    def _watch(self, layer: Image) -> None:
+        for event in placement_events(layer):
+            event.connect(self._on_placed)
 
     def _unwatch(self, layer: Image) -> None:
         for event in placement_events(layer):

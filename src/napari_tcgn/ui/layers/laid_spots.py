@@ -77,9 +77,13 @@ class LaidSpots:
         self._state.spots = spots
 
     def _on_data(self, event: Event) -> None:
+        if event.source is unwrap(self._layer):
+            self.check()
+
+    def check(self) -> None:
         """Follow points that were deleted by hand; put back those that were moved, added, or all deleted."""
         layer, spots, image, mpp = unwrap(self._layer), self._state.spots, self._state.image, self._state.mpp
-        if event.source is not layer or layer is None or spots is None or image is None or mpp is None:
+        if layer is None or spots is None or image is None or mpp is None:
             return
         points = spot_layers.points_of(spots)
         if not self._following or (layer.data.shape == points.shape and np.allclose(layer.data, points)):

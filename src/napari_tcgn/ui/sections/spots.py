@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import HEXAGONAL, LAYOUTS, GridSettings
 from napari_tcgn.slide import overview_of
-from napari_tcgn.spots import GridSource, Region, contradicted_mpp, count_spots
+from napari_tcgn.spots import GridSource, Region, Spots, contradicted_mpp, count_spots
 from napari_tcgn.ui.actions.grid_drag import GridDrag
 from napari_tcgn.ui.actions.run import duration_text
 from napari_tcgn.ui.layers.tissue_view import TissueView
@@ -81,6 +81,8 @@ class SpotsSection(Section):
         self.form.addRow(self.use_mpp_button)
         self._connect()
         self._show_source()
+        if session.state.spots is not None:
+            self._show_laid(session.state.spots)
 
     def _connect(self) -> None:
         self.source_box.currentIndexChanged.connect(self._show_source)
@@ -143,6 +145,14 @@ class SpotsSection(Section):
         self.lay_button.setText("Read spots…" if self._is_table() else "Lay spots")
         self.lay_button.setToolTip(self.files.file_button.toolTip() if self._is_table() else "Lay the grid")
         self._on_change()
+
+    def _show_laid(self, spots: Spots) -> None:
+        """Choose what spots were made of that a dock before has left."""
+        laid = spots.source.settings if isinstance(spots.source, GridSource) else None
+        self.source_box.setCurrentIndex(self.source_box.findData(TABLE if laid is None else laid.layout))
+        if laid is not None:
+            self.grid.take(laid)
+        self._on_spots()
 
     def _on_change(self) -> None:
         """Count anew, and in the hand's mode lay anew, as soon as the controls are left alone for a moment."""
