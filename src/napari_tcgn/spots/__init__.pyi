@@ -37,7 +37,7 @@ from .region import (
     region_of_polygons as region_of_polygons,
 )
 from .saved import write_spots as write_spots
-from .scale import SAME_MPP as SAME_MPP, contradicted_mpp as contradicted_mpp
+from .scale import SAME_MPP as SAME_MPP, array_mpp as array_mpp, contradicted_mpp as contradicted_mpp
 from .sections import library_ids as library_ids, which_section as which_section
 from .source import (
     GridSource as GridSource,

@@ -14,12 +14,12 @@ from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.model import LoadedModels
 from napari_tcgn.options import GridSettings, SpotsSettings
 from napari_tcgn.slide import Slide, give_mpp, open_slide
-from napari_tcgn.spots import GridSource, Region, Spots, make_grid
+from napari_tcgn.spots import GridSource, Region, Spots, keep_inside, make_grid
 from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.kept_points import KeptPoints
-from napari_tcgn.ui.layers.laid_spots import LaidSpots
+from napari_tcgn.ui.layers.laid_spots import LaidSpots, Origin
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
@@ -66,7 +66,6 @@ class Session:
         self.background = Background()
         self._busy = Busy(self.state, self.background)
         self.choices = Choices(self.state)
-        self._device = self.state.settings.device
         self.slides = Slides()
         self.models = LoadedModels()
         self.colours, self._hover = Colours(viewer), Hover(viewer)
@@ -75,8 +74,6 @@ class Session:
         self.run: Running | None = None
         self._setting_mpp = False
         self._activity = Activity(self.state)
-        self.state.events.models.connect(self._free_models)
-        self.state.events.settings.connect(self._free_models)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
@@ -138,14 +135,6 @@ class Session:
             self.state.events.block()  # so are the widgets that would be told
         self._viewer = None
         self.spots_layer = self.state.image = self.state.result_layer = None
-
-    def _free_models(self) -> None:
-        """Forget the loaded models that are no longer in the list; all of them where another device is chosen."""
-        state = self.state
-        self.models.keep_only({choice.source for choice in state.models})
-        if state.settings.device != self._device:
-            self._device = state.settings.device
-            self.models.keep_only(())
 
     # -- slide ---------------------------------------------------------------------------------------------------
 
@@ -269,9 +258,9 @@ class Session:
         assert state.slide is not None  # it is its µm per px
         give_mpp(state.slide, mpp, source)
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
-        if state.spots is not None and (mpp is None or isinstance(state.spots.source, GridSource)):
+        if state.spots is not None and isinstance(state.spots.source, GridSource):
             self._laid.drop()
-        elif mpp is not None and state.spots is not None and self.spots_layer is not None and state.image is not None:
+        elif state.spots is not None and self.spots_layer is not None and state.image is not None:
             spot_layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
         state.mpp = mpp
 
@@ -314,15 +303,37 @@ class Session:
         slide = self.state.slide
         assert slide is not None  # the button is disabled without one
 
-        def read() -> Spots:
-            return read_on_slide(path, slide, region, taken)
+        def read() -> tuple[Spots, Spots]:
+            everywhere = read_on_slide(path, slide, taken)
+            return everywhere, everywhere if region is None else keep_inside(everywhere, region)
 
-        self._busy.call(f"Reading {path.name} …", read, lambda spots: self._laid.take(spots, path), failed)
+        def show(found: tuple[Spots, Spots]) -> None:
+            everywhere, spots = found
+            self._laid.take(spots, Origin(path, everywhere))
+
+        self._busy.call(f"Reading {path.name} …", read, show, failed)
+
+    def lay_inside(self, region: Region | None, failed: Failed) -> None:
+        """Lay or choose the spots anew, in the background: those inside a region, None for all of them.
+
+        Spots that were deleted by hand stay deleted.
+        """
+        slide, spots = self.state.slide, self.state.spots
+        assert slide is not None  # there are spots on it
+        assert spots is not None
+        everywhere = self._laid.origin.everywhere or spots
+
+        def lay() -> Spots:
+            if isinstance(spots.source, GridSource) and spots.source.settings is not None:
+                return make_grid(slide, spots.source.settings, region=region)
+            return everywhere if region is None else keep_inside(everywhere, region)
+
+        self._busy.call("Laying spots …", lay, self._laid.take_part, failed)
 
     @property
     def spots_file(self) -> Path | None:
         """The table that `state.spots` were read from; their source names it without its folder."""
-        return self._laid.file
+        return self._laid.origin.file
 
     # -- layers that go or are selected ----------------------------------------------------------------------------
 

@@ -49,6 +49,8 @@ class DockState:
         µm per px of `slide`; None is a question to the user, never a default.
     spots : Spots or None
         Where to predict.
+    region_trouble : str
+        Why `spots` are not those inside the region that is asked for, in a sentence; "" if they are.
     models : tuple of ModelChoice
     model : ModelChoice or None
     settings : PredictSettings
@@ -80,6 +82,7 @@ class DockState:
     slide_trouble: str = ""
     mpp: float | None = None
     spots: Spots | None = None
+    region_trouble: str = ""
     models: tuple[ModelChoice, ...] = ()
     model: ModelChoice | None = None
     settings: PredictSettings = field(default_factory=PredictSettings)
@@ -92,12 +95,16 @@ class DockState:
     result_version: int = 0
     gene: str = ""
 
-    def missing_for_spots(self) -> str:
-        """Say in one sentence why no grid of spots can be laid; "" if it can."""
+    def missing_for_table(self) -> str:
+        """Say in one sentence why no spots of a file can be read; "" if they can."""
         if self.image is None:
             return "Choose an image layer or open a slide first."
-        if self.slide is None:
-            return "The chosen layer cannot be used as a slide."
+        return "" if self.slide is not None else "The chosen layer cannot be used as a slide."
+
+    def missing_for_spots(self) -> str:
+        """Say in one sentence why no grid of spots can be laid; "" if it can."""
+        if missing := self.missing_for_table():
+            return missing
         if self.mpp is None:
             return "Say how many µm one pixel covers (section Slide)."
         return ""
@@ -108,6 +115,8 @@ class DockState:
             return missing
         if self.spots is None:
             return "Lay spots on the slide first (section Spots)."
+        if self.region_trouble:
+            return self.region_trouble
         if self.model is None:
             return "Choose a model first (section Model)."
         return self.device_missing or self.busy

@@ -66,6 +66,8 @@ def measure(settings: PredictSettings, models: LoadedModels) -> Generator[None, 
 class SpeedMeter:
     """Keeps `state.rate` true: the last run's, or one measured in the background as soon as a run could start.
 
+    Loaded models that were taken out of the list, or are of another device, are forgotten.
+
     Parameters
     ----------
     session : Session
@@ -77,12 +79,18 @@ class SpeedMeter:
         events = session.state.events
         events.model.connect(self._on_other_model)
         events.settings.connect(self._on_settings)
+        events.models.connect(self._free_removed)
         for event in (events.spots, events.mpp, events.device_missing, events.running):
             event.connect(self._measure_if_unknown)
 
     def _on_settings(self, settings: PredictSettings, before: PredictSettings) -> None:
         if any(getattr(settings, name) != getattr(before, name) for name in DECIDES_SPEED):
             self._on_other_model()
+        if settings.device != before.device:
+            self._session.models.keep_only(())  # their memory is that of the device
+
+    def _free_removed(self) -> None:
+        self._session.models.keep_only({choice.source for choice in self._session.state.models})
 
     def _on_other_model(self) -> None:
         self._leave()

@@ -45,6 +45,7 @@ class RunSection(Section):
             events.slide,
             events.mpp,
             events.spots,
+            events.region_trouble,
             events.model,
             events.busy,
             events.running,

@@ -27,7 +27,8 @@ FOLDER = "slide folder"  # in the dock's memory
 NO_SLIDE = "Open a slide, drop one on the viewer, or take File ▸ Open Sample ▸ H&E section with measured counts (TCGN)."
 QUESTION = (
     "How many µm does one pixel cover? The file does not say. It changes every prediction and is never assumed: "
-    "type it above, or find it below. The her2st images of patients B to H have 0.688."
+    "type it above, find it below, or read the spots of its array (section Spots), which may tell it. "
+    "The her2st images of patients B to H have 0.688."
 )
 
 

@@ -10,13 +10,14 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import HEXAGONAL, LAYOUTS, GridSettings
 from napari_tcgn.slide import overview_of
-from napari_tcgn.spots import GridSource, Region, Spots, contradicted_mpp, count_spots
+from napari_tcgn.spots import GridSource, Region, Spots, array_mpp, contradicted_mpp, count_spots
 from napari_tcgn.ui.actions.grid_drag import GridDrag
 from napari_tcgn.ui.actions.run import duration_text
 from napari_tcgn.ui.layers.tissue_view import TissueView
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.spots_files import SpotFiles
 from napari_tcgn.ui.sections.spots_grid import GridControls
+from napari_tcgn.ui.sections.spots_inside import DRAWING, KeptInside
 from napari_tcgn.ui.sections.spots_region import RegionControls
 from napari_tcgn.ui.sections.spots_tissue import TissueControls
 from napari_tcgn.ui.session import Session
@@ -30,6 +31,13 @@ TABLE = "table"
 def _sizes(layout: str) -> str:
     pitch, diameter = LAYOUTS[layout]
     return f"{pitch:g} µm {'hexagonal' if layout in HEXAGONAL else 'square'}, {diameter:g} µm spots"
+
+
+def _without_mpp(implied: float | None) -> str:
+    if implied is None:
+        return "They do not tell how many µm one pixel covers: say it (section Slide) before a run."
+    told = f"Their array implies {implied:.3g} µm per pixel; the slide has none yet."
+    return f"{told} Take it, or say another (section Slide)."
 
 
 # Shown, layout of `GridSettings`; the spots of a file are none of them.
@@ -60,8 +68,9 @@ class SpotsSection(Section):
         self.reset_button = QPushButton("Reset")
         self.reset_button.setToolTip("Set everything in this section back; spots that are laid stay")
         self.count = text_label()
-        self.use_mpp_button = QPushButton("Use the array's µm per pixel")
+        self.use_mpp_button = QPushButton()
         self.use_mpp_button.setToolTip("Take what the spots' own array implies as the slide's µm per pixel")
+        self._inside = KeptInside(session, self.region, self.message.fail, self)
         self.drag = GridDrag(session, self._on_dragged)
         self.view = TissueView(session.viewer, session.background, self.message.fail)
         self._count = Latest(session.background, self._take_count, self._no_count)
@@ -108,6 +117,7 @@ class SpotsSection(Section):
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock, and take the overlay away."""
         self._timer.stop()
+        self._inside.stop()
         self.drag.detach()
         self.view.hide()
         self.region.disconnect_all()
@@ -196,8 +206,10 @@ class SpotsSection(Section):
         state = self.session.state
         if self._is_table() or state.slide is None or state.missing_for_spots() or state.running:
             return
-        wish = self._wish()
+        wish = None if self.region.drawing else self._wish()
         if wish is None:
+            self._expected = DRAWING if self.region.drawing else ""
+            self._show_count()
             return
         (settings, region), slide = wish, state.slide
 
@@ -234,7 +246,8 @@ class SpotsSection(Section):
         implied = self._implied
         self.use_mpp_button.setVisible(implied is not None)
         if spots is None:
-            self.count.setText(state.busy or state.missing_for_spots() or self._expectation() or "No spots yet.")
+            missing = state.missing_for_table() if self._is_table() else state.missing_for_spots()
+            self.count.setText(state.busy or missing or self._expectation() or "No spots yet.")
             return
         text = f"{len(spots)} spots of {spots.diameter_um:g} µm, {spots.pitch_um:g} µm apart"
         if spots.source.file:
@@ -242,7 +255,9 @@ class SpotsSection(Section):
         if spots.source.deleted:
             text += f", {spots.source.deleted} deleted by hand"
         text += self._time(len(spots))
-        if implied is not None:
+        if state.mpp is None:
+            text += f"\n{_without_mpp(implied)}"
+        elif implied is not None:
             text += f"\n⚠ Their array implies {implied:.3f} µm per pixel; the slide is set to {state.mpp:g}."
         if self._expected not in ("", len(spots)) and not self._is_table():
             text += f"\nWith the choices above: {self._expectation()}"
@@ -253,7 +268,12 @@ class SpotsSection(Section):
         spots = state.spots
         # A grid is laid by the slide's own.
         laid = spots is None or isinstance(spots.source, GridSource)
-        self._implied = None if spots is None or laid else contradicted_mpp(spots, state.mpp)
+        if spots is None or laid:
+            self._implied = None
+        else:
+            self._implied = array_mpp(spots) if state.mpp is None else contradicted_mpp(spots, state.mpp)
+        if self._implied is not None:
+            self.use_mpp_button.setText(f"Use the array's {self._implied:.3g} µm per pixel")
 
     def _use_mpp(self) -> None:
         """Take the µm per px of the spots' array for the slide."""
@@ -348,5 +368,6 @@ class SpotsSection(Section):
         self.reset_button.setEnabled(free)
         self.files.enable(free)
         self.use_mpp_button.setEnabled(free)
-        self.lay_button.setEnabled(free and not state.missing_for_spots())
+        missing = state.missing_for_table() if self._is_table() else state.missing_for_spots()
+        self.lay_button.setEnabled(free and not missing)
         self._show_count()
