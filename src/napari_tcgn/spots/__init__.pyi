@@ -5,6 +5,7 @@ from .count_table import (
     is_st_name as is_st_name,
     read_count_table as read_count_table,
     read_st_counts as read_st_counts,
+    selection_beside as selection_beside,
 )
 from .distance import fit_lattice as fit_lattice, implied_mpp as implied_mpp, spot_distance_px as spot_distance_px
 from .grid import count_spots as count_spots, grid_origin as grid_origin, make_grid as make_grid

@@ -9,9 +9,11 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import HEXAGONAL, LAYOUTS, GridSettings
+from napari_tcgn.sample import sample_section
 from napari_tcgn.slide import overview_of
 from napari_tcgn.spots import GridSource, Region, Spots, array_mpp, contradicted_mpp, count_spots
 from napari_tcgn.ui.actions.grid_drag import GridDrag
+from napari_tcgn.ui.actions.measured_files import sample_of
 from napari_tcgn.ui.actions.run import duration_text
 from napari_tcgn.ui.layers.tissue_view import TissueView
 from napari_tcgn.ui.sections.base import Section, text_label
@@ -64,6 +66,8 @@ class SpotsSection(Section):
         self.region, self.files = RegionControls(session), SpotFiles(session)
         self.pitch_box, self.diameter_box = self.grid.pitch_box, self.grid.diameter_box
         self.tissue_box, self.fraction_box = self.tissue.tissue_box, self.tissue.fraction_box
+        self.sample_button = QPushButton("Use the sample's spots")
+        self.sample_button.setToolTip("Read the spots at which the sample section was measured")
         self.lay_button = QPushButton("Lay spots")
         self.reset_button = QPushButton("Reset")
         self.reset_button.setToolTip("Set everything in this section back; spots that are laid stay")
@@ -85,7 +89,16 @@ class SpotsSection(Section):
         buttons = QHBoxLayout()
         buttons.addWidget(self.lay_button, 1)
         buttons.addWidget(self.reset_button)
-        for row in (self.source_box, self.grid, self.tissue, self.region, buttons, self.files, self.count):
+        for row in (
+            self.sample_button,
+            self.source_box,
+            self.grid,
+            self.tissue,
+            self.region,
+            buttons,
+            self.files,
+            self.count,
+        ):
             self.form.addRow(row)
         self.form.addRow(self.use_mpp_button)
         self._connect()
@@ -102,6 +115,7 @@ class SpotsSection(Section):
         self.lay_button.clicked.connect(self._lay)
         self.reset_button.clicked.connect(self.reset)
         self.use_mpp_button.clicked.connect(self._use_mpp)
+        self.sample_button.clicked.connect(self._use_sample)
         self.files.chosen.connect(self._read)
         self.files.said.connect(self._said)
         self.files.failed.connect(self.message.fail)
@@ -162,6 +176,7 @@ class SpotsSection(Section):
         self.source_box.setCurrentIndex(self.source_box.findData(TABLE if laid is None else laid.layout))
         if laid is not None:
             self.grid.take(laid)
+        self.region.show_region(spots.source.region)
         self._on_spots()
 
     def _on_change(self) -> None:
@@ -315,6 +330,11 @@ class SpotsSection(Section):
             return
         self.session.read_table(path, self.message.fail, region, self.files.settings())
 
+    def _use_sample(self) -> None:
+        """Read the spots that come with the sample section."""
+        self.source_box.setCurrentIndex(self.source_box.findData(TABLE))
+        self._read(sample_section().spots)
+
     def _said(self, sentence: str) -> None:
         self.message.say(sentence)
         self._enable()
@@ -368,6 +388,9 @@ class SpotsSection(Section):
         self.reset_button.setEnabled(free)
         self.files.enable(free)
         self.use_mpp_button.setEnabled(free)
+        self.sample_button.setEnabled(free)
+        sample = sample_of(state.slide)
+        self.sample_button.setVisible(sample is not None and self.session.spots_file != sample.spots)
         missing = state.missing_for_table() if self._is_table() else state.missing_for_spots()
         self.lay_button.setEnabled(free and not missing)
         self._show_count()
