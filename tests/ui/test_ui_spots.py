@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPointF, Qt
@@ -12,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_tcgn.options import SpotsSettings
 from napari_tcgn.spots import read_spots
+from support.visium import visium_folder
 
 NONE, LEFT = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -409,24 +408,6 @@ def test_spots_are_saved_and_read_again(turned, qtbot, kit, tmp_path, monkeypatc
     np.testing.assert_array_equal(state.spots.y, saved.y)
     assert "(mine.csv)" in section.count.text()
     assert dock.session.spots_file == tmp_path / "mine.csv"
-
-
-def visium_folder(folder, width, height, pitch_px):
-    """A Space Ranger 2 folder of a few spots on the left of an image of that size."""
-    from PIL import Image
-
-    spatial = folder / "spatial"
-    spatial.mkdir(parents=True)
-    lines = ["barcode,in_tissue,array_row,array_col,pxl_row_in_fullres,pxl_col_in_fullres"]
-    for row in range(4):
-        for col in range(row % 2, 8, 2):
-            y, x = 100 + row * pitch_px * np.sqrt(3) / 2, 60 + col * pitch_px / 2
-            lines.append(f"B{row}-{col},{int(col < 6)},{row},{col},{y},{x}")
-    (spatial / "tissue_positions.csv").write_text("\n".join(lines) + "\n")
-    factors = {"spot_diameter_fullres": 0.65 * pitch_px, "tissue_lowres_scalef": 0.1}
-    (spatial / "scalefactors_json.json").write_text(json.dumps(factors))
-    Image.new("RGB", (width // 10, height // 10)).save(spatial / "tissue_lowres_image.png")
-    return folder
 
 
 def test_a_visium_folder_is_read_and_a_wrong_one_refused(turned, qtbot, kit, tmp_path, monkeypatch):

@@ -30,7 +30,7 @@ from .outs import (
     sample_of as sample_of,
     section_folder as section_folder,
 )
-from .read import read_spots as read_spots
+from .read import holds_spots as holds_spots, read_spots as read_spots
 from .region import (
     Region as Region,
     keep_inside as keep_inside,

@@ -17,6 +17,7 @@ from napari_tcgn.ui.actions.measured_files import sample_of
 from napari_tcgn.ui.actions.run import duration_text
 from napari_tcgn.ui.layers.tissue_view import TissueView
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.spots_drop import SpotsDrop
 from napari_tcgn.ui.sections.spots_files import SpotFiles
 from napari_tcgn.ui.sections.spots_grid import GridControls
 from napari_tcgn.ui.sections.spots_inside import DRAWING, KeptInside
@@ -74,6 +75,7 @@ class SpotsSection(Section):
         self.count = text_label()
         self.use_mpp_button = QPushButton()
         self.use_mpp_button.setToolTip("Take what the spots' own array implies as the slide's µm per pixel")
+        self._drop = SpotsDrop(session, self, self._read_dropped, self.message.say)
         self._inside = KeptInside(session, self.region, self.message.fail, self)
         self.drag = GridDrag(session, self._on_dragged)
         self.view = TissueView(session.viewer, session.background, self.message.fail)
@@ -132,6 +134,7 @@ class SpotsSection(Section):
         """Stop listening to the viewer, which outlives the dock, and take the overlay away."""
         self._timer.stop()
         self._inside.stop()
+        self._drop.stop()
         self.drag.detach()
         self.view.hide()
         self.region.disconnect_all()
@@ -332,8 +335,11 @@ class SpotsSection(Section):
 
     def _use_sample(self) -> None:
         """Read the spots that come with the sample section."""
+        self._read_dropped(sample_section().spots)
+
+    def _read_dropped(self, path: Path) -> None:
         self.source_box.setCurrentIndex(self.source_box.findData(TABLE))
-        self._read(sample_section().spots)
+        self._read(path)
 
     def _said(self, sentence: str) -> None:
         self.message.say(sentence)
