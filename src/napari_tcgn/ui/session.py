@@ -14,7 +14,7 @@ from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.model import LoadedModels
 from napari_tcgn.options import GridSettings, SpotsSettings
 from napari_tcgn.slide import Slide, give_mpp, open_slide
-from napari_tcgn.spots import GridSource, Region, Spots, keep_inside, make_grid
+from napari_tcgn.spots import GridSource, Region, Spots, make_grid
 from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
@@ -23,7 +23,7 @@ from napari_tcgn.ui.layers.laid_spots import LaidSpots, Origin
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
-from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
+from napari_tcgn.ui.layers.spots_on_slide import lay_again, read_on_slide
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tasks.activity import Activity
@@ -304,8 +304,7 @@ class Session:
         assert slide is not None  # the button is disabled without one
 
         def read() -> tuple[Spots, Spots]:
-            everywhere = read_on_slide(path, slide, taken)
-            return everywhere, everywhere if region is None else keep_inside(everywhere, region)
+            return read_on_slide(path, slide, region, taken)
 
         def show(found: tuple[Spots, Spots]) -> None:
             everywhere, spots = found
@@ -324,9 +323,7 @@ class Session:
         everywhere = self._laid.origin.everywhere or spots
 
         def lay() -> Spots:
-            if isinstance(spots.source, GridSource) and spots.source.settings is not None:
-                return make_grid(slide, spots.source.settings, region=region)
-            return everywhere if region is None else keep_inside(everywhere, region)
+            return lay_again(slide, everywhere, region)
 
         self._busy.call("Laying spots …", lay, self._laid.take_part, failed)
 

@@ -10,13 +10,12 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import HEXAGONAL, LAYOUTS, GridSettings
 from napari_tcgn.sample import sample_section
-from napari_tcgn.slide import overview_of
-from napari_tcgn.spots import GridSource, Region, Spots, array_mpp, contradicted_mpp, count_spots
+from napari_tcgn.spots import GridSource, Region, Spots
 from napari_tcgn.ui.actions.grid_drag import GridDrag
 from napari_tcgn.ui.actions.measured_files import sample_of
-from napari_tcgn.ui.actions.run import duration_text
 from napari_tcgn.ui.layers.tissue_view import TissueView
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.spots_count import Expected, laid_text, mpp_of_array
 from napari_tcgn.ui.sections.spots_drop import SpotsDrop
 from napari_tcgn.ui.sections.spots_files import SpotFiles
 from napari_tcgn.ui.sections.spots_grid import GridControls
@@ -25,7 +24,6 @@ from napari_tcgn.ui.sections.spots_region import RegionControls
 from napari_tcgn.ui.sections.spots_tissue import TissueControls
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
-from napari_tcgn.ui.tasks.latest import Latest
 from napari_tcgn.ui.widgets.controls import choice_box
 
 TABLE = "table"
@@ -34,13 +32,6 @@ TABLE = "table"
 def _sizes(layout: str) -> str:
     pitch, diameter = LAYOUTS[layout]
     return f"{pitch:g} µm {'hexagonal' if layout in HEXAGONAL else 'square'}, {diameter:g} µm spots"
-
-
-def _without_mpp(implied: float | None) -> str:
-    if implied is None:
-        return "They do not tell how many µm one pixel covers: say it (section Slide) before a run."
-    told = f"Their array implies {implied:.3g} µm per pixel; the slide has none yet."
-    return f"{told} Take it, or say another (section Slide)."
 
 
 # Shown, layout of `GridSettings`; the spots of a file are none of them.
@@ -79,8 +70,7 @@ class SpotsSection(Section):
         self._inside = KeptInside(session, self.region, self.message.fail, self)
         self.drag = GridDrag(session, self._on_dragged)
         self.view = TissueView(session.viewer, session.background, self.message.fail)
-        self._count = Latest(session.background, self._take_count, self._no_count)
-        self._expected: int | str = ""  # how many spots would be laid, or why none; "": not known
+        self._expected = Expected(session, self._on_counted)
         self._implied: float | None = None  # µm per px of the spots' array, where the slide's is another
         self._lay_again = False
         self._timer = QTimer(self)
@@ -186,7 +176,7 @@ class SpotsSection(Section):
         """Count anew, and in the hand's mode lay anew, as soon as the controls are left alone for a moment."""
         # Said of the controls as they were; not after the pause, when it may be the refusal of a file chosen meanwhile.
         self.message.say("")
-        self._expected = ""
+        self._expected.value = ""
         self._enable()
         self._timer.start()
 
@@ -226,72 +216,32 @@ class SpotsSection(Section):
             return
         wish = None if self.region.drawing else self._wish()
         if wish is None:
-            self._expected = DRAWING if self.region.drawing else ""
-            self._show_count()
-            return
-        (settings, region), slide = wish, state.slide
-
-        def count() -> tuple[int, float | None]:
-            if not settings.tissue_only:
-                return count_spots(slide, settings, region=region), None
-            return count_spots(slide, settings, region=region), overview_of(slide).density.threshold
-
-        self._expected = "counting spots …"
-        self._show_count()
-        self._count.ask(count)
-
-    def _take_count(self, counted: tuple[int, float | None]) -> None:
-        count, threshold = counted
-        self.tissue.show_automatic(threshold)
-        self._expected = count
+            self._expected.value = DRAWING if self.region.drawing else ""
+        else:
+            self._expected.ask(state.slide, *wish)
         self._show_count()
 
-    def _no_count(self, failure: Failure) -> None:
-        self._expected = f"No spots would be laid: {failure.sentence}"
+    def _on_counted(self, threshold: float | None) -> None:
+        if threshold is not None:
+            self.tissue.show_automatic(threshold)
         self._show_count()
-
-    def _expectation(self) -> str:
-        expected = self._expected
-        return f"{expected:,} spots would be laid{self._time(expected)}." if isinstance(expected, int) else expected
-
-    def _time(self, count: int) -> str:
-        rate = self.session.state.rate
-        return f"; about {duration_text(count / rate)} to predict" if rate else ""
 
     def _show_count(self) -> None:
-        state = self.session.state
-        spots = state.spots
-        implied = self._implied
-        self.use_mpp_button.setVisible(implied is not None)
-        if spots is None:
+        state, expected = self.session.state, self._expected
+        self.use_mpp_button.setVisible(self._implied is not None)
+        if state.spots is None:
             missing = state.missing_for_table() if self._is_table() else state.missing_for_spots()
-            self.count.setText(state.busy or missing or self._expectation() or "No spots yet.")
+            self.count.setText(state.busy or missing or expected.text() or "No spots yet.")
             return
-        text = f"{len(spots)} spots of {spots.diameter_um:g} µm, {spots.pitch_um:g} µm apart"
-        if spots.source.file:
-            text += f" ({spots.source.file})"
-        if spots.source.deleted:
-            text += f", {spots.source.deleted} deleted by hand"
-        text += self._time(len(spots))
-        if state.mpp is None:
-            text += f"\n{_without_mpp(implied)}"
-        elif implied is not None:
-            text += f"\n⚠ Their array implies {implied:.3f} µm per pixel; the slide is set to {state.mpp:g}."
-        if self._expected not in ("", len(spots)) and not self._is_table():
-            text += f"\nWith the choices above: {self._expectation()}"
+        text = laid_text(self.session, self._implied)
+        if expected.value not in ("", len(state.spots)) and not self._is_table():
+            text += f"\nWith the choices above: {expected.text()}"
         self.count.setText(text)
 
     def _compare_mpp(self) -> None:
-        state = self.session.state
-        spots = state.spots
-        # A grid is laid by the slide's own.
-        laid = spots is None or isinstance(spots.source, GridSource)
-        if spots is None or laid:
-            self._implied = None
-        else:
-            self._implied = array_mpp(spots) if state.mpp is None else contradicted_mpp(spots, state.mpp)
-        if self._implied is not None:
-            self.use_mpp_button.setText(f"Use the array's {self._implied:.3g} µm per pixel")
+        implied = self._implied = mpp_of_array(self.session)
+        if implied is not None:
+            self.use_mpp_button.setText(f"Use the array's {implied:.3g} µm per pixel")
 
     def _use_mpp(self) -> None:
         """Take the µm per px of the spots' array for the slide."""
@@ -311,8 +261,7 @@ class SpotsSection(Section):
         wish = self._wish()
         if wish is not None:
             self._timer.stop()
-            self._count.cancel()
-            self._expected = ""
+            self._expected.forget()
             self.session.lay_grid(wish[0], self._on_not_laid, wish[1])
 
     def _lay_what_waits(self) -> None:
