@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -213,7 +214,13 @@ class CompareSection(Section):
         result = self._predicted()
         assert result is not None  # the button is disabled without one
         self.message.say(told)
-        self.comparing.start(result, measured, self.message.fail)
+
+        def failed(failure: Failure) -> None:
+            of_another = result is not self._predicted()  # a slide that was put aside meanwhile
+            words = f"{result.library_id}: {failure.sentence}" if of_another else failure.sentence
+            self.message.fail(replace(failure, sentence=words))
+
+        self.comparing.start(result, measured, failed)
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
