@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_tcgn.model import HeldOut, ModelCard
-from napari_tcgn.ui.sections.model import card_text
+from napari_tcgn.model import HeldOut, ModelCard, describe
+from napari_tcgn.ui.sections.model import card_lines
 from napari_tcgn.ui.widgets.gene_model import DEPTH, GENE, MORAN, PCC, SD, VERDICT
 from napari_tcgn.ui.widgets.gene_table import GeneTable
 
@@ -101,10 +101,9 @@ def test_the_card_says_where_a_simple_model_does_better() -> None:
         "median_pcc": 0.2, "median_depth_pcc": 0.111, "better_simple": ["haematoxylin", None],
     }  # fmt: skip
     held_out = HeldOut.from_record(metrics)
-    said = card_text(ModelCard("m", "1", {}, ["A", "B"], 154.0, tissue="breast", metrics=held_out)).splitlines()
-    assert said[:4] == [
-        "breast · 2 genes · patches of 154 µm",
-        "held-out median PCC 0.20 (leave one section out, mean over C2, C3)",
-        "sequencing depth taken out: 0.11",
-        "a simple model does better for 1 of 2 genes (see their tooltips)",
+    card = ModelCard("m", "1", {}, ["A", "B"], 154.0, tissue="breast", metrics=held_out)
+    assert card_lines(card).splitlines() == [
+        "breast · 2 genes, 0 trusted",
+        "held-out median PCC 0.20, sequencing depth taken out 0.11",
     ]
+    assert describe(card)["Simple models"] == "one does better for 1 of 2 genes"

@@ -83,8 +83,8 @@ def made(dock_in_viewer, use_predictor, kit, qtbot, request):
         return layer
 
     return SimpleNamespace(
-        viewer=viewer, dock=dock, genes=dock.genes, state=dock.session.state, image=image, spots=spots, table=table,
-        predicted=predicted, measured=measured,
+        viewer=viewer, dock=dock, genes=dock.genes, map=dock.map, state=dock.session.state, image=image, spots=spots,
+        table=table, predicted=predicted, measured=measured,
     )  # fmt: skip
 
 
@@ -109,8 +109,8 @@ def test_variability_and_moran_fill_in_and_sort(made, qtbot, kit):
 
 def test_a_measured_result_has_no_trust_columns_and_its_own_scale(made, qtbot):
     genes, measured = made.genes, made.measured()
-    genes.scale.colormap_box.setCurrentText("plasma")
-    typed(qtbot, genes.high_box, 5)
+    made.map.scale.colormap_box.setCurrentText("plasma")
+    typed(qtbot, made.map.scale.high_box, 5)
     assert tuple(made.predicted.face_contrast_limits) == (pytest.approx(0), 5)
     made.viewer.layers.selection.active = made.predicted
     made.viewer.layers.selection.active = measured
@@ -118,50 +118,50 @@ def test_a_measured_result_has_no_trust_columns_and_its_own_scale(made, qtbot):
     assert genes.table.isColumnHidden(PCC)
     assert genes.table.visible_genes() == ["BLUE", "FLAT", "GREEN", "RED"]
     assert made.state.gene == "GREEN"
-    assert genes.scale.colormap_box.currentText() == "magma"
-    assert genes.auto_box.isChecked()
+    assert made.map.scale.colormap_box.currentText() == "magma"
+    assert made.map.scale.auto_box.isChecked()
     assert measured.face_color[5, 3] == 0, "NaN is transparent"
     assert (np.delete(measured.face_color[:, 3], 5) == 1).all()
     made.viewer.layers.selection.active = made.predicted
     assert not genes.table.isColumnHidden(PCC)
-    assert genes.scale.colormap_box.currentText() == "plasma"
-    assert genes.high_box.value() == 5
-    assert not genes.auto_box.isChecked()
-    assert genes.bar.colormap == "plasma"
+    assert made.map.scale.colormap_box.currentText() == "plasma"
+    assert made.map.scale.high_box.value() == 5
+    assert not made.map.scale.auto_box.isChecked()
+    assert made.map.scale.bar.colormap == "plasma"
 
 
 def test_clip_centre_and_crossed_limits(made, qtbot):
-    genes, layer = made.genes, made.predicted
+    layer = made.predicted
     press(qtbot, made.dock, "green")
     values = made.table[:, 1].astype(float)
     np.testing.assert_allclose(layer.face_contrast_limits, np.percentile(values, (1, 99)), rtol=1e-5)
-    typed(qtbot, genes.scale.percent_box, 10)
+    typed(qtbot, made.map.scale.percent_box, 10)
     np.testing.assert_allclose(layer.face_contrast_limits, np.percentile(values, (10, 90)), rtol=1e-5)
     lowest = layer.face_color[values <= np.percentile(values, 10)]
     assert len(np.unique(lowest, axis=0)) == 1, "clipped values share the first colour"
-    genes.scale.centre_box.setCurrentIndex(2)
+    made.map.scale.centre_box.setCurrentIndex(2)
     low, high = layer.face_contrast_limits
     assert (low + high) / 2 == pytest.approx(np.median(values), rel=1e-5)
-    typed(qtbot, genes.high_box, high + 1)
+    typed(qtbot, made.map.scale.high_box, high + 1)
     assert layer.face_contrast_limits[0] == pytest.approx(low - 1, abs=1e-3), "the other limit moves along"
-    genes.scale.centre_box.setCurrentIndex(0)
-    assert genes.auto_box.isChecked()
+    made.map.scale.centre_box.setCurrentIndex(0)
+    assert made.map.scale.auto_box.isChecked()
     before = layer.face_color.copy()
-    typed(qtbot, genes.low_box, 99)
-    assert "must lie below" in genes.scale.message.text()
+    typed(qtbot, made.map.scale.low_box, 99)
+    assert "must lie below" in made.map.scale.message.text()
     np.testing.assert_array_equal(layer.face_color, before)
-    tick(qtbot, genes.auto_box)
-    tick(qtbot, genes.auto_box)
-    assert genes.scale.message.text() == ""
+    tick(qtbot, made.map.scale.auto_box)
+    tick(qtbot, made.map.scale.auto_box)
+    assert made.map.scale.message.text() == ""
     press(qtbot, made.dock, "flat")  # constant
     assert len(np.unique(layer.face_color, axis=0)) == 1
     assert layer.face_color[0, 3] == 1
 
 
 def test_the_colour_bar_shows_on_the_canvas(made, qtbot):
-    box, bar = made.genes.scale.canvas_box, getattr(made.predicted, "face_colorbar", None)
+    box, bar = made.map.scale.canvas_box, getattr(made.predicted, "face_colorbar", None)
     if bar is None:
-        assert not box.isVisibleTo(made.genes)
+        assert not box.isVisibleTo(made.map)
         return
     tick(qtbot, box)
     assert bar.visible
@@ -170,7 +170,7 @@ def test_the_colour_bar_shows_on_the_canvas(made, qtbot):
 
 
 def test_linked_layers_share_limits_and_the_gene(made, qtbot):
-    genes, link = made.genes, made.genes.link
+    link = made.map.link
     assert "two results" in link.message.text()
     measured = made.measured()
     made.state.result_layer = made.predicted
@@ -186,13 +186,13 @@ def test_linked_layers_share_limits_and_the_gene(made, qtbot):
     both = np.concatenate([made.table[:, 2], np.delete(3 * made.table[:, 2] + 1, 5)]).astype(float)
     np.testing.assert_allclose(measured.face_contrast_limits, np.percentile(both, (1, 99)), rtol=1e-5)
     np.testing.assert_allclose(made.predicted.face_contrast_limits, measured.face_contrast_limits)
-    typed(qtbot, genes.high_box, 4)
+    typed(qtbot, made.map.scale.high_box, 4)
     assert measured.face_contrast_limits[1] == 4
     tick(qtbot, link.gene_box)
     press(qtbot, made.dock, "red")
     assert (measured.name, made.predicted.name) == ("BLUE · measured", "RED · predicted")
     link.list.item(0).setCheckState(Qt.CheckState.Unchecked)
-    typed(qtbot, genes.high_box, 3)
+    typed(qtbot, made.map.scale.high_box, 3)
     assert (measured.face_contrast_limits[1], made.predicted.face_contrast_limits[1]) == (4, 3)
     made.viewer.layers.remove(measured)
     assert "two results" in link.message.text()
@@ -209,7 +209,7 @@ def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
     # its scale can be changed; another gene is shown in the browsing layer
     made.viewer.layers.selection.active = pinned
     assert "stays with its gene" in made.genes.shown.text()
-    made.genes.scale.colormap_box.setCurrentText("gray")
+    made.map.scale.colormap_box.setCurrentText("gray")
     assert made.predicted.face_colormap.name == "viridis"
     press(qtbot, made.dock, "blue")
     assert result_layers.shown_gene(pinned) == "RED"
@@ -225,9 +225,8 @@ def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
 
 
 def test_three_genes_as_red_green_blue(made, qtbot):
-    part = made.genes.composite
+    part = made.map.composite
     part.heading.setChecked(True)
-    made.genes._suggest(True)
     assert part.gene_edits[0].text() == "RED"
     for edit, gene in zip(part.gene_edits, ("red", "GREEN", "GREEN"), strict=True):
         edit.setText(gene)
@@ -273,7 +272,7 @@ def test_a_composite_and_a_score_follow_a_result_that_is_filled_in(made, qtbot, 
     result.done[:20] = True
     made.dock.session.colours.refresh()
     assert (made.predicted.face_color[20:, 3] == 0).all()
-    part = made.genes.composite
+    part = made.map.composite
     for edit, gene in zip(part.gene_edits, GENES, strict=False):
         edit.setText(gene)
     click(qtbot, part.add_button)
@@ -311,7 +310,7 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     assert "not in this panel: NOPE; the same at every spot: FLAT." in part.message.text()
     layer = made.state.result_layer
     assert layer.name == "COLOURS · score"
-    assert made.genes.bar.unit == SCORE_UNIT
+    assert made.map.scale.bar.unit == SCORE_UNIT
     z = (made.table[:, :2] - made.table[:, :2].mean(axis=0)) / made.table[:, :2].std(axis=0)
     np.testing.assert_allclose(layer.features["value"], z.mean(axis=1), rtol=1e-3, atol=1e-4)
 
@@ -341,7 +340,7 @@ def surface_in(viewer):
 
 
 def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
-    part, layer = made.genes.surface, made.predicted
+    part, layer = made.map.surface, made.predicted
     part.heading.setChecked(True)
     tick(qtbot, part.surface_box)
     qtbot.waitUntil(lambda: surface_in(made.viewer) is not None, timeout=kit.TIMEOUT)
@@ -358,7 +357,7 @@ def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
     assert not layer.visible
     press(qtbot, made.dock, "green")
     qtbot.waitUntil(lambda: image.name == "GREEN · predicted · surface", timeout=kit.TIMEOUT)
-    made.genes.scale.colormap_box.setCurrentText("magma")
+    made.map.scale.colormap_box.setCurrentText("magma")
     assert image.colormap.name == "magma"
     spread = np.nanstd(image.data)
     typed(qtbot, part.bandwidth_box, 2)
@@ -375,9 +374,9 @@ def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
 
 def test_no_surface_without_values_is_a_sentence(made, qtbot, kit):
     store.result_of(made.predicted).done[:] = False
-    tick(qtbot, made.genes.surface.surface_box)
-    qtbot.waitUntil(lambda: "0 spots have values" in made.genes.surface.message.text(), timeout=kit.TIMEOUT)
-    assert not made.genes.surface.surface_box.isChecked()
+    tick(qtbot, made.map.surface.surface_box)
+    qtbot.waitUntil(lambda: "0 spots have values" in made.map.surface.message.text(), timeout=kit.TIMEOUT)
+    assert not made.map.surface.surface_box.isChecked()
 
 
 def test_hover_says_gene_value_unit_and_spot_in_one_line(made, qtbot):
@@ -402,9 +401,9 @@ def test_hover_says_gene_value_unit_and_spot_in_one_line(made, qtbot):
     assert "spot" not in status_at(made.predicted, away)
     assert "spot" not in status_at(made.image, at), "another layer's line is napari's own"
     store.result_of(made.predicted).done[12] = True
-    for edit, gene in zip(made.genes.composite.gene_edits, GENES, strict=False):
+    for edit, gene in zip(made.map.composite.gene_edits, GENES, strict=False):
         edit.setText(gene)
-    click(qtbot, made.genes.composite.add_button)
+    click(qtbot, made.map.composite.add_button)
     status_at(viewer.layers[-1], away)
     line = status_at(viewer.layers[-1], at)
     assert line == f"RED 4, GREEN {value:.3g}, BLUE {made.table[12, 2]:.3g} mean grey value · spot 4x1"
@@ -426,8 +425,8 @@ def test_a_removed_result_leaves_a_section_that_says_so(made):
     assert "Nothing is predicted yet" in made.genes.shown.text()
     for widget in (
         made.genes.pin_button,
-        made.genes.bar,
-        made.genes.surface.surface_box,
+        made.map.scale.bar,
+        made.map.surface.surface_box,
         made.genes.gene_set.score_button,
     ):
         assert not widget.isEnabled()
@@ -453,14 +452,14 @@ def test_placement_of_a_surface_under_a_general_transform(made):
 
 def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
     """A surface and three genes follow a slide that is rescaled and moved, and are hidden with it."""
-    layer, genes, session = made.predicted, made.genes, made.dock.session
+    layer, session = made.predicted, made.dock.session
     session.slides.claim(store.result_of(layer), session.state.image)
-    genes.surface.surface_box.setChecked(True)
+    made.map.surface.surface_box.setChecked(True)
     qtbot.waitUntil(lambda: surface_in(made.viewer) is not None)
     surface = surface_in(made.viewer)
-    for gene, edit in zip(("RED", "GREEN", "BLUE"), genes.composite.gene_edits, strict=True):
+    for gene, edit in zip(("RED", "GREEN", "BLUE"), made.map.composite.gene_edits, strict=True):
         edit.setText(gene)
-    genes.composite.add_button.click()
+    made.map.composite.add_button.click()
     mixed = next(one for one in made.viewer.layers if composite_of(one) is not None)
     assert surface not in session.image_layers()
 
@@ -485,9 +484,9 @@ def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
 def test_nothing_is_clipped_with_everything_unfolded(made, qtbot):
     made.viewer.window.resize(1280, 800)
     made.measured()
-    for fold in (made.genes.surface, made.genes.link, made.genes.composite, made.genes.gene_set):
+    for fold in (made.map.surface, made.map.link, made.map.composite, made.genes.gene_set):
         fold.heading.setChecked(True)
-    folds = (made.genes.surface, made.genes.link, made.genes.composite, made.genes.gene_set)
-    scroll = made.dock.scroll_area
+    folds = (made.map.surface, made.map.link, made.map.composite, made.genes.gene_set)
+    scroll = made.dock.explore_page
     qtbot.waitUntil(lambda: all(fold.body.height() >= fold.body.minimumSizeHint().height() > 50 for fold in folds))
     qtbot.waitUntil(lambda: scroll.widget().width() <= scroll.viewport().width())

@@ -97,7 +97,9 @@ def test_nothing_is_clipped_at_the_side(dock_in_viewer, use_predictor, kit, qtbo
     use_predictor(kit.predictor())
     viewer, dock = dock_in_viewer(show=True)  # styled and laid out only when shown
     viewer.window.resize(1280, 800)
-    qtbot.waitUntil(lambda: dock.scroll_area.widget().width() <= dock.scroll_area.viewport().width(), timeout=5000)
+    for page in (dock.predict_page, dock.explore_page):
+        dock.tabs.setCurrentWidget(page)
+        qtbot.waitUntil(lambda page=page: page.widget().width() <= page.viewport().width(), timeout=5000)
 
 
 def test_a_grey_layer_is_refused_with_a_sentence(dock_in_viewer, use_predictor, kit, qtbot):

@@ -203,7 +203,7 @@ def test_two_viewers_run_at_once(dock_in_viewer, use_predictor, kit, qtbot):
 
 def test_options_reach_the_run_record(ready, kit):
     _viewer, dock = ready(kit.predictor())
-    options = dock.run.options
+    options = dock.model.options
     assert not options.batch_box.isVisibleTo(dock), "folded at first"
     kit.click(options.heading)
     assert options.batch_box.isVisibleTo(dock)
@@ -228,7 +228,7 @@ def test_stain_normalisation_reaches_the_run_where_the_model_knows_its_stain(rea
     stain = {"reinhard": {"mu": [7.0, 0.0, 0.0], "sigma": [0.3, 0.05, 0.01]}}
     predictor.card = replace(predictor.card, domain=TrainingDomain.from_record({"stain": stain}))
     _viewer, dock = ready(predictor)
-    options, state = dock.run.options, dock.session.state
+    options, state = dock.model.options, dock.session.state
     assert [options.stain_box.itemText(i) for i in range(options.stain_box.count())] == ["none", "reinhard"]
     options.stain_box.setCurrentText("reinhard")
     options.stain_box.activated.emit(1)

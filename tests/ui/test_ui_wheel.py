@@ -6,7 +6,6 @@ import pytest
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QAbstractSlider,
     QAbstractSpinBox,
     QApplication,
@@ -51,7 +50,7 @@ def said(widget: QWidget) -> object:
 def controls_of(dock: QWidget) -> list[QWidget]:
     return [
         widget
-        for widget in dock.scroll_area.findChildren(QWidget)
+        for widget in dock.findChildren(QWidget)
         if isinstance(widget, CONTROLS) and not isinstance(widget, QScrollBar) and not widget.parentWidget().isWindow()
     ]
 
@@ -83,20 +82,37 @@ def test_the_wheel_changes_no_control_that_was_not_clicked(after_a_run):
 
 def test_over_a_control_and_over_a_table_it_scrolls_the_dock(after_a_run):
     dock = after_a_run
-    bar = dock.scroll_area.verticalScrollBar()
-    assert bar.maximum() > 300
-    views = [view for view in dock.scroll_area.findChildren(QAbstractItemView) if view.isVisibleTo(dock)]
-    assert dock.genes.table in views
-    for widget in (dock.slide.mpp_box, dock.spots.source_box, *views):
-        bar.setValue(0)
-        roll(widget)
-        assert bar.value() > 0, widget
+    for page, controls in (
+        (dock.predict_page, (dock.slide.mpp_box, dock.spots.source_box)),
+        (dock.explore_page, (dock.genes.table, dock.map.scale.colormap_box)),
+    ):
+        dock.tabs.setCurrentWidget(page)
+        page.setFixedHeight(300)  # so that there is something to scroll
+        bar = page.verticalScrollBar()
+        QApplication.processEvents()
+        assert bar.maximum() > 50
+        for widget in controls:
+            bar.setValue(0)
+            roll(widget)
+            assert bar.value() > 0, widget
+
+
+def test_over_the_tabs_it_does_nothing(after_a_run, qtbot):
+    dock = after_a_run
+    tabs = dock.tabs.tabBar()
+    for page in (dock.explore_page, dock.predict_page):
+        index = dock.tabs.indexOf(page)
+        qtbot.mouseClick(tabs, LEFT, pos=tabs.tabRect(index).center())
+        assert dock.tabs.currentWidget() is page
+        for notches in (1, -1):
+            roll(tabs, notches)
+            assert dock.tabs.currentWidget() is page
 
 
 def test_what_was_clicked_follows_the_wheel(after_a_run, qtbot):
     dock = after_a_run
     box = dock.spots.pitch_box
-    dock.scroll_area.ensureWidgetVisible(box)
+    dock.open_section(dock.spots, box)
     qtbot.mouseClick(box.lineEdit(), LEFT)
     before = box.value()
     roll(box)

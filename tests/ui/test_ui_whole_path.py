@@ -86,11 +86,11 @@ def test_open_spots_run_gene_export(opened, qtbot, tmp_path, monkeypatch, kit):
     assert np.abs(result.face_color[left] - result.face_color[right]).max() > 0.3
 
     # limits by hand stay for the next gene
-    dock.genes.high_box.setValue(500)
-    assert not dock.genes.auto_box.isChecked()
+    dock.map.scale.high_box.setValue(500)
+    assert not dock.map.scale.auto_box.isChecked()
     assert tuple(result.face_contrast_limits)[1] == 500
-    assert dock.genes.bar.high == 500
-    assert dock.genes.bar.unit == "mean grey value"
+    assert dock.map.scale.bar.high == 500
+    assert dock.map.scale.bar.unit == "mean grey value"
 
     # export
     path = tmp_path / "out"

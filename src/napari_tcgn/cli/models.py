@@ -13,8 +13,6 @@ from napari_tcgn.cli.console import say_json
 if TYPE_CHECKING:
     from napari_tcgn.model import ModelCard
 
-TOP_GENES = 10
-
 models_app = typer.Typer(no_args_is_help=True, help="List models, or show the card of one.")
 
 
@@ -26,7 +24,7 @@ def list_all(json: options.Json = False) -> None:
     Example:
       napari-tcgn models list
     """
-    from napari_tcgn.model import left_out, list_models
+    from napari_tcgn.model import left_out, list_models, skill_of
 
     cards = list_models()
     for error in left_out():
@@ -37,9 +35,8 @@ def list_all(json: options.Json = False) -> None:
     if not cards:
         typer.echo("No model is installed; --model takes the folder of one.")
     for card in cards:
-        typer.echo(
-            f"{card.name} {card.version}: {card.tissue or 'tissue not stated'}, {len(card.genes)} genes, {_skill(card)}"
-        )
+        tissue = card.tissue or "tissue not stated"
+        typer.echo(f"{card.name} {card.version}: {tissue}, {len(card.genes)} genes, {skill_of(card)}")
 
 
 @models_app.command("info")
@@ -62,11 +59,6 @@ def info(
         typer.echo(card_text(card))
 
 
-def _skill(card: ModelCard) -> str:
-    median = card.metrics.median_pcc
-    return "never evaluated" if median is None else f"held-out median PCC {median:.3f}"
-
-
 def _short(card: ModelCard) -> dict[str, Any]:
     return {
         "name": card.name,
@@ -81,27 +73,8 @@ def _short(card: ModelCard) -> dict[str, Any]:
 
 def card_text(card: ModelCard) -> str:
     """Say a card in lines; what it does not state is left out."""
-    import numpy as np
+    from napari_tcgn.model import describe
 
-    pcc = card.gene_metric("pcc")
-    ranked = [i for i in np.argsort(-pcc) if not np.isnan(pcc[i])][:TOP_GENES]
-    training = card.training
-    lines = {
-        "Model": f"{card.name} {card.version}",
-        "Tissue": ", ".join(part for part in (card.organism, card.tissue) if part),
-        "Architecture": ", ".join(f"{key} {value}" for key, value in card.architecture.items()),
-        "Genes": f"{len(card.genes)} ({', '.join(card.genes[:5])} …)",
-        "Patch": f"{card.patch_um:g} µm of tissue, shown to the network as {card.input_px} px, {card.orientation}",
-        "Output": card.output_scale,
-        "Trained on": str(training.get("data", "")),
-        "Sections": ", ".join(training.get("sections", [])),
-        "Accuracy": _skill(card),
-        "Protocol": card.metrics.protocol,
-        "Best genes": ", ".join(f"{card.genes[i]} {pcc[i]:.2f}" for i in ranked),
-        "Licence": card.licence,
-        "Cite": card.citation,
-        "Mind": " ".join(card.caveats),
-        "Weights": f"sha256 {card.sha256}" if card.sha256 else "",
-    }
+    lines = describe(card)
     width = max(map(len, lines)) + 2
-    return "\n".join(f"{name + ':':<{width}}{text}" for name, text in lines.items() if text)
+    return "\n".join(f"{name + ':':<{width}}{text}" for name, text in lines.items())

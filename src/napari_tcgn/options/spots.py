@@ -22,7 +22,7 @@ class SpotsSettings:
         "Take the spots as they are, though they contradict the slide.",
         more="Their array implies another µm per pixel, is mirrored, or most of them miss the tissue: without this "
         "they are refused, with it the record of the run warns of it.",
-        label="take spots that contradict the slide",
+        label="trust the spots",
     )
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from napari_tcgn.model import ModelCard
     from napari_tcgn.slide import Slide
     from napari_tcgn.spots import Spots
+
+
+# Which control answers what a run lacks; "" where it only has to be waited for.
+Where = Literal["", "slide", "mpp", "spots", "region", "model", "device"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ class DockState:
         a run does.
     device_missing : str
         Why the chosen device cannot be used, in a sentence; "" if it can, or as long as nobody has looked.
+    warnings : tuple of str
+        How `slide` differs from those that `model` was trained on, in sentences.
     busy : str
         What is being done in the background (opening, laying spots …), for people; "" is nothing.
     running : bool
@@ -87,6 +93,7 @@ class DockState:
     model: ModelChoice | None = None
     settings: PredictSettings = field(default_factory=PredictSettings)
     device_missing: str = ""
+    warnings: tuple[str, ...] = ()
     busy: str = ""
     running: bool = False
     progress: Progress | None = None
@@ -103,23 +110,33 @@ class DockState:
 
     def missing_for_spots(self) -> str:
         """Say in one sentence why no grid of spots can be laid; "" if it can."""
-        if missing := self.missing_for_table():
-            return missing
-        if self.mpp is None:
-            return "Say how many µm one pixel covers (section Slide)."
-        return ""
+        return self._lacks_for_spots()[0]
 
     def missing_for_run(self) -> str:
         """Say in one sentence why a run cannot start; "" if it can."""
-        if missing := self.missing_for_spots():
-            return missing
+        return self.lacks()[0]
+
+    def lacks(self) -> tuple[str, Where]:
+        """Say in one sentence why a run cannot start, and which control answers it; ("", "") if it can."""
+        missing, where = self._lacks_for_spots()
+        if missing:
+            return missing, where
         if self.spots is None:
-            return "Lay spots on the slide first (section Spots)."
+            return "Lay spots on the slide first (section Spots).", "spots"
         if self.region_trouble:
-            return self.region_trouble
+            return self.region_trouble, "region"
         if self.model is None:
-            return "Choose a model first (section Model)."
-        return self.device_missing or self.busy
+            return "Choose a model first (section Model).", "model"
+        if self.device_missing:
+            return self.device_missing, "device"
+        return self.busy, ""
+
+    def _lacks_for_spots(self) -> tuple[str, Where]:
+        if missing := self.missing_for_table():
+            return missing, "slide"
+        if self.mpp is None:
+            return "Say how many µm one pixel covers (section Slide).", "mpp"
+        return "", ""
 
     def predict_settings(self) -> PredictSettings:
         """Return the options of a run with the chosen model."""

@@ -30,11 +30,12 @@ class Run:
     ----------
     session : Session
         Its state must lack nothing (`missing_for_run`).
-    ended : callable (str, Failure or None)
-        Told once on the main thread: a sentence of how it went, and the failure if it failed.
+    ended : callable (str, Failure or None, bool)
+        Told once on the main thread: a sentence of how it went, the failure if it failed, and whether every spot is
+        predicted.
     """
 
-    def __init__(self, session: Session, ended: Callable[[str, Failure | None], object]) -> None:
+    def __init__(self, session: Session, ended: Callable[[str, Failure | None, bool], object]) -> None:
         self._session, self._ended = session, ended
         self._layer: Points | None = None
         self._last_update = 0.0
@@ -104,7 +105,7 @@ class Run:
         state.rate = record.spots_per_second
         if state.rate is not None:
             self._session.choices.note_rate(state.rate)
-        self._end(f"Done: {adata.n_obs} spots in {duration_text(record.seconds)}.", None)
+        self._end(f"Done: {adata.n_obs} spots in {duration_text(record.seconds)}.", None, complete=True)
 
     def _on_failed(self, failure: Failure) -> None:
         kept = self._keep_partial()
@@ -130,12 +131,12 @@ class Run:
         if event.value in (self._layer, self._image):
             self.cancel()
 
-    def _end(self, sentence: str, failure: Failure | None) -> None:
+    def _end(self, sentence: str, failure: Failure | None, complete: bool = False) -> None:
         self.disconnect_all()
         state = self._session.state
         state.running, state.progress = False, None
         state.result_version += 1
-        self._ended(sentence, failure)
+        self._ended(sentence, failure, complete)
 
 
 def duration_text(seconds: float) -> str:

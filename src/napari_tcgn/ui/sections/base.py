@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 
-FOLDED = "folded"  # names of sections in the dock's memory
+FOLDED, UNFOLDED = "folded", "unfolded"  # names of sections in the dock's memory
 
 
 def text_label(text: str = "") -> QLabel:
@@ -42,6 +42,8 @@ class Message(QWidget):
         self.details = QPlainTextEdit()
         self.details.setReadOnly(True)
         self.details.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
+        self.details.setTabChangesFocus(True)
+        self.details.setAccessibleName("traceback")
         self.details.setFixedHeight(140)
         self.details_button.toggled.connect(self.details.setVisible)
         layout = QVBoxLayout(self)
@@ -133,6 +135,7 @@ class Fold(QFrame):
         self.form = QFormLayout()
         self.body_column.addLayout(self.form)
         self.form.setSpacing(4)
+        self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.heading = Heading(title, self.body, tip)
         self.column = QVBoxLayout(self)
@@ -164,20 +167,40 @@ class Section(Fold):
     ----------
     session : Session
     title : str
+    grows : bool
+        Whether it takes the height that its page has left while it is unfolded.
+    folded : bool
+        Whether it is folded away until it is wanted for the first time.
     """
 
-    def __init__(self, session: Session, title: str) -> None:
+    def __init__(self, session: Session, title: str, *, grows: bool = False, folded: bool = False) -> None:
         super().__init__(title)
+        self._grows = grows
         self.session = session
         font = self.heading.font()
         font.setBold(True)
         self.heading.setFont(font)
         self.column.setContentsMargins(6, 2, 6, 4)
         self.column.addWidget(self.message)
-        self.heading.setChecked(type(self).__name__ not in session.choices.remembered.get(FOLDED, list, []))
+        # Remembered are the sections that are not as they are at first.
+        self._folded_at_first, self._list = folded, UNFOLDED if folded else FOLDED
+        changed = type(self).__name__ in session.choices.remembered.get(self._list, list, [])
+        self.heading.toggled.connect(self._fit)
+        self.heading.setChecked(changed == folded)
+        self._fit(self.heading.isChecked())
         self.heading.toggled.connect(self._remember_fold)
+
+    def fold_as_at_first(self) -> None:
+        """Fold or unfold it as if it had never been touched."""
+        self.heading.setChecked(not self._folded_at_first)
+
+    def _fit(self, unfolded: bool) -> None:
+        policy = self.sizePolicy()
+        policy.setVerticalStretch(1 if self._grows and unfolded else 0)
+        self.setSizePolicy(policy)
 
     def _remember_fold(self, unfolded: bool) -> None:
         remembered, name = self.session.choices.remembered, type(self).__name__
-        others = [folded for folded in remembered.get(FOLDED, list, []) if folded != name]
-        remembered.put(**{FOLDED: others if unfolded else [*others, name]})
+        others = [other for other in remembered.get(self._list, list, []) if other != name]
+        changed = unfolded == self._folded_at_first
+        remembered.put(**{self._list: [*others, name] if changed else others})

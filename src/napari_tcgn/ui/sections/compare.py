@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QInputDialog, QMessageBox, QPushButton
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.sample import sample_section
@@ -18,8 +18,10 @@ from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.compare_table import CompareTable
-from napari_tcgn.ui.widgets.controls import set_quietly, tick_box
+from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.scatter import Scatter
+from napari_tcgn.ui.words import in_the_dock
 
 if TYPE_CHECKING:
     from napari_tcgn.comparison import Comparison
@@ -56,9 +58,9 @@ class CompareSection(Section):
     """
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "6 · Compare")
+        super().__init__(session, "Compare", folded=True)
         self.comparing = Comparing(session, self._show)
-        self.source_box = QComboBox()
+        self.source_box = choice_box()
         for number, (text, source, tip) in enumerate(SOURCES):
             self.source_box.addItem(text, source)
             self.source_box.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
@@ -99,22 +101,10 @@ class CompareSection(Section):
         self._show()
 
     def _lay_out(self) -> None:
-        start, end = QHBoxLayout(), QHBoxLayout()
-        for widget, stretch in ((self.source_box, 1), (self.load_button, 0), (self.cancel_button, 0)):
-            start.addWidget(widget, stretch)
-        end.addWidget(self.side_by_side_box)
-        end.addStretch(1)
-        end.addWidget(self.write_button)
-        for row in (
-            start,
-            self.table_box,
-            self.sets_box,
-            self.state_label,
-            self.overall,
-            self.table,
-            self.scatter,
-            end,
-        ):
+        start = FlowLayout(self.source_box, self.load_button, self.cancel_button, growing=[self.source_box])
+        end = FlowLayout(self.side_by_side_box, self.write_button)
+        figures = (self.state_label, self.overall, self.table, self.scatter)
+        for row in (start, self.table_box, self.sets_box, *figures, end):
             self.form.addRow(row)
 
     def _predicted(self) -> store.Result | None:
@@ -346,4 +336,4 @@ def summary(comparison: Comparison) -> list[str]:
             f"{len(comparison.gene_sets)} gene sets: median PCC {comparison.gene_sets['pcc'].median():.3f}, "
             f"best {best['gene_set']} {best['pcc']:.3f}"
         )
-    return [*lines, *(f"⚠ {sentence}" for sentence in comparison.warnings)]
+    return [*lines, *(f"⚠ {in_the_dock(sentence)}" for sentence in comparison.warnings)]

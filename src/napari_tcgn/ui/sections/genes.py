@@ -1,4 +1,4 @@
-"""Section Genes: which gene colours the spots, and what the colours mean."""
+"""Section Genes: which gene colours the spots."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from napari_tcgn.expression import symbol_of_alias
 from napari_tcgn.ui.actions.models import labels
 from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.sections.base import Message, Section, text_label
-from napari_tcgn.ui.sections.gene_parts.composite import CompositePart, suggest_genes
 from napari_tcgn.ui.sections.gene_parts.gene_set import GeneSetPart
-from napari_tcgn.ui.sections.gene_parts.link import LinkPart
-from napari_tcgn.ui.sections.gene_parts.scale import ScaleControls
 from napari_tcgn.ui.sections.gene_parts.statistics import Statistics
-from napari_tcgn.ui.sections.gene_parts.surface import SurfacePart
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.shortcuts import step
 from napari_tcgn.ui.tasks.background import Failure
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class GenesSection(Section):
-    """Search a gene, colour the spots by it; the dock owns the colour scale, because napari's points have none.
+    """Search a gene, colour the spots by it.
 
     Attributes
     ----------
@@ -40,13 +36,14 @@ class GenesSection(Section):
     found : Message
         What is said of the name in the search, below it.
     table : GeneTable
-    scale : ScaleControls
-    surface, link, composite, gene_set : Part
-        Folded away until they are wanted.
+    names : GeneNames
+        Genes that can be typed elsewhere.
+    gene_set : GeneSetPart
+        Folded away until it is wanted.
     """
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session, "5 · Genes")
+        super().__init__(session, "Genes", grows=True)
         self.shown = text_label()
         self.search = line_edit(
             "search a gene", "A part of a gene's name, or an alias (HER2, Ki-67); Enter takes it", clearable=True
@@ -54,17 +51,13 @@ class GenesSection(Section):
         self.found = Message()
         self.names = GeneNames(self)  # not for the search: the table below it is its list
         self.table = GeneTable()
-        self.scale = ScaleControls(session)
-        scale = self.scale
-        self.bar, self.auto_box, self.colormap_box = scale.bar, scale.auto_box, scale.colormap_box
-        self.low_box, self.high_box = scale.low_box, scale.high_box
         self.pin_button = QPushButton("Add as a layer of its own")
         self.pin_button.setToolTip("Add a layer that stays with this gene while others are browsed")
-        self.surface, self.link = SurfacePart(session), LinkPart(session)
-        self.composite, self.gene_set = CompositePart(session, self.names), GeneSetPart(session)
+        self.gene_set = GeneSetPart(session)
         self._statistics = Statistics(session.background)
         self._recolour = Throttle(self._colour, self)
-        self._lay_out()
+        for widget in (self.shown, self.search, self.found, self.table, self.pin_button, self.gene_set):
+            self.body_column.addWidget(widget, 1 if widget is self.table else 0)
 
         self.search.textChanged.connect(self._on_search)
         self.search.returnPressed.connect(self._take_search)
@@ -73,7 +66,6 @@ class GenesSection(Section):
             walk.activated.connect(partial(step, self.table, rows))
         self.table.picked.connect(self._pick)
         self.pin_button.clicked.connect(self._pin)
-        self.composite.heading.toggled.connect(self._suggest)
         events = session.state.events
         for event in (events.result_layer, events.model):
             event.connect(self._on_result)
@@ -82,20 +74,9 @@ class GenesSection(Section):
         events.result_version.connect(self._on_version)
         self._on_result()
 
-    def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.addWidget(self.pin_button)
-        row.addStretch(1)
-        row.addWidget(self.scale.canvas_box)
-        for widget in (self.shown, self.search, self.found, self.table, self.scale, row):
-            self.form.addRow(widget)
-        for fold in (self.surface, self.link, self.composite, self.gene_set):
-            self.form.addRow(fold)
-
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
-        for part in (self.surface, self.link, self.composite, self.gene_set):
-            part.disconnect_all()
+        self.gene_set.disconnect_all()
 
     def _result(self) -> store.Result | None:
         return store.result_of(self.session.state.result_layer)
@@ -110,7 +91,6 @@ class GenesSection(Section):
         if list(genes) != self.table.genes.genes or (card is not None) != self.table.genes.has_trust:
             self.table.set_genes(genes, card)
             self.names.set_genes(genes)
-        self.scale.show_layer()
         self._show_statistics()
         if result is not None and state.result_layer is not None:
             state.gene = result_layers.shown_gene(state.result_layer)
@@ -222,11 +202,6 @@ class GenesSection(Section):
         self.message.fail(failure)
 
     # ------------------------------------------------------------------------------------------------------------
-
-    def _suggest(self, opened: bool) -> None:
-        layer = self.session.state.result_layer
-        if opened and layer is not None and self._result() is not None:
-            suggest_genes(self.composite, layer, self.table.visible_genes()[:3])
 
     def _enable(self) -> None:
         state, result = self.session.state, self._result()

@@ -7,17 +7,22 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
-from napari_tcgn.model import ModelCard
+from napari_tcgn.model import ModelCard, describe
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide
+from napari_tcgn.trust import verdicts
 from napari_tcgn.ui.actions import models
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.options import Options
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.state import ModelChoice
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
+from napari_tcgn.ui.widgets.card_page import CardPage
 from napari_tcgn.ui.widgets.controls import choice_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.option_widget import option_widget
+from napari_tcgn.ui.words import in_the_dock
 
 MODELS = "Models (card.json *.safetensors *.pt *.pth);;All files (*)"
 REMOVABLE = "Take the chosen model out of the list; its files stay where they are"
@@ -36,25 +41,30 @@ class ModelSection(Section):
         self.add_button.setToolTip("Add a model from its card.json, or from a checkpoint with a card.json beside it")
         self.remove_button = QPushButton("Remove")
         self.card = text_label("Looking for models …")
+        self.card_button = QPushButton("Card…")
+        self.card_button.setToolTip(
+            "Everything that the model's card says: data, protocol, best genes, licence, caveats"
+        )
+        self._page: CardPage | None = None
         self.warnings = text_label()
         self.warnings.setToolTip("How this slide differs from those that the model was trained on")
         self.warnings.hide()
         self._device = option_widget(PredictSettings, "device")
         self.device_box = self._device.native
         self.device = text_label("Looking for a GPU …")
-        row = QHBoxLayout()
-        row.addWidget(self.model_box, 1)
-        row.addWidget(self.add_button)
-        row.addWidget(self.remove_button)
-        devices = QHBoxLayout()
+        self.options = Options(session)
+        row, devices = FlowLayout(self.card_button, self.add_button, self.remove_button), QHBoxLayout()
         devices.addWidget(self.device_box)
         devices.addWidget(self.device, 1)
-        self.form.addRow(row)
+        self.form.addRow(self.model_box)
         self.form.addRow(self.card)
+        self.form.addRow(row)
         self.form.addRow(self.warnings)
         self.form.addRow(devices)
+        self.form.addRow(self.options)
 
         self.model_box.activated.connect(self._choose)
+        self.card_button.clicked.connect(self._open_card)
         self.add_button.clicked.connect(self._ask_for_model)
         self.remove_button.clicked.connect(self._remove)
         self.device_box.activated.connect(self._set_device)
@@ -74,6 +84,15 @@ class ModelSection(Section):
 
     def _choose(self, index: int) -> None:
         self.session.state.model = self.session.state.models[index]
+
+    def _open_card(self) -> None:
+        choice = self.session.state.model
+        assert choice is not None  # the button is disabled without one
+        if self._page is None:
+            self._page = CardPage(self)
+        self._page.show_text(choice.card.name, describe(choice.card))
+        self._page.show()
+        self._page.raise_()
 
     def _ask_for_model(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Add a model", "", MODELS)
@@ -112,8 +131,11 @@ class ModelSection(Section):
             return
         if state.model in state.models:  # else it is being replaced by itself with another card
             self.model_box.setCurrentIndex(state.models.index(state.model))
-        self.card.setText(card_text(state.model.card))
-        self.card.setToolTip("\n".join(_small_print(state.model.card)))
+        self.card.setText(card_lines(state.model.card))
+        said = describe(state.model.card)
+        self.card.setToolTip("\n".join(said[name] for name in ("Protocol", "Mind", "Cite") if name in said))
+        if self._page is not None:
+            self._page.show_text(state.model.card.name, said)
 
     def _set_device(self) -> None:
         self.session.state.choose(device=self.device_box.currentText())
@@ -162,11 +184,12 @@ class ModelSection(Section):
         self._domain.ask(look)
 
     def _warn(self, found: tuple[About, list[str]]) -> None:
-        about, sentences = found
+        about, sentences = found[0], [in_the_dock(sentence) for sentence in found[1]]
         state = self.session.state
         if about == (state.slide, state.mpp, state.model):  # else overtaken
             self.warnings.setText("\n".join(f"⚠ {sentence}" for sentence in sentences))
             self.warnings.setVisible(bool(sentences))
+            state.warnings = tuple(sentences)
 
     def _on_domain_failed(self, failure: Failure) -> None:
         state = self.session.state
@@ -177,42 +200,23 @@ class ModelSection(Section):
         for widget in (self.model_box, self.add_button, self.device_box):
             widget.setEnabled(not state.running)
         self.add_button.setEnabled(not state.running and not self._adding)
+        self.card_button.setEnabled(state.model is not None)
         removable = state.model is not None and models.was_added(state.model)
         self.remove_button.setEnabled(not state.running and removable)
         self.remove_button.setToolTip(REMOVABLE if removable else INSTALLED)
 
 
-def card_text(card: ModelCard) -> str:
-    """Return the lines of a model card that one must know before a run."""
-    lines = [f"{card.tissue or 'tissue not stated'} · {len(card.genes)} genes · patches of {card.patch_um:g} µm"]
-    median = card.metrics.median_pcc
+def card_lines(card: ModelCard) -> str:
+    """Return the two lines of a model card that one must know before a run."""
+    trusted = verdicts(card).count("yes")
+    first = f"{card.tissue or 'tissue not stated'} · {len(card.genes):,} genes, {trusted:,} trusted"
+    median, without_depth = card.metrics.median_pcc, card.metrics.median_depth_pcc
     if median is None:
-        lines.append("held-out accuracy: never measured")
-    else:
-        protocol = (card.metrics.protocol or "protocol not stated").split(";")[0]  # the rest is in the tooltip
-        lines.append(f"held-out median PCC {median:.2f} ({protocol})")
-        without_depth = card.metrics.median_depth_pcc
-        if without_depth is not None:
-            lines.append(f"sequencing depth taken out: {without_depth:.2f}")
-    simpler = sum(map(bool, card.better_baselines()))
-    if simpler:
-        lines.append(f"a simple model does better for {simpler} of {len(card.genes)} genes (see their tooltips)")
-    lines.append(f"trained on: {_training(card)}")
-    lines.append(f"licence: {card.licence or 'not stated'}")
-    return "\n".join(lines + [f"⚠ {caveat}" for caveat in card.caveats])
-
-
-def _training(card: ModelCard) -> str:
-    """Say in a line what a model was trained on."""
-    data = str(card.training.get("data", "")).split(" (")[0]  # where it is published is in the tooltip
-    sections = card.training.get("sections")
-    count = f", {len(sections)} sections" if isinstance(sections, list) else ""
-    return f"{data}{count}" if data else "not stated"
-
-
-def _small_print(card: ModelCard) -> list[str]:
-    training = (str(card.training.get(key, "")) for key in ("data", "citation"))
-    return [text for text in (card.metrics.protocol, *card.caveats, *training, card.citation) if text]
+        return f"{first}\nheld-out accuracy: never measured"
+    second = f"held-out median PCC {median:.2f}"
+    if without_depth is not None:
+        second += f", sequencing depth taken out {without_depth:.2f}"
+    return f"{first}\n{second}"
 
 
 def device_text(name: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QComboBox, QLabel, QPushButton, QWidget
 
 from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Part, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.controls import count_box, number_box, toggle_button
+from napari_tcgn.ui.widgets.flow import FlowLayout
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -71,13 +72,10 @@ class MppWays(Part):
 
     def _lay_out(self) -> None:
         self._ruler_row = QWidget()
-        ruler = QHBoxLayout(self._ruler_row)
-        ruler.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.count_box, QLabel("x"), self.unit_box, QLabel("µm"), self.use_ruler_button):
-            ruler.addWidget(widget)
-        objective = QHBoxLayout()
-        objective.addWidget(self.objective_box)
-        objective.addWidget(self.use_objective_button)
+        self._ruler_row.setLayout(
+            FlowLayout(self.count_box, QLabel("x"), self.unit_box, QLabel("µm"), self.use_ruler_button)
+        )
+        objective = FlowLayout(self.objective_box, self.use_objective_button)
         for row in (self.ruler_button, self._ruler_row, self.ruler_text, objective, self.objective_text):
             self.form.addRow(row)
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
 from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
@@ -17,6 +17,7 @@ from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly
+from napari_tcgn.ui.widgets.flow import FlowLayout
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -40,14 +41,13 @@ class SlideSection(Section):
         self._layers: list[Image] = []
         self._asks = False  # as the ways are folded at first
         self.layer_box = choice_box()
+        self.layer_box.setAccessibleName("image")
         self.open_button = QPushButton("Open…")
         self.open_button.setToolTip(
             "Open an H&E image: SVS, NDPI, MRXS, SCN, BIF, TIFF (pyramids, OME), JPEG or PNG. "
             "Drop an OME-Zarr folder on the viewer."
         )
-        row = QHBoxLayout()
-        row.addWidget(self.layer_box, 1)
-        row.addWidget(self.open_button)
+        row = FlowLayout(self.layer_box, self.open_button, growing=[self.layer_box])
         tip = "Side of one pixel in µm; a patch is cut by its size in µm, so this must be right"
         self.mpp_box = number_box(tip, 0, 100, decimals=4, step=0.01)
         self.mpp_box.setSpecialValueText("unknown")
@@ -57,7 +57,7 @@ class SlideSection(Section):
         self.file_button.setToolTip("Take the µm per pixel that the file says")
         self.ways = MppWays(session)
         self.info = text_label()
-        self.form.addRow("image", row)
+        self.form.addRow(row)
         self.form.addRow("µm per pixel", self.mpp_box)
         self.form.addRow(self.contradiction)
         self.form.addRow(self.file_button)

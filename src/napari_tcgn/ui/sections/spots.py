@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QHBoxLayout, QPushButton
+from qtpy.QtWidgets import QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import HEXAGONAL, LAYOUTS, GridSettings
@@ -25,6 +25,7 @@ from napari_tcgn.ui.sections.spots_tissue import TissueControls
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.controls import choice_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 
 TABLE = "table"
 
@@ -78,19 +79,9 @@ class SpotsSection(Section):
         self._timer.setInterval(PAUSE)
         self._timer.timeout.connect(self._on_pause)
 
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.lay_button, 1)
-        buttons.addWidget(self.reset_button)
-        for row in (
-            self.sample_button,
-            self.source_box,
-            self.grid,
-            self.tissue,
-            self.region,
-            buttons,
-            self.files,
-            self.count,
-        ):
+        buttons = FlowLayout(self.lay_button, self.reset_button, growing=[self.lay_button])
+        self.form.addRow(self.sample_button)
+        for row in (self.source_box, self.grid, self.tissue, self.region, buttons, self.files, self.count):
             self.form.addRow(row)
         self.form.addRow(self.use_mpp_button)
         self._connect()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMessageBox, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
 from napari_tcgn.options import SpotsSettings, option_of
 from napari_tcgn.paths import portable_name
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.controls import line_edit, tick_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.option_widget import label_of, tip_of
 
 READABLE = "Spots (*.tsv *.txt *.csv *.gz *.h5ad *.parquet);;All files (*)"
@@ -36,19 +37,14 @@ class SpotFiles(QWidget):
         self.folder_button = QPushButton("Read folder…")
         self.folder_button.setToolTip("Spots of a Visium folder: the one that Space Ranger wrote, with spatial/ inside")
         self.save_button = QPushButton("Save…")
-        self.save_button.setToolTip("Save the spots as .csv, to lay the same ones again (also with --spots)")
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        for button in (self.file_button, self.folder_button, self.save_button):
-            row.addWidget(button, 1)
-        second = QHBoxLayout()
-        second.setSpacing(4)
+        self.save_button.setToolTip("Save the spots as .csv, to lay the same ones again, here or on the command line")
+        buttons = (self.file_button, self.folder_button, self.save_button)
+        row = FlowLayout(*buttons, growing=buttons)
         library, trust = (option_of(SpotsSettings, name) for name in ("library", "trust_spots"))
         self.library_edit = line_edit("section", tip_of(library), clearable=True)
         self.library_edit.setAccessibleName(label_of(library))
         self.trust_box = tick_box(label_of(trust), tip_of(trust))
-        second.addWidget(self.trust_box)
-        second.addWidget(self.library_edit, 1)
+        second = FlowLayout(self.trust_box, self.library_edit, growing=[self.library_edit])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)

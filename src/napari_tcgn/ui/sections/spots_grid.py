@@ -6,11 +6,12 @@ from typing import Any
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_tcgn.options import BIN_SIDES, LAYOUTS, GridSettings, option_of
 from napari_tcgn.ui.actions.grid_drag import HELP
 from napari_tcgn.ui.widgets.controls import set_quietly
+from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.option_widget import label_of, option_widget
 
 
@@ -30,7 +31,8 @@ class GridControls(QWidget):
         for box in boxes:
             # Two in a row fit the narrowest dock without their buttons; arrow keys and the wheel still count.
             box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-            box.setMinimumWidth(50)
+            box.setStyleSheet("min-width: 4em;")
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._bins = create_widget(
             annotation=float,
             label="bins of",
@@ -47,10 +49,10 @@ class GridControls(QWidget):
         self.x_box.setPrefix("x ")
         self.y_box.setPrefix("y ")
         self.sizes = _row(self.pitch_box, QLabel("spot"), self.diameter_box)
-        self.rotation_box.setMaximumWidth(80)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(4)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.addRow(label_of(option_of(GridSettings, "pitch_um")), self.sizes)
         form.addRow(self._bins.label, self.bin_box)
         form.addRow("origin, µm", _row(self.x_box, self.y_box))
@@ -137,9 +139,5 @@ class GridControls(QWidget):
 
 def _row(*widgets: QWidget) -> QWidget:
     row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(4)
-    for widget in widgets:
-        layout.addWidget(widget, 0 if isinstance(widget, QLabel) else 1)
+    row.setLayout(FlowLayout(*widgets, growing=[widget for widget in widgets if not isinstance(widget, QLabel)]))
     return row

@@ -85,7 +85,7 @@ class KeptInside(QObject):
         try:
             return self._controls.region(), ""
         except TcgnError as error:
-            return None, str(error)
+            return None, Failure.of(error).sentence
 
     def _compare(self) -> None:
         state = self._session.state

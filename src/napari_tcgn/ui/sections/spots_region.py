@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import SpotsError
@@ -13,6 +13,7 @@ from napari_tcgn.spots import Region, RegionRecord
 from napari_tcgn.ui.layers.region_layer import add_region_layer, region_of_shapes, shapes_layers
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -35,12 +36,7 @@ class RegionControls(QWidget):
         self.layer_box = choice_box("The shapes layer that holds the region", characters=8)
         self.draw_button = QPushButton("Draw…")
         self.draw_button.setToolTip("Add a shapes layer on the slide; click the corners, double-click the last one")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(self.inside_box)
-        row.addWidget(self.layer_box, 1)
-        row.addWidget(self.draw_button)
+        self.setLayout(FlowLayout(self.inside_box, self.layer_box, self.draw_button, growing=[self.layer_box]))
         self.inside_box.toggled.connect(self.changed)
         self.layer_box.currentIndexChanged.connect(self._on_choice)
         self.draw_button.clicked.connect(self._draw)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSlider, QVBoxLayout, QWidget
 
 from napari_tcgn.options import GridSettings, option_of
 from napari_tcgn.ui.widgets.controls import set_quietly, tick_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.option_widget import label_of, option_widget, tip_of
 
 _THRESHOLD = option_of(GridSettings, "tissue_threshold")
@@ -33,18 +34,13 @@ class TissueControls(QWidget):
         self.value.setToolTip(self.slider.toolTip())
         self.auto_box = tick_box(_THRESHOLD.if_none, "Choose the threshold for this slide (Otsu's method)")
         self.show_box = tick_box("show", "Show on the slide what counts as tissue")
-        first, second = QHBoxLayout(), QHBoxLayout()
-        first.addWidget(self.tissue_box)
-        first.addWidget(self.fraction_box, 1)
-        second.addWidget(QLabel(label_of(_THRESHOLD)))
-        second.addWidget(self.slider, 1)
-        for widget in (self.value, self.auto_box, self.show_box):
-            second.addWidget(widget)
+        first = FlowLayout(self.tissue_box, self.fraction_box, growing=[self.fraction_box])
+        darker = QLabel(label_of(_THRESHOLD))
+        second = FlowLayout(darker, self.slider, self.value, self.auto_box, self.show_box, growing=[self.slider])
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         for row in (first, second):
-            row.setSpacing(4)
             column.addLayout(row)
         self.reset()
         self.tissue_box.toggled.connect(self.changed)

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 from qtpy.QtCore import QLocale
 from qtpy.QtGui import QValidator
 from qtpy.QtWidgets import (
     QAbstractButton,
+    QAbstractSpinBox,
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFormLayout,
+    QLabel,
     QLineEdit,
+    QListView,
+    QPlainTextEdit,
+    QProgressBar,
     QPushButton,
     QSlider,
     QSpinBox,
+    QTableView,
     QWidget,
 )
 from superqt.utils import signals_blocked
+
+_NAMELESS = (QAbstractSpinBox, QComboBox, QLineEdit, QListView, QPlainTextEdit, QProgressBar, QSlider, QTableView)
 
 
 class _EitherDecimalSign(QValidator):
@@ -109,6 +120,23 @@ def choice_box(tip: str = "", characters: int = 12) -> QComboBox:
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setToolTip(tip)
     return box
+
+
+def name_controls(root: QWidget) -> None:
+    """Give every control without a text of its own an accessible name: its row's label, else what its tooltip begins
+    with.
+    """
+    for form in root.findChildren(QFormLayout):
+        for row in range(form.rowCount()):
+            field = form.itemAt(row, QFormLayout.ItemRole.FieldRole)
+            control = None if field is None else field.widget()
+            label = None if control is None else form.labelForField(control)
+            if isinstance(label, QLabel) and isinstance(control, _NAMELESS) and not control.accessibleName():
+                control.setAccessibleName(label.text())
+    for control in root.findChildren(QWidget):
+        textless = isinstance(control, _NAMELESS) or (isinstance(control, QAbstractButton) and not control.text())
+        if textless and not control.accessibleName():
+            control.setAccessibleName(re.split(r"[;:(.\n]", control.toolTip())[0].strip())
 
 
 def set_quietly(widget: QWidget, value: str | float) -> None:

@@ -38,12 +38,15 @@ class GeneModel(GeneRows):
     ----------
     genes : list of str
         All genes, in the order of the panel.
+    with_intervals : bool
+        Whether a held-out PCC is shown with its interval, which is in its tooltip anyway.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._column, self._descending = PCC, True
         self._filter, self._also = "", ""
+        self.with_intervals = True
         self._take((), None)
 
     def _take(self, genes: Sequence[str], card: ModelCard | None) -> None:
@@ -144,7 +147,7 @@ class GeneModel(GeneRows):
         figure, low, high = self._figures[column, gene], self._low[gene], self._high[gene]
         if np.isnan(figure):
             return UNKNOWN
-        if column == PCC and not np.isnan(low):
+        if column == PCC and self.with_intervals and not np.isnan(low):
             return f"{short(figure)} ({short(low)}–{short(high)})"
         return f"{figure:.2g}" if column == SD and not 0.1 <= figure < 100 else f"{figure:.2f}"
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QResizeEvent
 
 from napari_tcgn.model import ModelCard
 from napari_tcgn.ui.widgets.gene_model import DEPTH, MORAN, PCC, SD, TRUST_COLUMNS, VERDICT, GeneModel
@@ -14,7 +15,8 @@ from napari_tcgn.ui.widgets.pick_table import PickTable
 
 # What the columns must hold; the gene takes the rest.
 WIDEST = {VERDICT: "(✓)", PCC: ".48 (.39–.55)", DEPTH: "-0.22", SD: "0.012", MORAN: "-0.12"}
-ROWS_SHOWN = 7
+LONG_NAME = "HNRNPUL2 "  # of a gene
+ROWS_SHOWN = 6  # at the least
 
 
 class GeneTable(PickTable):
@@ -23,7 +25,7 @@ class GeneTable(PickTable):
     genes: GeneModel
 
     def __init__(self) -> None:
-        super().__init__(GeneModel(), ROWS_SHOWN)
+        super().__init__(GeneModel(), ROWS_SHOWN, grows=True)
         self.setToolTip("Click a gene, or walk with the arrow keys, to colour the spots by it; click a heading to sort")
         self.fit_columns()
         self.set_genes((), None)
@@ -31,7 +33,27 @@ class GeneTable(PickTable):
 
     def widest(self) -> dict[int, str]:
         """Return what the columns of figures must hold."""
-        return WIDEST
+        return WIDEST if self.genes.with_intervals else WIDEST | {PCC: "-0.48"}
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # Qt's name
+        """Leave intervals to the tooltips where there is no room for every column."""
+        super().resizeEvent(event)
+        self.fit_columns()
+
+    def fit_columns(self) -> None:
+        """Give every column the room it needs, and show intervals if there is room for them, too."""
+        self.genes.with_intervals = True
+        super().fit_columns()
+        needed = self.fontMetrics().horizontalAdvance(LONG_NAME) + sum(
+            self.columnWidth(column) for column in WIDEST if not self.isColumnHidden(column)
+        )
+        if needed > self.width() - self._scroll_bar_width():
+            self.genes.with_intervals = False
+            super().fit_columns()
+
+    def _scroll_bar_width(self) -> int:
+        bar = self.verticalScrollBar()
+        return bar.sizeHint().width() if bar is not None else 0
 
     def set_card(self, card: ModelCard | None) -> None:
         """Show the genes of a model, none if there is no model."""

@@ -10,7 +10,7 @@ from qtpy.QtCore import QAbstractTableModel, QEvent, QItemSelectionModel, QModel
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 from superqt.utils import signals_blocked
 
-ROW_HEIGHT = 22  # px
+ROOM = 6  # px above and below the text of a row
 GENE = 0  # the column of the gene's name
 
 
@@ -71,7 +71,9 @@ class PickTable(QTableView):
     ----------
     genes : GeneRows
     rows_shown : int
-        Height of the table.
+        Height of the table in rows, at the least where it grows.
+    grows : bool
+        Whether it takes the height that there is.
 
     Attributes
     ----------
@@ -81,26 +83,28 @@ class PickTable(QTableView):
 
     picked = Signal(str)
 
-    def __init__(self, genes: GeneRows, rows_shown: int) -> None:
+    def __init__(self, genes: GeneRows, rows_shown: int, grows: bool = False) -> None:
         super().__init__()
         self.genes = genes
+        self._rows_shown, self._grows = rows_shown, grows
         self.setModel(genes)
         self.setSortingEnabled(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setWordWrap(False)
+        self.setTabKeyNavigation(False)  # Tab leaves it; arrow keys walk
         rows, header, selection = self.verticalHeader(), self.horizontalHeader(), self.selectionModel()
         assert rows is not None  # a table view has both headers, and with a model a selection
         assert header is not None
         assert selection is not None
         self._header: QHeaderView = header
+        self._row_heights: QHeaderView = rows
         self._selection: QItemSelectionModel = selection
         rows.hide()
-        rows.setDefaultSectionSize(ROW_HEIGHT)
         self._header.setMinimumSectionSize(20)
-        self.setFixedHeight(ROW_HEIGHT * (rows_shown + 2))
         self._selection.currentRowChanged.connect(self._on_current)
+        self.fit_rows()
 
     def widest(self) -> dict[int, str]:
         """Return what the columns of figures must hold."""
@@ -119,10 +123,21 @@ class PickTable(QTableView):
             self.scrollTo(index)
 
     def changeEvent(self, event: QEvent | None) -> None:  # Qt's name
-        """Fit the columns to another font or style."""
+        """Fit rows and columns to another font or style."""
         super().changeEvent(event)
         if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.fit_rows()
             self.fit_columns()
+
+    def fit_rows(self) -> None:
+        """Make rows and table as high as the font wants it."""
+        row = self.fontMetrics().height() + ROOM
+        self._row_heights.setMinimumSectionSize(row)
+        self._row_heights.setDefaultSectionSize(row)
+        height = row * self._rows_shown + self._header.sizeHint().height() + 2 * self.frameWidth()
+        self.setMinimumHeight(height)
+        if not self._grows:
+            self.setMaximumHeight(height)
 
     def fit_columns(self) -> None:
         """Give every column of figures the room it needs; the gene takes the rest."""

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QPlainTextEdit,
     QScrollBar,
+    QTabBar,
     QWidget,
 )
 
@@ -20,7 +21,7 @@ _Reason = Qt.FocusReason
 _CHOSEN = (_Reason.MouseFocusReason, _Reason.TabFocusReason, _Reason.BacktabFocusReason, _Reason.ShortcutFocusReason)
 # A window that is left and entered again, or a list that folds out of the control, is no choice of another one.
 _PASSING = (_Reason.ActiveWindowFocusReason, _Reason.PopupFocusReason, _Reason.MenuBarFocusReason)
-_GUARDED = (QAbstractSpinBox, QComboBox, QAbstractSlider, QAbstractItemView, QPlainTextEdit)
+_GUARDED = (QAbstractSpinBox, QComboBox, QAbstractSlider, QAbstractItemView, QPlainTextEdit, QTabBar)
 
 
 class WheelGuard(QObject):
@@ -56,7 +57,7 @@ class WheelGuard(QObject):
         if event is None or not isinstance(watched, QWidget):
             return False
         control, kind = _control_of(watched), event.type()
-        if kind == QEvent.Type.Wheel and control is not self._chosen:
+        if kind == QEvent.Type.Wheel and (control is not self._chosen or isinstance(control, QTabBar)):
             event.ignore()  # so that it goes on to what is around
             return True
         if isinstance(event, QFocusEvent) and event.reason() not in _PASSING:

@@ -34,7 +34,7 @@ class CompositePart(Part):
     """Choose three genes and their limits; they become a layer, which follows what is changed here."""
 
     def __init__(self, session: Session, names: GeneNames) -> None:
-        super().__init__("Three genes as red, green, blue", "One layer that mixes three genes")
+        super().__init__("Three genes as colours", "One layer that mixes three genes")
         self.session = session
         self.gene_edits: list[QLineEdit] = []
         self.low_boxes: list[QDoubleSpinBox] = []

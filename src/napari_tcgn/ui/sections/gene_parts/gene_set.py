@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPlainTextEdit, QPushButton
+from qtpy.QtWidgets import QFileDialog, QPlainTextEdit, QPushButton
 from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
@@ -19,6 +19,7 @@ from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.tasks.latest import Latest
 from napari_tcgn.ui.widgets.controls import choice_box, line_edit
+from napari_tcgn.ui.widgets.flow import FlowLayout
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -37,16 +38,14 @@ class GeneSetPart(Part):
         self.set_box = choice_box(tip, characters=8)
         self.names_edit = QPlainTextEdit()
         self.names_edit.setPlaceholderText("or paste gene names: GNAS, SCD, KRT19 …")
+        self.names_edit.setTabChangesFocus(True)
         self.names_edit.setFixedHeight(54)
         self.names_edit.setToolTip("Gene names as in the panel, separated by spaces, commas or lines")
         self.name_edit = line_edit("name of the set", "Name of the set, for the layer")
         self.score_button = QPushButton("Score")
         self.score_button.setToolTip("Add a layer: the mean of the genes' z-scores; 0 is an average spot")
-        file_row, name_row = QHBoxLayout(), QHBoxLayout()
-        file_row.addWidget(self.file_button)
-        file_row.addWidget(self.set_box, 1)
-        name_row.addWidget(self.name_edit, 1)
-        name_row.addWidget(self.score_button)
+        file_row = FlowLayout(self.file_button, self.set_box, growing=[self.set_box])
+        name_row = FlowLayout(self.name_edit, self.score_button, growing=[self.name_edit])
         for row in (file_row, self.names_edit, name_row):
             self.form.addRow(row)
         self.set_box.hide()

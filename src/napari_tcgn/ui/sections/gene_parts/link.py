@@ -25,6 +25,7 @@ class LinkPart(Part):
         super().__init__("Link limits", "Let several results have the same colour limits")
         self.session = session
         self.list = QListWidget()
+        self.list.setTabKeyNavigation(False)
         self.list.setFixedHeight(76)
         self.list.setToolTip("Ticked layers share their limits; each keeps its colour map")
         self.gene_box = tick_box(

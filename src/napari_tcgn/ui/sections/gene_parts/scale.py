@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox, QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_tcgn.ui.layers import store
@@ -15,6 +15,7 @@ from napari_tcgn.ui.sections.base import Message
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.colour_bar import ColourBar
 from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly, tick_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -63,14 +64,12 @@ class ScaleControls(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
         column.addWidget(self.bar)
+        boxes = (self.low_box, self.high_box, self.percent_box, self.colormap_box, self.centre_box)
         for widgets in (
             (self.low_box, QLabel("to"), self.high_box, self.auto_box, self.percent_box),
-            (self.colormap_box, self.centre_box),
+            (self.colormap_box, self.centre_box, self.canvas_box),
         ):
-            row = QHBoxLayout()
-            for widget in widgets:
-                row.addWidget(widget, 1 if not isinstance(widget, QLabel | QCheckBox) else 0)
-            column.addLayout(row)
+            column.addLayout(FlowLayout(*widgets, growing=boxes))
         column.addWidget(self.message)
 
     def show_layer(self) -> None:
@@ -146,5 +145,5 @@ def limit_box(tip: str) -> QDoubleSpinBox:
 def make_narrow(box: QDoubleSpinBox) -> None:
     """Let a number box be narrower than its largest number and than napari's style wants it."""
     box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-    box.setStyleSheet("min-width: 44px;")
+    box.setStyleSheet("min-width: 4em;")
     box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # the arrow keys and the wheel do it

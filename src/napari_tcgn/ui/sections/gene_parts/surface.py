@@ -31,7 +31,7 @@ class SurfacePart(Part):
         super().__init__("Smooth surface", "Show a smooth surface instead of spots, or below them")
         self.session = session
         self.surface_box = tick_box(
-            "smooth surface of the shown gene",
+            "smooth surface",
             "An image layer: the mean of the spots around each place, weighted by a Gaussian of their distance; "
             "transparent away from spots. It follows the gene and the colours",
         )

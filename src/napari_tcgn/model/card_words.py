@@ -1,0 +1,44 @@
+"""What a model's card says, in words for people."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_tcgn.model.card import ModelCard
+
+TOP_GENES = 10
+
+
+def skill_of(card: ModelCard) -> str:
+    """Return a model's overall held-out accuracy in a few words."""
+    median = card.metrics.median_pcc
+    return "never evaluated" if median is None else f"held-out median PCC {median:.3f}"
+
+
+def describe(card: ModelCard) -> dict[str, str]:
+    """Return what a card says, by headings in the order in which to read them; what it does not state is left out."""
+    pcc = card.gene_metric("pcc")
+    ranked = [i for i in np.argsort(-pcc) if not np.isnan(pcc[i])][:TOP_GENES]
+    training = card.training
+    without_depth = card.metrics.median_depth_pcc
+    simpler = sum(map(bool, card.better_baselines()))
+    lines = {
+        "Model": f"{card.name} {card.version}",
+        "Tissue": ", ".join(part for part in (card.organism, card.tissue) if part),
+        "Architecture": ", ".join(f"{key} {value}" for key, value in card.architecture.items()),
+        "Genes": f"{len(card.genes)} ({', '.join(card.genes[:5])} …)",
+        "Patch": f"{card.patch_um:g} µm of tissue, shown to the network as {card.input_px} px, {card.orientation}",
+        "Output": card.output_scale,
+        "Trained on": str(training.get("data", "")),
+        "Sections": ", ".join(training.get("sections", [])),
+        "Accuracy": skill_of(card),
+        "Depth taken out": "" if without_depth is None else f"median PCC {without_depth:.3f}",
+        "Simple models": f"one does better for {simpler} of {len(card.genes)} genes" if simpler else "",
+        "Protocol": card.metrics.protocol,
+        "Best genes": ", ".join(f"{card.genes[i]} {pcc[i]:.2f}" for i in ranked),
+        "Licence": card.licence,
+        "Cite": "; ".join(str(text) for text in (card.citation, training.get("citation")) if text),
+        "Mind": " ".join(card.caveats),
+        "Weights": f"sha256 {card.sha256}" if card.sha256 else "",
+    }
+    return {heading: text for heading, text in lines.items() if text}
