@@ -55,7 +55,7 @@ def test_slides_spots_and_results_are_taken_up_again(opened, reopen, kit, qtbot,
     assert state.image == viewer.layers["slide"]
     assert (state.slide, state.mpp, state.spots) == (slide, kit.MPP, spots)
     assert state.slide.mpp_source == "given in the dock"
-    assert dock.session.spots_layer == viewer.layers["slide · spots (not yet predicted)"]
+    assert dock.session.spots_layer == viewer.layers["slide · spots"]
     assert dock.slide.mpp_box.value() == kit.MPP
     assert f"{len(spots)} spots of 70 µm, 100 µm apart" in dock.spots.count.text()
     assert dock.spots.source_box.currentData() == "square"
@@ -101,7 +101,7 @@ def test_what_was_changed_while_no_dock_was_open_is_seen(opened, reopen, kit):
     viewer.window.remove_dock_widget(dock)
     layer.selected_data = {0, 1}
     layer.remove_selected()
-    viewer.layers.remove(viewer.layers["GREEN · predicted"])
+    viewer.layers.remove(viewer.layers["slide · GREEN · predicted"])
     dock = reopen_closed(viewer)
     state = dock.session.state
     assert state.spots.ids.tolist() == spots.ids[2:].tolist()

@@ -138,6 +138,7 @@ def test_dots_that_are_thinned_out_still_name_their_spot(qtbot) -> None:
 def test_the_written_report_is_opened_in_the_browser(pair, qtbot, tmp_path, monkeypatch, kit) -> None:
     _viewer, dock, _, _ = pair
     section, opened = dock.compare, []
+    dock.open_section(section)
     monkeypatch.setattr(dialogs, "open_in_browser", lambda path: opened.append(path) or True)
     assert section.report_button.isHidden()
     (tmp_path / "out").mkdir()

@@ -62,7 +62,7 @@ class SlideSection(Section):
         )
         self.sample_button = QPushButton("Open the sample")
         self.sample_button.setToolTip(
-            "Open the drawn section that comes with the package, and lay the spots it was measured at"
+            "Open the drawn section that comes with the package, with the spots that it was measured at"
         )
         row = FlowLayout(self.layer_box, self.open_button, self.sample_button, growing=[self.layer_box])
         tip = "Side of one pixel in µm; a patch is cut by its size in µm, so this must be right"
