@@ -5,32 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
 
-from napari_tcgn.errors import TcgnError
-from napari_tcgn.sample import sample_section
 from napari_tcgn.ui.actions.comparing import Compared, Comparing, Measured, summary
-from napari_tcgn.ui.actions.measured_files import sample_of, spots_of_counts
 from napari_tcgn.ui.actions.spot_mark import SpotMark
 from napari_tcgn.ui.io import dialogs
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.compare_files import SAMPLE, ST, CountsFiles
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.shortcuts import keys_of
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.compare_table import CompareTable
-from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
+from napari_tcgn.ui.widgets.controls import set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.scatter import Scatter
 
-ST, VISIUM, H5AD, SAMPLE = "st", "visium", "h5ad", "sample"
-SAMPLE_TIP = "What was measured on the sample section: it comes with the package"
-NO_TABLE = "and where their spots lie…"
-TABLE_TIP = (
-    "Choose the selection table of the count table. The one that was predicted on, or that lies beside the counts "
-    "(C2_selection.tsv beside C2.tsv), is taken by itself; without one, spots are matched by their names"
-)
 SIDE_BY_SIDE_TIP = (
     "Show the measured spots beside the predicted ones; without it, the one of the two that is selected in the layer "
     f"list ({keys_of('swap_halves')} swaps the halves)"
@@ -40,17 +30,6 @@ LIMITS_TIP = (
     "smoother than the measurement"
 )
 REPORT = "report.html"
-NO_SETS = "and gene sets (.gmt)…"
-SOURCES = (
-    (
-        "Count table or matrix…",
-        ST,
-        "Raw counts of spots and genes (.tsv, .csv, also packed); or a matrix of 10x Genomics (.h5, .mtx), also of one "
-        "sample of GEO",
-    ),
-    ("Visium folder…", VISIUM, "The outs folder of Space Ranger"),
-    (".h5ad file…", H5AD, "AnnData with raw counts"),
-)
 
 
 class CompareSection(Section):
@@ -66,21 +45,16 @@ class CompareSection(Section):
     def __init__(self, session: Session) -> None:
         super().__init__(session, "Compare", folded=True)
         self.comparing = Comparing(session, self._show)
-        self.source_box = choice_box()
-        for number, (text, source, tip) in enumerate(SOURCES):
-            self.source_box.addItem(text, source)
-            self.source_box.setItemData(number, tip, Qt.ItemDataRole.ToolTipRole)
-        self.source_box.setToolTip("What the measured counts of this section lie in")
+        self.files = CountsFiles()
+        self.source_box, self.sets_box, self.table_box = (
+            self.files.source_box,
+            self.files.sets_box,
+            self.files.table_box,
+        )
         self.load_button = QPushButton("Compare…")
         self.load_button.setToolTip("Choose the measured counts and compare the shown result with them")
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop comparing")
-        self.sets_box = tick_box(
-            NO_SETS, "Compare the scores of gene sets, too: choose a .gmt file, such as those of MSigDB"
-        )
-        self._sets: Path | None = None
-        self.table_box = tick_box(NO_TABLE, TABLE_TIP)
-        self._table: Path | None = None  # of the counts' spots, chosen by hand
         self.state_label = text_label()
         self.overall = text_label()
         self.table = CompareTable()
@@ -97,8 +71,6 @@ class CompareSection(Section):
         self._lay_out()
 
         self.load_button.clicked.connect(self._ask_for_files)
-        self.sets_box.toggled.connect(self._on_sets)
-        self.table_box.toggled.connect(self._on_table)
         self.source_box.currentIndexChanged.connect(self._show_source)
         self.cancel_button.clicked.connect(self.comparing.cancel)
         self.table.picked.connect(self._pick)
@@ -153,69 +125,11 @@ class CompareSection(Section):
         return ""
 
     def _ask_for_files(self) -> None:
-        source = self.source_box.currentData()
-        if source == SAMPLE:
-            sample = sample_section()
-            self.compare(Measured(sample.counts, sample.spots, self._sets))
-            return
-        if source == VISIUM:
-            chosen = QFileDialog.getExistingDirectory(self, "Visium folder")
-        else:
-            kinds = "Counts (*.tsv *.txt *.csv *.mtx *.h5 *.gz)" if source == ST else "AnnData (*.h5ad)"
-            chosen, _ = QFileDialog.getOpenFileName(self, "Measured counts", "", kinds)
-        if not chosen:
-            return
-        path = Path(chosen)
-        layer = None
-        if source == H5AD:
-            layer, meant = self._layer(path)
-            if not meant:
-                return
         result = self._predicted()
         assert result is not None  # the button is disabled without one
-        spots, told = spots_of_counts(path, result, self._table) if source == ST else (None, "")
-        self.compare(Measured(path, spots, self._sets, layer), told)
-
-    def _layer(self, path: Path) -> tuple[str | None, bool]:
-        """Return the layer of an .h5ad that holds the counts, asked for where X does not; and whether to go on."""
-        from napari_tcgn.expression import counted_tables
-
-        try:
-            found = counted_tables(path)
-        except TcgnError:  # the comparison says what is wrong
-            return None, True
-        others = [name for name in found if name is not None]
-        if None in found or not others:
-            return None, True
-        question = f"X of {path.name} holds no raw counts. Take them from the layer (raw is AnnData's .raw):"
-        return QInputDialog.getItem(self, "Measured counts", question, others, 0, False)
-
-    def _on_sets(self, wanted: bool) -> None:
-        chosen = ""
-        if wanted:
-            chosen, _ = QFileDialog.getOpenFileName(self, "Gene sets", "", "Gene sets (*.gmt);;All files (*)")
-        self._sets = Path(chosen) if chosen else None
-        self.sets_box.setText(NO_SETS if self._sets is None else f"and the gene sets of {self._sets.name}")
-        set_quietly(self.sets_box, self._sets is not None)
-
-    def _on_table(self, wanted: bool) -> None:
-        chosen = ""
-        if wanted:
-            kinds = "Tables (*.tsv *.txt *.csv *.gz *.parquet)"
-            chosen, _ = QFileDialog.getOpenFileName(self, "Selection table of the counts", "", kinds)
-        self._table = Path(chosen) if chosen else None
-        self.table_box.setText(NO_TABLE if self._table is None else f"their spots lie as in {self._table.name}")
-        set_quietly(self.table_box, self._table is not None)
-
-    def _offer_sample(self, result: store.Result | None) -> None:
-        """Offer the counts of the sample section first, where it is what was predicted."""
-        sample, offered = sample_of(None if result is None else result.slide), self.source_box.findData(SAMPLE)
-        if sample is not None and offered < 0:
-            self.source_box.insertItem(0, "The sample's counts", SAMPLE)
-            self.source_box.setItemData(0, SAMPLE_TIP, Qt.ItemDataRole.ToolTipRole)
-            self.source_box.setCurrentIndex(0)
-        elif sample is None and offered >= 0:
-            self.source_box.removeItem(offered)
+        asked = self.files.ask(result)
+        if asked is not None:
+            self.compare(*asked)
 
     def compare(self, measured: Measured, told: str = "") -> None:
         """Compare the chosen result with measured counts; `told` is said of them."""
@@ -240,7 +154,7 @@ class CompareSection(Section):
         self.source_box.setEnabled(not missing)
         self.sets_box.setEnabled(not missing)
         self.table_box.setEnabled(not missing)
-        self._offer_sample(self._predicted())
+        self.files.offer_sample(self._predicted())
         self._show_source()
         self.cancel_button.setEnabled(self.comparing.running)
         self.state_label.setText(missing)
