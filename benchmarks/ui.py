@@ -82,13 +82,15 @@ def open_dock(viewer: Any) -> tuple[Any, dict[str, float]]:
 
 def run_c2(viewer: Any, dock: Any, data: Path) -> dict[str, Any]:
     """Run the bundled model on section C2, with a heartbeat, and cancel a second run."""
+    from napari_tcgn.ui.actions import laying
+
     state = dock.session.state
     section = data / "her2st" / "data"
     fail = lambda failure: (_ for _ in ()).throw(SystemExit(failure.details))  # noqa: E731
     dock.session.open_file(section / "ST-imgs" / "C" / "C2" / "5714_HE_BT_C2.jpg", fail)
     wait_until(lambda: state.slide is not None and not state.busy)
     dock.slide.mpp_box.setValue(MPP_C2)
-    dock.session.read_table(section / "ST-spotfiles" / "C2_selection.tsv", fail)
+    laying.read_table(dock.session, section / "ST-spotfiles" / "C2_selection.tsv", fail)
     wait_until(lambda: state.spots is not None)
     wait_until(lambda: state.rate is not None)  # the speed is measured by then
     settle(3)

@@ -81,8 +81,10 @@ class Photographer:
 
     def read_spots(self, table: Path) -> None:
         """Read an ST table, as the section Spots does."""
+        from napari_tcgn.ui.actions import laying
+
         self.dock.spots.source_box.setCurrentIndex(self.dock.spots.source_box.findData("table"))
-        self.dock.session.read_table(table, self.failed)
+        laying.read_table(self.dock.session, table, self.failed)
         wait_until(lambda: self.state.spots is not None)
 
     def show_sections(self, *shown: Any) -> None:

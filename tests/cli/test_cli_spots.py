@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from napari_tcgn.engine import RunRecord
-from napari_tcgn.engine.command import predict_command
+from napari_tcgn.engine.command import Files, predict_command
 from napari_tcgn.errors import DataError
 from napari_tcgn.slide import open_slide
 from napari_tcgn.spots import read_spots, write_spots
@@ -45,7 +45,7 @@ def test_roi_of_a_geojson_file(predict, section, tmp_path, monkeypatch, run):
         assert record.spots.source.region.file == "left.geojson"
         # The command of the record makes the same again.
         spots_file = section.spots if name == "spots" else None
-        command = predict_command(record, f"{name}2.h5ad", section.image, spots_file)
+        command = predict_command(record, f"{name}2.h5ad", Files(slide=section.image, spots=spots_file))
         code, _, err = run(*command[1:])
         assert code == 0, err
         np.testing.assert_array_equal(anndata.read_h5ad(f"{name}2.h5ad").X, adata.X)
@@ -73,7 +73,7 @@ def test_spots_that_are_trusted_are_told_of_and_repeated(run, section, tmp_path)
     assert "Note: The array of T1_selection.tsv implies 2 µm per pixel" in out
     record = record_of(tmp_path / "a.h5ad")
     assert "implies 2 µm per pixel" in record.warnings[0]
-    repeated = predict_command(record, str(tmp_path / "b.h5ad"), section.image, section.spots)
+    repeated = predict_command(record, str(tmp_path / "b.h5ad"), Files(slide=section.image, spots=section.spots))
     assert "--trust-spots" in repeated
     assert run(*repeated[1:])[0] == 0
 
@@ -93,7 +93,7 @@ def test_what_no_command_makes_is_repeated_by_its_own_result(predict, section, t
     code, _, err = predict("a.h5ad", "--spots", section.spots, "--counts", section.counts)
     assert code == 0, err
     with pytest.raises(DataError, match=r"count table.*give predict that file as --spots"):
-        predict_command(record_of(tmp_path / "a.h5ad"), "b.h5ad", section.image, section.spots)
+        predict_command(record_of(tmp_path / "a.h5ad"), "b.h5ad", Files(slide=section.image, spots=section.spots))
     assert predict("b.h5ad", "--spots", tmp_path / "a.h5ad")[0] == 0
     first, second = (anndata.read_h5ad(tmp_path / name) for name in ("a.h5ad", "b.h5ad"))
     assert first.n_obs == 8

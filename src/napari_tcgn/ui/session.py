@@ -12,19 +12,17 @@ from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.model import LoadedModels
-from napari_tcgn.options import GridSettings, SpotsSettings
 from napari_tcgn.slide import Slide, give_mpp, open_slide
-from napari_tcgn.spots import GridSource, Region, Spots, make_grid
+from napari_tcgn.spots import GridSource
 from napari_tcgn.ui.layers import canvas, layer_names, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.canvas_notes import CanvasNotes
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.kept_points import KeptPoints
-from napari_tcgn.ui.layers.laid_spots import LaidSpots, Origin
+from napari_tcgn.ui.layers.laid_spots import LaidSpots
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
-from napari_tcgn.ui.layers.spots_on_slide import lay_again, read_on_slide
 from napari_tcgn.ui.layers.story import Story
 from napari_tcgn.ui.layers.surface_layer import points_of_surface
 from napari_tcgn.ui.prefs.choices import Choices
@@ -69,7 +67,7 @@ class Session:
         self._viewer: Viewer | None = viewer
         self.state = DockState()
         self.background = Background()
-        self._busy = Busy(self.state, self.background)
+        self.busy = Busy(self.state, self.background)
         self.choices = Choices(self.state)
         self.slides = Slides()
         self.models = LoadedModels()
@@ -77,7 +75,7 @@ class Session:
         self.story = Story(viewer, self.slides, self.state)
         self._notes = CanvasNotes(viewer, self.story, self.state)
         self._points = KeptPoints(viewer, self.colours)
-        self._laid = LaidSpots(viewer, self.state, self.story)
+        self.laid = LaidSpots(viewer, self.state, self.story)
         self.run: Running | None = None
         self._setting_mpp = False
         self._activity = Activity(self.state)
@@ -101,11 +99,11 @@ class Session:
     @property
     def spots_layer(self) -> Points | None:
         """The layer that shows `state.spots`."""
-        return self._laid.layer
+        return self.laid.layer
 
     @spots_layer.setter
     def spots_layer(self, layer: Points | None) -> None:
-        self._laid.layer = layer
+        self.laid.layer = layer
 
     @property
     def closed(self) -> bool:
@@ -215,7 +213,7 @@ class Session:
         if work.mpp is not None:
             canvas.show_scale_bar(self.viewer)
         self.spots_layer, state.spots = work.spots_layer, work.spots
-        self._laid.check()
+        self.laid.check()
         owner = self.slides.owner_of(state.result_layer)
         if owner is not work:
             latest = work.result_layer
@@ -265,7 +263,7 @@ class Session:
         give_mpp(state.slide, mpp, source)
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
         if state.spots is not None and isinstance(state.spots.source, GridSource):
-            self._laid.drop()
+            self.laid.drop()
         elif state.spots is not None and self.spots_layer is not None and state.image is not None:
             spot_layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
         state.mpp = mpp
@@ -290,55 +288,14 @@ class Session:
             if then is not None:
                 then()
 
-        self._busy.call(f"Opening {path.name} …", read, show, failed)
+        self.busy.call(f"Opening {path.name} …", read, show, failed)
 
     # -- spots ---------------------------------------------------------------------------------------------------
-
-    def lay_grid(self, settings: GridSettings, failed: Failed, region: Region | None = None) -> None:
-        """Lay a grid of spots over the slide in the background."""
-        slide = self.state.slide
-        assert slide is not None  # the button is disabled without one
-
-        def lay() -> Spots:
-            return make_grid(slide, settings, region=region)
-
-        self._busy.call("Laying spots …", lay, self._laid.take, failed)
-
-    def read_table(
-        self, path: Path, failed: Failed, region: Region | None = None, taken: SpotsSettings | None = None
-    ) -> None:
-        """Read the spots of a file or folder of any kind in the background."""
-        slide = self.state.slide
-        assert slide is not None  # the button is disabled without one
-
-        def read() -> tuple[Spots, Spots]:
-            return read_on_slide(path, slide, region, taken)
-
-        def show(found: tuple[Spots, Spots]) -> None:
-            everywhere, spots = found
-            self._laid.take(spots, Origin(path, everywhere))
-
-        self._busy.call(f"Reading {path.name} …", read, show, failed)
-
-    def lay_inside(self, region: Region | None, failed: Failed) -> None:
-        """Lay or choose the spots anew, in the background: those inside a region, None for all of them.
-
-        Spots that were deleted by hand stay deleted.
-        """
-        slide, spots = self.state.slide, self.state.spots
-        assert slide is not None  # there are spots on it
-        assert spots is not None
-        everywhere = self._laid.origin.everywhere or spots
-
-        def lay() -> Spots:
-            return lay_again(slide, everywhere, region)
-
-        self._busy.call("Laying spots …", lay, self._laid.take_part, failed)
 
     @property
     def spots_file(self) -> Path | None:
         """The table that `state.spots` were read from; their source names it without its folder."""
-        return self._laid.origin.file
+        return self.laid.origin.file
 
     # -- layers that go or are selected ----------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import HEXAGONAL, LAYOUTS, GridSettings
 from napari_tcgn.sample import sample_section
 from napari_tcgn.spots import GridSource, Region, Spots
+from napari_tcgn.ui.actions import laying
 from napari_tcgn.ui.actions.grid_drag import GridDrag
 from napari_tcgn.ui.actions.measured_files import sample_of
 from napari_tcgn.ui.layers.tissue_view import TissueView
@@ -253,7 +254,7 @@ class SpotsSection(Section):
         if wish is not None:
             self._timer.stop()
             self._expected.forget()
-            self.session.lay_grid(wish[0], self._on_not_laid, wish[1])
+            laying.lay_grid(self.session, wish[0], self._on_not_laid, wish[1])
 
     def _lay_what_waits(self) -> None:
         if self._lay_again and not self.session.state.busy:
@@ -271,7 +272,7 @@ class SpotsSection(Section):
         except TcgnError as error:
             self.message.fail(Failure.of(error))
             return
-        self.session.read_table(path, self.message.fail, region, self.files.settings())
+        laying.read_table(self.session, path, self.message.fail, region, self.files.settings())
 
     def use_sample(self) -> None:
         """Read the spots that come with the sample section."""

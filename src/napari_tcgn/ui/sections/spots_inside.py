@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.spots import Region, RegionRecord
+from napari_tcgn.ui.actions import laying
 from napari_tcgn.ui.sections.spots_region import RegionControls
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
@@ -109,7 +110,7 @@ class KeptInside(QObject):
         if state.busy or state.running or state.spots is None or trouble:
             return  # `_go_on` comes back
         self._tried = [None if region is None else region.recorded()]
-        self._session.lay_inside(region, self._on_not_laid)
+        laying.lay_inside(self._session, region, self._on_not_laid)
 
     def _on_not_laid(self, failure: Failure) -> None:
         self._session.state.region_trouble = failure.sentence
