@@ -19,10 +19,12 @@ from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.kept_points import KeptPoints
 from napari_tcgn.ui.layers.laid_spots import LaidSpots
+from napari_tcgn.ui.layers.legend import Legend
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
 from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
+from napari_tcgn.ui.layers.veil import Veils
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tasks.background import Background, Failure, Running
@@ -63,7 +65,8 @@ class Session:
         self._busy = Busy(self.state, self.background)
         self.choices = Choices(self.state)
         self.slides = Slides()
-        self.colours, self._hover = Colours(viewer), Hover(viewer)
+        self.colours, self._hover = Colours(viewer, self.state), Hover(viewer)
+        self._veils, self._legend = Veils(viewer, self.state), Legend(viewer, self.state, self.colours)
         self._points = KeptPoints(viewer, self.colours)
         self._laid = LaidSpots(viewer, self.state)
         self.run: Running | None = None
@@ -115,6 +118,9 @@ class Session:
         for work in self.slides:
             self._unwatch(work.image)
             self.slides.forget(work)
+        self.colours.close()
+        for shown in (self._veils, self._legend):
+            shown.close(viewer_is_gone)
         self._hover.close()
         self._points.close()
         if viewer_is_gone:

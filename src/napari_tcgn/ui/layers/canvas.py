@@ -1,4 +1,4 @@
-"""What the viewer's canvas shows besides layers: the scale bar, and where the camera looks.
+"""What the viewer's canvas shows besides layers: the scale bar, labels, colour bars, and where the camera looks.
 
 All functions run on the main thread.
 """
@@ -6,13 +6,18 @@ All functions run on the main thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.ui.layers.per_layer import unwrap
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Layer, Points
     from napari.viewer import Viewer
+
+PLACES = ("top_left", "top_right")  # of labels
+LINES = 6  # of a label, at most
+PAPER, INK = (1.0, 1.0, 1.0, 0.85), "black"  # behind labels and colour bars, on whatever slide and theme
+BAR = (18.0, 130.0)  # px: width and height of a colour bar
 
 
 def show_scale_bar(viewer: Viewer) -> None:
@@ -20,6 +25,54 @@ def show_scale_bar(viewer: Viewer) -> None:
     canvas = getattr(viewer, "canvas", None)
     overlay = viewer.scale_bar if canvas is None else canvas.overlays.scale_bar  # before and since napari 0.9
     overlay.visible = True
+
+
+def show_label(viewer: Viewer, place: str, lines: Sequence[tuple[str, str]]) -> None:
+    """Write lines of text into a corner of the canvas; without any, take them away.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    place : {"top_left", "top_right"}
+    lines : sequence of (str, str)
+        Text and colour; "": black.
+    """
+    canvas = getattr(viewer, "canvas", None)
+    if canvas is None:  # before napari 0.9 there is one text
+        if place == PLACES[0]:
+            text = viewer.text_overlay
+            text.position, text.text, text.visible = place, "\n".join(text for text, _ in lines), bool(lines)
+        return
+    setattr(canvas.overlay_tiling, place, "vertical")
+    for number in range(LINES):
+        overlay = _text(canvas.overlays, f"tcgn_{place}_{number}", place)
+        line, colour = lines[number] if number < len(lines) else ("", "")
+        if not line:
+            overlay.visible = False
+            continue
+        overlay.color = colour or INK
+        overlay.text = f"{line} "  # napari's box is a little too narrow
+        overlay.visible = True
+
+
+def _text(overlays: Any, key: str, place: str) -> Any:
+    """Return a text of the canvas, added if it is not there yet."""
+    from napari.components.overlays import TextOverlay
+
+    if key not in overlays:
+        overlays[key] = TextOverlay(position=place, box=True)
+        overlays[key].box_color = PAPER
+    return overlays[key]
+
+
+def show_colour_bar(layer: Points, place: str) -> None:
+    """Show the colour bar of a layer in a corner of the canvas; "" hides it."""
+    bar = getattr(layer, "face_colorbar", None)
+    if bar is None or (not place and not bar.visible):
+        return
+    if place:
+        bar.position, bar.size, bar.box_color, bar.color = place, BAR, PAPER, INK
+    bar.visible = bool(place)
 
 
 def frame(viewer: Viewer, shown: Sequence[Layer]) -> None:

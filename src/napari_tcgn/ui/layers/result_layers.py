@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.colour_scale import colours_of, robust_limits
+from napari_tcgn.ui.layers.drawing import set_colours
 from napari_tcgn.ui.layers.placement import placement_of
 from napari_tcgn.ui.layers.spot_layers import points_of, unblurred
 
@@ -107,13 +108,6 @@ def put_values_back(layer: Points, result: store.Result, gene: str, limits: tupl
     values = result.values_of(gene)
     layer.features = _features(result.spots.ids.astype(object), gene, values)
     set_colours(layer, colours_of(values, limits, colormap))
-
-
-def set_colours(layer: Points, colours: NDArray[np.float32]) -> None:
-    """Give the points of a layer their colours (RGBA [n, 4])."""
-    # napari's canvas listens to two events of the same change and would send all points to the GPU twice.
-    with layer.events.face_color.blocker():
-        layer.face_color = colours
 
 
 def shown_gene(layer: Points) -> str:
