@@ -10,7 +10,7 @@ import pytest
 import typer
 
 from napari_tcgn.cli.app import app
-from napari_tcgn.engine.command import as_line, predict_command
+from napari_tcgn.engine.command import Files, as_line, file_to_save, predict_command
 from napari_tcgn.engine.record import RunRecord
 from napari_tcgn.errors import DataError
 from napari_tcgn.options import GridSettings, PredictSettings, as_arguments, options_of, to_record
@@ -39,7 +39,9 @@ def test_names_of_files_stand_where_paths_are_unknown() -> None:
         "napari-tcgn predict C2.jpg --mpp 0.688 --spots C2_selection.tsv --model tcgn-tiny-her2st --device cuda "
         "--precision float32 --out C2.h5ad"
     )
-    command = predict_command(record(batch_size=4), "C2.h5ad", Path("/my slides/C2.jpg"), Path("/t/s.tsv"))
+    command = predict_command(
+        record(batch_size=4), "C2.h5ad", Files(slide=Path("/my slides/C2.jpg"), spots=Path("/t/s.tsv"))
+    )
     assert command[2] == str(Path("/my slides/C2.jpg"))
     assert command[command.index("--spots") + 1] == str(Path("/t/s.tsv"))
     assert command[command.index("--batch-size") + 1] == "4"
@@ -146,3 +148,24 @@ def test_records_of_before_are_kept_word_for_word() -> None:
     again = RunRecord.from_json(record(old).to_json())
     assert again.settings == record(old).settings
     assert again.spots.source == record(old).spots.source
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ({"kind": "grid", "settings": {}}, ""),
+        ({"kind": "ST selection table", "file": "a.tsv"}, ""),
+        ({"kind": "grid", "settings": {}, "region": {"file": "roi.geojson"}}, ""),
+        ({"kind": "grid", "settings": {}, "region": {"layer": "drawn"}}, "region"),
+        ({"kind": "grid", "settings": {}, "region": {"layer": "drawn"}, "deleted": 2}, "spots"),
+        ({"kind": "ST selection table", "file": "a.tsv", "without_counts": 3}, "spots"),
+        ({"kind": "made by a program"}, "spots"),
+    ],
+)
+def test_what_has_to_be_saved_for_a_command(source: dict, wanted: str) -> None:
+    run = record(source)
+    assert file_to_save(run) == wanted
+    saved = {"": Files(), "region": Files(region=Path("r.geojson")), "spots": Files(saved_spots=Path("s.csv"))}[wanted]
+    command = predict_command(run, "C2.h5ad", saved)
+    assert ("r.geojson" in command, "s.csv" in command) == (wanted == "region", wanted == "spots")
+    assert ("--grid" in command) == (source["kind"] == "grid" and wanted != "spots")

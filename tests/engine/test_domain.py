@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_tcgn.engine import domain_warnings, run, run_to_end
-from napari_tcgn.engine.command import predict_command
+from napari_tcgn.engine.command import Files, predict_command
 from napari_tcgn.engine.record import RunRecord
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model import TrainingDomain
@@ -111,7 +111,7 @@ def test_normalised_predictions_come_nearer(tissue, new_spots, method) -> None:
     mended = run_to_end(run(other, spots, predictor, settings))
     assert np.abs(mended.values - wanted).mean() < 0.35 * np.abs(plain - wanted).mean()
     assert mended.record.settings.stain == method
-    command = predict_command(mended.record, "out.h5ad", Path("a.tif"), Path("spots.tsv"))
+    command = predict_command(mended.record, "out.h5ad", Files(slide=Path("a.tif"), spots=Path("spots.tsv")))
     assert command[-4:] == ["--stain", method, "--out", "out.h5ad"]
     same = run_to_end(run(slide, spots, predictor, settings)).values
     assert np.abs(same - wanted).max() < 0.02

@@ -145,6 +145,8 @@ def test_saved_through_napari(predicted, tmp_path):
     assert [Path(path).name for path in written] == ["saved.h5ad"]
     adata = anndata.read_h5ad(tmp_path / "saved.h5ad")
     np.testing.assert_array_equal(adata[:, "GREEN"].X.ravel(), layer.features["value"])
+    again = viewer.layers.save(str(tmp_path / "saved.h5ad"), selected=True)  # without saying by whom
+    assert [Path(path).name for path in again] == ["saved.h5ad"]
     plain = viewer.add_points(np.zeros((2, 2)), name="plain")
     with pytest.raises(Exception, match="holds no predicted or measured genes"):
         plain.save(str(tmp_path / "plain.h5ad"), plugin="napari-tcgn")
@@ -153,6 +155,22 @@ def test_saved_through_napari(predicted, tmp_path):
     layer.save(str(tmp_path / "moved.h5ad"), plugin="napari-tcgn")
     moved = anndata.read_h5ad(tmp_path / "moved.h5ad")
     np.testing.assert_array_equal(moved.obsm["spatial"], adata.obsm["spatial"])
+
+
+def test_saved_through_napari_s_dialog_without_an_ending(predicted, tmp_path, monkeypatch):
+    viewer, dock = predicted
+    viewer.layers.selection = {dock.session.state.result_layer}
+    offered = []
+
+    def answer(*_args, filter="", **_kwargs):  # napari's name
+        offered.extend(filter.split(";;"))
+        return str(tmp_path / "mine"), next(one for one in offered if ".h5ad" in one)
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    menu = next(a.menu() for a in viewer.window._qt_window.menuBar().actions() if a.text().strip("&") == "File")
+    next(action for action in menu.actions() if "Save Selected" in action.text()).trigger()
+    assert [path.name for path in tmp_path.glob("mine*")] == ["mine.h5ad"]
+    assert anndata.read_h5ad(tmp_path / "mine.h5ad").n_vars == 4
 
 
 @pytest.mark.parametrize("of_a_table", [False, True])

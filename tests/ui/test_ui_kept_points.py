@@ -10,7 +10,7 @@ from napari.layers import Points
 from napari.layers.points._points_constants import Mode
 from qtpy.QtCore import Qt
 
-from napari_tcgn.engine import predict_command
+from napari_tcgn.engine import Files, predict_command
 from napari_tcgn.errors import DataError
 from napari_tcgn.ui.layers import kept_points, laid_spots, store
 
@@ -108,7 +108,7 @@ def test_spots_that_are_deleted_are_not_run(laid, kit, qtbot, tmp_path):
     np.testing.assert_array_equal(result.spots.ids, state.spots.ids)
     # No command lays these; the record says so, and the exported result does.
     with pytest.raises(DataError, match="shaped by deleted"):
-        predict_command(result.record, "out.h5ad", Path("slide.tif"))
+        predict_command(result.record, "out.h5ad", Files(slide=Path("slide.tif")))
     assert said == []
     # The grid that is laid anew has them all.
     before = state.spots

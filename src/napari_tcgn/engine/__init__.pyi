@@ -1,4 +1,11 @@
-from .command import as_line as as_line, predict_command as predict_command
+from .command import (
+    Files as Files,
+    Repeat as Repeat,
+    as_line as as_line,
+    file_to_save as file_to_save,
+    predict_command as predict_command,
+    repeat_of as repeat_of,
+)
 from .device import (
     choose_device as choose_device,
     choose_precision as choose_precision,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from napari_tcgn.engine.record import RunRecord
 from napari_tcgn.errors import DataError
-from napari_tcgn.options import PredictSettings, SpotsSettings, as_arguments, read_settings, to_record
+from napari_tcgn.options import GridSettings, PredictSettings, SpotsSettings, as_arguments, read_settings, to_record
 from napari_tcgn.paths import WINDOWS
 from napari_tcgn.spots import GridSource, H5adSource, SpotsSource
 
-# What decides which spots they are and `_spots_arguments` knows of; anything else is refused.
+# What decides which spots they are and ``repeat_of` knows of; anything else is refused.
 _UNDERSTOOD = {"file", "settings", "without_counts", "library", "trusted"}
 _ALWAYS = ("model", "device", "precision")  # options that are given even where they have their default
 
@@ -27,26 +29,91 @@ _SINGLE = re.compile("(['\u2018\u2019\u201a\u201b])")  # what PowerShell takes f
 _BY_RESULT = "Export the result as .h5ad and give predict that file as --spots: it holds the same spots."
 
 
-def predict_command(
-    record: RunRecord, out: str, slide: Path | None = None, spots_file: Path | None = None
-) -> list[str]:
-    """Return `napari-tcgn predict …` as a list of arguments that repeats a recorded run.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeat:
+    """What makes a recorded run again, from files.
+
+    Attributes
+    ----------
+    slide : pathlib.Path
+    mpp : float
+        µm per px of the slide.
+    settings : PredictSettings
+        With what was computed.
+    grid : GridSettings or None
+        The grid that the spots are; None: they are those of a file.
+    spots, roi : pathlib.Path or None
+        Files of spots and of a region.
+    taken : SpotsSettings
+        How the spots of the file are taken.
+    """
+
+    slide: Path
+    mpp: float
+    settings: PredictSettings
+    grid: GridSettings | None = None
+    spots: Path | None = None
+    roi: Path | None = None
+    taken: SpotsSettings = field(default_factory=SpotsSettings)
+
+    def command(self, out: str) -> list[str]:
+        """Return `napari-tcgn predict …` as a list of arguments."""
+        arguments = ["napari-tcgn", "predict", str(self.slide), "--mpp", repr(self.mpp)]
+        if self.grid is not None:
+            arguments += as_arguments(self.grid, ("layout",))
+        else:
+            arguments += ["--spots", str(self.spots), *as_arguments(self.taken)]
+        if self.roi is not None:
+            arguments += ["--roi", str(self.roi)]
+        return [*arguments, *as_arguments(self.settings, _ALWAYS), "--out", out]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """Where the files of a recorded run lie; a record holds their names without the folders.
+
+    Attributes
+    ----------
+    slide, spots : pathlib.Path or None
+        The slide, and the table that spots were read from.
+    region : pathlib.Path or None
+        The outline of a region that was drawn, saved as GeoJSON.
+    saved_spots : pathlib.Path or None
+        The run's own spots, saved: they stand for whatever has shaped them.
+    """
+
+    slide: Path | None = None
+    spots: Path | None = None
+    region: Path | None = None
+    saved_spots: Path | None = None
+
+
+def file_to_save(record: RunRecord) -> Literal["", "region", "spots"]:
+    """Say what has to be saved as a file, so that a recorded run can be repeated: its region, its spots, or nothing."""
+    source = record.spots.source
+    nowhere = not source.file and not (isinstance(source, GridSource) and source.settings is not None)
+    if source.deciding() - _UNDERSTOOD - {"region"} or source.without_counts or nowhere:
+        return "spots"
+    return "region" if source.region is not None and not source.region.file else ""
+
+
+def repeat_of(record: RunRecord, files: Files | None = None) -> Repeat:
+    """Return what makes a recorded run again.
 
     Parameters
     ----------
     record : RunRecord
         From `Prediction.record` or `uns["napari_tcgn"]["run_record"]`.
-    out : str
-        The .h5ad to write.
-    slide, spots_file : pathlib.Path, optional
-        Where the slide and the spot table lie; a record holds their names without the folders.
+    files : Files, optional
+        Where they lie; else they are looked for by their names where the command runs.
 
     Raises
     ------
     DataError
-        If the run cannot be repeated from files: the slide has none, or nothing on the command line makes these spots.
+        If the run cannot be repeated from files: the slide has none, or a file is wanted (`file_to_save`).
     """
-    if slide is None and not record.slide.file:
+    files = files or Files()
+    if files.slide is None and not record.slide.file:
         raise DataError(
             f"Slide {record.slide.name!r} is a layer without a file, so that no command can read it.",
             "Save it as a TIFF, open that and run again.",
@@ -56,16 +123,39 @@ def predict_command(
             f"The run has settings that this version does not know: {', '.join(sorted(record.unknown_settings))}.",
             "Update napari-tcgn.",
         )
-    arguments = ["napari-tcgn", "predict", str(slide or record.slide.file), "--mpp", repr(record.mpp)]
-    arguments += _spots_arguments(record.spots.source, spots_file)
+    slide = files.slide or Path(str(record.slide.file))
     device = {"device": record.device.partition(":")[0]}
     computed, _ = read_settings(PredictSettings, to_record(record.settings) | device)
-    return [*arguments, *as_arguments(computed, _ALWAYS), "--out", out]
+    if files.saved_spots is not None:
+        return Repeat(slide=slide, mpp=record.mpp, settings=computed, spots=files.saved_spots)
+    source = record.spots.source
+    roi = files.region
+    if roi is None and source.region is not None and source.region.file:
+        roi = Path(source.region.file)
+    _refuse_what_no_command_says(source, roi)
+    if isinstance(source, GridSource) and source.settings is not None:
+        return Repeat(slide=slide, mpp=record.mpp, settings=computed, grid=source.settings, roi=roi)
+    spots = files.spots or (Path(source.file) if source.file else None)
+    if spots is None:
+        raise DataError("The spots are of no file and no grid.", _BY_RESULT)
+    library = source.library if isinstance(source, H5adSource) else None
+    taken = SpotsSettings(library=library, trust_spots=bool(source.trusted))
+    return Repeat(slide=slide, mpp=record.mpp, settings=computed, spots=spots, roi=roi, taken=taken)
 
 
-def _spots_arguments(source: SpotsSource, spots_file: Path | None) -> list[str]:
-    roi = source.region.file if source.region is not None else None
-    more = sorted(source.deciding() - _UNDERSTOOD - ({"region"} if roi else set()))
+def predict_command(record: RunRecord, out: str, files: Files | None = None) -> list[str]:
+    """Return `napari-tcgn predict …` as a list of arguments that repeats a recorded run and writes `out`.
+
+    Raises
+    ------
+    DataError
+        As `repeat_of` does.
+    """
+    return repeat_of(record, files).command(out)
+
+
+def _refuse_what_no_command_says(source: SpotsSource, roi: Path | None) -> None:
+    more = sorted(source.deciding() - _UNDERSTOOD - ({"region"} if roi is not None else set()))
     if more:
         raise DataError(f"No command makes these spots: they were also shaped by {', '.join(more)}.", _BY_RESULT)
     if source.without_counts:
@@ -73,14 +163,6 @@ def _spots_arguments(source: SpotsSource, spots_file: Path | None) -> list[str]:
             "The spots without counts were left out, and the record does not name the count table.",
             _BY_RESULT,
         )
-    inside = ["--roi", roi] if roi else []
-    if isinstance(source, GridSource) and source.settings is not None:
-        return [*as_arguments(source.settings, ("layout",)), *inside]
-    if spots_file is None and not source.file:
-        raise DataError("The spots are of no file and no grid.", _BY_RESULT)
-    library = source.library if isinstance(source, H5adSource) else None
-    taken = SpotsSettings(library=library, trust_spots=bool(source.trusted))
-    return ["--spots", str(spots_file or source.file), *as_arguments(taken), *inside]
 
 
 def as_line(arguments: list[str], windows: bool = WINDOWS) -> str:

@@ -1,5 +1,5 @@
 from .card import ModelCard as ModelCard, Predictor as Predictor, StartingPredictor as StartingPredictor
-from .describe import describe as describe, skill_of as skill_of
+from .card_words import describe as describe, skill_of as skill_of
 from .domain import SectionStain as SectionStain, TrainingDomain as TrainingDomain, TrainingStain as TrainingStain
 from .held_out import FoldFigures as FoldFigures, HeldOut as HeldOut
 from .panels import read_panel as read_panel

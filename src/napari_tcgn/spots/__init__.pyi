@@ -35,6 +35,7 @@ from .region import (
     keep_inside as keep_inside,
     read_region as read_region,
     region_of_polygons as region_of_polygons,
+    write_region as write_region,
 )
 from .saved import write_spots as write_spots
 from .scale import SAME_MPP as SAME_MPP, contradicted_mpp as contradicted_mpp

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.files import open_text, reading
+from napari_tcgn.files import open_text, reading, write_text_whole
 from napari_tcgn.spots.source import RegionRecord
 from napari_tcgn.spots.table import Spots
 
+OUTLINE_STEP = 0.01  # px, to which corners are rounded
 _EXPORT = "Export the annotations of QuPath as GeoJSON (File ▸ Export objects as GeoJSON)."
 _POLYGON_HINT = "Draw it anew, without crossing lines."
 
@@ -53,7 +54,7 @@ class Region:
         """Return source and outline (a GeoJSON geometry, in px), for the run record."""
         import shapely
 
-        outline = json.loads(shapely.to_geojson(shapely.set_precision(self.geometry, 0.01)))
+        outline = json.loads(shapely.to_geojson(self.geometry))
         return replace(self.source, polygons=len(self.geometry.geoms), outline_px=outline)
 
 
@@ -137,6 +138,32 @@ def read_region(path: str | Path) -> Region:
     return _checked(shapes, RegionRecord(file=path.name, not_polygons=others or None))
 
 
+def write_region(record: RegionRecord, path: str | Path, overwrite: bool = False) -> None:
+    """Write the outline of a region as GeoJSON, so that `read_region` and QuPath read the same one.
+
+    Parameters
+    ----------
+    record : RegionRecord
+        With an outline, as `Region.recorded` returns it.
+    path : str or pathlib.Path
+        By custom ending in .geojson.
+    overwrite : bool
+        Whether an existing file may be replaced.
+
+    Raises
+    ------
+    SpotsError
+        If the record holds no outline.
+    OutputError
+        If the path exists or cannot be written.
+    """
+    if record.outline_px is None:
+        raise SpotsError("The outline of the region is not recorded.", "Draw it again.")
+    feature = {"type": "Feature", "geometry": record.outline_px, "properties": {"objectType": "annotation"}}
+    text = json.dumps({"type": "FeatureCollection", "features": [feature]}, ensure_ascii=False)
+    write_text_whole(Path(path), text + "\n", overwrite)
+
+
 def keep_inside(spots: Spots, region: Region) -> Spots:
     """Return the spots whose centre lies in a region; `source.region` records it.
 
@@ -184,7 +211,8 @@ def _checked(shapes: list[Any], source: RegionRecord) -> Region:
             raise SpotsError(
                 f"Polygon {number} of the region is not simple: {shapely.is_valid_reason(shape)} (px).", _POLYGON_HINT
             )
-    union = shapely.union_all(shapes)
+    # On the grid of what is recorded and saved, so that a saved region has the same spots to the last one.
+    union = shapely.set_precision(shapely.union_all(shapes), OUTLINE_STEP)
     geometry = shapely.MultiPolygon([part for part in shapely.get_parts(union) if isinstance(part, shapely.Polygon)])
     if not geometry.area > 0:
         raise SpotsError("The region encloses nothing.", "Draw a polygon with an area.")

@@ -68,7 +68,7 @@ class Dock(QWidget):
         self.genes = GenesSection(session)
         self.map = MapSection(session, self.genes.names, self.genes.table.visible_genes)
         self.compare = CompareSection(session)
-        self.export = ExportSection(session)
+        self.export = ExportSection(session, self.compare.comparing)
         self.run = RunFooter(session)
         self.speed = SpeedMeter(session)
         self.reset_button = QToolButton()

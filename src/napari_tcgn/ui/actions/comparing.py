@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -50,9 +50,10 @@ class Measured:
 
 @dataclass(eq=False)
 class Compared:
-    """A predicted result, what was measured at its spots, and how the two compare."""
+    """A predicted result, what was measured at its spots, the files of that, and how the two compare."""
 
     predicted: store.Result
+    files: Measured
     measured: store.Result
     comparison: Comparison
 
@@ -93,6 +94,9 @@ class Comparing:
         """Whether a comparison is being made."""
         return self._task is not None
 
+    def __iter__(self) -> Iterator[Compared]:
+        return iter(tuple(self._all))
+
     def of(self, result: store.Result | None) -> Compared | None:
         """Return the comparison of a predicted or a measured result; None if there is none."""
         return next((one for one in self._all if result in (one.predicted, one.measured)), None)
@@ -117,7 +121,7 @@ class Comparing:
             with result.slide_for_reading() as slide:
                 settings = CompareSettings(layer=measured.layer)
                 comparison = yield from compare_steps(result.to_adata(), found, settings, slide=slide, gene_sets=sets)
-            return Compared(result, measured_result(result, comparison), comparison)
+            return Compared(result, measured, measured_result(result, comparison), comparison)
 
         def end(tell: Callable[[T], object]) -> Callable[[T], None]:
             def ended(outcome: T) -> None:

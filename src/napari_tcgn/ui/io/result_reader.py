@@ -12,6 +12,7 @@ from napari.utils.notifications import show_warning
 
 from napari_tcgn.ui.io.dialogs import SECTIONS, open_from_dialog
 from napari_tcgn.ui.layers import colour_scale, placement, result_layers, slide_layers, spot_layers, store
+from napari_tcgn.ui.words import in_the_dock
 
 if TYPE_CHECKING:
     from napari_tcgn.expression import Library
@@ -55,7 +56,7 @@ def read_layers(path: str) -> list[LayerData]:
         if library.mpp is None:
             notes.append(f"{library_id}: the file does not say the µm per pixel; the layers are in px.")
     for note in notes:
-        show_warning(note)
+        show_warning(in_the_dock(note))
     return found
 
 

@@ -49,5 +49,8 @@ def write_result(
             f"The points of layer {meta.get('name', '')!r} were moved or removed; its result is that of all of them.",
             "Undo that, or export the result from the dock.",
         )
-    write_h5ad(result.to_adata(), Path(path), overwrite=True)
-    return [path]
+    named = path.endswith(".h5ad")
+    # napari's dialog adds no ending, and has asked whether to replace the file of the name without it.
+    target = Path(path if named else f"{path}.h5ad")
+    write_h5ad(result.to_adata(), target, overwrite=named)
+    return [str(target)]

@@ -19,6 +19,7 @@ from napari_tcgn.ui.widgets.compare_table import CompareTable
 from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.scatter import Scatter
+from napari_tcgn.ui.words import in_the_dock
 
 if TYPE_CHECKING:
     from napari_tcgn.comparison import Comparison
@@ -299,4 +300,4 @@ def summary(comparison: Comparison) -> list[str]:
             f"{len(comparison.gene_sets)} gene sets: median PCC {comparison.gene_sets['pcc'].median():.3f}, "
             f"best {best['gene_set']} {best['pcc']:.3f}"
         )
-    return [*lines, *(f"⚠ {sentence}" for sentence in comparison.warnings)]
+    return [*lines, *(f"⚠ {in_the_dock(sentence)}" for sentence in comparison.warnings)]

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtGui import QClipboard
 from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QMessageBox, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import ExportSettings
-from napari_tcgn.paths import portable_name
+from napari_tcgn.ui.actions import repeating
+from napari_tcgn.ui.actions.comparing import Comparing
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
@@ -51,11 +53,19 @@ TABLES = (".csv", ".parquet")
 
 
 class ExportSection(Section):
-    """Write the chosen result, or copy the command that repeats its run."""
+    """Write the chosen result, or what repeats its run: a command, or a script of the whole session.
 
-    def __init__(self, session: Session) -> None:
+    Parameters
+    ----------
+    session : Session
+    comparing : Comparing
+        What was compared, for the script.
+    """
+
+    def __init__(self, session: Session, comparing: Comparing) -> None:
         super().__init__(session, "Export", folded=True)
-        self._writing = False
+        self._comparing = comparing
+        self._writing, self._copied = False, ""
         self.format_box = choice_box("What to write")
         for one in FORMATS:
             self.format_box.addItem(one.text, one)
@@ -70,18 +80,23 @@ class ExportSection(Section):
         self.full_box = QCheckBox("slide at full resolution")
         self.export_button = QPushButton("Export…")
         self.copy_button = QPushButton("Copy as command line")
+        self.session_button = QPushButton("Save session…")
+        self.session_button.setToolTip(
+            "Write what was done here (runs, comparisons, maps) as a Python and a shell script that do it again"
+        )
         self.reason = text_label()
 
         self.form.addRow(FlowLayout(self.format_box, self.export_button, growing=[self.format_box]))
         self.form.addRow("genes", self.genes_box)
         self.form.addRow(self.tidy_box)
         self.form.addRow(self.full_box)
-        self.form.addRow(self.copy_button)
+        self.form.addRow(FlowLayout(self.copy_button, self.session_button))
         self.form.addRow(self.reason)
 
         self.format_box.currentIndexChanged.connect(self._on_format)
         self.export_button.clicked.connect(self._ask_for_path)
         self.copy_button.clicked.connect(self._copy)
+        self.session_button.clicked.connect(self._save_session)
         events = session.state.events
         for event in (events.result_layer, events.running, events.result_version):
             event.connect(self._enable)
@@ -122,6 +137,7 @@ class ExportSection(Section):
         )  # fmt: skip
         no_command = "Only for a predicted result" if result is None or result.record is None else ""
         self.copy_button.setEnabled(not missing and not no_command)
+        self.session_button.setEnabled(not missing)
         self.copy_button.setToolTip(no_command or "Copy the `napari-tcgn predict` command that repeats this run")
 
     # -- writing -------------------------------------------------------------------------------------------------
@@ -132,7 +148,9 @@ class ExportSection(Section):
         # Asked below and not by the dialog, which does not know of the suffix that may be added.
         option = QFileDialog.Option.DontConfirmOverwrite
         kind = f"{chosen.text.partition(' (')[0]} (*{chosen.suffix})"
-        given, _ = QFileDialog.getSaveFileName(self, "Export", _name(result, chosen.suffix), kind, options=option)
+        given, _ = QFileDialog.getSaveFileName(
+            self, "Export", repeating.result_name(result, chosen.suffix), kind, options=option
+        )
         if not given:
             return
         path = Path(given)
@@ -180,42 +198,80 @@ class ExportSection(Section):
         self._enable()
         self.message.fail(failure)
 
-    # -- the command ---------------------------------------------------------------------------------------------
+    # -- doing it again ------------------------------------------------------------------------------------------
 
     def _copy(self) -> None:
-        from napari_tcgn.engine import as_line, predict_command
-
+        """Copy the command that repeats the run, after what it needs as a file has been saved."""
         result = self._result()
         assert result is not None  # the button is disabled without one
-        assert result.record is not None  # and for what no run has made
-        slide = self._slide_path(result)
+        record = result.record
+        assert record is not None  # and for what no run has made
+        slide, wanted = repeating.slide_path(self.session, result), repeating.Wanted.of(result, record)
         try:
-            command = predict_command(result.record, _name(result, ".h5ad", whole=True), slide, result.spots_file)
-        except TcgnError as error:
-            self.message.fail(Failure.of(error))
+            wanted.repeat(record, slide, Path(wanted.name))
+        except TcgnError as error:  # before a file is asked for
+            self._not_copied(Failure.of(error))
             return
-        clipboard = QApplication.clipboard()
-        assert clipboard is not None  # there is one as soon as there is an application
-        clipboard.setText(as_line(command))
-        hint = (
-            ""
-            if slide is not None and (result.spots_file or "--spots" not in command)
-            else " The record holds file names only: run it in the slide's folder."
+        path = None
+        if wanted.kind:
+            path = self._ask_where(wanted, slide)
+            if path is None:
+                return
+
+        out = repeating.result_name(result, ".h5ad", whole=True)
+        known = slide is not None and (wanted.kind or result.spots_file is not None or not record.spots.source.file)
+        hint = "" if known else " The record holds file names only: run it in the slide's folder."
+        if path is None:
+            self._on_command(wanted.repeat(record, slide, None).command(out), hint)
+            return
+
+        def write() -> list[str]:
+            wanted.write(path, overwrite=True)  # the dialog has asked
+            return wanted.repeat(record, slide, path).command(out)
+
+        said = f" {path.name} is saved for it.{hint}"
+        self.session.background.call(write, lambda command: self._on_command(command, said), self._not_copied)
+
+    def _ask_where(self, wanted: repeating.Wanted, slide: Path | None) -> Path | None:
+        what = "region that was drawn" if wanted.kind == "region" else "spots as they are"
+        beside = wanted.name if slide is None else str(slide.with_name(wanted.name))
+        kinds = f"{what} (*{Path(wanted.name).suffix})"
+        chosen, _ = QFileDialog.getSaveFileName(self, f"Save the {what}, for the command", beside, kinds)
+        return Path(chosen) if chosen else None
+
+    def _on_command(self, command: list[str], more: str) -> None:
+        from napari_tcgn.engine import as_line
+
+        self._copied = as_line(command)
+        _clipboard().setText(self._copied)
+        self.message.say(f"Copied the command that repeats this run.{more}")
+        self.message.setToolTip(self._copied)
+
+    def _not_copied(self, failure: Failure) -> None:
+        if self._copied and _clipboard().text() == self._copied:
+            _clipboard().clear()  # else the command of another run would be pasted as if it were of this one
+        self.message.fail(failure)
+
+    def _save_session(self) -> None:
+        chosen = QFileDialog.getExistingDirectory(self, "Folder for the scripts")
+        if not chosen:
+            return
+        folder = Path(chosen)
+        script = repeating.session_script(self.session, self._comparing)
+        if not script.steps:
+            self.message.say(" ".join(["Nothing to save.", *script.left_out]))
+            return
+        overwrite = any((folder / name).exists() for name in (repeating.PYTHON, repeating.SHELL, *script.files))
+        question = f"{folder.name} holds a saved session already. Replace it?"
+        if overwrite and QMessageBox.question(self, "Save session", question) != QMessageBox.StandardButton.Yes:
+            return
+        said = " ".join([f"Saved {repeating.PYTHON} and {repeating.SHELL} in {folder.name}.", *script.left_out])
+        self.session.background.call(
+            lambda: script.write(folder, overwrite), lambda _: self.message.say(said), self.message.fail
         )
-        self.message.say(f"Copied the command that repeats this run.{hint}")
-        self.message.setToolTip(as_line(command))
-
-    def _slide_path(self, result: store.Result) -> Path | None:
-        """Return the file of a result's slide: where this session ran it, or has the same file open."""
-        if result.slide is not None:
-            return result.slide.path
-        path = self.session.state.slide.path if self.session.state.slide is not None else None
-        same = path is not None and result.record is not None and path.name == result.record.slide.file
-        return path if same else None
 
 
-def _name(result: store.Result, suffix: str, whole: bool = False) -> str:
-    """Return the suggested file name of a result, or of the whole run that it is a part of."""
-    maker = result.card.name if result.card else result.kind
-    partial = "_partial" if result.partial and not whole else ""
-    return portable_name(f"{result.library_id}_{maker}{partial}{suffix}").replace(" ", "_")
+def _clipboard() -> QClipboard:
+    clipboard = QApplication.clipboard()
+    assert clipboard is not None  # there is one as soon as there is an application
+    return clipboard

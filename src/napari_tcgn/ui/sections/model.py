@@ -22,6 +22,7 @@ from napari_tcgn.ui.widgets.card_page import CardPage
 from napari_tcgn.ui.widgets.controls import choice_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.option_widget import option_widget
+from napari_tcgn.ui.words import in_the_dock
 
 MODELS = "Models (card.json *.safetensors *.pt *.pth);;All files (*)"
 REMOVABLE = "Take the chosen model out of the list; its files stay where they are"
@@ -183,7 +184,7 @@ class ModelSection(Section):
         self._domain.ask(look)
 
     def _warn(self, found: tuple[About, list[str]]) -> None:
-        about, sentences = found
+        about, sentences = found[0], [in_the_dock(sentence) for sentence in found[1]]
         state = self.session.state
         if about == (state.slide, state.mpp, state.model):  # else overtaken
             self.warnings.setText("\n".join(f"⚠ {sentence}" for sentence in sentences))

@@ -37,7 +37,7 @@ class SpotFiles(QWidget):
         self.folder_button = QPushButton("Read folder…")
         self.folder_button.setToolTip("Spots of a Visium folder: the one that Space Ranger wrote, with spatial/ inside")
         self.save_button = QPushButton("Save…")
-        self.save_button.setToolTip("Save the spots as .csv, to lay the same ones again (also with --spots)")
+        self.save_button.setToolTip("Save the spots as .csv, to lay the same ones again, here or on the command line")
         buttons = (self.file_button, self.folder_button, self.save_button)
         row = FlowLayout(*buttons, growing=buttons)
         library, trust = (option_of(SpotsSettings, name) for name in ("library", "trust_spots"))

@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from napari.qt.threading import create_worker
 
 from napari_tcgn.errors import TcgnError
+from napari_tcgn.ui.words import in_the_dock
 
 Step = TypeVar("Step")
 Outcome = TypeVar("Outcome")
@@ -37,7 +38,7 @@ class Failure:
     def of(cls, error: Exception) -> Failure:
         """Describe an error that is being handled."""
         if isinstance(error, TcgnError):
-            sentence = str(error)
+            sentence = in_the_dock(str(error))
         else:
             sentence = f"Something failed that should not ({type(error).__name__}: {error}). Please report the details."
         return cls(sentence, "".join(traceback.format_exception(error)))

@@ -11,6 +11,7 @@ from superqt.utils import signals_blocked
 
 from napari_tcgn.options import Option, option_of
 from napari_tcgn.ui.widgets.controls import read_either_decimal_sign
+from napari_tcgn.ui.words import in_the_dock
 
 
 def option_widget(settings: type, name: str) -> ValueWidget[Any]:
@@ -59,7 +60,7 @@ def label_of(one: Option) -> str:
 
 def tip_of(one: Option) -> str:
     """Return the tooltip of an option: what it is, and what else is to be known of it."""
-    return " ".join(text for text in (one.help, one.more) if text).rstrip(".")
+    return in_the_dock(" ".join(text for text in (one.help, one.more) if text)).rstrip(".")
 
 
 def value_of(widget: ValueWidget[Any], one: Option) -> Any:
