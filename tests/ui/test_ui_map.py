@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from napari.layers import Points
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QFileDialog
 
+from napari_tcgn.exports import section_figure
 from napari_tcgn.spots import Spots
 from napari_tcgn.ui.layers import canvas, result_layers, store
 from napari_tcgn.ui.layers.colour_scale import colours_of
@@ -263,3 +265,31 @@ def test_nothing_of_the_dock_stays_on_the_canvas_when_it_is_closed(shown, qtbot)
     assert texts(shown) == []
     assert bars(shown) == {}
     assert veils(shown) == []
+
+
+def test_a_figure_is_exported_as_the_map_is_seen(shown, qtbot, kit, tmp_path, monkeypatch):
+    drawn = []
+    draw = section_figure.gene_figure
+    monkeypatch.setattr(section_figure, "gene_figure", lambda *a, **k: (drawn.append(k["settings"]), draw(*a, **k)))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *a, **k: (str(tmp_path / f"{len(drawn)}.png"), ""))
+    choose_style(qtbot, shown, "rings")
+    typed(qtbot, shown.look.size_box, 70)
+    qtbot.keyClick(shown.look.dim_slider, Qt.Key.Key_PageDown)
+    shown.map.scale.colormap_box.setCurrentText("cividis")
+    export = shown.dock.export
+    shown.dock.open_section(export)
+    export.format_box.setCurrentIndex(export.format_box.findText("figure (.png)"))
+
+    def write():
+        before = len(drawn)
+        qtbot.mouseClick(export.export_button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: "Wrote" in export.message.text() and len(drawn) > before, timeout=kit.TIMEOUT)
+        return drawn[-1]
+
+    seen = write()
+    assert (seen.style, seen.spot_size, seen.dim, seen.colormap) == ("rings", 70, 40, "cividis")
+    assert seen.limits_of_figure() == pytest.approx(np.percentile(shown.table[:, 0], (1, 99)), rel=1e-5)
+    export.genes_box.setCurrentIndex(export.genes_box.findData("all"))
+    assert write().limits == "", "limits that follow the gene are those of each gene"
+    typed(qtbot, shown.map.scale.high_box, 8)
+    assert write().limits_of_figure()[1] == 8, "limits set by hand are those of all genes"

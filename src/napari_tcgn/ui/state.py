@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from napari_tcgn.options import PredictSettings, StainName
+from napari_tcgn.options import ExportSettings, PredictSettings, StainName, StyleName, option_of
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Which control answers what a run lacks; "" where it only has to be waited for.
 Where = Literal["", "slide", "mpp", "spots", "model", "device"]
-STYLES = ("discs", "half-transparent", "rings", "surface")
+STYLES = option_of(ExportSettings, "style").choices
 MOST_DIM = 90  # percent: of the slide something is always seen
 
 
@@ -43,7 +43,7 @@ class Look:
         Whether the canvas says what is seen, with its colour bar.
     """
 
-    style: str = STYLES[0]
+    style: StyleName = "discs"
     size: int = 100
     bandwidth: float = 0.5
     dim: int = 50

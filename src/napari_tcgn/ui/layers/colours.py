@@ -136,10 +136,10 @@ class Colours:
         shown = mixed.result if mixed is not None else result
         if shown is None or not isinstance(layer, Points):
             return
-        style, size = self._state.look.style, self._state.look.size
+        style: str = self._state.look.style
         if style == "surface":
             style = drawing.NOTHING if layer in self._with_surface else drawing.DISCS
-        drawn = drawing.Drawn(style, size)
+        drawn = drawing.Drawn(style, self._state.look.size)
         if drawing.drawn_of(layer) == drawn:
             return
         drawing.draw_as(layer, drawn, shown.diameter_px)

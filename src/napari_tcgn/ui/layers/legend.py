@@ -102,9 +102,7 @@ class Legend:
             assert isinstance(one, Points)  # no others are watched
             canvas.show_colour_bar(one, place if composite_of(one) is None else "")
 
-    def lines(
-        self, layer: Points | None, beside: Points | None = None, narrow: bool = False
-    ) -> list[tuple[str, str]]:
+    def lines(self, layer: Points | None, beside: Points | None = None, narrow: bool = False) -> list[tuple[str, str]]:
         """Return what is said of a map: lines, each with its colour ("": that of plain text).
 
         Of one beside another, slide and unit are not said again.

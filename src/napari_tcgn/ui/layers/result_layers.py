@@ -99,7 +99,9 @@ def colour_by_gene(layer: Points, gene: str, limits: tuple[float, float], colorm
     layer.face_contrast_limits = limits
     before = layer.features
     if before["gene"].iloc[0] != gene or not np.array_equal(before["value"], values, equal_nan=True):
-        layer.features = _features(before["spot"].to_numpy(), gene, values)
+        # In place and told of: a new table of 100,000 spots takes five times as long.
+        before["gene"], before["value"] = gene, values
+        layer.events.features()
     set_colours(layer, colours_of(values, limits, colormap))
 
 
