@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from qtpy.QtWidgets import QApplication
 
@@ -84,19 +85,15 @@ class Photographer:
         self.dock.session.read_table(table, self.failed)
         wait_until(lambda: self.state.spots is not None)
 
-    def show_sections(self, *shown: object) -> None:
-        """Unfold some sections of the dock, fold the others, and scroll to the top."""
+    def show_sections(self, *shown: Any) -> None:
+        """Unfold some sections of the dock, fold the others of their tab, and bring the first into sight."""
+        page = self.dock.predict_page if shown[0] in self.dock.sections[:3] else self.dock.explore_page
         for section in self.dock.sections:
-            section.heading.setChecked(section in shown)
+            if page.isAncestorOf(section):
+                section.heading.setChecked(section in shown)
         settle(0.3)
-        self.dock.scroll_area.verticalScrollBar().setValue(0)
-
-    def show_gene(self, gene: str) -> None:
-        """Choose a gene and bring the section Genes into view."""
-        self.state.gene = gene
-        scroll = self.dock.scroll_area
-        settle(0.3)
-        scroll.verticalScrollBar().setValue(scroll.verticalScrollBar().maximum())
+        self.dock.open_section(shown[0])
+        page.verticalScrollBar().setValue(0)
 
     def run(self, until: int | None = None) -> None:
         """Click Run and wait for its end, or until so many spots are predicted."""
@@ -129,15 +126,15 @@ def idle_and_slide(photographer: Photographer, section: Path) -> None:
 def runs(photographer: Photographer, gene: str) -> None:
     """A run that fills in, a partial result, two results, and the genes of the finished one."""
     dock = photographer.dock
-    photographer.show_sections(dock.slide, dock.model, dock.run)
+    photographer.show_sections(dock.slide, dock.model)
     photographer.run(until=60)
     photographer.take_both("running")
     dock.run.cancel()
     photographer.take("partial")
     photographer.run()
     photographer.take("two-results")
-    photographer.show_sections(*dock.sections)
-    photographer.show_gene(gene)
+    photographer.show_sections(dock.genes, dock.map)
+    photographer.state.gene = gene
     photographer.take_both("gene")
 
 
