@@ -128,6 +128,23 @@ def test_the_size_of_spots_is_kept_when_points_are_put_back(shown, qtbot, monkey
     assert (layer.face_color[:, 3] == 0).all()
 
 
+def test_every_result_has_its_surface_also_one_that_comes_later(shown, qtbot, kit):
+    def surfaces():
+        return {layer.name: layer for layer in shown.viewer.layers if layer.name.endswith("surface")}
+
+    choose_style(qtbot, shown, "surface")
+    shown.add("measured", 2.0)
+    names = {"RED · predicted · surface", "RED · measured · surface"}
+    qtbot.waitUntil(lambda: set(surfaces()) == names, timeout=kit.TIMEOUT)
+    shown.predicted.visible = False
+    assert [name for name, layer in surfaces().items() if layer.visible] == ["RED · measured · surface"]
+    shown.predicted.visible = True
+    shown.viewer.layers.remove(shown.predicted)
+    assert set(surfaces()) == {"RED · measured · surface"}
+    choose_style(qtbot, shown, "rings")
+    assert surfaces() == {}
+
+
 def test_the_look_is_remembered_and_forgotten_with_reset(shown, qtbot, dock_file):
     choose_style(qtbot, shown, "half-transparent")
     typed(qtbot, shown.look.size_box, 80)

@@ -14,6 +14,7 @@ from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.surface_layer import add_surface, colour_surface, place_surface, show_surface
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.tasks.later import Later
 from napari_tcgn.ui.tasks.latest import Latest
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Surfaces:
         session.state.events.look.connect(self.update)
         session.colours.painted.connect(self._on_painted)
         session.viewer.layers.events.removed.connect(self._on_removed)
+        self._later = Later(self.update)  # what a layer shows is said after it has been added
+        session.viewer.layers.events.inserted.connect(self._later.ask)
         self.update()
 
     def disconnect_all(self) -> None:
@@ -56,6 +59,8 @@ class Surfaces:
         session.state.events.look.disconnect(self.update)
         session.colours.painted.disconnect(self._on_painted)
         session.viewer.layers.events.removed.disconnect(self._on_removed)
+        session.viewer.layers.events.inserted.disconnect(self._later.ask)
+        self._later.stop()
         for layer in self._work.layers():
             self._drop(layer)
 

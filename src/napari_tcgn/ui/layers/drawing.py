@@ -6,7 +6,7 @@ All functions run on the main thread.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DISCS, HALF, RINGS, NOTHING = "discs", "half-transparent", "rings", "nothing"
 RIM = 0.15  # width of a ring, as a share of the diameter of its middle
 CLEAR = np.zeros(4)
+PARTS = ("face", "border")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,10 @@ def draw_as(layer: Points, drawn: Drawn, diameter_px: float) -> None:
         # napari draws a border half outside of the size; a ring's outer edge is the spot's.
         layer.size = diameter_px * drawn.size / 100 / (1 + RIM if drawn.style == RINGS else 1)
         layer.border_width = RIM if drawn.style == RINGS else 0.0
-        layer.border_color = CLEAR
-        layer.face_color = CLEAR
-    layer.refresh()
+        for part in PARTS:
+            _write(layer, part, CLEAR)
+    if drawn.style == NOTHING:
+        layer.refresh()
 
 
 def take_over(layer: Points, other: Points) -> None:
@@ -77,12 +79,28 @@ def take_over(layer: Points, other: Points) -> None:
 def set_colours(layer: Points, colours: NDArray[np.float32]) -> None:
     """Give the spots of a layer their colours (float32 RGBA [n, 4]) in the way that they are drawn."""
     style = drawn_of(layer).style
-    # napari's canvas listens to two events of the same change and would send all points to the GPU twice.
-    if style == RINGS:
-        with layer.events.border_color.blocker():
-            layer.border_color = colours
-    elif style != NOTHING:
-        if style == HALF:
-            colours = colours * np.array([1, 1, 1, 0.5], dtype=np.float32)
-        with layer.events.face_color.blocker():
-            layer.face_color = colours
+    if style == NOTHING:
+        return
+    if style == HALF:
+        colours = colours * np.array([1, 1, 1, 0.5], dtype=np.float32)
+    part = "border" if style == RINGS else "face"
+    event = getattr(layer.events, f"{part}_color")
+    # napari's canvas listens to two events of a change and would send all points to the GPU twice.
+    with event.blocker():
+        sent = _write(layer, part, colours)
+    if not sent:
+        event()
+
+
+def _write(layer: Points, part: str, colours: NDArray[np.floating[Any]]) -> bool:
+    """Write the colours of the faces or borders; returns whether napari has sent them to the canvas.
+
+    In place where it can be: napari would check 100,000 colours and copy them several times.
+    """
+    now = getattr(layer, f"{part}_color")
+    mode = str(getattr(layer, f"{part}_color_mode"))
+    if len(now) == len(layer.data) and now.flags.writeable and mode == "direct":
+        now[...] = colours
+        return False
+    setattr(layer, f"{part}_color", colours)
+    return True

@@ -167,4 +167,4 @@ def _channels(mixed: Composite) -> list[tuple[str, str]]:
 
 
 def _events_of(layer: Layer) -> tuple[EventEmitter, ...]:
-    return layer.events.visible, layer.events.affine, layer.events.translate, layer.events.features
+    return layer.events.visible, layer.events.affine, layer.events.translate
