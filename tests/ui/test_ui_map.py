@@ -187,7 +187,8 @@ def test_the_veil_lies_on_the_slide_below_results_and_follows_it(shown, qtbot):
 
 def test_the_label_is_that_of_the_map_that_is_seen(shown, qtbot):
     low, high = np.percentile(shown.table[:, 0], (1, 99))
-    assert texts(shown) == ["slide · RED · predicted", f"{low:.3g} to {high:.3g} {UNIT}"]
+    shown.viewer.window.resize(1300, 700)
+    qtbot.waitUntil(lambda: texts(shown) == ["slide · RED · predicted", f"{low:.3g} to {high:.3g} {UNIT}"])
     assert list(bars(shown)) == ["RED · predicted"]
     measured = shown.add("measured", 2.0)
     qtbot.waitUntil(lambda: texts(shown)[0] == "slide · RED · measured")
@@ -235,9 +236,11 @@ def test_side_by_side_both_maps_are_labelled_and_dimmed(shown, qtbot):
     colours.link([shown.predicted, measured])
     shown.dock.compare.comparing.side_by_side.open(shown.predicted, measured, shown.image)
     qtbot.waitUntil(lambda: texts(shown, "top_right") != [])
-    limits = texts(shown)[1]
-    assert texts(shown) == ["slide · RED · predicted", limits, UNIT]
-    assert texts(shown, "top_right") == ["RED · measured", limits]
+    low, high = shown.predicted.face_contrast_limits
+    assert tuple(measured.face_contrast_limits) == (low, high)
+    said = f"{low:.3g} to {high:.3g}"
+    assert " ".join(texts(shown)) == f"slide · RED · predicted {said} {UNIT}"
+    assert " ".join(texts(shown, "top_right")) == f"RED · measured {said}"
     assert bars(shown) == {"RED · predicted": "top_left", "RED · measured": "top_right"}
     qtbot.waitUntil(lambda: len(veils(shown)) == 2)
     second = next(layer for layer in shown.viewer.layers if layer.name.endswith("beside"))

@@ -6,6 +6,7 @@ All functions run on the main thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.ui.layers.per_layer import unwrap
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 PLACES = ("top_left", "top_right")  # of labels
-LINES = 6  # of a label, at most
+LINES = 9  # of a label, at most
+LETTER = 9  # px, about, of a label's text
 PAPER, INK = (1.0, 1.0, 1.0, 0.85), "black"  # behind labels and colour bars, on whatever slide and theme
 BAR = (18.0, 130.0)  # px: width and height of a colour bar
 
@@ -27,7 +29,13 @@ def show_scale_bar(viewer: Viewer) -> None:
     overlay.visible = True
 
 
-def show_label(viewer: Viewer, place: str, lines: Sequence[tuple[str, str]]) -> None:
+def size_events(viewer: Viewer) -> tuple[Any, ...]:
+    """Return the events that tell of another size of the canvas, for which labels are wrapped anew."""
+    canvas = getattr(viewer, "canvas", None)
+    return () if canvas is None else (canvas.events.size,)
+
+
+def show_label(viewer: Viewer, place: str, lines: Sequence[tuple[str, str]], share: float = 1.0) -> None:
     """Write lines of text into a corner of the canvas; without any, take them away.
 
     Parameters
@@ -36,6 +44,8 @@ def show_label(viewer: Viewer, place: str, lines: Sequence[tuple[str, str]]) -> 
     place : {"top_left", "top_right"}
     lines : sequence of (str, str)
         Text and colour; "": black.
+    share : float
+        Of the canvas's width, that a line may have before it is wrapped.
     """
     canvas = getattr(viewer, "canvas", None)
     if canvas is None:  # before napari 0.9 there is one text
@@ -44,9 +54,11 @@ def show_label(viewer: Viewer, place: str, lines: Sequence[tuple[str, str]]) -> 
             text.position, text.text, text.visible = place, "\n".join(text for text, _ in lines), bool(lines)
         return
     setattr(canvas.overlay_tiling, place, "vertical")
+    letters = max(10, int(share * canvas.size[1] / LETTER))
+    wrapped = [(part, colour) for line, colour in lines for part in wrap(line, letters)]
     for number in range(LINES):
         overlay = _text(canvas.overlays, f"tcgn_{place}_{number}", place)
-        line, colour = lines[number] if number < len(lines) else ("", "")
+        line, colour = wrapped[number] if number < len(wrapped) else ("", "")
         if not line:
             overlay.visible = False
             continue

@@ -45,6 +45,7 @@ class Legend:
             viewer.layers.events.removed,
             viewer.layers.events.reordered,
             viewer.layers.selection.events.active,
+            *canvas.size_events(viewer),
         )
         for event in self._events:
             event.connect(self._later.ask)
@@ -95,14 +96,15 @@ class Legend:
 
     def _show(self, seen: dict[str, Points]) -> None:
         first, second = (seen.get(place) for place in canvas.PLACES)
-        canvas.show_label(self._viewer, canvas.PLACES[0], self.lines(first, narrow=second is not None))
-        canvas.show_label(self._viewer, canvas.PLACES[1], self.lines(second, beside=first, narrow=True))
+        share = 1.0 if second is None else 0.5
+        canvas.show_label(self._viewer, canvas.PLACES[0], self.lines(first), share)
+        canvas.show_label(self._viewer, canvas.PLACES[1], self.lines(second, beside=first), share)
         for one in self._watched.layers():
             place = next((place for place, layer in seen.items() if layer is one), "")
             assert isinstance(one, Points)  # no others are watched
             canvas.show_colour_bar(one, place if composite_of(one) is None else "")
 
-    def lines(self, layer: Points | None, beside: Points | None = None, narrow: bool = False) -> list[tuple[str, str]]:
+    def lines(self, layer: Points | None, beside: Points | None = None) -> list[tuple[str, str]]:
         """Return what is said of a map: lines, each with its colour ("": that of plain text).
 
         Of one beside another, slide and unit are not said again.
@@ -115,10 +117,8 @@ class Legend:
             return [(f"{slide}three genes", ""), *_channels(mixed), *self._share(result)]
         unit = "" if first is not None and first.output_scale == result.output_scale else result.output_scale
         scale = self._colours.scale(layer)
-        limits = f"{number(scale.low)} to {number(scale.high)}"
-        said = [f"{slide}{result_layers.shown_gene(layer)} · {result.kind}"]
-        said += [limits, unit] if narrow else [f"{limits} {unit}"]
-        return [*((line, "") for line in said if line), *self._share(result)]
+        limits = f"{number(scale.low)} to {number(scale.high)} {unit}".strip()
+        return [(f"{slide}{result_layers.shown_gene(layer)} · {result.kind}", ""), (limits, ""), *self._share(result)]
 
     def _share(self, result: store.Result) -> list[tuple[str, str]]:
         """Say how many spots have values, where not all have."""
