@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
 from napari_tcgn.ui.dock import MINIMUM_WIDTH
 from napari_tcgn.ui.layers import result_layers, slide_layers, store
-
-GENES = ["RED", "GREEN", "BLUE", "EXTRA"]
+from support.comparing import compare, tick, write_counts
 
 
 @pytest.fixture
@@ -25,32 +24,6 @@ def predicted(ready, kit, request):
     viewer, dock = ready(predictor, show=getattr(request, "param", False))
     kit.run_to_end(dock)
     return viewer, dock
-
-
-def write_counts(path, spots, shift=0.0):
-    """Counts that follow the pixels under the spots, as .h5ad; shift moves all spots by so many px."""
-    import pandas as pd
-    from anndata import AnnData
-
-    x = (spots.x - spots.x.min()) / np.ptp(spots.x)
-    random = np.random.default_rng(0)
-    means = np.column_stack([60 - 40 * x, 40 - 10 * x, 50 - 30 * x, np.full(len(x), 5.0)])
-    adata = AnnData(
-        random.poisson(means).astype(np.float32),
-        obs=pd.DataFrame(index=[f"spot{i}" for i in range(len(x))]),
-        var=pd.DataFrame(index=GENES),
-        obsm={"spatial": np.column_stack([spots.x, spots.y]) + shift},
-    )
-    adata.write_h5ad(path)
-    return adata
-
-
-def compare(qtbot, dock, kit, path, monkeypatch, source="h5ad"):
-    section = dock.compare
-    section.source_box.setCurrentIndex(section.source_box.findData(source))
-    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(path), ""))
-    kit.click(section.load_button)
-    qtbot.waitUntil(lambda: not section.comparing.running, timeout=kit.TIMEOUT)
 
 
 def test_nothing_to_compare_says_why(dock_in_viewer, use_predictor, kit) -> None:
@@ -75,7 +48,7 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     assert state.result_layer == layer, "the prediction stays the chosen one"
     gene = state.gene
     assert result_layers.shown_gene(layer) == result_layers.shown_gene(found) == gene
-    assert found.name == f"{gene} · measured"
+    assert found.name == f"stained · {gene} · measured"
     assert tuple(layer.face_contrast_limits) == tuple(found.face_contrast_limits)
     total = measured[:, ["RED", "GREEN", "BLUE"]].X.sum(axis=1)
     expected = np.log10(1 + 1e4 * measured[:, gene].X.ravel() / total)
@@ -116,15 +89,6 @@ def test_measured_beside_predicted(predicted, qtbot, tmp_path, monkeypatch, kit)
     viewer.layers.selection.active = found
     assert section.table.genes.rowCount() == 3
     assert section.load_button.isEnabled()
-
-
-def _inside(box):
-    return QPoint(8, box.height() // 2)
-
-
-def tick(qtbot, box):
-    assert box.isEnabled(), box.toolTip()
-    qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=_inside(box))
 
 
 def second_views(viewer):
@@ -258,7 +222,8 @@ def test_a_comparison_that_ends_on_a_slide_put_aside(predicted, qtbot, tmp_path,
     assert second_views(viewer) == []
     session.choose_image(session.slides.owner_of(layer).image, show=True)
     assert session.state.result_layer == layer
-    assert section.comparing.layer_of(compared.measured).visible
+    assert layer.visible
+    assert not section.comparing.layer_of(compared.measured).visible, "never on top of the one that is selected"
     assert section.table.genes.rowCount() == 3
 
 
@@ -288,6 +253,9 @@ def test_a_partial_result_is_compared_where_it_has_values(held, gate, qtbot, tmp
     compared = dock.compare.comparing.of(result)
     assert compared.comparison.overall.n_spots == result.done.sum() < len(result.done)
     np.testing.assert_array_equal(compared.measured.done, result.done)
+    dock.session.state.result_version += 1  # as at the end of a run: partial results are labelled
+    assert dock.compare.comparing.layer_of(compared.measured).name == "stained · GREEN · measured"
+    assert dock.compare.comparing.layer_of(result).name == "stained · GREEN · predicted (partial)"
 
 
 def test_tables_and_report_are_written(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:

@@ -96,11 +96,11 @@ def test_every_format_then_reopened_in_a_second_viewer(
     (picture, points) = viewer.open(str(tmp_path / "t.h5ad"), plugin="napari-tcgn")
     assert again.session.state.result_layer == points
     assert again.session.state.image is None, "the small picture is no slide to predict from"
-    assert points.name == "GREEN · predicted"  # the best held-out gene
+    assert points.name == "stained · GREEN · predicted"  # the best held-out gene
     again.genes.search.setText("BLUE")
     qtbot.keyClick(again.genes.search, Qt.Key.Key_Return)
     np.testing.assert_array_equal(points.features["value"], shown)
-    assert points.name == "BLUE · predicted"
+    assert points.name == "stained · BLUE · predicted"
     assert again.map.scale.bar.unit == "mean grey value"
     # in µm, where they were
     np.testing.assert_allclose(points.data, state.result_layer.data)

@@ -165,13 +165,13 @@ def test_linked_layers_share_limits_and_the_gene(made, qtbot):
     made.state.result_layer = made.predicted
     link.heading.setChecked(True)
     qtbot.waitUntil(lambda: link.list.count() == 2)
-    assert [link.list.item(i).text() for i in range(2)] == ["GREEN · measured", "RED · predicted"]
+    assert [link.list.item(i).text() for i in range(2)] == ["slide · GREEN · measured", "slide · RED · predicted"]
     for i in range(2):
         link.list.item(i).setCheckState(Qt.CheckState.Checked)
     assert tuple(measured.face_contrast_limits) == tuple(made.predicted.face_contrast_limits)
     assert measured.face_colormap.name == "magma"
     press(qtbot, made.dock, "blue")
-    assert (measured.name, made.predicted.name) == ("BLUE · measured", "BLUE · predicted")
+    assert (measured.name, made.predicted.name) == ("slide · BLUE · measured", "slide · BLUE · predicted")
     both = np.concatenate([made.table[:, 2], np.delete(3 * made.table[:, 2] + 1, 5)]).astype(float)
     np.testing.assert_allclose(measured.face_contrast_limits, np.percentile(both, (1, 99)), rtol=1e-5)
     np.testing.assert_allclose(made.predicted.face_contrast_limits, measured.face_contrast_limits)
@@ -179,7 +179,7 @@ def test_linked_layers_share_limits_and_the_gene(made, qtbot):
     assert measured.face_contrast_limits[1] == 4
     tick(qtbot, link.gene_box)
     press(qtbot, made.dock, "red")
-    assert (measured.name, made.predicted.name) == ("BLUE · measured", "RED · predicted")
+    assert (measured.name, made.predicted.name) == ("slide · BLUE · measured", "slide · RED · predicted")
     link.list.item(0).setCheckState(Qt.CheckState.Unchecked)
     typed(qtbot, made.map.scale.high_box, 3)
     assert (measured.face_contrast_limits[1], made.predicted.face_contrast_limits[1]) == (4, 3)
@@ -190,10 +190,10 @@ def test_linked_layers_share_limits_and_the_gene(made, qtbot):
 def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
     click(qtbot, made.genes.pin_button)
     pinned = made.viewer.layers[-1]
-    assert pinned.name.startswith("RED · predicted")
+    assert pinned.name.startswith("slide · RED · predicted")
     assert made.state.result_layer == made.predicted, "browsing goes on where it was"
     press(qtbot, made.dock, "green")
-    assert made.predicted.name == "GREEN · predicted"
+    assert made.predicted.name == "slide · GREEN · predicted"
     assert result_layers.shown_gene(pinned) == "RED"
     # its scale can be changed; another gene is shown in the browsing layer
     made.viewer.layers.selection.active = pinned
@@ -202,7 +202,7 @@ def test_a_gene_as_a_layer_of_its_own_stays_with_it(made, qtbot):
     assert made.predicted.face_colormap.name == "viridis"
     press(qtbot, made.dock, "blue")
     assert result_layers.shown_gene(pinned) == "RED"
-    assert made.predicted.name == "BLUE · predicted"
+    assert made.predicted.name == "slide · BLUE · predicted"
     assert made.state.result_layer == made.predicted
     # without one, a new browsing layer is added
     made.viewer.layers.remove(made.predicted)
@@ -230,7 +230,7 @@ def test_three_genes_as_red_green_blue(made, qtbot):
     part.gene_edits[2].setText("BLUE")
     click(qtbot, part.add_button)
     layer = made.viewer.layers[-1]
-    assert layer.name == "RED / GREEN / BLUE · red, green, blue"
+    assert layer.name == "slide · RED / GREEN / BLUE · red, green, blue"
     assert made.state.result_layer == made.predicted
     low, high = np.percentile(made.table[:, :3].astype(float), (1, 99), axis=0)
     expected = np.clip((made.table[:, :3] - low) / (high - low), 0, 1)
@@ -249,7 +249,7 @@ def test_three_genes_as_red_green_blue(made, qtbot):
     made.viewer.layers.remove(made.predicted)
     part.gene_edits[2].setText("FLAT")
     qtbot.keyClick(part.gene_edits[2], Qt.Key.Key_Return)
-    assert layer.name.startswith("RED / GREEN / FLAT")
+    assert layer.name.startswith("slide · RED / GREEN / FLAT")
     made.viewer.layers.remove(layer)
     assert not part.add_button.isEnabled()
     assert not part.gene_edits[0].isEnabled()
@@ -280,7 +280,7 @@ def test_a_composite_and_a_score_follow_a_result_that_is_filled_in(made, qtbot, 
     made.state.result_version += 1
     assert int((mixed.face_color[:, 3] > 0).sum()) == 50
     assert int((made.predicted.face_color[:, 3] > 0).sum()) == 50
-    assert made.predicted.name == "RED · predicted (partial)"
+    assert made.predicted.name == "slide · RED · predicted (partial)"
     qtbot.waitUntil(lambda: int((score.face_color[:, 3] > 0).sum()) == 50, timeout=kit.TIMEOUT)
 
 
@@ -298,7 +298,7 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     qtbot.waitUntil(lambda: "COLOURS: 2 of 4" in part.message.text(), timeout=kit.TIMEOUT)
     assert "not in this panel: NOPE; the same at every spot: FLAT." in part.message.text()
     layer = made.state.result_layer
-    assert layer.name == "COLOURS · score"
+    assert layer.name == "slide · COLOURS · score"
     assert made.map.scale.bar.unit == SCORE_UNIT
     z = (made.table[:, :2] - made.table[:, :2].mean(axis=0)) / made.table[:, :2].std(axis=0)
     np.testing.assert_allclose(layer.features["value"], z.mean(axis=1), rtol=1e-3, atol=1e-4)
@@ -311,10 +311,10 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     click(qtbot, part.score_button)  # of the score's own source
     qtbot.waitUntil(lambda: "2 of 3 sets scored" in part.message.text(), timeout=kit.TIMEOUT)
     assert "Not scored: NONE" in part.message.text()
-    assert made.state.result_layer.name == "WARM · score"
+    assert made.state.result_layer.name == "slide · WARM · score"
     assert sorted(made.genes.table.visible_genes()) == ["COLD", "WARM"]
     press(qtbot, made.dock, "cold")
-    assert made.state.result_layer.name == "COLD · score"
+    assert made.state.result_layer.name == "slide · COLD · score"
     part.set_box.setCurrentIndex(2)
     assert (part.name_edit.text(), part.names_edit.toPlainText()) == ("COLD", "BLUE")
 
@@ -341,7 +341,7 @@ def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
     choose_style(qtbot, look, "surface")
     qtbot.waitUntil(lambda: surface_in(made.viewer) is not None, timeout=kit.TIMEOUT)
     image = surface_in(made.viewer)
-    assert image.name == "RED · predicted · surface"
+    assert image.name == "slide · RED · predicted · surface"
     assert made.viewer.layers.index(image) == made.viewer.layers.index(layer) - 1
     # the slope of RED is found under every spot, through rotation, flip and shift
     for spot in (9, 27, 54):
@@ -351,12 +351,14 @@ def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
     assert tuple(image.contrast_limits) == pytest.approx(tuple(layer.face_contrast_limits))
     assert (layer.face_color[:, 3] == 0).all(), "the surface instead of spots"
     press(qtbot, made.dock, "green")
-    qtbot.waitUntil(lambda: image.name == "GREEN · predicted · surface", timeout=kit.TIMEOUT)
+    qtbot.waitUntil(lambda: image.name == "slide · GREEN · predicted · surface", timeout=kit.TIMEOUT)
+    image.name = "mine"
     made.map.scale.colormap_box.setCurrentText("magma")
     assert image.colormap.name == "magma"
     spread = np.nanstd(image.data)
     typed(qtbot, look.bandwidth_box, 2)
     qtbot.waitUntil(lambda: np.nanstd(image.data) < 0.7 * spread, timeout=kit.TIMEOUT)
+    assert image.name == "mine", "the user's name stays"
     layer.visible = False
     assert not image.visible, "hidden with the layer that it shows"
     layer.visible = True
@@ -392,7 +394,7 @@ def test_hover_says_gene_value_unit_and_spot_in_one_line(made, qtbot):
     press(qtbot, made.dock, "green")
     value = made.table[12, 1]
     assert status_at(made.predicted, at) == f"GREEN {value:.3g} mean grey value · spot 4x1"
-    assert viewer.status["layer_base"] == "GREEN · predicted"
+    assert viewer.status["layer_base"] == "slide · GREEN · predicted"
     store.result_of(made.predicted).done[12] = False
     made.dock.session.colours.refresh()
     assert status_at(made.predicted, at) == "GREEN has no value · spot 4x1"
@@ -475,8 +477,11 @@ def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
     session.choose_image(other, show=True)
     assert not any(one.visible for one in (layer, mixed, surface))
     session.choose_image(made.viewer.layers["slide"], show=True)
-    assert surface.visible
-    assert mixed.visible
+    assert mixed.visible, "it was shown last"
+    assert not any(one.visible for one in (layer, surface)), "what lies below would shine through"
+    made.viewer.layers.selection.active = surface
+    assert [one.visible for one in (layer, surface, mixed)] == [True, True, False]
+    assert session.state.result_layer == layer
 
 
 @pytest.mark.parametrize("made", [True], indirect=True)  # styled and laid out only when shown

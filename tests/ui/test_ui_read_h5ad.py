@@ -71,7 +71,8 @@ def test_several_sections_become_several_results(tmp_path, warned) -> None:
     section(libraries=("V1", "V2")).write_h5ad(tmp_path / "v.h5ad")
     found = read_layers(str(tmp_path / "v.h5ad"))
     assert [(meta["name"], kind) for _, meta, kind in found] == [
-        ("V1 · H&E", "image"), ("G0 · from file", "points"), ("V2 · H&E", "image"), ("G0 · from file", "points"),
+        ("V1 · H&E", "image"), ("V1 · G0 · from file", "points"),
+        ("V2 · H&E", "image"), ("V2 · G0 · from file", "points"),
     ]  # fmt: skip
     assert found[1][1]["metadata"][store.KEY].library_id == "V1"
     assert len(found[1][0]) == len(found[3][0]) == 15

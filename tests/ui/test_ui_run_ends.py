@@ -75,7 +75,7 @@ def test_two_results_are_both_kept_and_told_apart(ready, kit):
     before = first.features["value"].to_numpy().copy()
     kit.run_to_end(dock)
     second = dock.session.state.result_layer
-    assert (first.name, second.name) == ("GREEN · predicted", "GREEN · predicted 2")
+    assert (first.name, second.name) == ("stained · GREEN · predicted", "stained · GREEN · predicted 2")
     assert store.result_of(first) is not store.result_of(second)
     np.testing.assert_array_equal(first.features["value"], before)
     for layer in (first, second):

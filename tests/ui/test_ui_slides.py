@@ -144,7 +144,7 @@ def test_every_slide_has_its_own_spots_and_results(dock_and_viewer, kit, qtbot):
     kit.run_to_end(dock)
     second_result = state.result_layer
     assert len(second_result.data) != len(first_result.data)
-    assert (first_result.name, second_result.name) == ("GREEN · predicted", "GREEN · predicted 2")
+    assert (first_result.name, second_result.name) == ("first · GREEN · predicted", "second · GREEN · predicted")
 
     # back by the dock: its spots and result are chosen and shown, those of the other slide are hidden
     index = dock.slide.layer_box.findText("first")
@@ -159,7 +159,7 @@ def test_every_slide_has_its_own_spots_and_results(dock_and_viewer, kit, qtbot):
     assert seen == ["first", first_result.name]
     # another run adds to the first slide
     kit.run_to_end(dock)
-    assert state.result_layer.name == "GREEN · predicted 3"
+    assert state.result_layer.name == "first · GREEN · predicted 2"
     assert len(state.result_layer.data) == len(first_result.data)
 
     # by napari's layer list: a result leads to its slide

@@ -67,7 +67,7 @@ def test_open_spots_run_gene_export(opened, qtbot, tmp_path, monkeypatch, kit):
     assert dock.run.run_button.isEnabled()
     run_to_end(qtbot, dock, kit.TIMEOUT)
     result = state.result_layer
-    assert result.name == "GREEN · predicted"  # the best held-out gene is shown first
+    assert result.name == "stained · GREEN · predicted"  # the best held-out gene is shown first
     assert "Done" in dock.run.message.text()
     assert not layer.visible, "no spot is without a prediction"
     assert np.isfinite(result.features["value"]).all()
@@ -75,7 +75,7 @@ def test_open_spots_run_gene_export(opened, qtbot, tmp_path, monkeypatch, kit):
     # another gene by typing; its values are those of the pixels under the spots
     dock.genes.search.setText("red")
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
-    assert result.name == "RED · predicted"
+    assert result.name == "stained · RED · predicted"
     pixels = kit.stained()
     side = round(60 / kit.MPP)
     x, y = int(spots.x[0]), int(spots.y[0])
@@ -134,8 +134,8 @@ def test_running_again_makes_a_new_result(opened, qtbot, kit):
     assert state.result_layer == first
     dock.genes.search.setText("BLUE")
     qtbot.keyClick(dock.genes.search, Qt.Key.Key_Return)
-    assert first.name.startswith("BLUE · predicted")
-    assert second.name.startswith("GREEN · predicted")
+    assert first.name.startswith("stained · BLUE · predicted")
+    assert second.name.startswith("stained · GREEN · predicted")
 
 
 def test_spots_of_a_table_and_keys_in_the_gene_table(opened, qtbot, kit, spot_table, monkeypatch):
@@ -157,7 +157,7 @@ def test_spots_of_a_table_and_keys_in_the_gene_table(opened, qtbot, kit, spot_ta
     assert table.visible_genes() == ["GREEN", "BLUE", "RED", "DARK1"]  # by held-out PCC, unknown last
     qtbot.keyClick(table, Qt.Key.Key_Down)
     assert state.gene == "BLUE"
-    assert state.result_layer.name == "BLUE · predicted"
+    assert state.result_layer.name == "stained · BLUE · predicted"
     qtbot.keyClick(table, Qt.Key.Key_Down)
     assert state.gene == "RED"
     table.sortByColumn(0, Qt.SortOrder.AscendingOrder)

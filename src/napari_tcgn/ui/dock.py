@@ -133,6 +133,7 @@ class Dock(QWidget):
                 "cancel": self.run.cancel,
                 "next_gene": lambda: step(genes.table, 1),
                 "previous_gene": lambda: step(genes.table, -1),
+                "swap_halves": self.compare.comparing.side_by_side.swap,
                 "search": self.focus_search,
             },
         )

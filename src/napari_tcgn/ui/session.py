@@ -14,7 +14,7 @@ from napari_tcgn.errors import SlideError, TcgnError
 from napari_tcgn.options import GridSettings, SpotsSettings
 from napari_tcgn.slide import Slide, give_mpp, open_slide
 from napari_tcgn.spots import GridSource, Region, Spots, make_grid
-from napari_tcgn.ui.layers import canvas, placement, slide_layers, spot_layers, store
+from napari_tcgn.ui.layers import canvas, layer_names, placement, slide_layers, spot_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.kept_points import KeptPoints
@@ -24,6 +24,8 @@ from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
 from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
+from napari_tcgn.ui.layers.story import Story
+from napari_tcgn.ui.layers.surface_layer import points_of_surface
 from napari_tcgn.ui.layers.veil import Veils
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
@@ -52,6 +54,8 @@ class Session:
         What the state started with, and its memory.
     slides : Slides
         What was done on each slide.
+    story : Story
+        Which of the layers are shown.
     colours : Colours
         Which gene every result layer shows and how it is coloured.
     run : Running or None
@@ -67,8 +71,9 @@ class Session:
         self.slides = Slides()
         self.colours, self._hover = Colours(viewer, self.state), Hover(viewer)
         self._veils, self._legend = Veils(viewer, self.state), Legend(viewer, self.state, self.colours)
+        self.story = Story(viewer, self.slides, self.state)
         self._points = KeptPoints(viewer, self.colours)
-        self._laid = LaidSpots(viewer, self.state)
+        self._laid = LaidSpots(viewer, self.state, self.story)
         self.run: Running | None = None
         self._setting_mpp = False
         viewer.layers.events.removed.connect(self._on_removed)
@@ -143,7 +148,7 @@ class Session:
         ----------
         layer : napari image layer or None
         show : bool
-            Also show its layers, and hide those of the other slides.
+            Also show it with what was shown on it last, and hide the other slides.
 
         Raises
         ------
@@ -158,16 +163,16 @@ class Session:
                 return
             try:
                 known = self.slides.of(layer)
-                self._take_up(known or self._begin(layer))
+                with self.story.held():
+                    self._take_up(known or self._begin(layer))
                 if known is not None:
                     self._follow_scale()  # it may have changed meanwhile
             except TcgnError as error:
                 state.slide_trouble = str(error)
                 raise
-        if show:
-            work = self.slides.of(layer)
-            assert work is not None  # begun above
-            self.slides.show_only(work, self.viewer.layers)
+        if show and layer is not None:
+            self.story.tell(layer)
+            layer.visible = True
 
     def _put_aside(self) -> None:
         state = self.state
@@ -220,10 +225,7 @@ class Session:
         work = self.slides.of(event.source)
         if work is None:
             return
-        on_it = self.slides.layers_on(work, self.viewer.layers)
-        if work.image == self.state.image and self.spots_layer is not None:
-            on_it.append(self.spots_layer)
-        for layer in on_it:
+        for layer in self.slides.layers_on(work, self.viewer.layers):
             if isinstance(layer, Points):  # surfaces follow their points
                 placement.place(layer, work.image)
         if work.image == self.state.image and not self._setting_mpp:
@@ -306,13 +308,14 @@ class Session:
         elif layer == state.result_layer:
             state.result_layer = self.slides.newest_result_layer(self.slides.owner_of(layer), self.viewer.layers)
             if state.result_layer is None and self.spots_layer is not None:
-                self.spots_layer.visible = True
+                layer_names.name_spots(self.spots_layer, predicted=False)
         elif work is not None:
             self._forget(work)
         elif layer == state.image:
             self.choose_image(None)
         elif (work := self.slides.owner_of(layer)) is not None and work.spots_layer == layer:
             work.spots_layer = work.spots = None
+        self.story.retell()
 
     def _forget(self, work: SlideWork) -> None:
         """Let go of a slide whose image layer is gone; its results stay in the viewer."""
@@ -326,21 +329,27 @@ class Session:
         another = next((layer for layer in reversed(self.viewer.layers) if slide_layers.may_be_slide(layer)), None)
         if was_chosen and another is not None:
             with suppress(TcgnError):
-                self.choose_image(another)
+                self.choose_image(another, show=True)
 
     def on_active(self, event: Event) -> None:
-        """Work on the result or the slide that the user selects in napari's layer list."""
+        """Work on the result or the slide that the user selects in napari's layer list, and show what is selected."""
         layer, state = event.value, self.state
+        layer = points_of_surface(layer) or layer
+        work = self.slides.owner_of(layer)
         if state.running or state.busy:
+            # The dock stays where it is: so does the canvas, but for what lies on the slide in hand.
+            if work is not None and work.image == state.image:
+                self.story.tell(layer)
+            self.story.retell()
             return
-        if store.result_of(layer) is not None:
-            work = self.slides.owner_of(layer)
+        with suppress(TcgnError):  # the section Slide tells the trouble
             if work is not None:
                 self.choose_image(work.image)
-            state.result_layer = layer
-        elif layer is not None and layer != state.image and slide_layers.may_be_slide(layer):
-            with suppress(TcgnError):  # the section Slide tells the trouble
+            elif slide_layers.may_be_slide(layer) and layer != state.image:
                 self.choose_image(layer)
+        if store.shows_result(layer):
+            state.result_layer = layer
+        self.story.tell(layer)
 
     @contextmanager
     def selection_kept(self) -> Iterator[None]:

@@ -22,6 +22,7 @@ SHORTCUTS = {
     "cancel": Keys("cancel the run", "Alt+Shift+X"),
     "next_gene": Keys("next gene of the table", "Alt+Shift+N"),
     "previous_gene": Keys("previous gene of the table", "Alt+Shift+P"),
+    "swap_halves": Keys("swap predicted and measured, side by side", "Alt+Shift+B"),
     "search": Keys("search a gene", "Alt+Shift+F"),
 }
 

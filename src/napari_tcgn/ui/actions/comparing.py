@@ -11,9 +11,10 @@ import numpy as np
 
 from napari_tcgn.options import CompareSettings
 from napari_tcgn.ui.actions.side_by_side import SideBySide
-from napari_tcgn.ui.layers import canvas, result_layers, store
+from napari_tcgn.ui.layers import canvas, layer_names, result_layers, store
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import BackgroundTask, Failure
+from napari_tcgn.ui.words import in_the_dock
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from napari_tcgn.comparison import Comparison
     from napari_tcgn.engine import Progress
 
-MEASURED = "measured"
 T = TypeVar("T")
 
 
@@ -71,6 +71,8 @@ class Comparing:
     ----------
     step : Progress or None
         Latest step of the comparison that is being made.
+    shared_limits : bool
+        Whether a prediction and its measurement have the same colour limits; else each has its own.
     side_by_side : SideBySide
     """
 
@@ -80,6 +82,7 @@ class Comparing:
         self._task: BackgroundTask[Progress, Compared] | None = None
         self._result: store.Result | None = None  # that is being compared
         self.step: Progress | None = None
+        self.shared_limits = True
         self.side_by_side = SideBySide(session, changed)
         session.viewer.layers.events.removed.connect(self._on_removed)
 
@@ -146,14 +149,19 @@ class Comparing:
         """Show the measured spots to the right of the predicted ones."""
         predicted, measured = (self.layer_of(one) for one in (compared.predicted, compared.measured))
         if predicted is not None and measured is not None:
-            work = self._session.slides.owner_of(predicted)
-            self.side_by_side.open(predicted, measured, work.image if work is not None else None)
+            self.side_by_side.open(predicted, measured)
 
-    def show_on_top(self) -> None:
-        """Show the measured spots on top of the predicted ones again."""
+    def show_one(self) -> None:
+        """Show only the chosen one of the two on the slide."""
         self.side_by_side.close()
         if (layer := self._session.state.result_layer) is not None:
             canvas.frame(self._session.viewer, [layer])
+
+    def share_limits(self, compared: Compared, shared: bool) -> None:
+        """Give a prediction and its measurement the same limits, or each its own."""
+        self.shared_limits = shared
+        if (predicted := self.layer_of(compared.predicted)) is not None:
+            self._session.colours.share_limits(predicted, shared)
 
     def _on_step(self, step: Progress) -> None:
         self.step = step
@@ -186,12 +194,13 @@ class Comparing:
         shown = gene if compared.measured.has(gene) else compared.measured.genes[0]
         with session.selection_kept():
             added = result_layers.add_result_like(viewer, predicted, compared.measured, shown)
-        session.colours.link([predicted, *session.colours.linked_to(predicted), added])
+        session.colours.pair(predicted, added)
+        session.colours.share_limits(predicted, self.shared_limits)
         if store.result_of(session.state.result_layer) is compared.predicted:
             session.state.gene = shown
             self.show_side_by_side(compared)
-        elif not predicted.visible and (now := session.slides.of(session.state.image)) is not None:
-            session.slides.show_only(now, viewer.layers)  # another slide was chosen meanwhile
+        else:
+            session.story.retell()  # another slide or result was chosen meanwhile
 
 
 def measured_result(result: store.Result, comparison: Comparison) -> store.Result:
@@ -210,6 +219,24 @@ def measured_result(result: store.Result, comparison: Comparison) -> store.Resul
         result.mpp,
         result.library_id,
         result.output_scale,
-        kind=MEASURED,
+        kind=layer_names.MEASURED,
         drawn_px=result.drawn_px,
     )
+
+
+def summary(comparison: Comparison) -> list[str]:
+    """Return a comparison's overall figures in lines: the model, simple predictors, and what to mind."""
+    overall = comparison.overall
+    lines = [f"{overall.n_spots} spots, {overall.n_genes} genes; median PCC (95 %):"]
+    for row in comparison.baselines.to_dict(orient="records"):
+        line = f"• {row['method']}: {row['median_pcc']:.3f} ({row['pcc_low']:.3f} to {row['pcc_high']:.3f})"
+        if row["median_depth_pcc"] == row["median_depth_pcc"]:  # not NaN
+            line += f"; depth out {row['median_depth_pcc']:.3f}"
+        lines.append(line)
+    if len(comparison.gene_sets):
+        best = comparison.gene_sets.sort_values("pcc", ascending=False).iloc[0]
+        lines.append(
+            f"{len(comparison.gene_sets)} gene sets: median PCC {comparison.gene_sets['pcc'].median():.3f}, "
+            f"best {best['gene_set']} {best['pcc']:.3f}"
+        )
+    return [*lines, *(f"⚠ {in_the_dock(sentence)}" for sentence in comparison.warnings)]

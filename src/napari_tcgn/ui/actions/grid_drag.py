@@ -73,7 +73,7 @@ class GridDrag:
         assert spots.source.settings is not None  # laid here, not read
         self._settings = spots.source.settings
         self._motion, self._degrees = np.eye(3), 0.0
-        layer.visible = True  # a run that has ended hides it
+        session.story.tell(layer)  # a run that has ended hides it
         session.viewer.layers.selection.active = layer
         layer.mode = "pan_zoom"
         layer.mouse_pan = False  # the drag belongs to the grid, not to the camera; the wheel still zooms

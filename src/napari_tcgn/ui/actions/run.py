@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from napari_tcgn.ui.layers import result_layers, store
+from napari_tcgn.ui.layers import layer_names, result_layers, store
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 
@@ -80,7 +80,7 @@ class Run:
         state = self._session.state
         if step.prediction is not None and self._layer is None:
             result = store.Result.of_prediction(step.prediction)
-            result.kind = self._session.slides.name_of_new_result()
+            result.kind = self._session.slides.name_of_new_result(self._image)
             result.slide, result.spots_file = self._slide, self._spots_file
             self._session.slides.claim(result, self._image)
             gene = state.gene if result.has(state.gene) else store.best_gene(result)
@@ -98,7 +98,8 @@ class Run:
         record = result.prediction.record
         state = self._session.state
         if self._not_predicted is not None and self._not_predicted in self._session.viewer.layers:
-            self._not_predicted.visible = False  # all of them are predicted now
+            layer_names.name_spots(self._not_predicted, predicted=True)
+        self._session.story.retell()  # no spot waits any more
         state.rate = record.spots_per_second
         if state.rate is not None:
             self._session.choices.note_rate(state.rate)
@@ -121,7 +122,7 @@ class Run:
         if done == 0 or not layer_is_there:
             return ""
         if done < total:
-            layer.name = result_layers.result_name(result_layers.shown_gene(layer), result.kind, partial=True)
+            result_layers.name_result(layer, result, result_layers.shown_gene(layer), partial=True)
         return f"{done} of {total} spots are predicted and kept as a partial result."
 
     def _on_removed(self, event: Event) -> None:

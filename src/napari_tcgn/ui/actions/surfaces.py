@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Points
 
-from napari_tcgn.ui.layers import result_layers, store
+from napari_tcgn.ui.layers import layer_names, result_layers, store
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.surface_layer import add_surface, colour_surface, place_surface, show_surface
@@ -105,7 +105,7 @@ class Surfaces:
         if result is None or layer not in session.viewer.layers or layer not in self._work:
             return
         scale = session.colours.scale(layer)
-        name = f"{result_layers.result_name(result_layers.shown_gene(layer), result.kind)} · surface"
+        name = layer_names.surface_name(result.library_id, result_layers.shown_gene(layer), result.kind)
         self._surfaces[layer] = surface
         if image is not None:
             show_surface(image, layer, surface, scale, name)

@@ -1,12 +1,17 @@
-"""What readers and the writer do when napari's command palette runs them, which names no file: they ask for one."""
+"""What the plugin asks of the desktop: a file where napari's command palette names none, and a page in the browser."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari.layers import Points
 from napari.utils.notifications import show_info
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog
+
+from napari_tcgn.ui.layers import canvas
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -34,6 +39,8 @@ def open_from_dialog(title: str, names: str) -> None:
     path, _ = QFileDialog.getOpenFileName(None, title, "", names)
     if path and viewer is not None:
         viewer.open(path, plugin=PLUGIN)
+        for layer in viewer.layers:  # a reader cannot do it: it does not know its viewer
+            canvas.show_scale_of(viewer, layer)
 
 
 def save_from_dialog(title: str, names: str) -> None:
@@ -46,6 +53,11 @@ def save_from_dialog(title: str, names: str) -> None:
     path, _ = QFileDialog.getSaveFileName(None, title, "", names)
     if path:
         layer.save(path if path.endswith(".h5ad") else f"{path}.h5ad", plugin=PLUGIN)
+
+
+def open_in_browser(path: Path) -> bool:
+    """Open a page in the browser of the system; returns whether one could be asked."""
+    return bool(QDesktopServices.openUrl(QUrl.fromLocalFile(str(path))))
 
 
 def _viewer() -> Viewer | None:

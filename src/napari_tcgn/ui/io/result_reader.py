@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_warning
 
 from napari_tcgn.ui.io.dialogs import SECTIONS, open_from_dialog
-from napari_tcgn.ui.layers import colour_scale, placement, result_layers, slide_layers, spot_layers, store
+from napari_tcgn.ui.layers import colour_scale, layer_names, placement, result_layers, slide_layers, spot_layers, store
 from napari_tcgn.ui.words import in_the_dock
 
 if TYPE_CHECKING:
@@ -50,9 +50,10 @@ def read_layers(path: str) -> list[LayerData]:
     for library_id in library_ids(adata):
         library = library_of(adata, library_id)
         notes += [f"{library_id}: {doubt}" for doubt in library.doubts]
+        result = store.Result.of_library(library)
         if library.picture is not None:
-            found.append(_picture(library))
-        found.append(_spots(store.Result.of_library(library)))
+            found.append(_picture(library, result))
+        found.append(_spots(result))
         if library.mpp is None:
             notes.append(f"{library_id}: the file does not say the µm per pixel; the layers are in px.")
     for note in notes:
@@ -66,7 +67,7 @@ def _placement(mpp: float | None, px: float = 1.0) -> dict[str, Any]:
     return {"scale": (step, step), "units": (placement.MICROMETRE if mpp is not None else PIXEL,) * 2}
 
 
-def _picture(library: Library) -> LayerData:
+def _picture(library: Library, result: store.Result) -> LayerData:
     px = 1 / library.picture_scale
     # napari puts the middle of the first px at 0, in the picture as in the slide.
     shift = (px - 1) / 2 * (library.mpp if library.mpp is not None else 1.0)
@@ -74,7 +75,7 @@ def _picture(library: Library) -> LayerData:
         "name": f"{library.library_id} · H&E",
         "rgb": True,
         "translate": (shift, shift),
-        "metadata": {slide_layers.THUMBNAIL: True},
+        "metadata": {slide_layers.THUMBNAIL: True, store.MADE_FROM: result},
         **_placement(library.mpp, px),
     }
     return library.picture, kwargs, "image"
@@ -84,5 +85,5 @@ def _spots(result: store.Result) -> LayerData:
     gene = store.best_gene(result)
     kwargs = result_layers.result_layer_kwargs(result, gene, COLORMAP) | _placement(result.mpp)
     kwargs["face_contrast_limits"] = colour_scale.robust_limits(result.values_of(gene))
-    kwargs["name"] = result_layers.result_name(gene, result.kind, result.partial)
+    kwargs["name"] = layer_names.result_name(result.library_id, gene, result.kind, result.partial)
     return spot_layers.points_of(result.spots), kwargs, "points"

@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.per_layer import unwrap
 
 if TYPE_CHECKING:
@@ -27,6 +31,13 @@ def show_scale_bar(viewer: Viewer) -> None:
     canvas = getattr(viewer, "canvas", None)
     overlay = viewer.scale_bar if canvas is None else canvas.overlays.scale_bar  # before and since napari 0.9
     overlay.visible = True
+
+
+def show_scale_of(viewer: Viewer, layer: Layer) -> None:
+    """Show napari's scale bar if a layer shows a result of known µm per px."""
+    result = store.result_of(layer)
+    if result is not None and result.mpp is not None:
+        show_scale_bar(viewer)
 
 
 def size_events(viewer: Viewer) -> tuple[Any, ...]:
@@ -87,12 +98,21 @@ def show_colour_bar(layer: Points, place: str) -> None:
     bar.visible = bool(place)
 
 
+def look_at(viewer: Viewer, place: NDArray[np.float64]) -> None:
+    """Move the camera so that a place in the world (float64 [2]) is in the middle; the zoom stays."""
+    camera = _camera(viewer)
+    camera.center = (*camera.center[:-2], float(place[0]), float(place[1]))
+
+
 def frame(viewer: Viewer, shown: Sequence[Layer]) -> None:
     """Let the camera show some layers as large as they fit."""
     try:
         viewer.reset_view(layers=[unwrap(layer) for layer in shown])
-        scene = getattr(viewer, "scene", None)
-        camera = viewer.camera if scene is None else scene.camera  # before and since napari 0.9
-        camera.zoom *= 0.9  # spots at the edge are seen whole
+        _camera(viewer).zoom *= 0.9  # spots at the edge are seen whole
     except TypeError:  # an older napari can only show everything
         viewer.reset_view()
+
+
+def _camera(viewer: Viewer) -> Any:
+    scene = getattr(viewer, "scene", None)
+    return viewer.camera if scene is None else scene.camera  # before and since napari 0.9

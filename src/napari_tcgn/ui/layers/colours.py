@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Points
 from psygnal import Signal
 
-from napari_tcgn.ui.layers import composite, drawing, result_layers, store
+from napari_tcgn.ui.layers import composite, drawing, layer_names, result_layers, store
 from napari_tcgn.ui.layers.colour_scale import ColourScale
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 
@@ -56,6 +56,7 @@ class Colours:
         self._viewer, self._state = viewer, state
         self._linked: weakref.WeakSet[Points] = weakref.WeakSet()
         self._with_surface: weakref.WeakSet[Points] = weakref.WeakSet()
+        self._pairs: list[weakref.WeakSet[Points]] = []
         self.same_gene = True
         state.events.look.connect(self._on_look)
         viewer.layers.events.inserted.connect(self._on_inserted)
@@ -71,12 +72,15 @@ class Colours:
     def show(self, layer: Points, gene: str) -> None:
         """Colour a result layer by a gene, and the layers linked to it."""
         genes = {unwrap(layer): gene}
-        if self.same_gene:
-            for other in self.linked_to(layer):
-                result = store.result_of(other)
-                if result is not None and result.has(gene) and other not in _pinned:
-                    genes[other] = gene
+        pair = self.paired_with(layer)
+        for other in [*(self.linked_to(layer) if self.same_gene else ()), *pair]:
+            result = store.result_of(other)
+            if result is not None and result.has(gene) and other not in _pinned:
+                genes[other] = gene
         self._paint(layer, genes)
+        for other in pair:
+            if other in genes and other not in self.linked_to(layer):
+                self._paint(other, genes)
 
     def refresh(self) -> None:
         """Colour anew every layer whose result has got values since it was coloured last."""
@@ -91,7 +95,7 @@ class Colours:
         for layer in self.result_layers():
             result = store.result_of(layer)
             assert result is not None  # `result_layers` returns no others
-            self._name(layer, result, result_layers.shown_gene(layer), result.partial)
+            result_layers.name_result(layer, result, result_layers.shown_gene(layer), result.partial)
 
     def result_layers(self) -> list[Points]:
         """Return the layers of the viewer that show a result."""
@@ -114,6 +118,9 @@ class Colours:
         for other in self.linked_to(layer) if shared else ():
             _scales[other] = replace(self.scale(other), **shared)
         self._paint(layer, {})
+        for other in self.paired_with(layer) if "colormap" in changes else ():
+            if self.scale(other).colormap != changes["colormap"]:
+                self.change(other, colormap=changes["colormap"])
 
     # -- how spots are drawn -------------------------------------------------------------------------------------
 
@@ -163,6 +170,32 @@ class Colours:
         if unwrap(layer) not in self._linked:
             return []
         return [other for other in self.result_layers() if other in self._linked and other is not unwrap(layer)]
+
+    # -- pairs ---------------------------------------------------------------------------------------------------
+
+    def pair(self, one: Points, other: Points) -> None:
+        """Let two layers show the same gene in the same colour map from now on, whatever their limits."""
+        self._pairs = [pair for pair in self._pairs if len(pair) > 1]  # those whose layers are there
+        self._pairs.append(weakref.WeakSet([unwrap(one), unwrap(other)]))
+        self.change(one, colormap=self.scale(one).colormap)
+
+    def paired_with(self, layer: Points) -> list[Points]:
+        """Return the layers that are paired with a layer, in the order of the viewer."""
+        layer = unwrap(layer)
+        others = {other for pair in self._pairs if layer in pair for other in pair if other is not layer}
+        return [other for other in self.result_layers() if other in others]
+
+    def share_limits(self, layer: Points, shared: bool) -> None:
+        """Let a layer and those paired with it share their limits, or let each have its own, which follow its gene."""
+        pair = [unwrap(layer), *self.paired_with(layer)]
+        linked = [one for one in self.linked_to(layer) if one not in pair]
+        if shared:
+            self.link([*pair, *linked])
+            return
+        if pair[0] in self._linked:
+            self.link([pair[0], *linked])
+        for one in pair:
+            self.change(one, automatic=True)
 
     # -- layers that stay with their gene ------------------------------------------------------------------------
 
@@ -216,10 +249,6 @@ class Colours:
         _painted[layer] = int(result.done.sum())
         result_layers.colour_by_gene(layer, gene, scale.limits, scale.colormap)
         # What is being filled in is not called partial; what a run has left behind stays so.
-        self._name(layer, result, gene, result.partial and "(partial)" in layer.name)
+        partial = result.partial and layer_names.says_partial(layer.name)
+        result_layers.name_result(layer, result, gene, partial)
         self.painted.emit(layer)
-
-    def _name(self, layer: Points, result: store.Result, gene: str, partial: bool) -> None:
-        name = result_layers.result_name(gene, result.kind, partial)
-        if result_layers.is_named_by_us(layer.name, result.kind) and layer.name.split(" [")[0] != name:
-            layer.name = name

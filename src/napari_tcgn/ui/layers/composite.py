@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Points
 from numpy.typing import NDArray
 
-from napari_tcgn.ui.layers import drawing, result_layers, store
+from napari_tcgn.ui.layers import drawing, layer_names, result_layers, store
 from napari_tcgn.ui.layers.colour_scale import robust_limits
 from napari_tcgn.ui.layers.per_layer import PerLayer
 from napari_tcgn.ui.layers.store import Result
@@ -71,7 +71,7 @@ class Composite:
     @property
     def name(self) -> str:
         """Name of the layer."""
-        return f"{' / '.join(self.genes)} · {', '.join(self.palette)}"
+        return layer_names.three_genes_name(self.result.library_id, self.genes, self.palette)
 
 
 _composites: PerLayer[Composite] = PerLayer()
@@ -102,7 +102,7 @@ def show_composite(layer: Points, shown: Composite) -> None:
     assert before is not None  # only such layers come here
     _composites[layer], _painted[layer] = shown, int(shown.result.done.sum())
     drawing.set_colours(layer, shown.colours())
-    if layer.name.split(" [")[0] == before.name:  # not if the user has renamed it
+    if layer_names.without_number(layer.name) == before.name:  # not if the user has renamed it
         layer.name = shown.name
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from napari.utils.notifications import show_warning
 
 from napari_tcgn.spots import Spots
-from napari_tcgn.ui.layers import spot_layers
+from napari_tcgn.ui.layers import layer_names, spot_layers
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
+from napari_tcgn.ui.layers.story import Story
 from napari_tcgn.ui.state import DockState
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class LaidSpots:
     ----------
     viewer : napari.Viewer
     state : DockState
+    story : Story
+        Shows spots that were just laid instead of what was predicted at others.
 
     Attributes
     ----------
@@ -40,8 +43,8 @@ class LaidSpots:
         Shows `state.spots`.
     """
 
-    def __init__(self, viewer: Viewer, state: DockState) -> None:
-        self._viewer, self._state = viewer, state
+    def __init__(self, viewer: Viewer, state: DockState, story: Story) -> None:
+        self._viewer, self._state, self._story = viewer, state, story
         self._layer: Points | None = None
         self._watched: PerLayer[bool] = PerLayer()
         self._following = True
@@ -70,11 +73,13 @@ class LaidSpots:
         assert mpp is not None
         if self.layer is not None and self.layer in self._viewer.layers:
             spot_layers.show_other_spots(self.layer, image, spots, mpp)
-            self.layer.visible = True  # a run that has ended hides them
+            layer_names.name_spots(self.layer, predicted=False)
         else:
             self.layer = spot_layers.add_spots(self._viewer, image, spots, mpp)
         self.layer.metadata[SPOTS_FILE] = file
         self._state.spots = spots
+        self._story.tell(self.layer)
+        self._story.reveal(self.layer)
 
     def _on_data(self, event: Event) -> None:
         """Follow points that were deleted by hand; put back those that were moved, added, or all deleted."""

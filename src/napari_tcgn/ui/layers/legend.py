@@ -60,6 +60,7 @@ class Legend:
         for signal in self._signals:
             signal.connect(self._later.ask)
         for layer in viewer.layers:
+            canvas.show_scale_of(viewer, layer)
             self._watch(layer)
         self._later.ask()
 
@@ -85,12 +86,13 @@ class Legend:
                 event.connect(self._later.ask)
 
     def _on_inserted(self, event: Event) -> None:
+        canvas.show_scale_of(self._viewer, event.value)
         self._watch(event.value)
         self._later.ask()
 
     def update(self) -> None:
         """Say what is seen now."""
-        seen = seen_maps(self._viewer) if self._state.look.label else []
+        seen = seen_maps(self._viewer)
         places = canvas.PLACES if len(seen) > 1 else canvas.PLACES[:1]
         self._show(dict(zip(places, seen, strict=False)))
 
@@ -102,16 +104,19 @@ class Legend:
         for one in self._watched.layers():
             place = next((place for place, layer in seen.items() if layer is one), "")
             assert isinstance(one, Points)  # no others are watched
-            canvas.show_colour_bar(one, place if composite_of(one) is None else "")
+            has_bar = self._state.look.label and composite_of(one) is None
+            canvas.show_colour_bar(one, place if has_bar else "")
 
     def lines(self, layer: Points | None, beside: Points | None = None) -> list[tuple[str, str]]:
         """Return what is said of a map: lines, each with its colour ("": that of plain text).
 
-        Of one beside another, slide and unit are not said again.
+        Of one beside another, slide and unit are not said again. Without labels, partial results still say it.
         """
         mixed, result, first = composite_of(layer), _result_of(layer), _result_of(beside)
         if layer is None or result is None:
             return []
+        if not self._state.look.label:
+            return self._share(result)
         slide = "" if first is not None and first.library_id == result.library_id else f"{result.library_id} · "
         if mixed is not None:
             return [(f"{slide}three genes", ""), *_channels(mixed), *self._share(result)]
@@ -121,17 +126,21 @@ class Legend:
         return [(f"{slide}{result_layers.shown_gene(layer)} · {result.kind}", ""), (limits, ""), *self._share(result)]
 
     def _share(self, result: store.Result) -> list[tuple[str, str]]:
-        """Say how many spots have values, where not all have."""
-        if not result.partial:
-            return []
-        done, total = int(result.done.sum()), len(result.done)
-        progress = self._state.progress
-        in_hand = None if progress is None or progress.prediction is None else progress.prediction.values
-        if in_hand is result.values:
-            return [(f"{done} of {total} spots so far", "")]
-        if done == total:
-            return [(f"partial: {total} spots, more were planned", "")]
-        return [(f"partial: {done} of {total} spots", "")]
+        """Say how many spots have values, where a run has not predicted all of them."""
+        filling = self._state.running and store.made_from(self._state.result_layer) is result
+        if filling and result.partial:
+            return [(f"{int(result.done.sum()):,} of {len(result.done):,} spots so far", "")]
+        sentence = partial_sentence(result)
+        return [(sentence, "")] if sentence else []
+
+
+def partial_sentence(result: store.Result) -> str:
+    """Return how much of a partial result there is; "" for one that was run to its end, or not run at all."""
+    if result.stopped:
+        return f"Partial result: {len(result.done):,} spots"
+    if result.prediction is None or not result.partial:
+        return ""
+    return f"Partial result: {int(result.done.sum()):,} of {len(result.done):,} spots"
 
 
 def seen_maps(viewer: Viewer) -> list[Points]:

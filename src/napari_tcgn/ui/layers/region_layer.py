@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.spots import Region, RegionRecord, region_of_polygons
+from napari_tcgn.ui.layers.half_names import NAMES
+from napari_tcgn.ui.layers.lies_on import lay_on
 from napari_tcgn.ui.layers.placement import picture_placement, px_of
 
 if TYPE_CHECKING:
@@ -22,8 +24,9 @@ COLOUR = "#ffb000"
 
 
 def shapes_layers(viewer: Viewer) -> list[Shapes]:
-    """Return the viewer's shapes layers in two dimensions."""
-    return [layer for layer in viewer.layers if isinstance(layer, Shapes) and layer.ndim == 2]
+    """Return the viewer's shapes layers in two dimensions, without those in which names are written."""
+    shapes = [layer for layer in viewer.layers if isinstance(layer, Shapes) and layer.ndim == 2]
+    return [layer for layer in shapes if NAMES not in layer.metadata]
 
 
 def add_region_layer(viewer: Viewer, image: Image) -> Shapes:
@@ -38,6 +41,7 @@ def add_region_layer(viewer: Viewer, image: Image) -> Shapes:
     finest = image.data[0] if image.multiscale else image.data
     layer.current_edge_width = max(1.0, max(finest.shape[:2]) / 400)  # px of the image, seen at every zoom
     layer.mode = "add_polygon"
+    lay_on(layer, image)
     return layer
 
 

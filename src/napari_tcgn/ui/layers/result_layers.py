@@ -5,13 +5,12 @@ All functions run on the main thread.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import layer_names, store
 from napari_tcgn.ui.layers.colour_scale import colours_of, robust_limits
 from napari_tcgn.ui.layers.drawing import set_colours
 from napari_tcgn.ui.layers.placement import placement_of
@@ -34,7 +33,7 @@ def result_layer_kwargs(result: store.Result, gene: str, colormap: str) -> dict[
     values = result.values_of(gene)
     limits = robust_limits(values)
     return {
-        "name": result_name(gene, result.kind),
+        "name": layer_names.result_name(result.library_id, gene, result.kind),
         "features": _features(result.spots.ids.astype(object), gene, values),
         # Colours and not a feature that napari maps: it would map and draw 100,000 spots several times per gene.
         "face_color": colours_of(values, limits, colormap),
@@ -68,7 +67,7 @@ def add_result_like(
     return add_points_like(
         viewer,
         layer,
-        name=result_name(gene, result.kind, "(partial)" in layer.name),
+        name=layer_names.result_name(result.library_id, gene, result.kind, layer_names.says_partial(layer.name)),
         features=_features(layer.features["spot"].to_numpy(), gene, values),
         face_color=colours_of(values, limits, colormap),
         face_colormap=colormap,
@@ -77,14 +76,12 @@ def add_result_like(
     )
 
 
-def result_name(gene: str, kind: str, partial: bool = False) -> str:
-    """Return the name of a result layer."""
-    return f"{gene} · {kind} (partial)" if partial else f"{gene} · {kind}"
-
-
-def is_named_by_us(name: str, kind: str) -> bool:
-    """Whether a layer still has a name that `result_name` gave it (napari numbers equal ones), and not the user's."""
-    return re.fullmatch(rf".* · {re.escape(kind)}( \(partial\))?( \[\d+\])?", name) is not None
+def name_result(layer: Points, result: store.Result, gene: str, partial: bool) -> None:
+    """Name a result layer by the gene that it shows, unless the user has renamed it."""
+    name = layer_names.result_name(result.library_id, gene, result.kind, partial)
+    ours = layer_names.is_given_by_us(layer.name, result.library_id, result.kind)
+    if ours and layer_names.without_number(layer.name) != name:
+        layer.name = name
 
 
 def colour_by_gene(layer: Points, gene: str, limits: tuple[float, float], colormap: str | None = None) -> None:

@@ -17,6 +17,7 @@ from napari_tcgn.errors import SlideError
 from napari_tcgn.slide import ArraySlide, Slide, give_mpp
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.canvas import show_scale_bar
+from napari_tcgn.ui.layers.lies_on import lay_on
 from napari_tcgn.ui.layers.placement import MICROMETRE, placement_of, to_world
 from napari_tcgn.ui.layers.pyramid import LevelArray, LevelLike
 
@@ -145,4 +146,5 @@ def add_ruler(viewer: Viewer, image: Image, name: str) -> Shapes:
         1.0, max(image.data.shape[:2] if not image.multiscale else image.data[0].shape[:2]) / 400
     )
     ruler.mode = "add_line"
+    lay_on(ruler, image)
     return ruler

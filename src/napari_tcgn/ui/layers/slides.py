@@ -6,10 +6,12 @@ import weakref
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import slide_layers, store
+from napari_tcgn.ui.layers.lies_on import image_under
+from napari_tcgn.ui.layers.per_layer import unwrap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator
 
     from napari.layers import Image, Layer, Points
 
@@ -28,6 +30,8 @@ class SlideWork:
     mpp : float or None
     spots : Spots or None
     spots_layer, result_layer : napari points layer or None
+    results_made : int
+        How many runs have begun to show a result.
     """
 
     image: Image
@@ -36,6 +40,7 @@ class SlideWork:
     spots: Spots | None = None
     spots_layer: Points | None = None
     result_layer: Points | None = None
+    results_made: int = 0
 
 
 class Slides:
@@ -45,8 +50,6 @@ class Slides:
         self._works: list[SlideWork] = []
         # By the values and not by the layer: two genes of one result may be two layers.
         self._owners: weakref.WeakKeyDictionary[store.Result, SlideWork] = weakref.WeakKeyDictionary()
-        self._hidden: list[Layer] = []
-        self._results_made = 0
 
     def __iter__(self) -> Iterator[SlideWork]:
         return iter(tuple(self._works))
@@ -73,19 +76,39 @@ class Slides:
             self._owners[result] = work
 
     def owner_of(self, layer: Layer | None) -> SlideWork | None:
-        """Return the slide that a layer of spots or one made from a result belongs to, if it belongs to one."""
+        """Return the slide that a layer lies on, or that it was made from a result of, if there is one."""
         result = store.made_from(layer)
         if result is None:
-            return next((w for w in self._works if layer is not None and w.spots_layer == layer), None)
+            return self.of(image_under(layer))
         if result in self._owners:
             return self._owners[result]
         # A result that was read from a file: it names its slide.
         return next((work for work in self._works if work.slide.name == result.library_id), None)
 
-    def name_of_new_result(self) -> str:
-        """Return the `kind` of the next result: numbered from the second on, so that layer names tell them apart."""
-        self._results_made += 1
-        return "predicted" if self._results_made == 1 else f"predicted {self._results_made}"
+    def group_of(self, layer: Layer | None) -> Hashable | None:
+        """Return what a layer shares with all others of its slide; None for one that has to do with no slide.
+
+        The work on the slide, the name of the section for results of no open slide, or an image that nothing was done
+        on yet.
+        """
+        layer = unwrap(layer)
+        work = self.of(layer) or self.owner_of(layer)
+        if layer is None or work is not None:
+            return work
+        if (image := image_under(layer)) is not None:
+            return self.group_of(image)
+        result = store.made_from(layer)
+        if result is not None:
+            return result.library_id
+        return layer if slide_layers.may_be_slide(layer) else None
+
+    def name_of_new_result(self, image: Image) -> str:
+        """Return the `kind` of the next result on a slide, numbered from its second on."""
+        work = self.of(image)
+        if work is None:
+            return "predicted"
+        work.results_made += 1
+        return "predicted" if work.results_made == 1 else f"predicted {work.results_made}"
 
     def layers_on(self, work: SlideWork, layers: Iterable[Layer]) -> list[Layer]:
         """Return those layers that lie on a slide."""
@@ -99,27 +122,6 @@ class Slides:
         uppermost_first = reversed(list(layers))
         on_it = [layer for layer in uppermost_first if store.shows_result(layer) and self.owner_of(layer) is work]
         return min(on_it, key=_has_no_card, default=None)
-
-    def show_only(self, work: SlideWork, layers: Iterable[Layer]) -> None:
-        """Show one slide with what lies on it, and hide the other slides with what lies on them.
-
-        What was hidden by hand stays hidden.
-        """
-        layers = list(layers)
-        own = [work.image, *self.layers_on(work, layers)]
-        others = [
-            layer for layer in layers if layer not in own and (self.of(layer) is not None or self.owner_of(layer))
-        ]
-        for layer in own:
-            if layer in self._hidden:
-                layer.visible = True
-                self._hidden.remove(layer)
-        work.image.visible = True
-        for layer in others:
-            if layer.visible:
-                layer.visible = False
-                self._hidden.append(layer)
-        self._hidden = [layer for layer in self._hidden if layer in layers]
 
 
 def _has_no_card(layer: Points) -> bool:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from napari_tcgn.options import BINS
 from napari_tcgn.spots import Spots
+from napari_tcgn.ui.layers import layer_names
+from napari_tcgn.ui.layers.lies_on import lay_on
 from napari_tcgn.ui.layers.placement import move, placement_of
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 NOT_PREDICTED = (0.75, 0.75, 0.75, 0.35)  # grey, and the tissue shines through
 SMALLEST, LARGEST = 2, 10_000  # px of a point on the canvas, napari's own limits
 RIM, RIM_COLOUR = 0.1, (0.0, 0.0, 0.0, 0.9)  # of a disc's diameter
-SUFFIX = " · spots (not yet predicted)"
 
 
 def points_of(spots: Spots) -> NDArray[np.float64]:
@@ -37,11 +38,12 @@ def add_spots(viewer: Viewer, image: Image, spots: Spots, mpp: float) -> Points:
     """Show spots that nothing is predicted for yet; returns the points layer."""
     layer: Points = viewer.add_points(  # type: ignore[attr-defined]  # napari adds the method at run time
         points_of(spots),
-        name=f"{image.name}{SUFFIX}",
+        name=layer_names.spots_name(image.name),
         features={"spot": spots.ids.astype(object)},
         **(_disc_style(spots, mpp) | _not_predicted(spots)),
         **placement_of(image),
     )
+    lay_on(layer, image, waits=True)
     return layer
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 
 from napari_tcgn.stats import Surface
-from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers import layer_names, store
 from napari_tcgn.ui.layers.colour_scale import ColourScale
+from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 from napari_tcgn.ui.layers.placement import to_world
 
 if TYPE_CHECKING:
-    from napari.layers import Points
+    from napari.layers import Layer, Points
     from napari.viewer import Viewer
+
+_points: PerLayer[weakref.ref[Points]] = PerLayer()
 
 
 def add_surface(viewer: Viewer, layer: Points, surface: Surface, scale: ColourScale, name: str) -> Image:
@@ -30,6 +34,7 @@ def add_surface(viewer: Viewer, layer: Points, surface: Surface, scale: ColourSc
         **surface_placement(layer, surface),
     )
     assert isinstance(image, Image)  # several only for channels
+    _points[image] = weakref.ref(unwrap(layer))
     # `layer` may be a proxy, which is never the same object as the layer in the list.
     viewer.layers.move(len(viewer.layers) - 1, viewer.layers.index(layer))
     viewer.layers.selection.active = layer
@@ -41,7 +46,16 @@ def show_surface(image: Image, layer: Points, surface: Surface, scale: ColourSca
     image.data = surface.values
     place_surface(image, layer, surface)
     colour_surface(image, scale)
-    image.name = name
+    result = store.made_from(image)
+    assert result is not None  # see `add_surface`
+    if layer_names.is_given_by_us(image.name, result.library_id, f"{result.kind}{layer_names.SURFACE}"):
+        image.name = name
+
+
+def points_of_surface(image: Layer | None) -> Points | None:
+    """Return the points layer through whose values a surface lies; None for any other layer."""
+    found = _points.get(image)
+    return None if found is None else found()
 
 
 def place_surface(image: Image, layer: Points, surface: Surface) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.slide import Slide, overview_of
+from napari_tcgn.ui.layers.lies_on import lay_on
 from napari_tcgn.ui.layers.placement import picture_placement, placement_events
 from napari_tcgn.ui.tasks.background import Background, Failure
 from napari_tcgn.ui.tasks.latest import Latest
@@ -86,5 +87,6 @@ class TissueView:
             colormap={1: COLOUR, None: "transparent"},
             **picture_placement(image, scale),
         )
+        lay_on(self.layer, image)
         if active is not None:
             self._viewer.layers.selection.active = active  # the overlay is to be seen, not worked on

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.spots import StSource, is_count_table
-from napari_tcgn.ui.actions.comparing import Compared, Comparing, Measured
+from napari_tcgn.ui.actions.comparing import Compared, Comparing, Measured, summary
+from napari_tcgn.ui.actions.spot_mark import SpotMark
+from napari_tcgn.ui.io import dialogs
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.shortcuts import keys_of
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.compare_table import CompareTable
 from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.scatter import Scatter
-from napari_tcgn.ui.words import in_the_dock
-
-if TYPE_CHECKING:
-    from napari_tcgn.comparison import Comparison
 
 ST, VISIUM, H5AD = "st", "visium", "h5ad"
-SIDE_BY_SIDE_TIP = "Show the measured spots beside the predicted ones, or on top of them"
+SIDE_BY_SIDE_TIP = (
+    "Show the measured spots beside the predicted ones; without it, the one of the two that is selected in the layer "
+    f"list ({keys_of('swap_halves')} swaps the halves)"
+)
+LIMITS_TIP = (
+    "The same colour limits for both maps; without it each has its own, which show the pattern of a prediction that is "
+    "smoother than the measurement"
+)
+REPORT = "report.html"
 NO_SETS = "and gene sets (.gmt)…"
 SOURCES = (
     (
@@ -69,16 +75,26 @@ class CompareSection(Section):
         self.overall = text_label()
         self.table = CompareTable()
         self.scatter = Scatter()
+        self.mark = SpotMark(session)
         self.side_by_side_box = tick_box("side by side")
+        self.limits_box = tick_box("shared limits", LIMITS_TIP, ticked=True)
         self.write_button = QPushButton("Tables and report…")
         self.write_button.setToolTip("Write tables (CSV), an HTML report and the annotated .h5ad into a folder")
+        self.report_button = QPushButton("Open report")
+        self.report_button.setToolTip("Show the report in the browser")
+        self.report_button.hide()  # until there is one
+        self._report: Path | None = None
         self._lay_out()
 
         self.load_button.clicked.connect(self._ask_for_files)
         self.sets_box.toggled.connect(self._on_sets)
         self.cancel_button.clicked.connect(self.comparing.cancel)
         self.table.picked.connect(self._pick)
+        self.scatter.picked.connect(self._mark)
         self.side_by_side_box.toggled.connect(self._on_side_by_side)
+        self.limits_box.toggled.connect(self._on_limits)
+        self.report_button.clicked.connect(self._open_report)
+        session.colours.linked_changed.connect(self._show_limits)
         self.write_button.clicked.connect(self._ask_for_folder)
         events = session.state.events
         for event in (events.result_layer, events.running, events.result_version):
@@ -90,8 +106,9 @@ class CompareSection(Section):
 
     def _lay_out(self) -> None:
         start = FlowLayout(self.source_box, self.load_button, self.cancel_button, growing=[self.source_box])
-        end = FlowLayout(self.side_by_side_box, self.write_button)
-        for row in (start, self.sets_box, self.state_label, self.overall, self.table, self.scatter, end):
+        maps = FlowLayout(self.side_by_side_box, self.limits_box)
+        end = FlowLayout(self.write_button, self.report_button)
+        for row in (start, self.sets_box, self.state_label, self.overall, self.table, self.scatter, maps, end):
             self.form.addRow(row)
 
     def _predicted(self) -> store.Result | None:
@@ -102,6 +119,7 @@ class CompareSection(Section):
 
     def disconnect_all(self) -> None:
         """Stop comparing, and put the layers back where they were."""
+        self.mark.disconnect_all()
         self.comparing.disconnect_all()
 
     # -- start and end -------------------------------------------------------------------------------------------
@@ -196,14 +214,19 @@ class CompareSection(Section):
         self.cancel_button.setEnabled(self.comparing.running)
         self.state_label.setText(missing)
         self.state_label.setVisible(bool(missing))
-        for widget in (self.overall, self.table, self.scatter, self.write_button):
+        for widget in (self.overall, self.table, self.scatter, self.write_button, self.limits_box):
             widget.setVisible(compared is not None)
         self.write_button.setEnabled(not self._writing)
         self._show_side_by_side(compared)
         if compared is not self._shown:
             self._shown = compared
+            self._report = None
+            self.mark.remove()
+            self.scatter.mark(None)
             self.table.set_table(None if compared is None else compared.comparison.genes)
             self.overall.setText("" if compared is None else "\n".join(summary(compared.comparison)))
+        self.report_button.setVisible(self._report is not None)
+        self._show_limits()
         self._show_gene()
 
     def _show_side_by_side(self, compared: Compared | None) -> None:
@@ -217,7 +240,17 @@ class CompareSection(Section):
         self.side_by_side_box.setToolTip(
             SIDE_BY_SIDE_TIP if self.side_by_side_box.isEnabled() else "One of the two layers is gone"
         )
-        set_quietly(self.side_by_side_box, pair.is_open if compared is None else pair.shows(measured))
+        set_quietly(self.side_by_side_box, pair.is_open if compared is None else pair.shows(compared.measured))
+
+    def _show_limits(self) -> None:
+        """Show whether the pair shares its limits: links may be changed elsewhere, too."""
+        compared = self._shown
+        predicted = None if compared is None else self.comparing.layer_of(compared.predicted)
+        measured = None if compared is None else self.comparing.layer_of(compared.measured)
+        both = predicted is not None and measured is not None
+        self.limits_box.setEnabled(both)
+        if predicted is not None and measured is not None:
+            set_quietly(self.limits_box, measured in self.session.colours.linked_to(predicted))
 
     def _show_gene(self, _event: object = None) -> None:
         gene, compared = self.session.state.gene, self._shown
@@ -240,7 +273,17 @@ class CompareSection(Section):
         if wanted and self._shown is not None:
             self.comparing.show_side_by_side(self._shown)
         else:
-            self.comparing.show_on_top()
+            self.comparing.show_one()
+
+    def _on_limits(self, shared: bool) -> None:
+        assert self._shown is not None  # the box is hidden without a comparison
+        self.comparing.share_limits(self._shown, shared)
+
+    def _mark(self, spot: int) -> None:
+        """Show the spot of a dot in both maps."""
+        assert self._shown is not None  # the plot is hidden without a comparison
+        pair = (self.comparing.layer_of(one) for one in (self._shown.predicted, self._shown.measured))
+        self.mark.mark([layer for layer in pair if layer is not None], spot)
 
     # -- files ---------------------------------------------------------------------------------------------------
 
@@ -269,8 +312,17 @@ class CompareSection(Section):
 
     def _on_written(self, written: list[Path]) -> None:
         self._writing = False
-        self.message.say(f"Wrote {len(written)} files to {written[0].parent}; open report.html in a browser.")
+        self._report = next((path for path in written if path.name == REPORT), None)
+        self.message.say(f"Wrote {len(written)} files to {written[0].parent}.")
+        self.report_button.setToolTip(f"Show {self._report} in the browser")
         self._show()
+
+    def _open_report(self) -> None:
+        assert self._report is not None  # the button is hidden without one
+        if not self._report.is_file():
+            self.message.say(f"{self._report} is gone; write the tables and the report again.")
+        elif not dialogs.open_in_browser(self._report):
+            self.message.say(f"No browser could be opened; the report is {self._report}.")
 
     def _on_not_written(self, failure: Failure) -> None:
         self._writing = False
@@ -283,21 +335,3 @@ def holds_comparison(folder: Path) -> bool:
     from napari_tcgn.comparison import FILES
 
     return any((folder / name).exists() for name in FILES)
-
-
-def summary(comparison: Comparison) -> list[str]:
-    """Return a comparison's overall figures in lines: the model, simple predictors, and what to mind."""
-    overall = comparison.overall
-    lines = [f"{overall.n_spots} spots, {overall.n_genes} genes; median PCC (95 %):"]
-    for row in comparison.baselines.to_dict(orient="records"):
-        line = f"• {row['method']}: {row['median_pcc']:.3f} ({row['pcc_low']:.3f} to {row['pcc_high']:.3f})"
-        if row["median_depth_pcc"] == row["median_depth_pcc"]:  # not NaN
-            line += f"; depth out {row['median_depth_pcc']:.3f}"
-        lines.append(line)
-    if len(comparison.gene_sets):
-        best = comparison.gene_sets.sort_values("pcc", ascending=False).iloc[0]
-        lines.append(
-            f"{len(comparison.gene_sets)} gene sets: median PCC {comparison.gene_sets['pcc'].median():.3f}, "
-            f"best {best['gene_set']} {best['pcc']:.3f}"
-        )
-    return [*lines, *(f"⚠ {in_the_dock(sentence)}" for sentence in comparison.warnings)]

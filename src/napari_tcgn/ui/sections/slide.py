@@ -11,12 +11,13 @@ from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.slide import PixelSize, contradicts_file, mpp_hint, stated_mpp
+from napari_tcgn.ui.actions.apart import Apart
 from napari_tcgn.ui.io.dialogs import IMAGES
 from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly
+from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from napari.utils.events import Event, EventEmitter
 
 USUAL_MPP = (0.05, 5.0)  # µm per px; others are asked about
-FOLDER = "slide folder"  # in the dock's memory
+FOLDER, APART = "slide folder", "slides_apart"  # in the dock's memory
+APART_TIP = "Move the slides apart, with what lies on them, and show all; without it only the chosen one is shown"
 NO_SLIDE = "Open a slide, drop one on the viewer, or take File ▸ Open Sample ▸ H&E section with measured counts (TCGN)."
 QUESTION = (
     "How many µm does one pixel cover? The file does not say. It changes every prediction and is never assumed: "
@@ -56,17 +58,24 @@ class SlideSection(Section):
         self.file_button.setToolTip("Take the µm per pixel that the file says")
         self.ways = MppWays(session)
         self.info = text_label()
+        self.apart_box = tick_box(
+            "show all slides, in a row", APART_TIP, bool(session.choices.remembered.get(APART, bool, False))
+        )
+        self.apart = Apart(session)
+        self.apart.place(self.apart_box.isChecked())
         self.form.addRow(row)
         self.form.addRow("µm per pixel", self.mpp_box)
         self.form.addRow(self.contradiction)
         self.form.addRow(self.file_button)
         self.form.addRow(self.info)
         self.form.addRow(self.ways)
+        self.form.addRow(self.apart_box)
 
         self.layer_box.activated.connect(self._choose)
         self.open_button.clicked.connect(self._ask_for_file)
         self.mpp_box.valueChanged.connect(self._set_mpp)
         self.file_button.clicked.connect(self._take_stated)
+        self.apart_box.toggled.connect(self._place_apart)
         events = session.state.events
         for event in (events.image, events.slide, events.slide_trouble, events.mpp):
             event.connect(self._show)
@@ -81,6 +90,7 @@ class SlideSection(Section):
         for emitter in self._layer_list_events():
             emitter.disconnect(self._list_layers)
         self.ways.disconnect_all()
+        self.apart.disconnect_all()
 
     def _layer_list_events(self) -> tuple[EventEmitter, ...]:
         events = self.session.viewer.layers.events
@@ -96,7 +106,7 @@ class SlideSection(Section):
             # The first slide that comes is the one to work on.
             usable = [layer for layer in self._layers if slide_layers.may_be_slide(layer)]
             if usable:
-                self._choose_layer(usable[-1])
+                self._choose_layer(usable[-1], show=state.result_layer is None)
         self._show()
 
     def _choose(self, index: int) -> None:
@@ -114,6 +124,10 @@ class SlideSection(Section):
             remembered.put(**{FOLDER: str(Path(path).parent)})
             self.message.say("")
             self.session.open_file(Path(path), self.message.fail)
+
+    def _place_apart(self, apart: bool) -> None:
+        self.session.choices.remembered.put(**{APART: apart})
+        self.apart.place(apart)
 
     def _set_mpp(self, mpp: float) -> None:
         if mpp > 0 and self.session.state.slide is not None and self._is_meant(mpp):
@@ -169,6 +183,7 @@ class SlideSection(Section):
             self._asks = asks
             self.ways.heading.setChecked(asks)
         self.ways.setVisible(state.slide is not None)
+        self.apart_box.setVisible(len(self._layers) > 1)
         self._enable()
 
     def _slide_text(self) -> str:
@@ -189,6 +204,7 @@ class SlideSection(Section):
         state = self.session.state
         free = not state.running and not state.busy
         self.layer_box.setEnabled(free and bool(self._layers))
+        self.apart_box.setEnabled(free)
         self.open_button.setEnabled(free)
         self.mpp_box.setEnabled(free and state.slide is not None)
         self.file_button.setEnabled(free)
