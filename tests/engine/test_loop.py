@@ -188,7 +188,7 @@ def test_no_spots(slide, spots, predictor) -> None:
 
 def test_spots_of_another_section(slide, new_spots, predictor) -> None:
     with pytest.raises(SpotsError):
-        next(run(slide, new_spots(np.array([5000.0, 6000.0]), np.array([10.0, 20.0])), predictor))
+        run_to_end(run(slide, new_spots(np.array([5000.0, 6000.0]), np.array([10.0, 20.0])), predictor))
 
 
 def test_output_that_does_not_fit_the_card(slide, spots, predictor) -> None:

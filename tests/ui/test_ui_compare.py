@@ -227,6 +227,22 @@ def test_a_comparison_that_ends_on_a_slide_put_aside(predicted, qtbot, tmp_path,
     assert section.table.genes.rowCount() == 3
 
 
+def test_a_comparison_that_fails_on_a_slide_put_aside_names_the_slide(
+    predicted, qtbot, tmp_path, monkeypatch, kit
+) -> None:
+    viewer, dock = predicted
+    section, state = dock.compare, dock.session.state
+    write_counts(tmp_path / "measured.h5ad", state.spots, shift=5000)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(tmp_path / "measured.h5ad"), ""))
+    section.source_box.setCurrentIndex(section.source_box.findData("h5ad"))
+    name = state.slide.name
+    kit.click(section.load_button)
+    viewer.add_image(kit.stained(200), rgb=True, name="other")
+    qtbot.waitUntil(lambda: not section.comparing.running, timeout=kit.TIMEOUT)
+    assert state.image.name == "other"
+    assert section.message.text().startswith(f"⚠ {name}: ")
+
+
 def test_the_prediction_goes_while_it_is_compared(predicted, qtbot, tmp_path, monkeypatch, kit) -> None:
     viewer, dock = predicted
     section = dock.compare

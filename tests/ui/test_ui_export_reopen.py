@@ -167,7 +167,7 @@ def test_saved_through_napari_s_dialog_without_an_ending(predicted, tmp_path, mo
         return str(tmp_path / "mine"), next(one for one in offered if ".h5ad" in one)
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
-    menu = next(a.menu() for a in viewer.window._qt_window.menuBar().actions() if a.text().strip("&") == "File")
+    menu = next(a.menu() for a in dock.window().menuBar().actions() if a.text().strip("&") == "File")
     next(action for action in menu.actions() if "Save Selected" in action.text()).trigger()
     assert [path.name for path in tmp_path.glob("mine*")] == ["mine.h5ad"]
     assert anndata.read_h5ad(tmp_path / "mine.h5ad").n_vars == 4

@@ -25,7 +25,7 @@ print("menu:", [action.text() for action in menu.actions()])
 app = get_app_model()
 print("sample:", app.commands["napari-tcgn.section"].title)
 QFileDialog.getOpenFileName = lambda *a, **k: (print("asked:", a[1]), ("", ""))[1]
-for name in ("read_slide", "read_h5ad"):
+for name in ("read_slide", "read_h5ad", "read_spots"):
     print(name, app.commands.execute_command(f"napari-tcgn.{name}").result())
 for name in ("write_h5ad", "run", "cancel", "reset"):
     print(name, app.commands.execute_command(f"napari-tcgn.{name}").result())
@@ -43,6 +43,7 @@ def test_entries_of_the_palette_run_and_menus_are_called_as_we_say():
     assert [line for line in lines if line.startswith("asked")] == [
         "asked: Open an H&E slide",
         "asked: Open a section with its genes",
+        "asked: Read the spots of a section",
     ]
     assert "write_h5ad []" in lines
     assert "run None" in lines

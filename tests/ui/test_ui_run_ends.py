@@ -157,11 +157,12 @@ def test_the_device_line(ready, kit, qtbot, monkeypatch):
 
 def test_the_speed_of_the_bundled_model_is_measured():
     from napari_tcgn.engine import run_to_end
+    from napari_tcgn.model import LoadedModels
     from napari_tcgn.options import PredictSettings
     from napari_tcgn.ui.actions.speed import measure
 
     steps = []
-    rate = run_to_end(measure(PredictSettings("haematoxylin-her2st", batch_size=4)), steps.append)
+    rate = run_to_end(measure(PredictSettings("haematoxylin-her2st", batch_size=4), LoadedModels()), steps.append)
     assert rate > 0
     assert len(steps) >= 3  # it can be left between batches
 

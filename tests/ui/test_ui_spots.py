@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPointF, Qt
@@ -12,6 +10,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_tcgn.options import SpotsSettings
 from napari_tcgn.spots import read_spots
+from support.visium import visium_folder
 
 NONE, LEFT = Qt.MouseButton.NoButton, Qt.MouseButton.LeftButton
 SHIFT = Qt.KeyboardModifier.ShiftModifier
@@ -192,19 +191,30 @@ def test_a_grid_that_cannot_be_left_where_it_was_dragged_goes_back(turned, qtbot
     lattice_holds(dock, image)
 
 
-def test_only_inside_drawn_shapes(turned, qtbot, kit):
+def test_what_is_drawn_is_what_is_laid(turned, qtbot, kit):
     viewer, dock, image = turned
-    state, region = dock.session.state, dock.spots.region
-    everywhere = len(state.spots)
+    state, region, reason = dock.session.state, dock.spots.region, dock.run.reason
+    everywhere = state.spots
+    assert dock.run.run_button.isEnabled()
+
+    def laid_anew(before):
+        qtbot.waitUntil(lambda: state.spots is not before and not state.busy, timeout=kit.TIMEOUT)
+        assert not state.region_trouble
+        assert dock.run.run_button.isEnabled()
+        assert len(dock.session.spots_layer.data) == len(state.spots)
+        return state.spots
+
     click(qtbot, region.draw_button)
     layer = region.layer()
     assert layer in viewer.layers
     assert layer.mode == "add_polygon"
     assert region.inside_box.isChecked()
+    assert not dock.run.run_button.isEnabled()  # the spots are those of the whole slide
+    assert "Finish the region" in reason.text()
     click(qtbot, dock.spots.lay_button)
     assert "encloses nothing" in dock.spots.message.text()  # nothing is drawn yet
 
-    # A polygon by real clicks on the canvas, closed by a double click.
+    # A polygon by real clicks on the canvas, closed by a double click; nothing is wrong before.
     mouse = Mouse(viewer, qtbot)
     corners = [(100, 100), (100, 400), (450, 400), (450, 100)]
     for number, corner in enumerate(corners, start=1):
@@ -214,26 +224,27 @@ def test_only_inside_drawn_shapes(turned, qtbot, kit):
         qtbot.waitUntil(
             lambda number=number: len(layer.data) == 1 and len(layer.data[0]) == number + 1, timeout=kit.TIMEOUT
         )
+        qtbot.wait(250)  # longer than the pause after which spots are counted
+        assert dock.spots.message.text() == ""
+        assert "Finish the region" in reason.text()
+        assert state.spots is everywhere
     mouse.send(QEvent.Type.MouseButtonDblClick, image.data_to_world(corners[-1]), LEFT, LEFT, Qt.KeyboardModifier(0))
     mouse.release(image.data_to_world(corners[-1]))
-    qtbot.waitUntil(lambda: len(layer.data) == 1, timeout=kit.TIMEOUT)
+    spots = laid_anew(everywhere)
     layer.mode = "pan_zoom"
-    lay(qtbot, dock, kit.TIMEOUT)
-    spots = state.spots
-    assert 0 < len(spots) < everywhere
+    assert 0 < len(spots) < len(everywhere)
     assert (np.abs(spots.x - 250) <= 153).all()
     assert (np.abs(spots.y - 275) <= 178).all()
     assert spots.source.region.layer == layer.name
     assert spots.source.region.outline_px["type"] == "MultiPolygon"
 
-    # Another shape is counted as soon as it is there, before it is laid; an ellipse is an ellipse.
-    counted = len(spots)
+    # Another shape counts at once; an ellipse is an ellipse.
     layer.add_ellipses(np.array([[450, 400], [450, 580], [590, 580], [590, 400]], float))
-    qtbot.waitUntil(lambda: "With the choices above" in dock.spots.count.text(), timeout=kit.TIMEOUT)
-    lay(qtbot, dock, kit.TIMEOUT)
-    assert len(state.spots) > counted
-    square = (np.abs(state.spots.x - 490) <= 90) & (np.abs(state.spots.y - 520) <= 70) & (state.spots.y > 452)
-    inside = ((state.spots.x - 490) / 90) ** 2 + ((state.spots.y - 520) / 70) ** 2 <= 1.05
+    assert "being laid anew" in reason.text()
+    more = laid_anew(spots)
+    assert len(more) > len(spots)
+    square = (np.abs(more.x - 490) <= 90) & (np.abs(more.y - 520) <= 70) & (more.y > 452)
+    inside = ((more.x - 490) / 90) ** 2 + ((more.y - 520) / 70) ** 2 <= 1.05
     assert square.any()
     assert inside[square].all()
 
@@ -242,25 +253,67 @@ def test_only_inside_drawn_shapes(turned, qtbot, kit):
     other = viewer.add_shapes([world], shape_type="polygon", name="plain", units=("um", "um"))
     region.layer_box.setCurrentText("plain")
     assert region.layer() == other
-    lay(qtbot, dock, kit.TIMEOUT)
-    assert (state.spots.x < 251).all()
-    assert (state.spots.y < 251).all()
-    assert len(state.spots) == 9  # of 4 x 4 on 250 px at a pitch of 75 px from 37.5: three in a row
+    few = laid_anew(more)
+    assert (few.x < 251).all()
+    assert (few.y < 251).all()
+    assert len(few) == 9  # of 4 x 4 on 250 px at a pitch of 75 px from 37.5: three in a row
 
-    # Crossing lines, a region without spots, and a layer that is closed.
+    # Without the tick they are everywhere again, and with it inside, less what was deleted by hand.
+    click(qtbot, region.inside_box)
+    assert laid_anew(few).ids.tolist() == everywhere.ids.tolist()
+    dock.session.spots_layer.selected_data = {0}
+    dock.session.spots_layer.remove_selected()
+    now = state.spots
+    click(qtbot, region.inside_box)
+    fewer = laid_anew(now)
+    assert fewer.ids.tolist() == few.ids[1:].tolist()
+    assert fewer.source.deleted == 1
+
+    # Crossing lines, a region without spots, and a layer that is closed: said, and nothing is run.
     other.data = [world[[0, 2, 1, 3]]]
-    laid = state.spots
+    assert "Self-intersection" in reason.text()
+    assert not dock.run.run_button.isEnabled()
     click(qtbot, dock.spots.lay_button)
     assert "Self-intersection" in dock.spots.message.text()
     other.data = [np.array([image.data_to_world(c) for c in ((1, 1), (1, 5), (5, 5))])]
-    click(qtbot, dock.spots.lay_button)
     qtbot.waitUntil(lambda: "inside the region" in dock.spots.message.text(), timeout=kit.TIMEOUT)
-    assert state.spots is laid
+    assert "inside the region" in reason.text()
+    assert state.spots is fewer
     viewer.layers.remove(other)
     viewer.layers.remove(layer)
     assert not region.layer_box.isEnabled()
-    click(qtbot, dock.spots.lay_button)
-    assert "no shapes layer" in dock.spots.message.text()
+    assert "no shapes layer" in reason.text()
+    click(qtbot, region.inside_box)
+    laid_anew(fewer)
+
+
+def test_read_spots_are_chosen_anew_from_all_of_the_table(turned, qtbot, kit, spot_table, monkeypatch):
+    viewer, dock, image = turned
+    state, region = dock.session.state, dock.spots.region
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(spot_table), ""))
+    dock.slide.mpp_box.setValue(2.0)
+    click(qtbot, dock.spots.files.file_button)
+    qtbot.waitUntil(lambda: state.spots is not None and state.spots.source.file is not None, timeout=kit.TIMEOUT)
+    everywhere = state.spots
+    assert len(everywhere) == 6
+    world = np.array([image.data_to_world(c) for c in ((0, 0), (0, 250), (400, 250), (400, 0))])
+    viewer.add_shapes([world], shape_type="polygon", name="left", units=("um", "um"))
+    click(qtbot, region.inside_box)
+    qtbot.waitUntil(lambda: len(state.spots) == 4, timeout=kit.TIMEOUT)
+    assert state.spots.source.region.left_out == 2
+    assert dock.session.spots_file == spot_table
+    click(qtbot, region.inside_box)
+    qtbot.waitUntil(lambda: len(state.spots) == 6, timeout=kit.TIMEOUT)
+    assert state.spots.source.region is None
+    # Another slide has no region of this one, and coming back this one has its own again.
+    click(qtbot, region.inside_box)
+    qtbot.waitUntil(lambda: len(state.spots) == 4, timeout=kit.TIMEOUT)
+    viewer.add_image(kit.stained(), rgb=True, name="second", scale=(kit.MPP,) * 2, units=("um", "um"))
+    assert not region.inside_box.isChecked()
+    assert state.region_trouble == ""
+    viewer.layers.selection.active = image
+    assert region.inside_box.isChecked()
+    assert len(state.spots) == 4
 
 
 def test_the_threshold_is_live_and_the_count_comes_before_the_run(turned, qtbot, kit):
@@ -355,24 +408,6 @@ def test_spots_are_saved_and_read_again(turned, qtbot, kit, tmp_path, monkeypatc
     np.testing.assert_array_equal(state.spots.y, saved.y)
     assert "(mine.csv)" in section.count.text()
     assert dock.session.spots_file == tmp_path / "mine.csv"
-
-
-def visium_folder(folder, width, height, pitch_px):
-    """A Space Ranger 2 folder of a few spots on the left of an image of that size."""
-    from PIL import Image
-
-    spatial = folder / "spatial"
-    spatial.mkdir(parents=True)
-    lines = ["barcode,in_tissue,array_row,array_col,pxl_row_in_fullres,pxl_col_in_fullres"]
-    for row in range(4):
-        for col in range(row % 2, 8, 2):
-            y, x = 100 + row * pitch_px * np.sqrt(3) / 2, 60 + col * pitch_px / 2
-            lines.append(f"B{row}-{col},{int(col < 6)},{row},{col},{y},{x}")
-    (spatial / "tissue_positions.csv").write_text("\n".join(lines) + "\n")
-    factors = {"spot_diameter_fullres": 0.65 * pitch_px, "tissue_lowres_scalef": 0.1}
-    (spatial / "scalefactors_json.json").write_text(json.dumps(factors))
-    Image.new("RGB", (width // 10, height // 10)).save(spatial / "tissue_lowres_image.png")
-    return folder
 
 
 def test_a_visium_folder_is_read_and_a_wrong_one_refused(turned, qtbot, kit, tmp_path, monkeypatch):

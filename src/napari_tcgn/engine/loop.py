@@ -71,7 +71,7 @@ def run(
     Raises
     ------
     PixelSizeUnknownError, SlideError, SpotsError
-        Before any work, if slide and spots cannot be used, or the values of so many spots do not fit into memory.
+        Before anything is predicted, if slide and spots cannot be used, or so many values do not fit into memory.
     OutputError
         If `work` belongs to another run, or its disk is full.
     DeviceError
@@ -82,12 +82,15 @@ def run(
     settings = settings if settings is not None else PredictSettings()
     card = predictor.card
     patch = _choose_patches(slide, card)
-    spots = _require_spots(slide, spots)
+    if len(spots) == 0:
+        raise SpotsError(
+            "There is no spot to predict.", "Lay spots on tissue: lower the tissue threshold or widen the region."
+        )
+    yield Progress("read slide", 0, 1)
+    spots = check_on_slide(spots, slide)
     batch_size = _choose_batch_size(patch, predictor, settings, work)
     if work is None:
         require_memory(len(spots), len(card.genes))
-
-    yield Progress("read slide", 0, 1)
     record = _describe(slide, spots, predictor, settings, patch, batch_size)
     prediction = _empty_prediction(slide, spots, predictor, record)
     order = _reading_order(spots, patch.side_px)
@@ -122,15 +125,6 @@ def _choose_patches(slide: Slide, card: ModelCard) -> PatchRecord:
     side = patch_side_px(card, require_mpp(slide))
     level = choose_level(slide, side, card.detail_px)
     return PatchRecord(card.patch_um, side, level, level_side_px(slide, side, level))
-
-
-def _require_spots(slide: Slide, spots: Spots) -> Spots:
-    """Return the spots, once it is sure that there are some and that they lie on the slide."""
-    if len(spots) == 0:
-        raise SpotsError(
-            "There is no spot to predict.", "Lay spots on tissue: lower the tissue threshold or widen the region."
-        )
-    return check_on_slide(spots, slide)
 
 
 def _choose_batch_size(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from napari_tcgn.engine import Progress, WorkFolder, choose_device, choose_precision, run, run_to_end
 from napari_tcgn.expression.build import to_anndata
 from napari_tcgn.model import Predictor
-from napari_tcgn.options import PredictSettings
+from napari_tcgn.options import PrecisionName, PredictSettings
 from napari_tcgn.slide import Slide, require_mpp
 from napari_tcgn.spots import Spots
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+Load = Callable[[str, str, PrecisionName], Predictor]  # source, device, precision
 
 
 def predict(
@@ -61,8 +63,16 @@ def predict_steps(
     model: str | PathLike[str] | Predictor | None = None,
     settings: PredictSettings | None = None,
     work: WorkFolder | None = None,
+    load: Load | None = None,
 ) -> Generator[Progress, None, AnnData]:
     """Do what `predict` does as a generator: every step can be shown, and closing it stops the work.
+
+    Parameters
+    ----------
+    slide, spots, model, settings, work
+        As in `predict`.
+    load : callable, optional
+        Loads a model that is not loaded yet; by default `load_model`. `LoadedModels.load` keeps the latest ones.
 
     Yields
     ------
@@ -78,13 +88,15 @@ def predict_steps(
     require_mpp(slide)  # refuse before a model is loaded for nothing
     yield Progress("load model", 0, 1)
     if model is None or isinstance(model, str | PathLike):
-        from napari_tcgn.model import load_model
+        if load is None:
+            from napari_tcgn.model import load_model
 
+            load = load_model
         settings = replace(settings, model=str(model)) if model is not None else settings
         device = choose_device(settings.device)
         precision = choose_precision(settings.precision, device)
         settings = replace(settings, precision=precision)  # for the record: what was computed, not what was asked
-        predictor = load_model(settings.model, device, precision)
+        predictor = load(settings.model, device, precision)
     else:
         predictor = model
         settings = replace(settings, model=predictor.card.name)

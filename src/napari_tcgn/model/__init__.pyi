@@ -2,6 +2,7 @@ from .card import ModelCard as ModelCard, Predictor as Predictor, StartingPredic
 from .card_words import describe as describe, skill_of as skill_of
 from .domain import SectionStain as SectionStain, TrainingDomain as TrainingDomain, TrainingStain as TrainingStain
 from .held_out import FoldFigures as FoldFigures, HeldOut as HeldOut
+from .loaded import LoadedModels as LoadedModels
 from .panels import read_panel as read_panel
 from .predictor import LINE as LINE
 from .prepare import prepare_patches as prepare_patches

@@ -5,6 +5,7 @@ from .count_table import (
     is_st_name as is_st_name,
     read_count_table as read_count_table,
     read_st_counts as read_st_counts,
+    selection_beside as selection_beside,
 )
 from .distance import fit_lattice as fit_lattice, implied_mpp as implied_mpp, spot_distance_px as spot_distance_px
 from .grid import count_spots as count_spots, grid_origin as grid_origin, make_grid as make_grid
@@ -29,7 +30,7 @@ from .outs import (
     sample_of as sample_of,
     section_folder as section_folder,
 )
-from .read import read_spots as read_spots
+from .read import holds_spots as holds_spots, read_spots as read_spots
 from .region import (
     Region as Region,
     keep_inside as keep_inside,
@@ -38,7 +39,7 @@ from .region import (
     write_region as write_region,
 )
 from .saved import write_spots as write_spots
-from .scale import SAME_MPP as SAME_MPP, contradicted_mpp as contradicted_mpp
+from .scale import SAME_MPP as SAME_MPP, array_mpp as array_mpp, contradicted_mpp as contradicted_mpp
 from .sections import library_ids as library_ids, which_section as which_section
 from .source import (
     GridSource as GridSource,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COUNT_SUFFIXES = (".tsv", ".txt", ".csv")
+_SUFFIX = re.compile(r"\.(tsv|txt|csv)(\.gz)?$", re.IGNORECASE)
 _ST = re.compile(r"-?\d+x-?\d+")
 # R's make.names writes "X10x12" for a column "10x12", and ".1" for the "-1" behind a barcode.
 _ST_OF_R = re.compile(r"X-?\d+x-?\d+")
@@ -27,6 +28,21 @@ _BARCODE = re.compile(r"(.*[_.-])?[ACGT]{12,}([-_.]\w+)*|s_\d{3}um_\d+_\d+(-\d+)
 def is_count_table(path: Path) -> bool:
     """Tell by its name whether a file is a count table as text, packed or not."""
     return path.name.lower().removesuffix(".gz").endswith(COUNT_SUFFIXES)
+
+
+def selection_beside(counts: Path) -> Path | None:
+    """Return the ST selection table that lies with a count table: C2_selection.tsv with C2.tsv.gz.
+
+    It lies in the same folder, or in the folder ST-spotfiles beside that of the counts, as in her2st.
+    """
+    stem = _SUFFIX.sub("", counts.name)
+    for folder in (counts.parent, counts.parent.parent / "ST-spotfiles"):
+        for suffix in COUNT_SUFFIXES:
+            for packed in ("", ".gz"):
+                table = folder / f"{stem}_selection{suffix}{packed}"
+                if table.is_file() and table != counts:
+                    return table
+    return None
 
 
 def is_st_name(name: str) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.files import cells_of, open_table, reading
 from napari_tcgn.options import SpotsSettings
 from napari_tcgn.spots.h5ad import read_h5ad_spots
+from napari_tcgn.spots.outs import POSITIONS, positions_file, positions_files
 from napari_tcgn.spots.saved import MARK, read_saved_spots
 from napari_tcgn.spots.source import SavedSource
 from napari_tcgn.spots.st import NEEDED, read_st_spots
@@ -56,6 +58,27 @@ def read_spots(
     return replace(spots, source=replace(spots.source, trusted=True)) if taken.trust_spots else spots
 
 
+def holds_spots(path: Path) -> bool:
+    """Tell by a look at its beginning whether a file or folder holds spots of a section: a table or a Visium folder.
+
+    An .h5ad is none of them: what it holds besides spots is more. False, too, where it cannot be read.
+    """
+    try:
+        if path.is_dir():
+            return bool(positions_files(path)) or positions_file(path) is not None
+        start = _start(path)
+        if start.startswith(_PARQUET):
+            return any(name in path.name for name in POSITIONS)
+        if start.startswith(_HDF5):
+            return False
+        line = _first_line(path)
+        kind = _kind_of_table(line)
+        whole = set(NEEDED) <= {cell.lower() for cell in cells_of(line)[0]}  # others have a column x, too
+        return kind is not None and (kind != "st" or whole)
+    except (OSError, SpotsError):
+        return False
+
+
 def _read(
     path: Path, mpp: float | None, pitch_um: float | None, diameter_um: float | None, library: str | None
 ) -> Spots:
@@ -66,8 +89,8 @@ def _read(
         raise SpotsError(f"{path.name} is no .h5ad, so that it holds no library {library!r}.", "Leave --library out.")
     if path.is_dir() or start.startswith(_PARQUET):
         return read_visium(path)
-    line = _first_line(path)
-    if line.startswith(MARK):
+    kind = _kind_of_table(_first_line(path))
+    if kind == "saved":
         spots = read_saved_spots(path)
         before = spots.source
         return replace(
@@ -80,14 +103,25 @@ def _read(
                 scalefactors=before.scalefactors,
             ),
         )
+    if kind == "st":
+        return read_st_spots(path)
+    if kind == "visium":
+        return read_visium(path)
+    raise SpotsError(f"{path.name} holds no spots of a known kind.", f"Give {KINDS}.")
+
+
+def _kind_of_table(line: str) -> Literal["saved", "st", "visium"] | None:
+    """Tell by the first line of a text which kind of spots it holds."""
+    if line.startswith(MARK):
+        return "saved"
     names, separator = cells_of(line)
     cells = [name.lower() for name in names]
     if set(NEEDED) <= set(cells) or (separator == "\t" and set(NEEDED) & set(cells)):
-        return read_st_spots(path)
+        return "st"
     # Space Ranger 1 writes no header: a barcode and five numbers.
     if set(COLUMNS) <= set(cells) or (len(cells) == len(COLUMNS) and all(_is_number(cell) for cell in cells[1:])):
-        return read_visium(path)
-    raise SpotsError(f"{path.name} holds no spots of a known kind.", f"Give {KINDS}.")
+        return "visium"
+    return None
 
 
 def _start(path: Path) -> bytes:

@@ -36,18 +36,30 @@ def contradicted_mpp(spots: Spots, mpp: float | None) -> float | None:
     """
     if mpp is None:
         return None
-    if spots.layout == "custom":
-        # Its pitch is the distance to the next spot, which is less than a step of a printed lattice.
-        nearest = pitch_of(spots.x, spots.y) if len(spots) > 1 else 0.0
-        of_array, uncertain = (spots.pitch_um / nearest if nearest > 0 else None), 0.0
-    else:
-        of_array, uncertain = implied_mpp(spots), math.inf
-        if of_array is not None:
-            uncertain = _uncertainty(spots)
+    of_array, uncertain = _of_array(spots)
     if of_array is not None and abs(of_array / mpp - 1) > SAME_MPP + uncertain:
         return of_array
     stated = spots.source.implied_mpp
     return stated if stated is not None and abs(stated / mpp - 1) > SAME_MPP else None
+
+
+def array_mpp(spots: Spots) -> float | None:
+    """Return the µm per px that spots imply by the distance of their array, else the one that their file states.
+
+    None where they tell neither, or so few spots lie so far off their lattice that it may be wrong by more than 5 %.
+    """
+    of_array, uncertain = _of_array(spots)
+    return of_array if of_array is not None and uncertain <= SAME_MPP else spots.source.implied_mpp
+
+
+def _of_array(spots: Spots) -> tuple[float | None, float]:
+    """Return the µm per px that the array implies, and by which share it may be off."""
+    if spots.layout == "custom":
+        # Its pitch is the distance to the next spot, which is less than a step of a printed lattice.
+        nearest = pitch_of(spots.x, spots.y) if len(spots) > 1 else 0.0
+        return (spots.pitch_um / nearest if nearest > 0 else None), 0.0
+    of_array = implied_mpp(spots)
+    return of_array, math.inf if of_array is None else _uncertainty(spots)
 
 
 def scale_contradiction(spots: Spots, slide: Slide) -> SpotsError | None:

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 from napari_tcgn.ui.actions.speed import SpeedMeter
 from napari_tcgn.ui.layers import store
-from napari_tcgn.ui.sections.base import Section
+from napari_tcgn.ui.sections.base import Message, Section
 from napari_tcgn.ui.sections.compare import CompareSection
 from napari_tcgn.ui.sections.export import ExportSection
 from napari_tcgn.ui.sections.genes import GenesSection
@@ -62,6 +62,7 @@ class Dock(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         session = self.session = Session(napari_viewer)
+        session.state.events.image.connect(self._forget_messages)  # before the sections say something of the new slide
         self.slide = SlideSection(session)
         self.spots = SpotsSection(session)
         self.model = ModelSection(session)
@@ -109,6 +110,7 @@ class Dock(QWidget):
         self.destroyed.connect(lambda: session.close(viewer_is_gone=True))
 
     def _connect(self) -> None:
+        self.slide.sample_opened.connect(self.spots.use_sample)
         self.run.asked.connect(self._go_to)
         self.run.ended_well.connect(self._explore)
         self.session.viewer.layers.events.inserted.connect(self._on_inserted)
@@ -157,6 +159,12 @@ class Dock(QWidget):
         self.genes.search.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.genes.search.selectAll()
 
+    def _forget_messages(self) -> None:
+        """Take away what was said of the slide before; what the section Model says is of models."""
+        for message in self.findChildren(Message):
+            if message is not self.model.message:
+                message.say("")
+
     def _go_to(self, where: str) -> None:
         """Show the control that answers a sentence of the footer, and give it the keyboard."""
         slide = self.slide.layer_box if self.session.state.image is not None else self.slide.open_button
@@ -164,6 +172,7 @@ class Dock(QWidget):
             "slide": (self.slide, slide),
             "mpp": (self.slide, self.slide.mpp_box),
             "spots": (self.spots, self.spots.lay_button),
+            "region": (self.spots, self.spots.region.inside_box),
             "model": (self.model, self.model.model_box),
             "device": (self.model, self.model.device_box),
         }[where]

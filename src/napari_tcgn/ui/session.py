@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image, Points
 
 from napari_tcgn.errors import SlideError, TcgnError
+from napari_tcgn.model import LoadedModels
 from napari_tcgn.options import GridSettings, SpotsSettings
 from napari_tcgn.slide import Slide, give_mpp, open_slide
 from napari_tcgn.spots import GridSource, Region, Spots, make_grid
@@ -18,17 +19,18 @@ from napari_tcgn.ui.layers import canvas, layer_names, placement, slide_layers, 
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.kept_points import KeptPoints
-from napari_tcgn.ui.layers.laid_spots import LaidSpots
+from napari_tcgn.ui.layers.laid_spots import LaidSpots, Origin
 from napari_tcgn.ui.layers.legend import Legend
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
-from napari_tcgn.ui.layers.spots_on_slide import read_on_slide
+from napari_tcgn.ui.layers.spots_on_slide import lay_again, read_on_slide
 from napari_tcgn.ui.layers.story import Story
 from napari_tcgn.ui.layers.surface_layer import points_of_surface
 from napari_tcgn.ui.layers.veil import Veils
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
+from napari_tcgn.ui.tasks.activity import Activity
 from napari_tcgn.ui.tasks.background import Background, Failure, Running
 from napari_tcgn.ui.tasks.busy import Busy
 
@@ -56,6 +58,8 @@ class Session:
         What was done on each slide.
     story : Story
         Which of the layers are shown.
+    models : LoadedModels
+        Those that were run or measured last.
     colours : Colours
         Which gene every result layer shows and how it is coloured.
     run : Running or None
@@ -69,6 +73,7 @@ class Session:
         self._busy = Busy(self.state, self.background)
         self.choices = Choices(self.state)
         self.slides = Slides()
+        self.models = LoadedModels()
         self.colours, self._hover = Colours(viewer, self.state), Hover(viewer)
         self._veils, self._legend = Veils(viewer, self.state), Legend(viewer, self.state, self.colours)
         self.story = Story(viewer, self.slides, self.state)
@@ -76,11 +81,17 @@ class Session:
         self._laid = LaidSpots(viewer, self.state, self.story)
         self.run: Running | None = None
         self._setting_mpp = False
+        self._activity = Activity(self.state)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self.on_active)
         # Results that were opened before the dock: the selected one, else the uppermost.
         there = [viewer.layers.selection.active, *reversed(viewer.layers)]
         self.state.result_layer = next((layer for layer in there if store.shows_result(layer)), None)
+        for work in self.slides.take_over(viewer.layers):  # of a dock that was closed
+            self._watch(work.image)
+            if work.was_chosen:
+                with suppress(TcgnError):
+                    self.choose_image(work.image)
 
     @property
     def viewer(self) -> Viewer:
@@ -115,14 +126,17 @@ class Session:
         if self.run is not None and not viewer_is_gone:
             self.run.cancel()
         self.background.close()
+        self._activity.close()
+        self.models.keep_only(())
         if self.run is not None:
             self.run.disconnect_all()
         self.viewer.layers.events.removed.disconnect(self._on_removed)
         self.viewer.layers.selection.events.active.disconnect(self.on_active)
         self.choices.close()
+        self._note_work()
         for work in self.slides:
             self._unwatch(work.image)
-            self.slides.forget(work)
+        self.slides.leave(self.slides.of(self.state.image))
         self.colours.close()
         for shown in (self._veils, self._legend):
             shown.close(viewer_is_gone)
@@ -174,7 +188,8 @@ class Session:
             self.story.tell(layer)
             layer.visible = True
 
-    def _put_aside(self) -> None:
+    def _note_work(self) -> None:
+        """Keep what was done on the chosen slide."""
         state = self.state
         work = self.slides.of(state.image)
         if work is not None:
@@ -184,13 +199,16 @@ class Session:
                 self.spots_layer,
                 state.result_layer,
             )
+
+    def _put_aside(self) -> None:
+        state = self.state
+        self._note_work()
         self.spots_layer = state.spots = None
         state.slide = state.mpp = None
 
     def _begin(self, layer: Image) -> SlideWork:
         work = self.slides.add(layer, slide_layers.slide_of(layer))
-        for event in placement_events(layer):
-            event.connect(self._on_placed)
+        self._watch(layer)
         return work
 
     def _take_up(self, work: SlideWork) -> None:
@@ -199,6 +217,7 @@ class Session:
         if work.mpp is not None:
             canvas.show_scale_bar(self.viewer)
         self.spots_layer, state.spots = work.spots_layer, work.spots
+        self._laid.check()
         owner = self.slides.owner_of(state.result_layer)
         if owner is not work:
             latest = work.result_layer
@@ -247,18 +266,22 @@ class Session:
         assert state.slide is not None  # it is its µm per px
         give_mpp(state.slide, mpp, source)
         # A grid was laid in µm and is wrong now; a table's positions are px and stay.
-        if state.spots is not None and (mpp is None or isinstance(state.spots.source, GridSource)):
+        if state.spots is not None and isinstance(state.spots.source, GridSource):
             self._laid.drop()
-        elif mpp is not None and state.spots is not None and self.spots_layer is not None and state.image is not None:
+        elif state.spots is not None and self.spots_layer is not None and state.image is not None:
             spot_layers.set_spot_size(self.spots_layer, state.image, state.spots, mpp)
         state.mpp = mpp
+
+    def _watch(self, layer: Image) -> None:
+        for event in placement_events(layer):
+            event.connect(self._on_placed)
 
     def _unwatch(self, layer: Image) -> None:
         for event in placement_events(layer):
             event.disconnect(self._on_placed)
 
-    def open_file(self, path: Path, failed: Failed) -> None:
-        """Open a slide file in the background and show it as a layer."""
+    def open_file(self, path: Path, failed: Failed, then: Callable[[], object] | None = None) -> None:
+        """Open a slide file in the background and show it as a layer; `then` is told afterwards."""
 
         def read() -> tuple[Slide, list[LevelLike]]:
             slide = open_slide(path)
@@ -266,6 +289,8 @@ class Session:
 
         def show(opened: tuple[Slide, list[LevelLike]]) -> None:
             self.choose_image(slide_layers.add_slide(self.viewer, *opened), show=True)
+            if then is not None:
+                then()
 
         self._busy.call(f"Opening {path.name} …", read, show, failed)
 
@@ -288,15 +313,34 @@ class Session:
         slide = self.state.slide
         assert slide is not None  # the button is disabled without one
 
-        def read() -> Spots:
+        def read() -> tuple[Spots, Spots]:
             return read_on_slide(path, slide, region, taken)
 
-        self._busy.call(f"Reading {path.name} …", read, lambda spots: self._laid.take(spots, path), failed)
+        def show(found: tuple[Spots, Spots]) -> None:
+            everywhere, spots = found
+            self._laid.take(spots, Origin(path, everywhere))
+
+        self._busy.call(f"Reading {path.name} …", read, show, failed)
+
+    def lay_inside(self, region: Region | None, failed: Failed) -> None:
+        """Lay or choose the spots anew, in the background: those inside a region, None for all of them.
+
+        Spots that were deleted by hand stay deleted.
+        """
+        slide, spots = self.state.slide, self.state.spots
+        assert slide is not None  # there are spots on it
+        assert spots is not None
+        everywhere = self._laid.origin.everywhere or spots
+
+        def lay() -> Spots:
+            return lay_again(slide, everywhere, region)
+
+        self._busy.call("Laying spots …", lay, self._laid.take_part, failed)
 
     @property
     def spots_file(self) -> Path | None:
         """The table that `state.spots` were read from; their source names it without its folder."""
-        return self._laid.file
+        return self._laid.origin.file
 
     # -- layers that go or are selected ----------------------------------------------------------------------------
 

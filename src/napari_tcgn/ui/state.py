@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 # Which control answers what a run lacks; "" where it only has to be waited for.
-Where = Literal["", "slide", "mpp", "spots", "model", "device"]
+Where = Literal["", "slide", "mpp", "spots", "region", "model", "device"]
 STYLES = option_of(ExportSettings, "style").choices
 MOST_DIM = 90  # percent: of the slide something is always seen
 
@@ -91,6 +91,8 @@ class DockState:
         µm per px of `slide`; None is a question to the user, never a default.
     spots : Spots or None
         Where to predict.
+    region_trouble : str
+        Why `spots` are not those inside the region that is asked for, in a sentence; "" if they are.
     models : tuple of ModelChoice
     model : ModelChoice or None
     settings : PredictSettings
@@ -126,6 +128,7 @@ class DockState:
     slide_trouble: str = ""
     mpp: float | None = None
     spots: Spots | None = None
+    region_trouble: str = ""
     models: tuple[ModelChoice, ...] = ()
     model: ModelChoice | None = None
     settings: PredictSettings = field(default_factory=PredictSettings)
@@ -139,6 +142,12 @@ class DockState:
     result_version: int = 0
     gene: str = ""
     look: Look = field(default_factory=Look)
+
+    def missing_for_table(self) -> str:
+        """Say in one sentence why no spots of a file can be read; "" if they can."""
+        if self.image is None:
+            return "Choose an image layer or open a slide first."
+        return "" if self.slide is not None else "The chosen layer cannot be used as a slide."
 
     def missing_for_spots(self) -> str:
         """Say in one sentence why no grid of spots can be laid; "" if it can."""
@@ -155,6 +164,8 @@ class DockState:
             return missing, where
         if self.spots is None:
             return "Lay spots on the slide first (section Spots).", "spots"
+        if self.region_trouble:
+            return self.region_trouble, "region"
         if self.model is None:
             return "Choose a model first (section Model).", "model"
         if self.device_missing:
@@ -162,10 +173,8 @@ class DockState:
         return self.busy, ""
 
     def _lacks_for_spots(self) -> tuple[str, Where]:
-        if self.image is None:
-            return "Choose an image layer or open a slide first.", "slide"
-        if self.slide is None:
-            return "The chosen layer cannot be used as a slide.", "slide"
+        if missing := self.missing_for_table():
+            return missing, "slide"
         if self.mpp is None:
             return "Say how many µm one pixel covers (section Slide).", "mpp"
         return "", ""

@@ -49,9 +49,12 @@ class Run:
         self._not_predicted = session.spots_layer
 
         def steps() -> Generator[Progress, None, AnnData]:
+            from napari_tcgn.engine import Progress
+
+            yield Progress("load model", 0, 1)  # what follows is imported for a second or two, the first time
             from napari_tcgn.expression import predict_steps
 
-            return predict_steps(slide, spots, settings=settings)
+            return (yield from predict_steps(slide, spots, settings=settings, load=session.models.load))
 
         session.run = self
         state.running, state.progress = True, None

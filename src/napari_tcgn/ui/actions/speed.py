@@ -10,6 +10,7 @@ from napari_tcgn.options import PredictSettings
 from napari_tcgn.ui.tasks.background import Failure
 
 if TYPE_CHECKING:
+    from napari_tcgn.model import LoadedModels
     from napari_tcgn.ui.session import Session
     from napari_tcgn.ui.tasks.background import BackgroundTask
 
@@ -18,8 +19,14 @@ MOST_BATCHES = 5
 DECIDES_SPEED = ("device", "precision", "batch_size")  # beside the model
 
 
-def measure(settings: PredictSettings) -> Generator[None, None, float]:
+def measure(settings: PredictSettings, models: LoadedModels) -> Generator[None, None, float]:
     """Time the model on patches of noise, which cost what tissue costs; reading the slide is not counted.
+
+    Parameters
+    ----------
+    settings : PredictSettings
+    models : LoadedModels
+        Keeps the model for the run that comes.
 
     Yields
     ------
@@ -39,10 +46,9 @@ def measure(settings: PredictSettings) -> Generator[None, None, float]:
     import numpy as np
 
     from napari_tcgn.engine import choose_device, choose_precision, default_batch_size
-    from napari_tcgn.model import load_model
 
     device = choose_device(settings.device)
-    predictor = load_model(settings.model, device, choose_precision(settings.precision, device))
+    predictor = models.load(settings.model, device, choose_precision(settings.precision, device))
     yield
     size = settings.batch_size or default_batch_size(predictor.device)
     side = predictor.card.input_px
@@ -60,6 +66,8 @@ def measure(settings: PredictSettings) -> Generator[None, None, float]:
 class SpeedMeter:
     """Keeps `state.rate` true: the last run's, or one measured in the background as soon as a run could start.
 
+    Loaded models that were taken out of the list, or are of another device, are forgotten.
+
     Parameters
     ----------
     session : Session
@@ -71,12 +79,18 @@ class SpeedMeter:
         events = session.state.events
         events.model.connect(self._on_other_model)
         events.settings.connect(self._on_settings)
+        events.models.connect(self._free_removed)
         for event in (events.spots, events.mpp, events.device_missing, events.running):
             event.connect(self._measure_if_unknown)
 
     def _on_settings(self, settings: PredictSettings, before: PredictSettings) -> None:
         if any(getattr(settings, name) != getattr(before, name) for name in DECIDES_SPEED):
             self._on_other_model()
+        if settings.device != before.device:
+            self._session.models.keep_only(())  # their memory is that of the device
+
+    def _free_removed(self) -> None:
+        self._session.models.keep_only({choice.source for choice in self._session.state.models})
 
     def _on_other_model(self) -> None:
         self._leave()
@@ -93,8 +107,10 @@ class SpeedMeter:
         if state.running or state.rate is not None or state.missing_for_run():
             self._leave()  # a run tells its own rate
         elif self._task is None:
-            settings = state.predict_settings()
-            self._task = self._session.background.walk(lambda: measure(settings), self._on_measured, self._on_failed)
+            settings, models = state.predict_settings(), self._session.models
+            self._task = self._session.background.walk(
+                lambda: measure(settings, models), self._on_measured, self._on_failed
+            )
 
     def _on_measured(self, rate: float) -> None:
         self._task = None

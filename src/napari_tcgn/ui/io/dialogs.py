@@ -21,6 +21,7 @@ IMAGES = (
     "Slides (*.svs *.ndpi *.mrxs *.scn *.bif *.vms *.vmu *.svslide *.tif *.tiff *.btf *.jpg *.jpeg *.png);;"
     "All files (*)"
 )
+SPOTS = "Spots (*.tsv *.txt *.csv *.gz *.parquet);;All files (*)"
 SECTIONS = "Sections with genes (*.h5ad)"
 NO_RESULT = "Select a layer of predicted or measured genes in the layer list first."
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_tcgn.ui.layers import slide_layers, store
 from napari_tcgn.ui.layers.lies_on import image_under
-from napari_tcgn.ui.layers.per_layer import unwrap
+from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
@@ -32,15 +32,31 @@ class SlideWork:
     spots_layer, result_layer : napari points layer or None
     results_made : int
         How many runs have begun to show a result.
+    results : set of Result
+        Those that were made on it.
+    was_chosen : bool
+        Whether a dock that was closed worked on it last.
     """
 
-    image: Image
+    _image: weakref.ref[Image]  # so that the work may be remembered of the layer and does not keep it alive
     slide: Slide
     mpp: float | None = None
     spots: Spots | None = None
     spots_layer: Points | None = None
     result_layer: Points | None = None
     results_made: int = 0
+    results: weakref.WeakSet[store.Result] = field(default_factory=weakref.WeakSet)
+    was_chosen: bool = False
+
+    @property
+    def image(self) -> Image:
+        """The image layer; it is there as long as the viewer or a dock works with it."""
+        image = self._image()
+        assert image is not None
+        return image
+
+
+_LEFT: PerLayer[SlideWork] = PerLayer()  # by docks that were closed; the viewer and its layers stay
 
 
 class Slides:
@@ -60,7 +76,7 @@ class Slides:
 
     def add(self, image: Image, slide: Slide) -> SlideWork:
         """Begin to work on a slide."""
-        self._works.append(SlideWork(image, slide, slide.mpp))
+        self._works.append(SlideWork(weakref.ref(unwrap(image)), slide, slide.mpp))
         return self._works[-1]
 
     def forget(self, work: SlideWork) -> None:
@@ -69,11 +85,42 @@ class Slides:
         for result in [result for result, owner in self._owners.items() if owner is work]:
             del self._owners[result]
 
+    def leave(self, chosen: SlideWork | None) -> None:
+        """Let go of all slides, for the next dock in the same viewer to go on with them.
+
+        Parameters
+        ----------
+        chosen : SlideWork or None
+            The slide that was worked on.
+        """
+        for work in self:
+            work.was_chosen = work is chosen
+            _LEFT[work.image] = work
+            self.forget(work)
+
+    def take_over(self, layers: Iterable[Layer]) -> list[SlideWork]:
+        """Go on with the slides among a viewer's layers that a dock before has let go of; returns them.
+
+        What was removed from the viewer meanwhile is not taken.
+        """
+        layers = list(layers)
+        found = [work for layer in layers if (work := _LEFT.get(layer)) is not None]
+        for work in found:
+            _LEFT.forget(work.image)
+            if work.spots_layer not in layers:
+                work.spots_layer = work.spots = None
+            if work.result_layer not in layers:
+                work.result_layer = None
+            self._works.append(work)
+            self._owners.update({result: work for result in work.results})
+        return found
+
     def claim(self, result: store.Result, image: Image) -> None:
         """Say that a result was made on a slide."""
         work = self.of(image)
         if work is not None:
             self._owners[result] = work
+            work.results.add(result)
 
     def owner_of(self, layer: Layer | None) -> SlideWork | None:
         """Return the slide that a layer lies on, or that it was made from a result of, if there is one."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.options import BINS
-from napari_tcgn.spots import Spots
+from napari_tcgn.spots import Spots, array_mpp, pitch_of
 from napari_tcgn.ui.layers import layer_names
 from napari_tcgn.ui.layers.lies_on import lay_on
 from napari_tcgn.ui.layers.placement import move, placement_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 NOT_PREDICTED = (0.75, 0.75, 0.75, 0.35)  # grey, and the tissue shines through
 SMALLEST, LARGEST = 2, 10_000  # px of a point on the canvas, napari's own limits
 RIM, RIM_COLOUR = 0.1, (0.0, 0.0, 0.0, 0.9)  # of a disc's diameter
+UNKNOWN_SIZE = 50.0  # px, of a single spot that nothing is known of
 
 
 def points_of(spots: Spots) -> NDArray[np.float64]:
@@ -34,7 +35,15 @@ def points_of(spots: Spots) -> NDArray[np.float64]:
     return np.column_stack([spots.y, spots.x]) - 0.5
 
 
-def add_spots(viewer: Viewer, image: Image, spots: Spots, mpp: float) -> Points:
+def diameter_px(spots: Spots, mpp: float | None) -> float:
+    """Return how large a spot is drawn, in px: where the µm per px is unknown, as the array has it."""
+    mpp = mpp if mpp is not None else array_mpp(spots)
+    if mpp is not None:
+        return spots.diameter_um / mpp
+    return pitch_of(spots.x, spots.y) / 2 if len(spots) > 1 else UNKNOWN_SIZE
+
+
+def add_spots(viewer: Viewer, image: Image, spots: Spots, mpp: float | None) -> Points:
     """Show spots that nothing is predicted for yet; returns the points layer."""
     layer: Points = viewer.add_points(  # type: ignore[attr-defined]  # napari adds the method at run time
         points_of(spots),
@@ -47,7 +56,7 @@ def add_spots(viewer: Viewer, image: Image, spots: Spots, mpp: float) -> Points:
     return layer
 
 
-def show_other_spots(layer: Points, image: Image, spots: Spots, mpp: float) -> None:
+def show_other_spots(layer: Points, image: Image, spots: Spots, mpp: float | None) -> None:
     """Let a layer of spots show others on the same image, in one redraw."""
     with layer.events.blocker_all():
         layer.data = points_of(spots)
@@ -58,15 +67,15 @@ def show_other_spots(layer: Points, image: Image, spots: Spots, mpp: float) -> N
     layer.refresh()
 
 
-def set_spot_size(layer: Points, image: Image, spots: Spots, mpp: float) -> None:
+def set_spot_size(layer: Points, image: Image, spots: Spots, mpp: float | None) -> None:
     """Follow a change of the slide's µm per px."""
     layer.scale, layer.units = image.scale, image.units
-    layer.size = spots.diameter_um / mpp
+    layer.size = diameter_px(spots, mpp)
 
 
-def _disc_style(spots: Spots, mpp: float) -> dict[str, Any]:
+def _disc_style(spots: Spots, mpp: float | None) -> dict[str, Any]:
     # Sizes are in px like the positions, so that the drawn diameter is the spot's diameter in µm.
-    return {"size": spots.diameter_um / mpp, "border_width": 0, "symbol": spots.shape}
+    return {"size": diameter_px(spots, mpp), "border_width": 0, "symbol": spots.shape}
 
 
 def _not_predicted(spots: Spots) -> dict[str, Any]:

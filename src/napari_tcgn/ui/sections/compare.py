@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox, QPushButton
 
 from napari_tcgn.errors import TcgnError
-from napari_tcgn.spots import StSource, is_count_table
+from napari_tcgn.sample import sample_section
 from napari_tcgn.ui.actions.comparing import Compared, Comparing, Measured, summary
+from napari_tcgn.ui.actions.measured_files import sample_of, spots_of_counts
 from napari_tcgn.ui.actions.spot_mark import SpotMark
 from napari_tcgn.ui.io import dialogs
 from napari_tcgn.ui.layers import store
@@ -22,7 +24,13 @@ from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.scatter import Scatter
 
-ST, VISIUM, H5AD = "st", "visium", "h5ad"
+ST, VISIUM, H5AD, SAMPLE = "st", "visium", "h5ad", "sample"
+SAMPLE_TIP = "What was measured on the sample section: it comes with the package"
+NO_TABLE = "and where their spots lie…"
+TABLE_TIP = (
+    "Choose the selection table of the count table. The one that was predicted on, or that lies beside the counts "
+    "(C2_selection.tsv beside C2.tsv), is taken by itself; without one, spots are matched by their names"
+)
 SIDE_BY_SIDE_TIP = (
     "Show the measured spots beside the predicted ones; without it, the one of the two that is selected in the layer "
     f"list ({keys_of('swap_halves')} swaps the halves)"
@@ -37,8 +45,8 @@ SOURCES = (
     (
         "Count table or matrix…",
         ST,
-        "Raw counts of spots and genes (.tsv, .csv, also packed) and then, if you have it, their selection table; or a "
-        "matrix of 10x Genomics (.h5, .mtx), also of one sample of GEO",
+        "Raw counts of spots and genes (.tsv, .csv, also packed); or a matrix of 10x Genomics (.h5, .mtx), also of one "
+        "sample of GEO",
     ),
     ("Visium folder…", VISIUM, "The outs folder of Space Ranger"),
     (".h5ad file…", H5AD, "AnnData with raw counts"),
@@ -71,6 +79,8 @@ class CompareSection(Section):
             NO_SETS, "Compare the scores of gene sets, too: choose a .gmt file, such as those of MSigDB"
         )
         self._sets: Path | None = None
+        self.table_box = tick_box(NO_TABLE, TABLE_TIP)
+        self._table: Path | None = None  # of the counts' spots, chosen by hand
         self.state_label = text_label()
         self.overall = text_label()
         self.table = CompareTable()
@@ -88,6 +98,8 @@ class CompareSection(Section):
 
         self.load_button.clicked.connect(self._ask_for_files)
         self.sets_box.toggled.connect(self._on_sets)
+        self.table_box.toggled.connect(self._on_table)
+        self.source_box.currentIndexChanged.connect(self._show_source)
         self.cancel_button.clicked.connect(self.comparing.cancel)
         self.table.picked.connect(self._pick)
         self.scatter.picked.connect(self._mark)
@@ -108,7 +120,8 @@ class CompareSection(Section):
         start = FlowLayout(self.source_box, self.load_button, self.cancel_button, growing=[self.source_box])
         maps = FlowLayout(self.side_by_side_box, self.limits_box)
         end = FlowLayout(self.write_button, self.report_button)
-        for row in (start, self.sets_box, self.state_label, self.overall, self.table, self.scatter, maps, end):
+        figures = (self.state_label, self.overall, self.table, self.scatter)
+        for row in (start, self.table_box, self.sets_box, *figures, maps, end):
             self.form.addRow(row)
 
     def _predicted(self) -> store.Result | None:
@@ -141,6 +154,10 @@ class CompareSection(Section):
 
     def _ask_for_files(self) -> None:
         source = self.source_box.currentData()
+        if source == SAMPLE:
+            sample = sample_section()
+            self.compare(Measured(sample.counts, sample.spots, self._sets))
+            return
         if source == VISIUM:
             chosen = QFileDialog.getExistingDirectory(self, "Visium folder")
         else:
@@ -149,13 +166,15 @@ class CompareSection(Section):
         if not chosen:
             return
         path = Path(chosen)
-        spots = self._selection_table(path) if source == ST and is_count_table(path) else None
         layer = None
         if source == H5AD:
             layer, meant = self._layer(path)
             if not meant:
                 return
-        self.compare(Measured(path, spots, self._sets, layer))
+        result = self._predicted()
+        assert result is not None  # the button is disabled without one
+        spots, told = spots_of_counts(path, result, self._table) if source == ST else (None, "")
+        self.compare(Measured(path, spots, self._sets, layer), told)
 
     def _layer(self, path: Path) -> tuple[str | None, bool]:
         """Return the layer of an .h5ad that holds the counts, asked for where X does not; and whether to go on."""
@@ -179,28 +198,37 @@ class CompareSection(Section):
         self.sets_box.setText(NO_SETS if self._sets is None else f"and the gene sets of {self._sets.name}")
         set_quietly(self.sets_box, self._sets is not None)
 
-    def _selection_table(self, counts: Path) -> Path | None:
-        """Return the table that says where the counts' spots lie: the one predicted on, or ask for it."""
-        result = self._predicted()
-        if result is not None and result.spots_file is not None and isinstance(result.spots.source, StSource):
-            return result.spots_file
-        title = "Selection table of these counts (Cancel: none)"
-        kinds = "Tables (*.tsv *.txt *.csv *.gz *.parquet)"
-        chosen, _ = QFileDialog.getOpenFileName(self, title, str(counts.parent), kinds)
-        return Path(chosen) if chosen else None
+    def _on_table(self, wanted: bool) -> None:
+        chosen = ""
+        if wanted:
+            kinds = "Tables (*.tsv *.txt *.csv *.gz *.parquet)"
+            chosen, _ = QFileDialog.getOpenFileName(self, "Selection table of the counts", "", kinds)
+        self._table = Path(chosen) if chosen else None
+        self.table_box.setText(NO_TABLE if self._table is None else f"their spots lie as in {self._table.name}")
+        set_quietly(self.table_box, self._table is not None)
 
-    def compare(self, measured: Measured) -> None:
-        """Compare the chosen result with measured counts."""
+    def _offer_sample(self, result: store.Result | None) -> None:
+        """Offer the counts of the sample section first, where it is what was predicted."""
+        sample, offered = sample_of(None if result is None else result.slide), self.source_box.findData(SAMPLE)
+        if sample is not None and offered < 0:
+            self.source_box.insertItem(0, "The sample's counts", SAMPLE)
+            self.source_box.setItemData(0, SAMPLE_TIP, Qt.ItemDataRole.ToolTipRole)
+            self.source_box.setCurrentIndex(0)
+        elif sample is None and offered >= 0:
+            self.source_box.removeItem(offered)
+
+    def compare(self, measured: Measured, told: str = "") -> None:
+        """Compare the chosen result with measured counts; `told` is said of them."""
         result = self._predicted()
         assert result is not None  # the button is disabled without one
-        lent = measured.spots is not None and measured.spots == result.spots_file
-        self.message.say(
-            f"Where the spots of {measured.path.name} lie is taken from {measured.spots.name}, the table that was "
-            "predicted on."
-            if lent and measured.spots is not None
-            else ""
-        )
-        self.comparing.start(result, measured, self.message.fail)
+        self.message.say(told)
+
+        def failed(failure: Failure) -> None:
+            of_another = result is not self._predicted()  # a slide that was put aside meanwhile
+            words = f"{result.library_id}: {failure.sentence}" if of_another else failure.sentence
+            self.message.fail(replace(failure, sentence=words))
+
+        self.comparing.start(result, measured, failed)
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
@@ -211,6 +239,9 @@ class CompareSection(Section):
         self.load_button.setEnabled(not missing)
         self.source_box.setEnabled(not missing)
         self.sets_box.setEnabled(not missing)
+        self.table_box.setEnabled(not missing)
+        self._offer_sample(self._predicted())
+        self._show_source()
         self.cancel_button.setEnabled(self.comparing.running)
         self.state_label.setText(missing)
         self.state_label.setVisible(bool(missing))
@@ -228,6 +259,11 @@ class CompareSection(Section):
         self.report_button.setVisible(self._report is not None)
         self._show_limits()
         self._show_gene()
+
+    def _show_source(self) -> None:
+        source = self.source_box.currentData()
+        self.load_button.setText("Compare" if source == SAMPLE else "Compare…")
+        self.table_box.setVisible(source == ST)
 
     def _show_side_by_side(self, compared: Compared | None) -> None:
         """Show whether the pair stands side by side; one of another result can be ended from here, too."""

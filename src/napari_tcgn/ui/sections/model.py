@@ -171,9 +171,9 @@ class ModelSection(Section):
         """Warn in the background, because looking at the stain reads the slide."""
         state = self.session.state
         slide, mpp, model = state.slide, state.mpp, state.model
+        self._warn(((slide, mpp, model), []))  # those of the slide before go at once
         if slide is None or model is None or mpp is None:
             self._domain.cancel()
-            self._warn(((slide, mpp, model), []))
             return
 
         def look() -> tuple[About, list[str]]:

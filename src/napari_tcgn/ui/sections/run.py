@@ -10,6 +10,7 @@ from napari_tcgn.ui.actions.run import Run, duration_text
 from napari_tcgn.ui.sections.base import Message
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.shortcuts import keys_of
+from napari_tcgn.ui.tasks.activity import stage_text
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.labels import LinkLabel
 
@@ -63,6 +64,7 @@ class RunFooter(QFrame):
             events.slide,
             events.mpp,
             events.spots,
+            events.region_trouble,
             events.model,
             events.busy,
             events.running,
@@ -142,7 +144,7 @@ class RunFooter(QFrame):
         counted = step.stage == "predict"
         self.bar.setRange(0, step.total if counted else 0)  # an empty range shows that it cannot be told how long
         self.bar.setValue(step.done)
-        parts = [step.stage]
+        parts = [stage_text(step)]
         if counted:
             parts.append(f"{step.done} of {step.total} spots")
         if step.rate is not None:

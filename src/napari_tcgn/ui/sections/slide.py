@@ -6,10 +6,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
 from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import TcgnError
+from napari_tcgn.sample import sample_section
 from napari_tcgn.slide import PixelSize, contradicts_file, mpp_hint, stated_mpp
 from napari_tcgn.ui.actions.apart import Apart
 from napari_tcgn.ui.io.dialogs import IMAGES
@@ -17,6 +19,7 @@ from napari_tcgn.ui.layers import slide_layers
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.mpp import MppWays
 from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.controls import choice_box, number_box, set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 
@@ -27,15 +30,24 @@ if TYPE_CHECKING:
 USUAL_MPP = (0.05, 5.0)  # µm per px; others are asked about
 FOLDER, APART = "slide folder", "slides_apart"  # in the dock's memory
 APART_TIP = "Move the slides apart, with what lies on them, and show all; without it only the chosen one is shown"
-NO_SLIDE = "Open a slide, drop one on the viewer, or take File ▸ Open Sample ▸ H&E section with measured counts (TCGN)."
+NO_SLIDE = "Open a slide, drop one on the viewer, or open the sample."
 QUESTION = (
     "How many µm does one pixel cover? The file does not say. It changes every prediction and is never assumed: "
-    "type it above, or find it below. The her2st images of patients B to H have 0.688."
+    "type it above, find it below, or read the spots of its array (section Spots), which may tell it. "
+    "The her2st images of patients B to H have 0.688."
 )
 
 
 class SlideSection(Section):
-    """Choose an image layer or open a file; know its µm per px."""
+    """Choose an image layer or open a file; know its µm per px.
+
+    Attributes
+    ----------
+    sample_opened : signal
+        After the sample's slide was opened here.
+    """
+
+    sample_opened = Signal()
 
     def __init__(self, session: Session) -> None:
         super().__init__(session, "1 · Slide")
@@ -48,7 +60,11 @@ class SlideSection(Section):
             "Open an H&E image: SVS, NDPI, MRXS, SCN, BIF, TIFF (pyramids, OME), JPEG or PNG. "
             "Drop an OME-Zarr folder on the viewer."
         )
-        row = FlowLayout(self.layer_box, self.open_button, growing=[self.layer_box])
+        self.sample_button = QPushButton("Open the sample")
+        self.sample_button.setToolTip(
+            "Open the drawn section that comes with the package, with the spots that it was measured at"
+        )
+        row = FlowLayout(self.layer_box, self.open_button, self.sample_button, growing=[self.layer_box])
         tip = "Side of one pixel in µm; a patch is cut by its size in µm, so this must be right"
         self.mpp_box = number_box(tip, 0, 100, decimals=4, step=0.01)
         self.mpp_box.setSpecialValueText("unknown")
@@ -73,6 +89,7 @@ class SlideSection(Section):
 
         self.layer_box.activated.connect(self._choose)
         self.open_button.clicked.connect(self._ask_for_file)
+        self.sample_button.clicked.connect(self._open_sample)
         self.mpp_box.valueChanged.connect(self._set_mpp)
         self.file_button.clicked.connect(self._take_stated)
         self.apart_box.toggled.connect(self._place_apart)
@@ -128,6 +145,15 @@ class SlideSection(Section):
     def _place_apart(self, apart: bool) -> None:
         self.session.choices.remembered.put(**{APART: apart})
         self.apart.place(apart)
+
+    def _open_sample(self) -> None:
+        self.message.say("")
+        try:
+            image = sample_section().image
+        except TcgnError as error:
+            self.message.fail(Failure.of(error))
+            return
+        self.session.open_file(image, self.message.fail, self.sample_opened.emit)
 
     def _set_mpp(self, mpp: float) -> None:
         if mpp > 0 and self.session.state.slide is not None and self._is_meant(mpp):
@@ -204,6 +230,8 @@ class SlideSection(Section):
         state = self.session.state
         free = not state.running and not state.busy
         self.layer_box.setEnabled(free and bool(self._layers))
+        self.sample_button.setEnabled(free)
+        self.sample_button.setVisible(not self._layers)
         self.apart_box.setEnabled(free)
         self.open_button.setEnabled(free)
         self.mpp_box.setEnabled(free and state.slide is not None)

@@ -9,19 +9,21 @@ from qtpy.QtWidgets import QPushButton
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import HEXAGONAL, LAYOUTS, GridSettings
-from napari_tcgn.slide import overview_of
-from napari_tcgn.spots import GridSource, Region, contradicted_mpp, count_spots
+from napari_tcgn.sample import sample_section
+from napari_tcgn.spots import GridSource, Region, Spots
 from napari_tcgn.ui.actions.grid_drag import GridDrag
-from napari_tcgn.ui.actions.run import duration_text
+from napari_tcgn.ui.actions.measured_files import sample_of
 from napari_tcgn.ui.layers.tissue_view import TissueView
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.spots_count import Expected, laid_text, mpp_of_array
+from napari_tcgn.ui.sections.spots_drop import SpotsDrop
 from napari_tcgn.ui.sections.spots_files import SpotFiles
 from napari_tcgn.ui.sections.spots_grid import GridControls
+from napari_tcgn.ui.sections.spots_inside import DRAWING, KeptInside
 from napari_tcgn.ui.sections.spots_region import RegionControls
 from napari_tcgn.ui.sections.spots_tissue import TissueControls
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
-from napari_tcgn.ui.tasks.latest import Latest
 from napari_tcgn.ui.widgets.controls import choice_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 
@@ -57,16 +59,19 @@ class SpotsSection(Section):
         self.region, self.files = RegionControls(session), SpotFiles(session)
         self.pitch_box, self.diameter_box = self.grid.pitch_box, self.grid.diameter_box
         self.tissue_box, self.fraction_box = self.tissue.tissue_box, self.tissue.fraction_box
+        self.sample_button = QPushButton("Use the sample's spots")
+        self.sample_button.setToolTip("Read the spots at which the sample section was measured")
         self.lay_button = QPushButton("Lay spots")
         self.reset_button = QPushButton("Reset")
         self.reset_button.setToolTip("Set everything in this section back; spots that are laid stay")
         self.count = text_label()
-        self.use_mpp_button = QPushButton("Use the array's µm per pixel")
+        self.use_mpp_button = QPushButton()
         self.use_mpp_button.setToolTip("Take what the spots' own array implies as the slide's µm per pixel")
+        self._drop = SpotsDrop(session, self, self._read_dropped, self.message.say)
+        self._inside = KeptInside(session, self.region, self.message.fail, self)
         self.drag = GridDrag(session, self._on_dragged)
         self.view = TissueView(session.viewer, session.background, self.message.fail)
-        self._count = Latest(session.background, self._take_count, self._no_count)
-        self._expected: int | str = ""  # how many spots would be laid, or why none; "": not known
+        self._expected = Expected(session, self._on_counted)
         self._implied: float | None = None  # µm per px of the spots' array, where the slide's is another
         self._lay_again = False
         self._timer = QTimer(self)
@@ -75,11 +80,14 @@ class SpotsSection(Section):
         self._timer.timeout.connect(self._on_pause)
 
         buttons = FlowLayout(self.lay_button, self.reset_button, growing=[self.lay_button])
+        self.form.addRow(self.sample_button)
         for row in (self.source_box, self.grid, self.tissue, self.region, buttons, self.files, self.count):
             self.form.addRow(row)
         self.form.addRow(self.use_mpp_button)
         self._connect()
         self._show_source()
+        if session.state.spots is not None:
+            self._show_laid(session.state.spots)
 
     def _connect(self) -> None:
         self.source_box.currentIndexChanged.connect(self._show_source)
@@ -90,6 +98,7 @@ class SpotsSection(Section):
         self.lay_button.clicked.connect(self._lay)
         self.reset_button.clicked.connect(self.reset)
         self.use_mpp_button.clicked.connect(self._use_mpp)
+        self.sample_button.clicked.connect(self.use_sample)
         self.files.chosen.connect(self._read)
         self.files.said.connect(self._said)
         self.files.failed.connect(self.message.fail)
@@ -105,6 +114,8 @@ class SpotsSection(Section):
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock, and take the overlay away."""
         self._timer.stop()
+        self._inside.stop()
+        self._drop.stop()
         self.drag.detach()
         self.view.hide()
         self.region.disconnect_all()
@@ -143,11 +154,20 @@ class SpotsSection(Section):
         self.lay_button.setToolTip(self.files.file_button.toolTip() if self._is_table() else "Lay the grid")
         self._on_change()
 
+    def _show_laid(self, spots: Spots) -> None:
+        """Choose what spots were made of that a dock before has left."""
+        laid = spots.source.settings if isinstance(spots.source, GridSource) else None
+        self.source_box.setCurrentIndex(self.source_box.findData(TABLE if laid is None else laid.layout))
+        if laid is not None:
+            self.grid.take(laid)
+        self.region.show_region(spots.source.region)
+        self._on_spots()
+
     def _on_change(self) -> None:
         """Count anew, and in the hand's mode lay anew, as soon as the controls are left alone for a moment."""
         # Said of the controls as they were; not after the pause, when it may be the refusal of a file chosen meanwhile.
         self.message.say("")
-        self._expected = ""
+        self._expected.value = ""
         self._enable()
         self._timer.start()
 
@@ -185,64 +205,34 @@ class SpotsSection(Section):
         state = self.session.state
         if self._is_table() or state.slide is None or state.missing_for_spots() or state.running:
             return
-        wish = self._wish()
+        wish = None if self.region.drawing else self._wish()
         if wish is None:
-            return
-        (settings, region), slide = wish, state.slide
-
-        def count() -> tuple[int, float | None]:
-            if not settings.tissue_only:
-                return count_spots(slide, settings, region=region), None
-            return count_spots(slide, settings, region=region), overview_of(slide).density.threshold
-
-        self._expected = "counting spots …"
-        self._show_count()
-        self._count.ask(count)
-
-    def _take_count(self, counted: tuple[int, float | None]) -> None:
-        count, threshold = counted
-        self.tissue.show_automatic(threshold)
-        self._expected = count
+            self._expected.value = DRAWING if self.region.drawing else ""
+        else:
+            self._expected.ask(state.slide, *wish)
         self._show_count()
 
-    def _no_count(self, failure: Failure) -> None:
-        self._expected = f"No spots would be laid: {failure.sentence}"
+    def _on_counted(self, threshold: float | None) -> None:
+        if threshold is not None:
+            self.tissue.show_automatic(threshold)
         self._show_count()
-
-    def _expectation(self) -> str:
-        expected = self._expected
-        return f"{expected:,} spots would be laid{self._time(expected)}." if isinstance(expected, int) else expected
-
-    def _time(self, count: int) -> str:
-        rate = self.session.state.rate
-        return f"; about {duration_text(count / rate)} to predict" if rate else ""
 
     def _show_count(self) -> None:
-        state = self.session.state
-        spots = state.spots
-        implied = self._implied
-        self.use_mpp_button.setVisible(implied is not None)
-        if spots is None:
-            self.count.setText(state.busy or state.missing_for_spots() or self._expectation() or "No spots yet.")
+        state, expected = self.session.state, self._expected
+        self.use_mpp_button.setVisible(self._implied is not None)
+        if state.spots is None:
+            missing = state.missing_for_table() if self._is_table() else state.missing_for_spots()
+            self.count.setText(state.busy or missing or expected.text() or "No spots yet.")
             return
-        text = f"{len(spots)} spots of {spots.diameter_um:g} µm, {spots.pitch_um:g} µm apart"
-        if spots.source.file:
-            text += f" ({spots.source.file})"
-        if spots.source.deleted:
-            text += f", {spots.source.deleted} deleted by hand"
-        text += self._time(len(spots))
-        if implied is not None:
-            text += f"\n⚠ Their array implies {implied:.3f} µm per pixel; the slide is set to {state.mpp:g}."
-        if self._expected not in ("", len(spots)) and not self._is_table():
-            text += f"\nWith the choices above: {self._expectation()}"
+        text = laid_text(self.session, self._implied)
+        if expected.value not in ("", len(state.spots)) and not self._is_table():
+            text += f"\nWith the choices above: {expected.text()}"
         self.count.setText(text)
 
     def _compare_mpp(self) -> None:
-        state = self.session.state
-        spots = state.spots
-        # A grid is laid by the slide's own.
-        laid = spots is None or isinstance(spots.source, GridSource)
-        self._implied = None if spots is None or laid else contradicted_mpp(spots, state.mpp)
+        implied = self._implied = mpp_of_array(self.session)
+        if implied is not None:
+            self.use_mpp_button.setText(f"Use the array's {implied:.3g} µm per pixel")
 
     def _use_mpp(self) -> None:
         """Take the µm per px of the spots' array for the slide."""
@@ -262,8 +252,7 @@ class SpotsSection(Section):
         wish = self._wish()
         if wish is not None:
             self._timer.stop()
-            self._count.cancel()
-            self._expected = ""
+            self._expected.forget()
             self.session.lay_grid(wish[0], self._on_not_laid, wish[1])
 
     def _lay_what_waits(self) -> None:
@@ -283,6 +272,14 @@ class SpotsSection(Section):
             self.message.fail(Failure.of(error))
             return
         self.session.read_table(path, self.message.fail, region, self.files.settings())
+
+    def use_sample(self) -> None:
+        """Read the spots that come with the sample section."""
+        self._read_dropped(sample_section().spots)
+
+    def _read_dropped(self, path: Path) -> None:
+        self.source_box.setCurrentIndex(self.source_box.findData(TABLE))
+        self._read(path)
 
     def _said(self, sentence: str) -> None:
         self.message.say(sentence)
@@ -337,5 +334,9 @@ class SpotsSection(Section):
         self.reset_button.setEnabled(free)
         self.files.enable(free)
         self.use_mpp_button.setEnabled(free)
-        self.lay_button.setEnabled(free and not state.missing_for_spots())
+        self.sample_button.setEnabled(free)
+        sample = sample_of(state.slide)
+        self.sample_button.setVisible(sample is not None and self.session.spots_file != sample.spots)
+        missing = state.missing_for_table() if self._is_table() else state.missing_for_spots()
+        self.lay_button.setEnabled(free and not missing)
         self._show_count()

@@ -73,7 +73,7 @@ class SpotFiles(QWidget):
         """Enable what can be used."""
         state = self._session.state
         for button in (self.file_button, self.folder_button):
-            button.setEnabled(free and not state.missing_for_spots())
+            button.setEnabled(free and not state.missing_for_table())
         self.save_button.setEnabled(state.spots is not None and not self._writing)
 
     def _ask_for_folder(self) -> None:

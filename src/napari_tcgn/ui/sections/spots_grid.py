@@ -105,6 +105,14 @@ class GridControls(QWidget):
             set_quietly(self.y_box, y_um)
         set_quietly(self.rotation_box, rotation_deg)
 
+    def take(self, laid: GridSettings) -> None:
+        """Show what a grid was laid with, without telling of it; its layout is chosen already."""
+        set_quietly(self.pitch_box, laid.pitch)
+        set_quietly(self.diameter_box, laid.diameter)
+        if laid.layout == "visium-hd":
+            set_quietly(self.bin_box, BIN_SIDES.index(laid.pitch))
+        self.place(laid.origin_x_um, laid.origin_y_um, laid.rotation_deg)
+
     def enable(self, grid: bool, adjustable: bool) -> None:
         """Enable what can be used: the grid's controls, and the hand."""
         custom = self._layout not in LAYOUTS

@@ -9,10 +9,10 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from napari_tcgn.errors import SpotsError
-from napari_tcgn.spots import Region
+from napari_tcgn.spots import Region, RegionRecord
 from napari_tcgn.ui.layers.region_layer import add_region_layer, region_of_shapes, shapes_layers
 from napari_tcgn.ui.session import Session
-from napari_tcgn.ui.widgets.controls import choice_box, tick_box
+from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class RegionControls(QWidget):
         self._session = session
         self._layers: list[Shapes] = []
         self._watched: Shapes | None = None
+        self._unfinished = False  # a shape is being drawn or changed
         tip = "Leave out spots outside the polygons, rectangles and ellipses of a shapes layer"
         self.inside_box = tick_box("only inside", tip)
         self.layer_box = choice_box("The shapes layer that holds the region", characters=8)
@@ -53,6 +54,23 @@ class RegionControls(QWidget):
         """Return the chosen shapes layer or None."""
         index = self.layer_box.currentIndex()
         return self._layers[index] if 0 <= index < len(self._layers) else None
+
+    @property
+    def drawing(self) -> bool:
+        """Whether the region is asked for and a shape of it is not finished."""
+        layer = self.layer()
+        if layer is None or not self.inside_box.isChecked():
+            return False
+        return self._unfinished or (not layer.data and str(layer.mode).startswith("add_"))
+
+    def show_region(self, record: RegionRecord | None) -> None:
+        """Show in which region spots were laid, without telling of it; None: in none, or its layer is gone."""
+        names = [layer.name for layer in self._layers]
+        there = record is not None and record.layer in names
+        set_quietly(self.inside_box, there)
+        if record is not None and there:
+            set_quietly(self.layer_box, names.index(str(record.layer)))
+            self._watch(self.layer())
 
     def region(self) -> Region | None:
         """Return the region that spots must lie in; None where there is no such wish.
@@ -101,11 +119,13 @@ class RegionControls(QWidget):
     def _watch(self, layer: Shapes | None) -> None:
         if self._watched is not None:
             self._watched.events.data.disconnect(self._on_shapes)
-        self._watched = layer
+        self._watched, self._unfinished = layer, False
         if layer is not None:
             layer.events.data.connect(self._on_shapes)
 
-    def _on_shapes(self, event: Event | None = None) -> None:
+    def _on_shapes(self, event: Event) -> None:
+        # napari tells that a shape is "adding" or "changing" with its first corner, and "added" with its last.
+        self._unfinished = str(getattr(event, "action", "")).endswith("ing")
         if self.inside_box.isChecked():
             self.changed.emit()
 
