@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_tcgn.errors import DataError, OutputError
-from napari_tcgn.exports.section_figure import _draw, gene_figure, round_length
+from napari_tcgn.errors import DataError, OutputError, SettingsError
+from napari_tcgn.exports.section_figure import RIM, _draw, gene_figure, round_length
 from napari_tcgn.expression import to_anndata
+from napari_tcgn.options import ExportSettings
 
 
 def test_panels_say_gene_trust_unit_and_scale(prediction) -> None:
@@ -89,3 +90,44 @@ def test_targets_that_are_no_picture(tmp_path: Path, prediction) -> None:
 @pytest.mark.parametrize(("longest", "expected"), [(99, 50), (100, 100), (263, 200), (3000, 2000), (0.3, 0.2)])
 def test_scale_bar_lengths_are_round(longest: float, expected: float) -> None:
     assert round_length(longest) == pytest.approx(expected)
+
+
+def test_a_figure_is_drawn_as_it_was_seen(prediction) -> None:
+    adata = to_anndata(prediction)
+    seen = ExportSettings(colormap="magma", limits="0.5,2", style="rings", spot_size=50, dim=20)
+    figure = _draw(adata, ["GNAS", "FASN"], None, settings=seen)
+    for axis in figure.axes[1:3]:
+        rings = axis.collections[0]
+        assert rings.get_cmap().name == "magma"
+        assert rings.get_clim() == (0.5, 2.0)
+        figure.canvas.draw()
+        assert rings.get_facecolor().size == 0 or (rings.get_facecolor()[:, 3] == 0).all()
+        assert len(np.unique(rings.get_edgecolor(), axis=0)) > 2, "rings have the colours of the values"
+        np.testing.assert_allclose(rings.get_widths(), 50.0 * (1 - RIM))
+        assert axis.images[0].get_alpha() == pytest.approx(0.8)
+    half = _draw(adata, ["GNAS"], None, settings=ExportSettings(style="half-transparent")).axes[1].collections[0]
+    assert half.get_alpha() == 0.5
+
+
+def test_a_surface_lies_on_its_spots(prediction) -> None:
+    adata = to_anndata(prediction)
+    figure = _draw(adata, ["GNAS"], None, settings=ExportSettings(style="surface", bandwidth=0.3))
+    axis = figure.axes[1]
+    surface = axis.images[-1]
+    left, right, bottom, top = surface.get_extent()
+    x, y = (adata.obsm["spatial"] * 0.688).T
+    rows, columns = surface.get_array().shape
+    column, row = (x - left) / (right - left) * columns, (y - top) / (bottom - top) * rows
+    found = surface.get_array()[row.astype(int), column.astype(int)]
+    assert np.corrcoef(found, adata[:, "GNAS"].X.ravel())[0, 1] > 0.95
+    assert axis.get_xlim()[0] < x.min()
+    assert axis.get_ylim()[0] > axis.get_ylim()[1], "y still runs down"
+
+
+def test_a_colour_map_and_limits_that_cannot_be(tmp_path: Path, prediction) -> None:
+    with pytest.raises(SettingsError, match="no colour map 'virids'"):
+        gene_figure(to_anndata(prediction), ["GNAS"], tmp_path / "g.png", settings=ExportSettings(colormap="virids"))
+    for limits in ("2,1", "1", "a,b", "1,1", "0,nan", "0,1,2"):
+        with pytest.raises(SettingsError, match="two numbers with a comma"):
+            ExportSettings(limits=limits)
+    assert ExportSettings(limits="-1, 2.5").limits_of_figure() == (-1.0, 2.5)

@@ -158,17 +158,6 @@ def test_clip_centre_and_crossed_limits(made, qtbot):
     assert layer.face_color[0, 3] == 1
 
 
-def test_the_colour_bar_shows_on_the_canvas(made, qtbot):
-    box, bar = made.map.scale.canvas_box, getattr(made.predicted, "face_colorbar", None)
-    if bar is None:
-        assert not box.isVisibleTo(made.map)
-        return
-    tick(qtbot, box)
-    assert bar.visible
-    tick(qtbot, box)
-    assert not bar.visible
-
-
 def test_linked_layers_share_limits_and_the_gene(made, qtbot):
     link = made.map.link
     assert "two results" in link.message.text()
@@ -334,15 +323,22 @@ def test_gene_sets_pasted_and_from_a_file(made, qtbot, kit, tmp_path, monkeypatc
     assert "Line 1 of sets.gmt is not a gene set" in part.message.text()
 
 
+def choose_style(qtbot, look, style):
+    """Choose how spots are drawn with the keyboard."""
+    steps = look.style_box.findText(style) - look.style_box.currentIndex()
+    for _ in range(abs(steps)):
+        qtbot.keyClick(look.style_box, Qt.Key.Key_Down if steps > 0 else Qt.Key.Key_Up)
+    assert look.style_box.currentText() == style
+
+
 def surface_in(viewer):
     """Return the surface that a viewer shows, None if it shows none."""
     return next((layer for layer in viewer.layers if layer.name.endswith("surface")), None)
 
 
 def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
-    part, layer = made.map.surface, made.predicted
-    part.heading.setChecked(True)
-    tick(qtbot, part.surface_box)
+    look, layer = made.map.look, made.predicted
+    choose_style(qtbot, look, "surface")
     qtbot.waitUntil(lambda: surface_in(made.viewer) is not None, timeout=kit.TIMEOUT)
     image = surface_in(made.viewer)
     assert image.name == "slide · RED · predicted · surface"
@@ -353,32 +349,35 @@ def test_the_surface_lies_on_the_spots_and_follows_them(made, qtbot, kit):
         assert image.data[round(y), round(x)] == pytest.approx(made.table[spot, 0], abs=0.3)
     assert np.isnan(image.data[0, 0])
     assert tuple(image.contrast_limits) == pytest.approx(tuple(layer.face_contrast_limits))
-    tick(qtbot, part.spots_box)
-    assert not layer.visible
+    assert (layer.face_color[:, 3] == 0).all(), "the surface instead of spots"
     press(qtbot, made.dock, "green")
     qtbot.waitUntil(lambda: image.name == "slide · GREEN · predicted · surface", timeout=kit.TIMEOUT)
     image.name = "mine"
     made.map.scale.colormap_box.setCurrentText("magma")
     assert image.colormap.name == "magma"
     spread = np.nanstd(image.data)
-    typed(qtbot, part.bandwidth_box, 2)
+    typed(qtbot, look.bandwidth_box, 2)
     qtbot.waitUntil(lambda: np.nanstd(image.data) < 0.7 * spread, timeout=kit.TIMEOUT)
     assert image.name == "mine", "the user's name stays"
+    layer.visible = False
+    assert not image.visible, "hidden with the layer that it shows"
+    layer.visible = True
+    assert image.visible
     made.viewer.layers.remove(image)  # in napari's list
-    assert not part.surface_box.isChecked()
-    assert layer.visible
-    tick(qtbot, part.surface_box)
+    assert look.style_box.currentText() == "discs"
+    assert (layer.face_color[:, 3] == 1).all()
+    choose_style(qtbot, look, "surface")
     qtbot.waitUntil(lambda: surface_in(made.viewer) is not None, timeout=kit.TIMEOUT)
-    tick(qtbot, part.surface_box)
+    choose_style(qtbot, look, "discs")
     assert surface_in(made.viewer) is None
-    assert [x.name for x in made.viewer.layers] == ["slide", "slide · GREEN · predicted"]
+    assert (layer.face_color[:, 3] == 1).all()
 
 
 def test_no_surface_without_values_is_a_sentence(made, qtbot, kit):
     store.result_of(made.predicted).done[:] = False
-    tick(qtbot, made.map.surface.surface_box)
-    qtbot.waitUntil(lambda: "0 spots have values" in made.map.surface.message.text(), timeout=kit.TIMEOUT)
-    assert not made.map.surface.surface_box.isChecked()
+    choose_style(qtbot, made.map.look, "surface")
+    qtbot.waitUntil(lambda: "0 spots have values" in made.map.look.message.text(), timeout=kit.TIMEOUT)
+    assert made.map.look.style_box.currentText() == "discs"
 
 
 def test_hover_says_gene_value_unit_and_spot_in_one_line(made, qtbot):
@@ -428,7 +427,7 @@ def test_a_removed_result_leaves_a_section_that_says_so(made):
     for widget in (
         made.genes.pin_button,
         made.map.scale.bar,
-        made.map.surface.surface_box,
+        made.map.composite.add_button,
         made.genes.gene_set.score_button,
     ):
         assert not widget.isEnabled()
@@ -456,7 +455,7 @@ def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
     """A surface and three genes follow a slide that is rescaled and moved, and are hidden with it."""
     layer, session = made.predicted, made.dock.session
     session.slides.claim(store.result_of(layer), session.state.image)
-    made.map.surface.surface_box.setChecked(True)
+    choose_style(qtbot, made.map.look, "surface")
     qtbot.waitUntil(lambda: surface_in(made.viewer) is not None)
     surface = surface_in(made.viewer)
     for gene, edit in zip(("RED", "GREEN", "BLUE"), made.map.composite.gene_edits, strict=True):
@@ -489,9 +488,9 @@ def test_what_is_made_from_a_result_stays_on_its_slide(made, qtbot):
 def test_nothing_is_clipped_with_everything_unfolded(made, qtbot):
     made.viewer.window.resize(1280, 800)
     made.measured()
-    for fold in (made.map.surface, made.map.link, made.map.composite, made.genes.gene_set):
+    for fold in (made.map.link, made.map.composite, made.genes.gene_set):
         fold.heading.setChecked(True)
-    folds = (made.map.surface, made.map.link, made.map.composite, made.genes.gene_set)
+    folds = (made.map.link, made.map.composite, made.genes.gene_set)
     scroll = made.dock.explore_page
     qtbot.waitUntil(lambda: all(fold.body.height() >= fold.body.minimumSizeHint().height() > 50 for fold in folds))
     qtbot.waitUntil(lambda: scroll.widget().width() <= scroll.viewport().width())

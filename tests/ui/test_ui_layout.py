@@ -48,7 +48,7 @@ def place(widget: QWidget, window: QWidget) -> tuple[int, int, int, int]:
 def unfold_all(dock) -> None:
     for section in dock.sections:
         section.heading.setChecked(True)
-    for part in (dock.slide.ways, dock.model.options, dock.map.surface, dock.map.link, dock.genes.gene_set):
+    for part in (dock.slide.ways, dock.model.options, dock.map.composite, dock.map.link, dock.genes.gene_set):
         part.heading.setChecked(True)
 
 

@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_tcgn.expression import OUTPUT_SCALE
 from napari_tcgn.ui.io import dialogs
 from napari_tcgn.ui.layers import result_layers, store
+from napari_tcgn.ui.layers.veil import is_veil
 from napari_tcgn.ui.shortcuts import SHORTCUTS, keys_of
 from napari_tcgn.ui.widgets.scatter import MOST_DOTS, Scatter
 from support.comparing import compare, tick, write_counts
@@ -36,6 +37,10 @@ def left_of(layer) -> float:
 
 def names(viewer):
     return next(layer for layer in viewer.layers if layer.name.endswith("names of the halves"))
+
+
+def seen(viewer) -> list[str]:
+    return [layer.name for layer in viewer.layers if layer.visible and not is_veil(layer)]
 
 
 def test_the_halves_are_named_and_swapped_with_a_key(pair, qtbot, kit) -> None:
@@ -169,9 +174,12 @@ def test_a_reopened_result_lies_on_no_other_slide_and_has_a_scale_bar(
     assert not bar.visible
     picture, points = viewer.open(str(path), plugin="napari-tcgn")
     assert bar.visible, "the file says its µm per px"
-    assert [layer.name for layer in viewer.layers if layer.visible] == [picture.name, points.name]
+    assert [layer.name for layer in viewer.layers if layer.visible and not is_veil(layer)] == [
+        picture.name,
+        points.name,
+    ]
     viewer.layers.selection.active = slide
-    assert [layer.name for layer in viewer.layers if layer.visible] == ["another"]
+    assert seen(viewer) == ["another"]
     # side by side: the measurement beside the whole picture, on a second view of it
     viewer.layers.selection.active = points
     compare(qtbot, other, kit, tmp_path / "measured.h5ad", monkeypatch)

@@ -7,6 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.veil import is_veil
 from support.comparing import tick
 
 
@@ -36,13 +37,14 @@ def select(qtbot, viewer, layer) -> None:
 
 
 def seen(viewer) -> list[str]:
-    return [layer.name for layer in viewer.layers if layer.visible]
+    return [layer.name for layer in viewer.layers if layer.visible and not is_veil(layer)]
 
 
 def text_of(viewer) -> str:
-    canvas = getattr(viewer, "canvas", None)
-    overlay = viewer.text_overlay if canvas is None else canvas.overlays.text
-    return overlay.text if overlay.visible else ""
+    """Return what the canvas says of a part of a result."""
+    overlays = viewer.canvas.overlays
+    shown = [overlays[key].text.strip() for key in overlays if key.startswith("tcgn_") and overlays[key].visible]
+    return next((text for text in shown if text.startswith("Partial")), "")
 
 
 @pytest.mark.filterwarnings("ignore:Private attribute access:FutureWarning")
@@ -109,25 +111,25 @@ def test_names_of_spots_and_results_stay_true(two_slides, kit) -> None:
     assert spots.name == "mine"
 
 
-def test_a_partial_result_says_so_and_shows_nothing_older(held, gate, kit) -> None:
+def test_a_partial_result_says_so_and_shows_nothing_older(held, gate, kit, qtbot) -> None:
     viewer, dock = held
     gate.set()
     kit.click(dock.run.cancel_button)
     partial = dock.session.state.result_layer
     total = len(dock.session.state.spots)
-    assert text_of(viewer) == f"Partial result: 8 of {total} spots"
+    qtbot.waitUntil(lambda: text_of(viewer) == f"Partial result: 8 of {total} spots")
     assert partial.name == "stained · GREEN · predicted (partial)"
     assert seen(viewer) == ["stained", "stained · spots (not yet predicted)", partial.name]
     kit.run_to_end(dock)
     whole = dock.session.state.result_layer
-    assert text_of(viewer) == ""
+    qtbot.waitUntil(lambda: text_of(viewer) == "")
     assert seen(viewer) == ["stained", whole.name]
     viewer.layers.selection.active = partial
-    assert text_of(viewer).startswith("Partial result: 8 of")
+    qtbot.waitUntil(lambda: text_of(viewer).startswith("Partial result: 8 of"))
     assert not whole.visible, "it would be seen through the gaps"
     assert not store.result_of(whole).partial
     viewer.layers.remove(partial)
-    assert (text_of(viewer), whole.visible) == ("", True)
+    qtbot.waitUntil(lambda: (text_of(viewer), whole.visible) == ("", True))
 
 
 def test_a_text_of_the_user_on_the_canvas_is_left(held, gate, kit) -> None:

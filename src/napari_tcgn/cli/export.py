@@ -42,6 +42,7 @@ def export(
       napari-tcgn export C2.h5ad --to C2.zarr --slide C2.jpg
       napari-tcgn export C2.h5ad --to C2.csv --to C2.geojson --genes GNAS,FASN
       napari-tcgn export C2.h5ad --to C2.svg --top 3
+      napari-tcgn export C2.h5ad --to C2.png --genes GNAS --colormap magma --limits 0,2.5 --style rings --dim 40
     """
     if slide is not None and all(path.suffix != ".zarr" for path in to):
         raise SettingsError(

@@ -10,19 +10,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.errors import OutputError
+from napari_tcgn.errors import OutputError, SettingsError
 from napari_tcgn.exports.genes import require_genes
 from napari_tcgn.expression import Library, column, library_of
 from napari_tcgn.files import check_target, write_whole
+from napari_tcgn.options import ExportSettings
+from napari_tcgn.stats import smooth_surface
 
 if TYPE_CHECKING:
     from anndata import AnnData
     from matplotlib.axes import Axes
     from matplotlib.collections import Collection
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
 SUFFIXES = (".png", ".pdf", ".svg", ".jpg", ".tif")
 PANEL_INCHES = 3.6
+POINTS_PER_INCH = 72
+RIM = 0.13  # width of a ring, as a share of the spot's diameter
+SURFACE_ALPHA = 0.8
 
 
 def gene_figure(
@@ -33,10 +39,12 @@ def gene_figure(
     overwrite: bool = False,
     dpi: int = 150,
     library_id: str | None = None,
+    settings: ExportSettings | None = None,
 ) -> None:
     """Draw the H&E picture and a map of every gene, and write them as one picture.
 
-    Spots are discs of their true diameter. Colours span the 1st to 99th percentile of the gene's values.
+    Spots are discs of their true diameter, and colours span the 1st to 99th percentile of the gene's values, unless the
+    settings say otherwise.
 
     Parameters
     ----------
@@ -53,9 +61,13 @@ def gene_figure(
         Dots per inch of a pixel picture.
     library_id : str, optional
         Needed where the AnnData holds several sections.
+    settings : ExportSettings, optional
+        Colour map, limits, style and size of the spots, and how dim the slide is.
 
     Raises
     ------
+    SettingsError
+        If there is no such colour map.
     DataError
         If no gene is named, or a gene is not in the panel.
     OutputError
@@ -66,17 +78,35 @@ def gene_figure(
         raise OutputError(f"{path.name} is no picture file.", f"End its name in one of {', '.join(SUFFIXES)}.")
     check_target(path, overwrite)
     require_genes(adata, genes)
-    figure = _draw(adata, genes, ncols, library_id)
+    settings = settings if settings is not None else ExportSettings()
+    _require_colormap(settings.colormap)
+    figure = _draw(adata, genes, ncols, library_id, settings)
     with write_whole(path, overwrite) as temporary:
         figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.1)
 
 
-def _draw(adata: AnnData, genes: Sequence[str], ncols: int | None, library_id: str | None = None) -> Figure:
+def _require_colormap(name: str) -> None:
+    from matplotlib import colormaps
+
+    if name not in colormaps:
+        raise SettingsError(
+            f"matplotlib has no colour map {name!r}.", "Name one that it has, such as viridis, cividis or RdBu_r."
+        )
+
+
+def _draw(
+    adata: AnnData,
+    genes: Sequence[str],
+    ncols: int | None,
+    library_id: str | None = None,
+    settings: ExportSettings | None = None,
+) -> Figure:
     # The object interface only: pyplot would touch the backend and the figures of the calling program.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    section = SectionDrawing(library_of(adata, library_id))
+    settings = settings if settings is not None else ExportSettings()
+    section = SectionDrawing(library_of(adata, library_id), settings)
     panels = len(genes) + 1
     columns = min(panels, ncols if ncols is not None else 4)
     rows = math.ceil(panels / columns)
@@ -92,23 +122,31 @@ def _draw(adata: AnnData, genes: Sequence[str], ncols: int | None, library_id: s
     axes[0].set_title(section.title, fontsize=10)
     section.draw_scale_bar(axes[0])
     for axis, gene in zip(axes[1:panels], genes, strict=True):
-        section.draw_picture(axis, alpha=0.35)
+        section.draw_picture(axis, alpha=1 - settings.dim / 100)
         section.draw_gene(axis, gene)
         section.draw_scale_bar(axis)
     return figure
 
 
 class SectionDrawing:
-    """Draws a section in µm, or in full-resolution px where nobody says how many µm they are."""
+    """Draws a section in µm, or in full-resolution px where nobody says how many µm they are.
 
-    def __init__(self, library: Library) -> None:
+    Parameters
+    ----------
+    library : Library
+    settings : ExportSettings, optional
+        How the values of genes are drawn.
+    """
+
+    def __init__(self, library: Library, settings: ExportSettings | None = None) -> None:
         self.library = library
+        self.settings = settings if settings is not None else ExportSettings()
         step = library.mpp if library.mpp is not None else 1.0
         self.title = f"{library.library_id} · H&E"
         if library.partial:
             self.title += f"\npartial result: {library.adata.n_obs} of {library.planned} spots"
         self.picture_step = step / library.picture_scale  # drawn length of a px of the picture
-        self.diameter = library.drawn_diameter_px() * step
+        self.diameter = library.drawn_diameter_px() * step * self.settings.spot_size / 100
         self.centres = library.centres * step  # [n, 2] (x, y)
         margin = 1.5 * self.diameter
         (x0, y0), (x1, y1) = self.centres.min(axis=0) - margin, self.centres.max(axis=0) + margin
@@ -129,25 +167,49 @@ class SectionDrawing:
 
     def draw_gene(self, axis: Axes, gene: str) -> None:
         """Draw the map of a gene, with what is known of its trust in the title."""
-        self.draw_values(axis, column(self.library.adata, gene), self.library.unit or "model output")
+        values, unit = column(self.library.adata, gene), self.library.unit or "model output"
+        self.draw_values(axis, values, unit, self.settings.limits_of_figure())
         axis.set_title(f"{gene} · {_trust(self.library, gene)}", fontsize=10)
 
     def draw_values(
         self, axis: Axes, values: NDArray[np.floating[Any]], unit: str, limits: tuple[float, float] | None = None
     ) -> None:
-        """Draw the spots coloured by values [spots]; limits None: the 1st to 99th percentile."""
-        discs = self._outlines(axis)
-        discs.set_array(values)
+        """Draw spots, or a surface, coloured by values [spots]; limits None: the 1st to 99th percentile."""
         if limits is None and np.isfinite(values).any():
             low, high = np.nanpercentile(values, [1, 99])
             limits = float(low), float(high)
+        drawn = self._surface(axis, values) if self.settings.style == "surface" else self._spots(axis, values)
+        drawn.set_cmap(self.settings.colormap)
         if limits is not None:
-            discs.set_clim(*limits)
-        discs.set_cmap("viridis")
-        axis.add_collection(discs, autolim=False)
-        colours = axis.figure.colorbar(discs, cax=axis.inset_axes((1.02, 0.0, 0.04, 1.0)))  # as high as the map
+            drawn.set_clim(*limits)
+        colours = axis.figure.colorbar(drawn, cax=axis.inset_axes((1.02, 0.0, 0.04, 1.0)))  # as high as the map
         colours.set_label(unit, fontsize=7)
         colours.ax.tick_params(labelsize=7)
+
+    def _spots(self, axis: Axes, values: NDArray[np.floating[Any]]) -> Collection:
+        spots = self._outlines(axis)
+        spots.set_array(values)
+        if self.settings.style == "half-transparent":
+            spots.set_alpha(0.5)
+        elif self.settings.style == "rings":
+            left, right, _, _ = self.limits
+            spots.set_facecolor("none")
+            spots.set_linewidth(RIM * self.diameter * PANEL_INCHES * POINTS_PER_INCH / (right - left))
+        axis.add_collection(spots, autolim=False)
+        return spots
+
+    def _surface(self, axis: Axes, values: NDArray[np.floating[Any]]) -> AxesImage:
+        x, y = self.centres.T
+        surface = smooth_surface(x, y, values, self.settings.bandwidth)
+        height, width = surface.values.shape
+        left, top = surface.x0 - surface.step / 2, surface.y0 - surface.step / 2
+        extent = (left, left + width * surface.step, top + height * surface.step, top)
+        # imshow sets the limits of the panel to those of the image.
+        x_limits, y_limits = axis.get_xlim(), axis.get_ylim()
+        image = axis.imshow(surface.values, extent=extent, alpha=SURFACE_ALPHA, interpolation="nearest")
+        axis.set_xlim(x_limits)
+        axis.set_ylim(y_limits)
+        return image
 
     def draw_colours(self, axis: Axes, colours: Any) -> None:
         """Draw the spots in given colours, float [spots, 4]."""
@@ -162,7 +224,8 @@ class SectionDrawing:
         if self.library.bins:
             corners = self.diameter / 2 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
             return PolyCollection(list(self.centres[:, None, :] + corners), edgecolors="none")
-        size = np.full(len(self.centres), self.diameter)
+        inside = 1 - RIM if self.settings.style == "rings" else 1.0  # a line lies half outside of what it bounds
+        size = np.full(len(self.centres), self.diameter * inside)
         return EllipseCollection(
             size, size, np.zeros_like(size), units="xy", offsets=self.centres, offset_transform=axis.transData
         )

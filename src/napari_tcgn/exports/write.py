@@ -87,7 +87,7 @@ def export(
     path : str or pathlib.Path
         .h5ad, .zarr (SpatialData), .csv, .parquet, .geojson (QuPath), .png, .svg or .pdf.
     settings : ExportSettings, optional
-        Which genes, section and kind of table.
+        Which genes, section and kind of table, and how figures are drawn.
     slide : Slide, optional
         Its pixels go into a SpatialData at full resolution; the other formats do not need it.
     overwrite : bool
@@ -129,7 +129,7 @@ def export(
             f"A figure of {len(genes)} genes cannot be read.", f"Name up to {FIGURE_GENES} genes (--genes, --top)."
         )
     else:
-        figure.gene_figure(part, genes, path, overwrite=overwrite)
+        figure.gene_figure(part, genes, path, overwrite=overwrite, settings=settings)
     return Exported(part, path, tuple(notes))
 
 

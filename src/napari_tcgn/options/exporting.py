@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
-from napari_tcgn.options.declaration import check, option
+from napari_tcgn.options.declaration import check, option, require
+
+StyleName = Literal["discs", "half-transparent", "rings", "surface"]
 
 # Of every command that opens a slide.
 MPP_HELP = "µm per full-resolution pixel of the slide; by default what its file says."
+
+
+_LIMITS = "two numbers with a comma between them, the lower one first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +35,42 @@ class ExportSettings:
     )
     library: str | None = option(None, "Which section, where the file holds several.")
     mpp: float | None = option(None, MPP_HELP, unit="µm", above=0)
+    colormap: str = option("viridis", "Figures: colour map, by its name in matplotlib.", label="colour map")
+    limits: str = option(
+        "", 'Figures: values of the first and the last colour, such as "0,2.5"; by default they follow each gene.'
+    )
+    style: StyleName = option(
+        "discs",
+        "Figures: how values are drawn.",
+        more="Rings leave the cells inside visible; a surface is the mean of the spots around each place.",
+        label="drawn as",
+    )
+    spot_size: int = option(100, "Figures: size of the spots, of their true diameter.", unit="%", at_least=1)
+    bandwidth: float = option(
+        0.5, "Figures: standard deviation of the surface's Gaussian.", unit="pitches", above=0, decimals=1
+    )
+    dim: int = option(
+        65, "Figures: how much of the slide under a map is hidden by white.", unit="%", at_least=0, at_most=100
+    )
 
     def __post_init__(self) -> None:
         check(self)
+        low_and_high = self.limits_of_figure()
+        require(low_and_high is None or low_and_high[0] < low_and_high[1], "limits", _LIMITS, self.limits)
+
+    def limits_of_figure(self) -> tuple[float, float] | None:
+        """Return the values of the first and the last colour; None: they follow each gene.
+
+        Raises
+        ------
+        SettingsError
+            If `limits` are not two numbers.
+        """
+        if not self.limits:
+            return None
+        try:
+            low, high = (float(part) for part in self.limits.split(","))
+        except ValueError:
+            low = high = math.nan
+        require(math.isfinite(low) and math.isfinite(high), "limits", _LIMITS, self.limits)
+        return low, high

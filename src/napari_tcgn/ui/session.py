@@ -15,16 +15,17 @@ from napari_tcgn.model import LoadedModels
 from napari_tcgn.slide import Slide, give_mpp, open_slide
 from napari_tcgn.spots import GridSource
 from napari_tcgn.ui.layers import canvas, layer_names, placement, slide_layers, spot_layers, store
-from napari_tcgn.ui.layers.canvas_notes import CanvasNotes
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.hover import Hover
 from napari_tcgn.ui.layers.kept_points import KeptPoints
 from napari_tcgn.ui.layers.laid_spots import LaidSpots
+from napari_tcgn.ui.layers.legend import Legend
 from napari_tcgn.ui.layers.placement import placement_events
 from napari_tcgn.ui.layers.pyramid import LevelLike, levels_for_napari
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
 from napari_tcgn.ui.layers.story import Story
 from napari_tcgn.ui.layers.surface_layer import points_of_surface
+from napari_tcgn.ui.layers.veil import Veils
 from napari_tcgn.ui.prefs.choices import Choices
 from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tasks.activity import Activity
@@ -71,9 +72,9 @@ class Session:
         self.choices = Choices(self.state)
         self.slides = Slides()
         self.models = LoadedModels()
-        self.colours, self._hover = Colours(viewer), Hover(viewer)
+        self.colours, self._hover = Colours(viewer, self.state), Hover(viewer)
+        self._veils, self._legend = Veils(viewer, self.state), Legend(viewer, self.state, self.colours)
         self.story = Story(viewer, self.slides, self.state)
-        self._notes = CanvasNotes(viewer, self.story, self.state)
         self._points = KeptPoints(viewer, self.colours)
         self.laid = LaidSpots(viewer, self.state, self.story)
         self.run: Running | None = None
@@ -134,11 +135,12 @@ class Session:
         for work in self.slides:
             self._unwatch(work.image)
         self.slides.leave(self.slides.of(self.state.image))
+        self.colours.close()
+        for shown in (self._veils, self._legend):
+            shown.close(viewer_is_gone)
         self._hover.close()
         self._points.close()
-        if not viewer_is_gone:
-            self._notes.close()
-        else:
+        if viewer_is_gone:
             self.state.events.block()  # so are the widgets that would be told
         self._viewer = None
         self.spots_layer = self.state.image = self.state.result_layer = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from psygnal import SignalGroupDescriptor
 
-from napari_tcgn.options import PredictSettings, StainName
+from napari_tcgn.options import ExportSettings, PredictSettings, StainName, StyleName, option_of
 
 if TYPE_CHECKING:
     from napari.layers import Image, Points
@@ -20,6 +21,43 @@ if TYPE_CHECKING:
 
 # Which control answers what a run lacks; "" where it only has to be waited for.
 Where = Literal["", "slide", "mpp", "spots", "region", "model", "device"]
+STYLES = option_of(ExportSettings, "style").choices
+MOST_DIM = 90  # percent: of the slide something is always seen
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How results are drawn, all of them alike.
+
+    Attributes
+    ----------
+    style : str
+        One of `STYLES`.
+    size : int
+        Of a drawn spot, in percent of its true diameter.
+    bandwidth : float
+        Of surfaces, in pitches.
+    dim : int
+        How much of the slide under results is hidden by white, in percent.
+    label : bool
+        Whether the canvas says what is seen, with its colour bar.
+    """
+
+    style: StyleName = "discs"
+    size: int = 100
+    bandwidth: float = 0.5
+    dim: int = 50
+    label: bool = True
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Look:
+        """Return a look from what a file holds; what is not there, or cannot be, is as it is at first."""
+        first = cls()
+        names = [one.name for one in fields(cls)]
+        kept: dict[str, Any] = {n: values[n] for n in names if type(values.get(n)) is type(getattr(first, n))}
+        look = replace(first, **kept)
+        sizes_fit = 20 <= look.size <= 200 and 0.2 <= look.bandwidth <= 5 and 0 <= look.dim <= MOST_DIM
+        return look if sizes_fit and look.style in STYLES else first
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +117,8 @@ class DockState:
         Counts up whenever the shown result has become complete, partial or renamed.
     gene : str
         The gene that colours the spots.
+    look : Look
+        How results are drawn.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -101,6 +141,7 @@ class DockState:
     result_layer: Points | None = None
     result_version: int = 0
     gene: str = ""
+    look: Look = field(default_factory=Look)
 
     def missing_for_table(self) -> str:
         """Say in one sentence why no spots of a file can be read; "" if they can."""
@@ -152,6 +193,10 @@ class DockState:
             If an option may not have such a value; then nothing is changed.
         """
         self.settings = replace(self.settings, **options)
+
+    def change_look(self, **changes: Any) -> None:
+        """Change how results are drawn, by the names in `Look`."""
+        self.look = replace(self.look, **changes)
 
     def stain_methods(self) -> tuple[StainName, ...]:
         """Return the stain normalisations that the chosen model has target statistics for, "none" first."""

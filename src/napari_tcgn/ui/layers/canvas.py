@@ -1,4 +1,4 @@
-"""What the viewer's canvas shows besides layers: the scale bar, a sentence, and where the camera looks.
+"""What the viewer's canvas shows besides layers: the scale bar, labels, colour bars, and where the camera looks.
 
 All functions run on the main thread.
 """
@@ -6,6 +6,7 @@ All functions run on the main thread.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +16,14 @@ from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.layers.per_layer import unwrap
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Layer, Points
     from napari.viewer import Viewer
+
+PLACES = ("top_left", "top_right")  # of labels
+LINES = 9  # of a label, at most
+LETTER = 9  # px, about, of a label's text
+PAPER, INK = (1.0, 1.0, 1.0, 0.85), "black"  # behind labels and colour bars, on whatever slide and theme
+BAR = (18.0, 130.0)  # px: width and height of a colour bar
 
 
 def show_scale_bar(viewer: Viewer) -> None:
@@ -33,21 +40,62 @@ def show_scale_of(viewer: Viewer, layer: Layer) -> None:
         show_scale_bar(viewer)
 
 
-def say(viewer: Viewer, sentence: str, instead_of: str) -> None:
-    """Show a sentence at the top of the canvas; "" shows none.
+def size_events(viewer: Viewer) -> tuple[Any, ...]:
+    """Return the events that tell of another size of the canvas, for which labels are wrapped anew."""
+    canvas = getattr(viewer, "canvas", None)
+    return () if canvas is None else (canvas.events.size,)
+
+
+def show_label(viewer: Viewer, place: str, lines: Sequence[tuple[str, str]], share: float = 1.0) -> None:
+    """Write lines of text into a corner of the canvas; without any, take them away.
 
     Parameters
     ----------
     viewer : napari.Viewer
-    sentence : str
-    instead_of : str
-        What was said here before; any other text there is the user's own, and is left.
+    place : {"top_left", "top_right"}
+    lines : sequence of (str, str)
+        Text and colour; "": black.
+    share : float
+        Of the canvas's width, that a line may have before it is wrapped.
     """
     canvas = getattr(viewer, "canvas", None)
-    overlay = viewer.text_overlay if canvas is None else canvas.overlays.text  # before and since napari 0.9
-    if overlay.text in ("", instead_of) and (overlay.text or sentence):
-        overlay.text, overlay.visible = sentence, bool(sentence)
-        overlay.position, overlay.font_size = "top_left", 12
+    if canvas is None:  # before napari 0.9 there is one text
+        if place == PLACES[0]:
+            text = viewer.text_overlay
+            text.position, text.text, text.visible = place, "\n".join(text for text, _ in lines), bool(lines)
+        return
+    setattr(canvas.overlay_tiling, place, "vertical")
+    letters = max(10, int(share * canvas.size[1] / LETTER))
+    wrapped = [(part, colour) for line, colour in lines for part in wrap(line, letters)]
+    for number in range(LINES):
+        overlay = _text(canvas.overlays, f"tcgn_{place}_{number}", place)
+        line, colour = wrapped[number] if number < len(wrapped) else ("", "")
+        if not line:
+            overlay.visible = False
+            continue
+        overlay.color = colour or INK
+        overlay.text = f"{line} "  # napari's box is a little too narrow
+        overlay.visible = True
+
+
+def _text(overlays: Any, key: str, place: str) -> Any:
+    """Return a text of the canvas, added if it is not there yet."""
+    from napari.components.overlays import TextOverlay
+
+    if key not in overlays:
+        overlays[key] = TextOverlay(position=place, box=True)
+        overlays[key].box_color = PAPER
+    return overlays[key]
+
+
+def show_colour_bar(layer: Points, place: str) -> None:
+    """Show the colour bar of a layer in a corner of the canvas; "" hides it."""
+    bar = getattr(layer, "face_colorbar", None)
+    if bar is None or (not place and not bar.visible):
+        return
+    if place:
+        bar.position, bar.size, bar.box_color, bar.color = place, BAR, PAPER, INK
+    bar.visible = bool(place)
 
 
 def look_at(viewer: Viewer, place: NDArray[np.float64]) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 Centre = Literal["", "zero", "median"]
 
-SEQUENTIAL = ("viridis", "magma", "inferno", "plasma", "turbo", "gray", "gray_r")
+SEQUENTIAL = ("viridis", "cividis", "magma", "inferno", "plasma", "turbo", "gray", "gray_r")
 DIVERGING = ("PiYG", "RdBu_r", "PuOr", "coolwarm")
 STEPS = 1024  # colours of a map
 

@@ -10,15 +10,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Points
 from psygnal import Signal
 
-from napari_tcgn.ui.layers import layer_names, result_layers, store
+from napari_tcgn.ui.layers import composite, drawing, layer_names, result_layers, store
 from napari_tcgn.ui.layers.colour_scale import ColourScale
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 
 if TYPE_CHECKING:
-    from napari.layers import Points
+    from napari.layers import Layer
+    from napari.utils.events import Event
     from napari.viewer import Viewer
+
+    from napari_tcgn.ui.state import DockState, Look
 
 SHARED = ("low", "high", "automatic", "percent", "centre")  # what linked layers have in common
 
@@ -28,7 +32,13 @@ _painted: PerLayer[int] = PerLayer()  # how many spots had values when the layer
 
 
 class Colours:
-    """The colours of the result layers of one viewer.
+    """The colours of the result layers of one viewer, and how their spots are drawn.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    state : DockState
+        Its `look` is followed.
 
     Attributes
     ----------
@@ -42,11 +52,20 @@ class Colours:
     painted = Signal(object)
     linked_changed = Signal()
 
-    def __init__(self, viewer: Viewer) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: Viewer, state: DockState) -> None:
+        self._viewer, self._state = viewer, state
         self._linked: weakref.WeakSet[Points] = weakref.WeakSet()
+        self._with_surface: weakref.WeakSet[Points] = weakref.WeakSet()
         self._pairs: list[weakref.WeakSet[Points]] = []
         self.same_gene = True
+        state.events.look.connect(self._on_look)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        self._on_look(state.look)
+
+    def close(self) -> None:
+        """Follow the look and the viewer's layers no longer, which outlive the dock."""
+        self._state.events.look.disconnect(self._on_look)
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
 
     # -- what is shown -------------------------------------------------------------------------------------------
 
@@ -102,6 +121,39 @@ class Colours:
         for other in self.paired_with(layer) if "colormap" in changes else ():
             if self.scale(other).colormap != changes["colormap"]:
                 self.change(other, colormap=changes["colormap"])
+
+    # -- how spots are drawn -------------------------------------------------------------------------------------
+
+    def show_surface_of(self, layer: Points, shown: bool) -> None:
+        """Say whether a surface shows the values of a layer, whose spots are not drawn then."""
+        (self._with_surface.add if shown else self._with_surface.discard)(unwrap(layer))
+        self._draw(layer)
+
+    def _on_look(self, _look: Look) -> None:
+        for layer in self._viewer.layers:
+            self._draw(layer)
+
+    def _on_inserted(self, event: Event) -> None:
+        if store.shows_result(event.value):  # three genes are drawn like the result that they are made from
+            self._draw(event.value)
+
+    def _draw(self, layer: Layer) -> None:
+        """Draw the spots of a layer as the look says, if they are drawn otherwise."""
+        mixed, result = composite.composite_of(layer), store.result_of(layer)
+        shown = mixed.result if mixed is not None else result
+        if shown is None or not isinstance(layer, Points):
+            return
+        style: str = self._state.look.style
+        if style == "surface":
+            style = drawing.NOTHING if layer in self._with_surface else drawing.DISCS
+        drawn = drawing.Drawn(style, self._state.look.size)
+        if drawing.drawn_of(layer) == drawn:
+            return
+        drawing.draw_as(layer, drawn, shown.diameter_px)
+        if mixed is not None:
+            composite.show_composite(layer, mixed)
+        else:
+            self._paint(layer, {})
 
     # -- linked limits -------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.utils.notifications import show_warning
 
-from napari_tcgn.ui.layers import result_layers, store
+from napari_tcgn.ui.layers import drawing, result_layers, store
 from napari_tcgn.ui.layers.colours import Colours
 from napari_tcgn.ui.layers.per_layer import unwrap
 from napari_tcgn.ui.layers.spot_layers import points_of
@@ -79,6 +79,7 @@ class KeptPoints:
         scale = self._colours.scale(layer)
         layer.selected_data = set()
         layer.data = points
-        layer.size, layer.symbol, layer.border_width = result.diameter_px, result.spots.shape, 0
+        layer.symbol = result.spots.shape
+        drawing.draw_as(layer, drawing.drawn_of(layer), result.diameter_px)
         layer.shown = np.ones(len(points), dtype=bool)
         result_layers.put_values_back(layer, result, self._gene, scale.limits, scale.colormap)

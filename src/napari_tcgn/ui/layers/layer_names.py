@@ -31,9 +31,9 @@ def surface_name(slide: str, gene: str, kind: str) -> str:
     return f"{result_name(slide, gene, kind)}{SURFACE}"
 
 
-def three_genes_name(slide: str, genes: tuple[str, str, str]) -> str:
+def three_genes_name(slide: str, genes: tuple[str, str, str], colours: tuple[str, str, str]) -> str:
     """Return the name of a layer that mixes three genes."""
-    return f"{slide}{DOT}{' / '.join(genes)}{DOT}red, green, blue"
+    return f"{slide}{DOT}{' / '.join(genes)}{DOT}{', '.join(colours)}"
 
 
 def spots_name(slide: str, predicted: bool = False) -> str:

@@ -55,18 +55,18 @@ def moved_affine(image: Layer, motion: NDArray[np.float64]) -> NDArray[np.float6
     return affine
 
 
-def picture_placement(image: Image, scale: float) -> dict[str, Any]:
+def picture_placement(image: Image, scale: float | NDArray[np.float64]) -> dict[str, Any]:
     """Return the transforms with which a small picture of an image lies on it.
 
     Parameters
     ----------
     image : napari image layer
-    scale : float
+    scale : float, or float64 [2] (down, right)
         Px of the picture per px of the image.
     """
     affine = np.asarray(image.affine.affine_matrix, float)
     # Px 0 of the picture covers several px of the image: its middle is not the middle of the image's first px.
-    first = (0.5 / scale - 0.5,) * 2
+    first = np.broadcast_to(0.5 / np.asarray(scale) - 0.5, 2)
     corner = np.linalg.inv(affine) @ np.array([*to_world(image, first), 1.0])
     return {
         "scale": np.asarray(image.scale[-2:], float) / scale,
@@ -83,6 +83,18 @@ def px_of(image: Layer, layer: Layer, vertices: NDArray[np.float64]) -> NDArray[
     matrix = np.linalg.inv(world_matrix(image)) @ world_matrix(layer)
     placed: NDArray[np.float64] = vertices @ matrix[:2, :2].T + matrix[:2, 2]
     return placed
+
+
+def centre_of(layer: Layer) -> NDArray[np.float64]:
+    """Return where the middle of a layer lies in the world (float64 [2])."""
+    centre: NDArray[np.float64] = np.asarray(layer.extent.world, dtype=np.float64)[:, -2:].mean(axis=0)
+    return centre
+
+
+def lies_on(layer: Layer, other: Layer) -> bool:
+    """Whether the middle of a layer lies within another one."""
+    centre, (first, last) = centre_of(layer), np.asarray(other.extent.world)[:, -2:]
+    return bool(np.all((first <= centre) & (centre <= last)))
 
 
 def placement_events(layer: Layer) -> tuple[EventEmitter, ...]:

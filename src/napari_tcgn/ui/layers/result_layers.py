@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.ui.layers import layer_names, store
 from napari_tcgn.ui.layers.colour_scale import colours_of, robust_limits
+from napari_tcgn.ui.layers.drawing import set_colours
 from napari_tcgn.ui.layers.placement import placement_of
 from napari_tcgn.ui.layers.spot_layers import points_of, unblurred
 
@@ -95,7 +96,9 @@ def colour_by_gene(layer: Points, gene: str, limits: tuple[float, float], colorm
     layer.face_contrast_limits = limits
     before = layer.features
     if before["gene"].iloc[0] != gene or not np.array_equal(before["value"], values, equal_nan=True):
-        layer.features = _features(before["spot"].to_numpy(), gene, values)
+        # In place and told of: a new table of 100,000 spots takes five times as long.
+        before["gene"], before["value"] = gene, values
+        layer.events.features()
     set_colours(layer, colours_of(values, limits, colormap))
 
 
@@ -104,13 +107,6 @@ def put_values_back(layer: Points, result: store.Result, gene: str, limits: tupl
     values = result.values_of(gene)
     layer.features = _features(result.spots.ids.astype(object), gene, values)
     set_colours(layer, colours_of(values, limits, colormap))
-
-
-def set_colours(layer: Points, colours: NDArray[np.float32]) -> None:
-    """Give the points of a layer their colours (RGBA [n, 4])."""
-    # napari's canvas listens to two events of the same change and would send all points to the GPU twice.
-    with layer.events.face_color.blocker():
-        layer.face_color = colours
 
 
 def shown_gene(layer: Points) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.options import PredictSettings, options_of
 from napari_tcgn.ui.prefs.preferences import from_plain, read_preferences, to_plain, watch_preferences
 from napari_tcgn.ui.prefs.remembered import Remembered
+from napari_tcgn.ui.state import Look
 
 if TYPE_CHECKING:
     from napari_tcgn.ui.state import DockState
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 CHOICES = {one.name: one for one in options_of(PredictSettings)}
 RATES = "spots_per_second"
 ADDED = "added_models"
+LOOK = "look"
 
 
 class Choices:
@@ -27,7 +29,7 @@ class Choices:
     Parameters
     ----------
     state : DockState
-        Its `settings` are set at once; `model` waits until the models are found.
+        Its `settings` and `look` are set at once; `model` waits until the models are found.
     """
 
     def __init__(self, state: DockState) -> None:
@@ -36,7 +38,7 @@ class Choices:
         self._preferences = read_preferences()
         self._start()
         self._stop_watching = watch_preferences(self._on_preferences)
-        for event in (state.events.settings, state.events.model):
+        for event in (state.events.settings, state.events.model, state.events.look):
             event.connect(self._remember)
 
     def close(self) -> None:
@@ -67,6 +69,7 @@ class Choices:
         except TcgnError:  # a file edited by hand
             settings = PredictSettings()
         self._state.settings = settings
+        self._state.look = Look.of(self.remembered.get(LOOK, dict, {}) if preferences.remember else {})
 
     def _on_preferences(self) -> None:
         """Take over what has just been changed in napari's preferences, and only that."""
@@ -89,7 +92,7 @@ class Choices:
         chosen, model = self._state.settings, self._state.model
         if model is not None:
             chosen = replace(chosen, model=model.source)
-        self.remembered.put(**_plain(chosen), preferences=_plain(self._preferences))
+        self.remembered.put(**_plain(chosen), preferences=_plain(self._preferences), **{LOOK: asdict(self._state.look)})
 
     # -- models that were added by hand ------------------------------------------------------------------------------
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtGui import QClipboard
 from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QMessageBox, QPushButton
@@ -46,10 +46,10 @@ FORMATS = (
     Format(
         "GeoJSON for QuPath", ".geojson", TRUSTED, "Spots as detections with genes as measurements; drop it on QuPath"
     ),
-    Format("figure (.png)", ".png", SHOWN, "H&E and up to 11 genes with scale and colour bars, as a picture"),
-    Format("figure (.svg)", ".svg", SHOWN, "H&E and up to 11 genes with scale and colour bars, as a drawing"),
+    Format("figure (.png)", ".png", SHOWN, "H&E and up to 11 genes as they are seen in the viewer, as a picture"),
+    Format("figure (.svg)", ".svg", SHOWN, "H&E and up to 11 genes as they are seen in the viewer, as a drawing"),
 )
-TABLES = (".csv", ".parquet")
+TABLES, FIGURES = (".csv", ".parquet"), (".png", ".svg")
 
 
 class ExportSection(Section):
@@ -165,9 +165,21 @@ class ExportSection(Section):
 
     def _settings(self) -> ExportSettings:
         genes = self.genes_box.currentData()
-        return ExportSettings(
+        settings = ExportSettings(
             genes=self.session.state.gene if genes == SHOWN else genes, tidy=self.tidy_box.isChecked()
         )
+        return replace(settings, **self._look()) if self._format().suffix in FIGURES else settings
+
+    def _look(self) -> dict[str, Any]:
+        """Return how the shown map is drawn; its limits where they are also those of every other gene."""
+        layer, look = self.session.state.result_layer, self.session.state.look
+        assert layer is not None  # the button is disabled without one
+        scale = self.session.colours.scale(layer)
+        fixed = self.genes_box.currentData() == SHOWN or not scale.automatic
+        return {
+            "style": look.style, "spot_size": look.size, "bandwidth": look.bandwidth, "dim": look.dim,
+            "colormap": scale.colormap, "limits": f"{scale.low:.6g},{scale.high:.6g}" if fixed else "",
+        }  # fmt: skip
 
     def _write(self, result: store.Result, path: Path, overwrite: bool) -> None:
         settings = self._settings()

@@ -1,4 +1,4 @@
-"""Section Map: what the colours mean, and other ways to draw the shown result."""
+"""Section Map: what the colours mean, how results are drawn, and other ways to look at the shown one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from napari_tcgn.ui.sections.base import Section
 from napari_tcgn.ui.sections.gene_parts.composite import CompositePart, suggest_genes
 from napari_tcgn.ui.sections.gene_parts.link import LinkPart
+from napari_tcgn.ui.sections.gene_parts.look import LookControls
 from napari_tcgn.ui.sections.gene_parts.scale import ScaleControls
-from napari_tcgn.ui.sections.gene_parts.surface import SurfacePart
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.gene_names import GeneNames
 
 
 class MapSection(Section):
-    """The colour scale of the shown result, its surface, three genes as colours, and limits shared with others.
+    """The colour scale of the shown result, how all results are drawn, three genes as colours, and shared limits.
 
     Parameters
     ----------
@@ -27,24 +27,24 @@ class MapSection(Section):
     Attributes
     ----------
     scale : ScaleControls
-    surface, link, composite : Part
+    look : LookControls
+    link, composite : Part
         Folded away until they are wanted.
     """
 
     def __init__(self, session: Session, names: GeneNames, best: Callable[[], list[str]]) -> None:
         super().__init__(session, "Map")
         self._best = best
-        self.scale = ScaleControls(session)
-        self.surface, self.link = SurfacePart(session), LinkPart(session)
-        self.composite = CompositePart(session, names)
-        for widget in (self.scale, self.surface, self.link, self.composite):
-            self.form.addRow(widget)
+        self.scale, self.look = ScaleControls(session), LookControls(session)
+        self.link, self.composite = LinkPart(session), CompositePart(session, names)
+        for widget in (self.scale, self.look, self.link, self.composite):
+            self.body_column.addWidget(widget)  # Qt's forms forget the height of rows that wrap
         self.composite.heading.toggled.connect(self._suggest)
         session.state.events.result_layer.connect(self.scale.show_layer)
 
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
-        for part in (self.surface, self.link, self.composite):
+        for part in (self.look.surfaces, self.link, self.composite):
             part.disconnect_all()
 
     def _suggest(self, opened: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractSpinBox, QDoubleSpinBox, QLabel, QSizePolicy, QVBoxLayout, QWidget
 from superqt.utils import signals_blocked
 
 from napari_tcgn.ui.layers import store
@@ -45,7 +45,6 @@ class ScaleControls(QWidget):
         self.centre_box = choice_box(tip, characters=6)
         for text, centre in CENTRES.items():
             self.centre_box.addItem(text, centre)
-        self.canvas_box = tick_box("bar on the canvas", "Show the colour bar in the viewer, too")
         self.message = Message()
         self._lay_out()
 
@@ -55,7 +54,6 @@ class ScaleControls(QWidget):
         self.high_box.valueChanged.connect(lambda: self._on_limit(self.high_box))
         self.colormap_box.currentTextChanged.connect(lambda name: self._change(colormap=name))
         self.centre_box.currentIndexChanged.connect(self._on_centre)
-        self.canvas_box.toggled.connect(self._on_canvas)
         session.colours.painted.connect(self._on_painted)
         self.show_layer()
 
@@ -67,7 +65,7 @@ class ScaleControls(QWidget):
         boxes = (self.low_box, self.high_box, self.percent_box, self.colormap_box, self.centre_box)
         for widgets in (
             (self.low_box, QLabel("to"), self.high_box, self.auto_box, self.percent_box),
-            (self.colormap_box, self.centre_box, self.canvas_box),
+            (self.colormap_box, self.centre_box),
         ):
             column.addLayout(FlowLayout(*widgets, growing=boxes))
         column.addWidget(self.message)
@@ -77,14 +75,10 @@ class ScaleControls(QWidget):
         layer = self.session.state.result_layer
         for widget in (
             self.bar, self.low_box, self.high_box, self.auto_box, self.percent_box, self.colormap_box, self.centre_box,
-            self.canvas_box,
         ):  # fmt: skip
             widget.setEnabled(layer is not None)
         if layer is not None:
             self._show(self.session.colours.scale(layer))
-            bar = getattr(layer, "face_colorbar", None)
-            self.canvas_box.setVisible(bar is not None)
-            set_quietly(self.canvas_box, bar is not None and bar.visible)
 
     def _show(self, scale: ColourScale) -> None:
         result = store.result_of(self.session.state.result_layer)
@@ -127,12 +121,6 @@ class ScaleControls(QWidget):
             return
         self._change(low=low, high=high, automatic=False)
 
-    def _on_canvas(self, shown: bool) -> None:
-        layer = self.session.state.result_layer
-        if layer is not None:
-            layer.face_colorbar.visible = shown
-            layer.face_colorbar.position = "bottom_left"
-
 
 def limit_box(tip: str) -> QDoubleSpinBox:
     """Return a box for a colour limit."""
@@ -142,8 +130,8 @@ def limit_box(tip: str) -> QDoubleSpinBox:
     return box
 
 
-def make_narrow(box: QDoubleSpinBox) -> None:
+def make_narrow(box: QAbstractSpinBox) -> None:
     """Let a number box be narrower than its largest number and than napari's style wants it."""
     box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     box.setStyleSheet("min-width: 4em;")
-    box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # the arrow keys and the wheel do it
+    box.setButtonSymbols(QAbstractSpinBox.ButtonSymbols.NoButtons)  # the arrow keys and the wheel do it
