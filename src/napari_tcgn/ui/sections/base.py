@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QFormLayout,
     QFrame,
     QLabel,
     QPlainTextEdit,
@@ -16,6 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.widgets.rows import Rows
 
 FOLDED, UNFOLDED = "folded", "unfolded"  # names of sections in the dock's memory
 
@@ -120,7 +120,7 @@ class Fold(QFrame):
         What is folded away.
     column, body_column : QVBoxLayout
         Of heading and body, and inside the body.
-    form : QFormLayout
+    form : Rows
         Where a subclass adds its controls.
     message : Message
         For a subclass to place.
@@ -132,11 +132,8 @@ class Fold(QFrame):
         self.body = QWidget()
         self.body_column = QVBoxLayout(self.body)
         self.body_column.setContentsMargins(0, 0, 0, 0)
-        self.form = QFormLayout()
+        self.form = Rows()
         self.body_column.addLayout(self.form)
-        self.form.setSpacing(4)
-        self.form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.heading = Heading(title, self.body, tip)
         self.column = QVBoxLayout(self)
         self.column.setSpacing(3)

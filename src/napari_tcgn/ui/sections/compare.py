@@ -94,7 +94,7 @@ class CompareSection(Section):
         end = FlowLayout(self.write_button, self.report_button)
         figures = (self.state_label, self.overall, self.table, self.scatter)
         for row in (start, self.table_box, self.sets_box, *figures, maps, end):
-            self.form.addRow(row)
+            self.form.add(row)
 
     def _predicted(self) -> store.Result | None:
         """Return the predicted result that the section works on, also while its measurement is the chosen layer."""

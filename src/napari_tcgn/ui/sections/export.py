@@ -86,12 +86,12 @@ class ExportSection(Section):
         )
         self.reason = text_label()
 
-        self.form.addRow(FlowLayout(self.format_box, self.export_button, growing=[self.format_box]))
-        self.form.addRow("genes", self.genes_box)
-        self.form.addRow(self.tidy_box)
-        self.form.addRow(self.full_box)
-        self.form.addRow(FlowLayout(self.copy_button, self.session_button))
-        self.form.addRow(self.reason)
+        self.form.add(FlowLayout(self.format_box, self.export_button, growing=[self.format_box]))
+        self.form.add_labelled("genes", self.genes_box)
+        self.form.add(self.tidy_box)
+        self.form.add(self.full_box)
+        self.form.add(FlowLayout(self.copy_button, self.session_button))
+        self.form.add(self.reason)
 
         self.format_box.currentIndexChanged.connect(self._on_format)
         self.export_button.clicked.connect(self._ask_for_path)

@@ -77,7 +77,7 @@ class MppWays(Part):
         )
         objective = FlowLayout(self.objective_box, self.use_objective_button)
         for row in (self.ruler_button, self._ruler_row, self.ruler_text, objective, self.objective_text):
-            self.form.addRow(row)
+            self.form.add(row)
 
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""

@@ -30,9 +30,9 @@ class Options(Part):
         self.threads_box, self.stain_box = boxes["read_threads"], boxes["stain"]
         for name, box in boxes.items():
             if self._options[name].kind is bool:  # a box to tick has its own text
-                self.form.addRow(box)
+                self.form.add(box)
             else:
-                self.form.addRow(label_of(self._options[name]), box)
+                self.form.add_labelled(label_of(self._options[name]), box)
             call_on_change(self._widgets[name], self._options[name], partial(self._take, name))
         self._state.events.settings.connect(self._show)
         self._state.events.model.connect(self._show)

@@ -81,10 +81,10 @@ class SpotsSection(Section):
         self._timer.timeout.connect(self._on_pause)
 
         buttons = FlowLayout(self.lay_button, self.reset_button, growing=[self.lay_button])
-        self.form.addRow(self.sample_button)
+        self.form.add(self.sample_button)
         for row in (self.source_box, self.grid, self.tissue, self.region, buttons, self.files, self.count):
-            self.form.addRow(row)
-        self.form.addRow(self.use_mpp_button)
+            self.form.add(row)
+        self.form.add(self.use_mpp_button)
         self._connect()
         self._show_source()
         if session.state.spots is not None:

@@ -6,13 +6,14 @@ from typing import Any
 
 from magicgui.widgets import create_widget
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QFormLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_tcgn.options import BIN_SIDES, LAYOUTS, GridSettings, option_of
 from napari_tcgn.ui.actions.grid_drag import HELP
 from napari_tcgn.ui.widgets.controls import set_quietly
 from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.option_widget import label_of, option_widget
+from napari_tcgn.ui.widgets.rows import Rows
 
 
 class GridControls(QWidget):
@@ -49,15 +50,14 @@ class GridControls(QWidget):
         self.x_box.setPrefix("x ")
         self.y_box.setPrefix("y ")
         self.sizes = _row(self.pitch_box, QLabel("spot"), self.diameter_box)
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setSpacing(4)
-        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        form.addRow(label_of(option_of(GridSettings, "pitch_um")), self.sizes)
-        form.addRow(self._bins.label, self.bin_box)
-        form.addRow("origin, µm", _row(self.x_box, self.y_box))
-        form.addRow(label_of(option_of(GridSettings, "rotation_deg")), _row(self.rotation_box, self.adjust_button))
-        self._form = form
+        rows = Rows()
+        self.setLayout(rows)
+        label = label_of(option_of(GridSettings, "pitch_um"))
+        self._sizes_row = rows.add_labelled(label, self.sizes)
+        self._bins_row = rows.add_labelled(self._bins.label, self.bin_box)
+        rows.add_labelled("origin, µm", _row(self.x_box, self.y_box))
+        turn = label_of(option_of(GridSettings, "rotation_deg"))
+        rows.add_labelled(turn, _row(self.rotation_box, self.adjust_button))
         for box in (self.pitch_box, self.diameter_box):
             box.valueChanged.connect(self._on_size)
         self.bin_box.currentIndexChanged.connect(self._on_size)
@@ -69,8 +69,8 @@ class GridControls(QWidget):
         """Show the controls of a layout, with its sizes where they are given; the origin is kept."""
         self._layout = layout
         bins = layout == "visium-hd"
-        self._form.setRowVisible(self.sizes, not bins)
-        self._form.setRowVisible(self.bin_box, bins)
+        self._sizes_row.setVisible(not bins)
+        self._bins_row.setVisible(bins)
         if layout in LAYOUTS:
             pitch, diameter = LAYOUTS[layout]
             set_quietly(self.bin_box, BIN_SIDES.index(pitch)) if bins else None

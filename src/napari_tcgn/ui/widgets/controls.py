@@ -12,8 +12,6 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QFormLayout,
-    QLabel,
     QLineEdit,
     QListView,
     QPlainTextEdit,
@@ -123,16 +121,7 @@ def choice_box(tip: str = "", characters: int = 12) -> QComboBox:
 
 
 def name_controls(root: QWidget) -> None:
-    """Give every control without a text of its own an accessible name: its row's label, else what its tooltip begins
-    with.
-    """
-    for form in root.findChildren(QFormLayout):
-        for row in range(form.rowCount()):
-            field = form.itemAt(row, QFormLayout.ItemRole.FieldRole)
-            control = None if field is None else field.widget()
-            label = None if control is None else form.labelForField(control)
-            if isinstance(label, QLabel) and isinstance(control, _NAMELESS) and not control.accessibleName():
-                control.setAccessibleName(label.text())
+    """Give every control that has neither a text nor an accessible name one: what its tooltip begins with."""
     for control in root.findChildren(QWidget):
         textless = isinstance(control, _NAMELESS) or (isinstance(control, QAbstractButton) and not control.text())
         if textless and not control.accessibleName():

@@ -58,13 +58,13 @@ class FlowLayout(QLayout):
     def heightForWidth(self, width: int) -> int:  # Qt's name
         """Return the height of all lines in px."""
         lines = self._lines(width)
-        return sum(_height(line) for line in lines) + GAP * max(0, len(lines) - 1)
+        return sum(map(_height, lines)) + GAP * max(0, len(lines) - 1)
 
     def sizeHint(self) -> QSize:  # Qt's name
         """Return the size of everything in one line."""
         shown = self._shown()
         width = sum(map(_width, shown)) + GAP * max(0, len(shown) - 1)
-        return QSize(width, _height(shown) if shown else 0)
+        return QSize(width, max((item.sizeHint().height() for item in shown), default=0))
 
     def minimumSize(self) -> QSize:  # Qt's name
         """Return the size of the widest item."""
@@ -77,18 +77,16 @@ class FlowLayout(QLayout):
         y = rect.y()
         for line in self._lines(rect.width()):
             height, x = _height(line), rect.x()
-            spare = rect.width() - sum(_width(item) for item in line) - GAP * (len(line) - 1)
-            growing = [item for item in line if item.widget() in self._growing]
-            for item in line:
-                width = _width(item) + (spare // len(growing) if item in growing else 0)
-                item.setGeometry(QRect(x, y, min(width, rect.width()), height))
+            for item, width in line:
+                item.setGeometry(QRect(x, y, width, height))
                 x += width + GAP
             y += height + GAP
 
     def _shown(self) -> list[QLayoutItem]:
         return [item for item in self._items if not item.isEmpty()]
 
-    def _lines(self, width: int) -> list[list[QLayoutItem]]:
+    def _lines(self, width: int) -> list[list[tuple[QLayoutItem, int]]]:
+        """Return the items of each line with their widths."""
         lines: list[list[QLayoutItem]] = []
         room = 0
         for item in self._shown():
@@ -98,7 +96,14 @@ class FlowLayout(QLayout):
                 room = width
             lines[-1].append(item)
             room -= needed + GAP
-        return lines
+        return [self._spread(line, width) for line in lines]
+
+    def _spread(self, line: list[QLayoutItem], width: int) -> list[tuple[QLayoutItem, int]]:
+        """Give what a line has left to the items that grow."""
+        spare = width - sum(map(_width, line)) - GAP * (len(line) - 1)
+        growing = sum(item.widget() in self._growing for item in line)
+        more = spare // growing if growing else 0
+        return [(item, min(width, _width(item) + (more if item.widget() in self._growing else 0))) for item in line]
 
 
 def _width(item: QLayoutItem) -> int:
@@ -106,5 +111,8 @@ def _width(item: QLayoutItem) -> int:
     return max(item.sizeHint().width(), item.minimumSize().width())
 
 
-def _height(line: list[QLayoutItem]) -> int:
-    return max(item.sizeHint().height() for item in line)
+def _height(line: list[tuple[QLayoutItem, int]]) -> int:
+    # What lies in an item may wrap as well.
+    return max(
+        item.heightForWidth(width) if item.hasHeightForWidth() else item.sizeHint().height() for item, width in line
+    )

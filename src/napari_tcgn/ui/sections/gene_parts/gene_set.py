@@ -47,7 +47,7 @@ class GeneSetPart(Part):
         file_row = FlowLayout(self.file_button, self.set_box, growing=[self.set_box])
         name_row = FlowLayout(self.name_edit, self.score_button, growing=[self.name_edit])
         for row in (file_row, self.names_edit, name_row):
-            self.form.addRow(row)
+            self.form.add(row)
         self.set_box.hide()
         self._latest = Latest(session.background, self._show, self._on_failed)
         # Too few spots so far are no failure: the next step of the run tries again.

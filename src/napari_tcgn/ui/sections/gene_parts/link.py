@@ -33,8 +33,8 @@ class LinkPart(Part):
             "A gene chosen for one of them is shown by all that have it",
             session.colours.same_gene,
         )
-        self.form.addRow(self.list)
-        self.form.addRow(self.gene_box)
+        self.form.add(self.list)
+        self.form.add(self.gene_box)
         self._layers: list[Points] = []
         self.list.itemChanged.connect(self._on_ticked)
         self.gene_box.toggled.connect(self._on_same_gene)
