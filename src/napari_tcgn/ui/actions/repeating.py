@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +38,21 @@ def slide_path(session: Session, result: store.Result) -> Path | None:
     path = session.state.slide.path if session.state.slide is not None else None
     same = path is not None and result.record is not None and path.name == result.record.slide.file
     return path if same else None
+
+
+def as_seen(session: Session, layer: Points, settings: ExportSettings, one_gene: bool) -> ExportSettings:
+    """Return settings of a figure drawn as a layer is; with its limits only where they are those of all genes."""
+    scale, look = session.colours.scale(layer), session.state.look
+    limits = f"{scale.low:.6g},{scale.high:.6g}" if one_gene or not scale.automatic else ""
+    return replace(
+        settings,
+        style=look.style,
+        spot_size=look.size,
+        bandwidth=look.bandwidth,
+        dim=look.dim,
+        colormap=scale.colormap,
+        limits=limits,
+    )
 
 
 @dataclass(frozen=True)
@@ -167,7 +182,7 @@ def session_script(session: Session, comparing: Comparing) -> SessionScript:
                 )  # fmt: skip
         gene = result_layers.shown_gene(layer)
         picture = Path(names.new(portable_name(f"{out.stem}_{gene}.png")))
-        script.steps.append(MapStep(out, picture, ExportSettings(genes=gene)))
+        script.steps.append(MapStep(out, picture, as_seen(session, layer, ExportSettings(genes=gene), one_gene=True)))
     return script
 
 

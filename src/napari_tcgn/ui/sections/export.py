@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QClipboard
 from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QMessageBox, QPushButton
@@ -168,18 +168,11 @@ class ExportSection(Section):
         settings = ExportSettings(
             genes=self.session.state.gene if genes == SHOWN else genes, tidy=self.tidy_box.isChecked()
         )
-        return replace(settings, **self._look()) if self._format().suffix in FIGURES else settings
-
-    def _look(self) -> dict[str, Any]:
-        """Return how the shown map is drawn; its limits where they are also those of every other gene."""
-        layer, look = self.session.state.result_layer, self.session.state.look
+        layer = self.session.state.result_layer
         assert layer is not None  # the button is disabled without one
-        scale = self.session.colours.scale(layer)
-        fixed = self.genes_box.currentData() == SHOWN or not scale.automatic
-        return {
-            "style": look.style, "spot_size": look.size, "bandwidth": look.bandwidth, "dim": look.dim,
-            "colormap": scale.colormap, "limits": f"{scale.low:.6g},{scale.high:.6g}" if fixed else "",
-        }  # fmt: skip
+        if self._format().suffix not in FIGURES:
+            return settings
+        return repeating.as_seen(self.session, layer, settings, one_gene=genes == SHOWN)
 
     def _write(self, result: store.Result, path: Path, overwrite: bool) -> None:
         settings = self._settings()
