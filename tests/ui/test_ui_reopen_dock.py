@@ -48,10 +48,14 @@ def test_slides_spots_and_results_are_taken_up_again(opened, reopen, kit, qtbot,
     viewer, dock = opened
     before = dock.session.state
     spots, result, slide = before.spots, before.result_layer, before.slide
-    layers = list(viewer.layers)
+    qtbot.waitUntil(lambda: "slide · dimmed" in viewer.layers, timeout=kit.TIMEOUT)  # a moment after the result
+    layers = {layer.name: layer for layer in viewer.layers}
     dock = reopen(viewer, dock)
     state = dock.session.state
-    assert list(viewer.layers) == layers
+    qtbot.waitUntil(lambda: {layer.name for layer in viewer.layers} == layers.keys(), timeout=kit.TIMEOUT)
+    again = {layer.name: layer for layer in viewer.layers}
+    # What dims the slide is of the dock, and goes and comes with it.
+    assert [name for name, layer in again.items() if layer != layers[name]] == ["slide · dimmed"]
     assert state.image == viewer.layers["slide"]
     assert (state.slide, state.mpp, state.spots) == (slide, kit.MPP, spots)
     assert state.slide.mpp_source == "given in the dock"

@@ -82,6 +82,7 @@ class RunFooter(QFrame):
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 4, 6, 6)
         column.setSpacing(3)
+        column.addStretch(1)  # what is left over is above all, so that the buttons never move
         for widget in (self.slide_label, self.warnings, self.message, self.reason, self.bar):
             column.addWidget(widget)
         column.addLayout(buttons)
