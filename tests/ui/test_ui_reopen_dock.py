@@ -54,6 +54,7 @@ def test_slides_spots_and_results_are_taken_up_again(opened, reopen, kit, qtbot,
     state = dock.session.state
     qtbot.waitUntil(lambda: {layer.name for layer in viewer.layers} == layers.keys(), timeout=kit.TIMEOUT)
     again = {layer.name: layer for layer in viewer.layers}
+    assert again["slide"].visible
     # What dims the slide is of the dock, and goes and comes with it.
     assert [name for name, layer in again.items() if layer != layers[name]] == ["slide · dimmed"]
     assert state.image == viewer.layers["slide"]

@@ -82,10 +82,12 @@ class Session:
         self._activity = Activity(self.state)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self.on_active)
+        # Before any result is shown, so that it is known which slide it lies on.
+        taken_over = self.slides.take_over(viewer.layers)
         # Results that were opened before the dock: the selected one, else the uppermost.
         there = [viewer.layers.selection.active, *reversed(viewer.layers)]
         self.state.result_layer = next((layer for layer in there if store.shows_result(layer)), None)
-        for work in self.slides.take_over(viewer.layers):  # of a dock that was closed
+        for work in taken_over:  # of a dock that was closed
             self._watch(work.image)
             if work.was_chosen:
                 with suppress(TcgnError):
