@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_tcgn.ui.io import result_reader
 from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.widgets.pick_table import PickTable
 
 LEFT = Qt.MouseButton.LeftButton
 CONTROLS = (QAbstractButton, QAbstractItemView, QAbstractSpinBox, QComboBox, QLineEdit, QPlainTextEdit, QSlider)
@@ -99,7 +100,9 @@ def test_run_stays_where_it_is_and_explore_opens_when_a_run_is_done(dock_with_sp
     dock.session.state.events.progress.disconnect(note)
     assert dock.tabs.currentWidget() is dock.explore_page
     QApplication.processEvents()
-    assert places | {place(button, window)} == {before}
+    # Less the px by which napari's own status bar grows while it shows an activity.
+    for now in places | {place(button, window)}:
+        assert max(abs(a - b) for a, b in zip(now, before, strict=True)) <= 1, now
     assert dock.run.message.text().startswith("Done")
 
 
@@ -142,6 +145,13 @@ def test_nothing_is_cut_at_any_font_size(dock_with_spots, kit, qtbot, font_size,
             assert place(control, page.widget())[2] <= right, (control, control.toolTip())
             if isinstance(control, QAbstractButton) and control.text():
                 assert control.width() >= control.minimumSizeHint().width(), control.text()
+        for table in page.widget().findChildren(PickTable):
+            if table.isVisible():
+                name = table.fontMetrics().horizontalAdvance("HNRNPUL2")
+                shown = [c for c in range(table.model().columnCount()) if not table.isColumnHidden(c)]
+                assert table.columnWidth(0) >= name
+                assert sum(table.columnWidth(column) for column in shown) <= table.viewport().width()
+                assert len(shown) >= 3
         # The footer is in sight, whatever is scrolled.
         for button in (dock.run.run_button, dock.run.cancel_button):
             assert button.isVisible()

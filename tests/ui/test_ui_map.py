@@ -178,7 +178,7 @@ def test_the_veil_lies_on_the_slide_below_results_and_follows_it(shown, qtbot):
     shown.predicted.visible = True
     qtbot.waitUntil(lambda: veil.visible)
     layers.remove(veil)  # in napari's list: it is not wanted
-    assert shown.look.dim_slider.value() == 0
+    qtbot.waitUntil(lambda: shown.look.dim_slider.value() == 0)
     qtbot.keyClick(shown.look.dim_slider, Qt.Key.Key_PageUp)
     qtbot.waitUntil(lambda: [one.opacity for one in veils(shown)] == [0.1])
     layers.remove(shown.image)
@@ -314,3 +314,13 @@ def test_a_figure_is_exported_as_the_map_is_seen(shown, qtbot, kit, tmp_path, mo
     assert write().limits == "", "limits that follow the gene are those of each gene"
     typed(qtbot, shown.map.scale.high_box, 8)
     assert write().limits_of_figure()[1] == 8, "limits set by hand are those of all genes"
+
+
+def test_a_veil_that_goes_with_everything_else_is_wanted_again(shown, qtbot, kit):
+    layers = shown.viewer.layers
+    qtbot.waitUntil(lambda: any("dimmed" in layer.name for layer in layers), timeout=kit.TIMEOUT)
+    before = shown.look.dim_slider.value()
+    assert before > 0
+    layers.clear()
+    qtbot.wait(100)
+    assert shown.look.dim_slider.value() == before

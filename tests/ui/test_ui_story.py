@@ -174,3 +174,18 @@ def test_slides_in_a_row_are_all_seen_and_predict_the_same(two_slides, qtbot, ki
     np.testing.assert_allclose(region.data_to_world((7, 9)), second.data_to_world((7, 9)))
     tick(qtbot, box)
     assert dock.session.choices.remembered.get("slides_apart", bool) is True
+
+
+def test_a_slide_opened_after_its_result_lies_below_it(dock_with_spots, kit, tmp_path, qtbot) -> None:
+    """Also where the slide of a result was closed and opened again."""
+    viewer, dock = dock_with_spots
+    kit.run_to_end(dock)
+    result = dock.session.state.result_layer
+    viewer.layers.remove(viewer.layers["slide"])
+    assert result.visible, "what is left is shown"
+    viewer.add_image(kit.stained(), rgb=True, name="slide", scale=(kit.MPP,) * 2, units=("um", "um"))
+    assert dock.session.state.image.name == "slide"
+    assert viewer.layers.index(viewer.layers["slide"]) < viewer.layers.index(result)
+    viewer.layers.selection.active = result
+    assert result.visible
+    assert viewer.layers["slide"].visible

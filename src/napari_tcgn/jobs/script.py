@@ -24,14 +24,15 @@ from napari_tcgn.stats import read_gmt
 
 @dataclass(frozen=True, slots=True)
 class PredictStep:
-    """A run: what makes it again, and the .h5ad that it writes."""
+    """A run: what makes it again, the .h5ad that it writes, and what is to be known of it."""
 
     run: Repeat
     out: Path
+    note: str = ""
 
     def shell(self) -> str:
         """Return the command."""
-        return as_line(self.run.command(str(self.out)), windows=False)
+        return f"{_comment(self.note)}{as_line(self.run.command(str(self.out)), windows=False)}"
 
     def python(self) -> str:
         """Return the statement."""
@@ -39,7 +40,7 @@ class PredictStep:
         arguments = {"slide": run.slide, "out": self.out, "settings": run.settings, "mpp": run.mpp}
         spots = {"grid": run.grid} if run.grid is not None else {"spots": run.spots, "taken": run.taken}
         roi = {"roi": run.roi} if run.roi is not None else {}
-        return f"run_to_end(run_job({_call('Job', arguments | spots | roi)}))"
+        return f"{_comment(self.note)}run_to_end(run_job({_call('Job', arguments | spots | roi)}))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,11 @@ def shell_script(title: str, steps: Sequence[Step]) -> str:
     return "\n".join(
         ["#!/bin/sh", f"# {comment}", "set -eu", 'cd "$(dirname "$0")"', *(step.shell() for step in steps), ""]
     )
+
+
+def _comment(note: str) -> str:
+    """Return a note as a line of its own, "" without one."""
+    return f"# {note}\n" if note else ""
 
 
 def _call(name: str, arguments: dict[str, object]) -> str:

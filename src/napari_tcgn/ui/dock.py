@@ -114,6 +114,7 @@ class Dock(QWidget):
         self.run.asked.connect(self._go_to)
         self.run.ended_well.connect(self._explore)
         self.session.viewer.layers.events.inserted.connect(self._on_inserted)
+        self.session.viewer.layers.events.renamed.connect(self.run.show_slide)
         get_settings().appearance.events.font_size.connect(self._follow_font_size)
         if self.session.state.result_layer is not None:
             self._explore()
@@ -167,10 +168,12 @@ class Dock(QWidget):
 
     def _go_to(self, where: str) -> None:
         """Show the control that answers a sentence of the footer, and give it the keyboard."""
+        offer = self.spots.use_mpp_button
         slide = self.slide.layer_box if self.session.state.image is not None else self.slide.open_button
         section, control = {
             "slide": (self.slide, slide),
-            "mpp": (self.slide, self.slide.mpp_box),
+            # The spots' array may say it.
+            "mpp": (self.spots, offer) if offer.isVisibleTo(self.spots) else (self.slide, self.slide.mpp_box),
             "spots": (self.spots, self.spots.lay_button),
             "region": (self.spots, self.spots.region.inside_box),
             "model": (self.model, self.model.model_box),
@@ -206,6 +209,7 @@ class Dock(QWidget):
     def _disconnect(self) -> None:
         if not self.session.closed:
             self.session.viewer.layers.events.inserted.disconnect(self._on_inserted)
+            self.session.viewer.layers.events.renamed.disconnect(self.run.show_slide)
             get_settings().appearance.events.font_size.disconnect(self._follow_font_size)
             for section in self.sections:
                 section.disconnect_all()

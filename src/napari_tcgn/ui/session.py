@@ -31,11 +31,13 @@ from napari_tcgn.ui.state import DockState
 from napari_tcgn.ui.tasks.activity import Activity
 from napari_tcgn.ui.tasks.background import Background, Failure, Running
 from napari_tcgn.ui.tasks.busy import Busy
+from napari_tcgn.ui.tasks.later import Later
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
+FRAME_AFTER = 250  # ms; napari makes room for the controls of a new layer first
 Failed = Callable[[Failure], object]
 
 
@@ -80,6 +82,8 @@ class Session:
         self.run: Running | None = None
         self._setting_mpp = False
         self._activity = Activity(self.state)
+        self._framing = Later(self._frame)
+        self._framing.setInterval(FRAME_AFTER)
         viewer.layers.events.removed.connect(self._on_removed)
         viewer.layers.selection.events.active.connect(self.on_active)
         # Before any result is shown, so that it is known which slide it lies on.
@@ -127,6 +131,7 @@ class Session:
             self.run.cancel()
         self.background.close()
         self._activity.close()
+        self._framing.stop()
         self.models.keep_only(())
         if self.run is not None:
             self.run.disconnect_all()
@@ -209,6 +214,11 @@ class Session:
     def _begin(self, layer: Image) -> SlideWork:
         work = self.slides.add(layer, slide_layers.slide_of(layer))
         self._watch(layer)
+        # Results of it may have been opened before: they lie on it.
+        layers = self.viewer.layers
+        lowest = min((layers.index(one) for one in self.slides.layers_on(work, layers)), default=len(layers))
+        if lowest < layers.index(layer):
+            layers.move(layers.index(layer), lowest)
         return work
 
     def _take_up(self, work: SlideWork) -> None:
@@ -289,10 +299,15 @@ class Session:
 
         def show(opened: tuple[Slide, list[LevelLike]]) -> None:
             self.choose_image(slide_layers.add_slide(self.viewer, *opened), show=True)
+            self._framing.ask()
             if then is not None:
                 then()
 
         self.busy.call(f"Opening {path.name} …", read, show, failed)
+
+    def _frame(self) -> None:
+        if not self.closed and self.state.image is not None:
+            canvas.frame(self.viewer, [self.state.image])
 
     # -- spots ---------------------------------------------------------------------------------------------------
 
@@ -333,6 +348,8 @@ class Session:
         if was_chosen and another is not None:
             with suppress(TcgnError):
                 self.choose_image(another, show=True)
+        elif was_chosen and self.state.result_layer is not None:
+            self.story.tell(self.state.result_layer)  # it is shown without its slide now
 
     def on_active(self, event: Event) -> None:
         """Work on the result or the slide that the user selects in napari's layer list, and show what is selected."""

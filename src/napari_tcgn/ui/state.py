@@ -159,6 +159,8 @@ class DockState:
 
     def lacks(self) -> tuple[str, Where]:
         """Say in one sentence why a run cannot start, and which control answers it; ("", "") if it can."""
+        if self.busy:  # it may be what is missing that comes
+            return self.busy, ""
         missing, where = self._lacks_for_spots()
         if missing:
             return missing, where
@@ -170,7 +172,7 @@ class DockState:
             return "Choose a model first (section Model).", "model"
         if self.device_missing:
             return self.device_missing, "device"
-        return self.busy, ""
+        return "", ""
 
     def _lacks_for_spots(self) -> tuple[str, Where]:
         if missing := self.missing_for_table():

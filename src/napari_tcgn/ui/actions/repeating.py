@@ -127,7 +127,7 @@ class SessionScript:
     files : dict of str to Wanted
         What has to lie beside the scripts, by name.
     left_out : list of str
-        Why a result is not repeated, in sentences.
+        Why a result is not repeated, or not as it is, in sentences.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -170,7 +170,11 @@ def session_script(session: Session, comparing: Comparing) -> SessionScript:
         if file:
             script.files[file] = wanted
         out = Path(names.new(result_name(result, ".h5ad", whole=True)))
-        script.steps.append(PredictStep(again, out))
+        note = ""
+        if result.partial:
+            note = f"{layer.name} was stopped after {int(result.done.sum())} spots; this predicts all of them."
+            script.left_out.append(note)
+        script.steps.append(PredictStep(again, out, note))
         for compared in comparing:
             if compared.predicted is result:
                 files, folder = compared.files, Path(names.new(f"{out.stem}_compared"))

@@ -129,7 +129,10 @@ class Run:
         return f"{done} of {total} spots are predicted and kept as a partial result."
 
     def _on_removed(self, event: Event) -> None:
-        if event.value in (self._layer, self._image):
+        if event.value == self._layer:
+            self._task.cancel()
+            self._end("Cancelled: the layer of its result was removed.", None)
+        elif event.value == self._image:
             self.cancel()
 
     def _end(self, sentence: str, failure: Failure | None, complete: bool = False) -> None:

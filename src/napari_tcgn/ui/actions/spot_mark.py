@@ -46,7 +46,7 @@ class SpotMark:
         Parameters
         ----------
         layers : sequence of points layers
-            Of results at the same spots; the camera goes to the first one that is shown.
+            Of results at the same spots; the camera goes between those that are shown.
         spot : int
             Its number among the points of each layer.
 
@@ -62,7 +62,7 @@ class SpotMark:
             places = np.array([to_world(layer, layer.data[spot]) for layer in shown])
             with self._session.selection_kept():
                 self._ring = self._add_ring(shown[0], places, spot)
-            canvas.look_at(viewer, places[0])
+            canvas.look_at(viewer, places)
         sentence = _sentence(layers, spot)
         viewer.status = sentence
         return sentence

@@ -98,10 +98,17 @@ def show_colour_bar(layer: Points, place: str) -> None:
     bar.visible = bool(place)
 
 
-def look_at(viewer: Viewer, place: NDArray[np.float64]) -> None:
-    """Move the camera so that a place in the world (float64 [2]) is in the middle; the zoom stays."""
+def look_at(viewer: Viewer, places: NDArray[np.float64], seen_px: float = 300.0) -> None:
+    """Move the camera so that places in the world (float64 [n, 2]) are around the middle.
+
+    The zoom stays where they lie within `seen_px` px of the canvas; else it becomes as small as that needs.
+    """
     camera = _camera(viewer)
-    camera.center = (*camera.center[:-2], float(place[0]), float(place[1]))
+    middle = places.mean(axis=0)
+    camera.center = (*camera.center[:-2], float(middle[0]), float(middle[1]))
+    apart = float(np.ptp(places, axis=0).max())
+    if apart * camera.zoom > seen_px:
+        camera.zoom = seen_px / apart
 
 
 def frame(viewer: Viewer, shown: Sequence[Layer]) -> None:

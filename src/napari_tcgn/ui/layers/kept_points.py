@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 SENTENCE = (
-    "The points of a result are the spots that have values: none can be added, moved or deleted. "
+    "Points of a result stay as they are: they were put back. "
     "To predict at others, change the spots and run again; to show fewer, export with a region."
 )
 

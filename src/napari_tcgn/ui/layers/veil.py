@@ -5,6 +5,7 @@ All functions run on the main thread.
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
@@ -44,6 +45,7 @@ class Veils:
         self._wanted: PerLayer[bool] = PerLayer()  # by the image
         self._watched: PerLayer[bool] = PerLayer()
         self._removing = False
+        self._taken_away: weakref.WeakSet[Layer] = weakref.WeakSet()  # images whose veil the user has removed
         self._later = Later(self._update)  # a list must not change while it tells of a change
         events = viewer.layers.events
         events.inserted.connect(self._on_inserted)
@@ -80,11 +82,16 @@ class Veils:
             for image in self._veils.layers():
                 if self._veils.get(image) is gone:
                     self._forget(image)
-                    self._state.change_look(dim=0)
+                    self._taken_away.add(image)
         self._later.ask()
 
     def _update(self) -> None:
-        layers, dim = self._viewer.layers, self._state.look.dim
+        layers = self._viewer.layers
+        # Alone, and not together with what it lay on.
+        if any(image in layers for image in self._taken_away):
+            self._state.change_look(dim=0)
+        self._taken_away.clear()
+        dim = self._state.look.dim
         seen = [layer for layer in layers if layer.visible and store.made_from(layer) is not None]
         for image in self._veils.layers():
             if image not in layers or dim == 0:

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QLabel,
     QPlainTextEdit,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
 
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.tasks.later import Later
 from napari_tcgn.ui.widgets.rows import Rows
 
 FOLDED, UNFOLDED = "folded", "unfolded"  # names of sections in the dock's memory
@@ -34,6 +36,7 @@ class Message(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._sight = Later(self._come_into_sight)
         self.label = text_label()
         self.details_button = QToolButton()
         self.details_button.setText("details")
@@ -59,6 +62,16 @@ class Message(QWidget):
         self.details_button.hide()
         self.details.hide()
         self.setVisible(bool(sentence))
+        if sentence:
+            self._sight.ask()
+
+    def _come_into_sight(self) -> None:
+        """Scroll what the message lies in, so that the answer to a click is seen."""
+        around = self.parentWidget()
+        while around is not None and not isinstance(around, QScrollArea):
+            around = around.parentWidget()
+        if around is not None and self.isVisible():
+            around.ensureWidgetVisible(self)
 
     def fail(self, failure: Failure) -> None:
         """Show a failure."""

@@ -121,14 +121,15 @@ class RunFooter(QFrame):
         self.run_button.setToolTip(f"{tip} ({keys_of('run')})")
         self.cancel_button.setEnabled(state.running)
         self.bar.setVisible(state.running)
-        self._show_slide()
+        self.show_slide()
         if state.running:
             self.bar.setRange(0, 0)
             self.reason.say("starting …")
         else:
             self.reason.say(missing, where, GO_THERE if where else "")
 
-    def _show_slide(self) -> None:
+    def show_slide(self, _event: object = None) -> None:
+        """Show the name of the slide, how many spots are on it, and what warns of it."""
         state = self.session.state
         name = state.image.name if state.image is not None else NO_SLIDE
         spots = f" · {len(state.spots):,} spots" if state.spots is not None else ""

@@ -41,7 +41,7 @@ class SpotFiles(QWidget):
         buttons = (self.file_button, self.folder_button, self.save_button)
         row = FlowLayout(*buttons, growing=buttons)
         library, trust = (option_of(SpotsSettings, name) for name in ("library", "trust_spots"))
-        self.library_edit = line_edit("section", tip_of(library), clearable=True)
+        self.library_edit = line_edit("section of an .h5ad", tip_of(library), clearable=True)
         self.library_edit.setAccessibleName(label_of(library))
         self.trust_box = tick_box(label_of(trust), tip_of(trust))
         second = FlowLayout(self.trust_box, self.library_edit, growing=[self.library_edit])

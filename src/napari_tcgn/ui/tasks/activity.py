@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from napari.utils import progress
@@ -50,7 +51,8 @@ class Activity:
 
     def close(self) -> None:
         """Take the bar away, if there is one."""
-        self._timer.stop()
+        with suppress(RuntimeError):  # at the end of the program Qt may have taken the timer already
+            self._timer.stop()
         bar, self._bar, self._shown = self._bar, None, ("", 0, 0)
         if bar is not None:
             bar.close()

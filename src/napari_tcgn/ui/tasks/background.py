@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from napari.qt.threading import create_worker
+from superqt.utils import create_worker  # napari's would end with the window of another viewer that is closed
 
 from napari_tcgn.errors import TcgnError
 from napari_tcgn.ui.words import in_the_dock
@@ -71,7 +71,7 @@ class BackgroundTask(Generic[Step, Outcome]):
         worker = create_worker(work, steps, self._stop, self.ended, _start_thread=False)
         worker.yielded.connect(self._on_step)
         worker.returned.connect(self._on_returned)
-        worker.finished.connect(self._on_finished)  # type: ignore[arg-type]  # it hands over nothing, not None
+        worker.finished.connect(self._on_finished)
         worker.start()
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from qtpy.QtCore import QTimer
 
@@ -20,6 +21,11 @@ class Later(QTimer):
         self.setSingleShot(True)
         self.setInterval(0)
         self.timeout.connect(call)
+
+    def stop(self) -> None:
+        """Have it not done; at the end of the program Qt may have taken the timer already."""
+        with suppress(RuntimeError):
+            super().stop()
 
     def ask(self, *_: object) -> None:
         """Have it done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ COLUMNS = (
 SORTED_BY = ("depth_pcc", "pcc")  # the first there is
 UNKNOWN = "–"
 ROWS_SHOWN = 6
+ALWAYS = 2  # columns of figures that are shown in any case: both correlations
 
 
 class CompareModel(GeneRows):
@@ -102,6 +104,10 @@ class CompareTable(PickTable):
     def widest(self) -> dict[int, str]:
         """Return what the columns of figures must hold."""
         return dict.fromkeys(range(GENE + 1, self.genes.columnCount()), "-.99")
+
+    def dispensable(self) -> Sequence[int]:
+        """Return the columns that are left out where there is no room for all, the least wanted first."""
+        return range(self.genes.columnCount() - 1, ALWAYS, -1)
 
     def set_table(self, genes: pd.DataFrame | None) -> None:
         """Show another comparison's genes; None: nothing."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QResizeEvent
 
 from napari_tcgn.model import ModelCard
 from napari_tcgn.ui.widgets.gene_model import DEPTH, MORAN, PCC, SD, TRUST_COLUMNS, VERDICT, GeneModel
@@ -15,7 +14,6 @@ from napari_tcgn.ui.widgets.pick_table import PickTable
 
 # What the columns must hold; the gene takes the rest.
 WIDEST = {VERDICT: "(✓)", PCC: ".48 (.39–.55)", DEPTH: "-0.22", SD: "0.012", MORAN: "-0.12"}
-LONG_NAME = "HNRNPUL2 "  # of a gene
 ROWS_SHOWN = 6  # at the least
 
 
@@ -35,25 +33,16 @@ class GeneTable(PickTable):
         """Return what the columns of figures must hold."""
         return WIDEST if self.genes.with_intervals else WIDEST | {PCC: "-0.48"}
 
-    def resizeEvent(self, event: QResizeEvent | None) -> None:  # Qt's name
-        """Leave intervals to the tooltips where there is no room for every column."""
-        super().resizeEvent(event)
-        self.fit_columns()
+    def dispensable(self) -> Sequence[int]:
+        """Return the columns that are left out where there is no room for all, the least wanted first."""
+        return MORAN, SD, DEPTH
 
     def fit_columns(self) -> None:
-        """Give every column the room it needs, and show intervals if there is room for them, too."""
-        self.genes.with_intervals = True
-        super().fit_columns()
-        needed = self.fontMetrics().horizontalAdvance(LONG_NAME) + sum(
-            self.columnWidth(column) for column in WIDEST if not self.isColumnHidden(column)
-        )
-        if needed > self.width() - self._scroll_bar_width():
-            self.genes.with_intervals = False
+        """Show intervals where there is room for them beside all columns; else they are in the tooltips."""
+        for self.genes.with_intervals in (True, False):
             super().fit_columns()
-
-    def _scroll_bar_width(self) -> int:
-        bar = self.verticalScrollBar()
-        return bar.sizeHint().width() if bar is not None else 0
+            if not any(self.isColumnHidden(column) for column in self.dispensable() if column not in self.absent):
+                return
 
     def set_card(self, card: ModelCard | None) -> None:
         """Show the genes of a model, none if there is no model."""
@@ -62,8 +51,8 @@ class GeneTable(PickTable):
     def set_genes(self, genes: Sequence[str], card: ModelCard | None) -> None:
         """Show the genes of a result; `card` is that of the model that predicted them, if one did."""
         self.genes.set_genes(genes, card)
-        for column in TRUST_COLUMNS:
-            self.setColumnHidden(column, card is None and bool(genes))
+        self.absent = set(TRUST_COLUMNS) if card is None and genes else set()
+        self.fit_columns()
 
     def set_statistics(self, sd: NDArray[np.float64] | None, moran: NDArray[np.float64] | None) -> None:
         """Fill in variability and Moran's I; None: not known."""

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QEvent, QItemSelectionModel, QModelIndex, Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 from superqt.utils import signals_blocked
 
 ROOM = 6  # px above and below the text of a row
 GENE = 0  # the column of the gene's name
+LONG_NAME = "HNRNPUL2 "  # of a gene
+MARGIN, SORT_MARK = 8, 6  # px beside a text, and for the arrow beside a heading
 
 
 class GeneRows(QAbstractTableModel):
@@ -79,6 +82,8 @@ class PickTable(QTableView):
     ----------
     picked : signal (str)
     genes : GeneRows
+    absent : set of int
+        Columns of which nothing is known.
     """
 
     picked = Signal(str)
@@ -87,6 +92,7 @@ class PickTable(QTableView):
         super().__init__()
         self.genes = genes
         self._rows_shown, self._grows = rows_shown, grows
+        self.absent: set[int] = set()
         self.setModel(genes)
         self.setSortingEnabled(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -139,16 +145,41 @@ class PickTable(QTableView):
         if not self._grows:
             self.setMaximumHeight(height)
 
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # Qt's name
+        """Fit the columns to another width."""
+        super().resizeEvent(event)
+        self.fit_columns()
+
+    def dispensable(self) -> Sequence[int]:
+        """Return the columns that are left out where there is no room for all, the least wanted first."""
+        return ()
+
     def fit_columns(self) -> None:
-        """Give every column of figures the room it needs; the gene takes the rest."""
+        """Give every column of figures the room it needs, and the gene the rest, which holds a name in any case."""
         header = self._header
         if self.genes.columnCount() > GENE:
             header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             header.setSectionResizeMode(GENE, QHeaderView.ResizeMode.Stretch)
-        for column, widest in self.widest().items():
-            words = str(self.genes.headerData(column, Qt.Orientation.Horizontal)).split("\n")
-            heading = max(header.fontMetrics().horizontalAdvance(word) for word in words)
-            self.setColumnWidth(column, max(self.fontMetrics().horizontalAdvance(widest), heading) + 8)
+        widths = {column: self._width_of(column, widest) for column, widest in self.widest().items()}
+        shown = [column for column in widths if column not in self.absent]
+        for column in self.dispensable():
+            if column in shown and sum(widths[one] for one in shown) > self.room():
+                shown.remove(column)
+        for column, width in widths.items():
+            self.setColumnHidden(column, column not in shown)
+            self.setColumnWidth(column, width)
+
+    def room(self) -> int:
+        """Return the px that there are for columns of figures beside a gene's name and the scroll bar."""
+        bar = self.verticalScrollBar()
+        aside = bar.sizeHint().width() if bar is not None else 0
+        return self.width() - aside - 2 * self.frameWidth() - self.fontMetrics().horizontalAdvance(LONG_NAME)
+
+    def _width_of(self, column: int, widest: str) -> int:
+        header = self._header
+        words = str(self.genes.headerData(column, Qt.Orientation.Horizontal)).split("\n")
+        heading = max(header.fontMetrics().horizontalAdvance(word) for word in words)
+        return max(self.fontMetrics().horizontalAdvance(widest) + MARGIN, heading + MARGIN + SORT_MARK)
 
     def _on_current(self, current: QModelIndex, _previous: QModelIndex) -> None:
         if current.isValid():

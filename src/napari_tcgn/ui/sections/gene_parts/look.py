@@ -39,10 +39,12 @@ class LookControls(QWidget):
             self.style_box.addItem(style)
             self.style_box.setItemData(number, TIPS[style], Qt.ItemDataRole.ToolTipRole)
         self.size_box = count_box("Size of the spots; 100 % is their true diameter", 20, 200)
+        self.size_box.setPrefix("size ")
         self.size_box.setSuffix(" %")
         self.size_box.setSingleStep(10)
         tip = "Bandwidth of the surface: standard deviation of its Gaussian; a pitch is from spot to spot"
         self.bandwidth_box = number_box(tip, 0.2, 5, decimals=1, step=0.1, suffix=" pitches")
+        self.bandwidth_box.setPrefix("bandwidth ")
         for box in (self.size_box, self.bandwidth_box):
             box.setKeyboardTracking(False)
             make_narrow(box)

@@ -37,6 +37,7 @@ class ScaleControls(QWidget):
         self.auto_box = tick_box("auto", tip, ticked=True)
         tip = "Clip: share of the values below the lowest and above the highest colour"
         self.percent_box = number_box(tip, 0, 49, 1, decimals=1, step=0.5, suffix=" %")
+        self.percent_box.setPrefix("clip ")
         self.percent_box.setKeyboardTracking(False)
         make_narrow(self.percent_box)
         self.colormap_box = choice_box("Colour map", characters=6)
