@@ -17,7 +17,7 @@ from napari_tcgn.engine.device import default_batch_size, free_memory, is_out_of
 from napari_tcgn.engine.domain import domain_warnings, stained_like
 from napari_tcgn.engine.identity import run_identity
 from napari_tcgn.engine.memory import require_memory
-from napari_tcgn.engine.patches import choose_level, cut_batch, level_side_px, patch_side_px
+from napari_tcgn.engine.patches import choose_patches, cut_batch, patch_source
 from napari_tcgn.engine.progress import Prediction, Progress
 from napari_tcgn.engine.record import PatchRecord, RunRecord, start_record
 from napari_tcgn.engine.work import WorkFolder
@@ -81,7 +81,7 @@ def run(
     """
     settings = settings if settings is not None else PredictSettings()
     card = predictor.card
-    patch = _choose_patches(slide, card)
+    patch = choose_patches(slide, card)
     spots = _require_spots(slide, spots)
     batch_size = _choose_batch_size(patch, predictor, settings, work)
     if work is None:
@@ -93,6 +93,7 @@ def run(
     order = _reading_order(spots, patch.side_px)
     _make_room_for_values(prediction, slide, settings, order, work)
     stained = stained_like(slide, card, settings.stain)  # after the work folder, which refuses another run
+    source, level = patch_source(stained, card, patch)
     batches = _open_batches(order, batch_size, prediction.done)
     record.spots_resumed = int(prediction.done.sum())
     yield Progress("read slide", 1, 1, prediction=prediction)
@@ -100,7 +101,7 @@ def run(
     clock = _Clock(len(spots), record.spots_resumed)
     clock.note(record)
     try:
-        with closing(_read_ahead(stained, spots, patch, batches, settings.read_threads)) as patches:
+        with closing(_read_ahead(source, level, spots, patch, batches, settings.read_threads)) as patches:
             for new, values in _predict_batches(predictor, patches, batch_size, record):
                 _check_values(values, spots, new, card)
                 if work is None:
@@ -115,13 +116,6 @@ def run(
         if work is not None:
             work.flush()
     return prediction
-
-
-def _choose_patches(slide: Slide, card: ModelCard) -> PatchRecord:
-    """Choose how large patches are on the slide, and the level that they are read from."""
-    side = patch_side_px(card, require_mpp(slide))
-    level = choose_level(slide, side, card.detail_px)
-    return PatchRecord(card.patch_um, side, level, level_side_px(slide, side, level))
 
 
 def _require_spots(slide: Slide, spots: Spots) -> Spots:
@@ -198,7 +192,7 @@ def _open_batches(order: Indices, batch_size: int, done: NDArray[np.bool_]) -> I
 
 
 def _read_ahead(
-    slide: Slide, spots: Spots, patch: PatchRecord, todo: Iterator[Indices], threads: int
+    slide: Slide, level: int, spots: Spots, patch: PatchRecord, todo: Iterator[Indices], threads: int
 ) -> Generator[tuple[NDArray[np.intp], NDArray[np.uint8]], None, None]:
     """Yield (spot indices [B], patches uint8 [B, n, n, 3]), read by threads a few batches ahead.
 
@@ -213,7 +207,7 @@ def _read_ahead(
         indices = next(todo, None)
         if indices is not None:
             x, y = spots.x[indices], spots.y[indices]
-            waiting.append((indices, readers.submit(cut_batch, slide, x, y, patch.side_px, patch.level, stop)))
+            waiting.append((indices, readers.submit(cut_batch, slide, x, y, patch.side_px, level, stop)))
 
     try:
         for _ in range(threads + 1):

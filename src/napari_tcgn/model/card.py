@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ from napari_tcgn.model.held_out import GeneFigure, HeldOut
 from napari_tcgn.options import StainName
 
 Orientation = Literal["upright", "transposed"]
+SLACK = 0.9  # of the px that the smallest of several scales would have
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,17 @@ class ModelCard:
     ----------
     name, version : str
     architecture : dict
-        {"family": "tcgn", "size": "tiny", …}: what `load_model` needs to build the network.
+        {"family": "tcgn", "size": "tiny", …}: what `load_model` needs to build the network. "scales_um": sides in µm of
+        the squares around a spot that the model looks at, the widest one last; without it, `patch_um` is the only one.
     genes : list of str
         Output order.
     gene_ids : list of str
         Ensembl ids in the same order, "" where unknown; empty: none known.
     organism, tissue : str
     patch_um : float
-        Side of the square of tissue that one patch covers.
+        Side of the square of tissue that one patch covers: of the widest scale, where there are several.
     input_px : int
-        Side of the network's input; patches are resized to it on the device.
+        Side of the network's input; patches (the crop of every scale) are resized to it on the device.
     orientation : {"upright", "transposed"}
         "upright": tensor axes are channel, image row, image column. "transposed": channel, column, row
         (the published TCGN checkpoints, whose training read images with both axes swapped).
@@ -100,6 +103,14 @@ class ModelCard:
             "mean and std must be three numbers, std positive.",
             "Give the normalisation of R, G and B.",
         )
+        scales = self.scales_um
+        require(
+            all(isinstance(scale, int | float) and scale > 0 for scale in scales)
+            and list(scales) == sorted(set(scales))
+            and scales[-1:] == (self.patch_um,),
+            f"its scales are {list(scales)} µm and its patch {self.patch_um:g} µm.",
+            "Give scales that grow, the last one the patch's side.",
+        )
         for key, found in self.metrics.lengths().items():
             require(
                 found == len(self.genes),
@@ -108,15 +119,31 @@ class ModelCard:
             )
 
     @property
-    def detail_px(self) -> int:
-        """Side in px at which a patch has all the detail that the network saw in training.
+    def scales_um(self) -> tuple[float, ...]:
+        """Sides in µm of the squares that the model looks at, all around the spot, the widest one last."""
+        return tuple(self.architecture.get("scales_um", (self.patch_um,)))
+
+    def scale_px(self, scale_um: float) -> int:
+        """Return the side in px at which the square of a scale has all the detail that was seen in training.
 
         Never more than `input_px`; less where the training slides were coarser than that (`domain.mpp`): a finer
         slide is then brought to their resolution first, so that the network sees the blur it knows.
         """
         if self.domain.mpp is None or not self.domain.mpp[0]:
             return self.input_px
-        return min(self.input_px, max(1, round(self.patch_um / self.domain.mpp[0])))
+        return min(self.input_px, max(1, round(scale_um / self.domain.mpp[0])))
+
+    @property
+    def detail_px(self) -> int:
+        """Side in px at which a patch has all the detail that is needed: what its smallest scale needs (`scale_px`).
+
+        A tenth less where the patch is cut into several scales: a slide of 0.253 µm per px must not be read four times
+        as fine as one of 0.25.
+        """
+        smallest = self.scales_um[0]
+        if smallest == self.patch_um:
+            return self.scale_px(smallest)
+        return math.ceil(SLACK * self.scale_px(smallest) * self.patch_um / smallest)
 
     def gene_metric(self, figure: GeneFigure) -> NDArray[np.float64]:
         """Return a held-out figure of every gene (float64 [genes]), NaN where the card has none."""
