@@ -26,6 +26,7 @@ from .patches import (
     level_side_px as level_side_px,
     patch_side_px as patch_side_px,
     patch_source as patch_source,
+    reading_order as reading_order,
 )
 from .progress import Prediction as Prediction, Progress as Progress
 from .record import RunRecord as RunRecord, package_versions as package_versions

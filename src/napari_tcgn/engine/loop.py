@@ -17,7 +17,7 @@ from napari_tcgn.engine.device import default_batch_size, free_memory, is_out_of
 from napari_tcgn.engine.domain import domain_warnings, stained_like
 from napari_tcgn.engine.identity import run_identity
 from napari_tcgn.engine.memory import require_memory
-from napari_tcgn.engine.patches import choose_patches, cut_batch, patch_source
+from napari_tcgn.engine.patches import choose_patches, cut_batch, patch_source, reading_order
 from napari_tcgn.engine.progress import Prediction, Progress
 from napari_tcgn.engine.record import PatchRecord, RunRecord, start_record
 from napari_tcgn.engine.work import WorkFolder
@@ -90,7 +90,7 @@ def run(
     yield Progress("read slide", 0, 1)
     record = _describe(slide, spots, predictor, settings, patch, batch_size)
     prediction = _empty_prediction(slide, spots, predictor, record)
-    order = _reading_order(spots, patch.side_px)
+    order = reading_order(spots.x, spots.y, patch.side_px)
     _make_room_for_values(prediction, slide, settings, order, work)
     stained = stained_like(slide, card, settings.stain)  # after the work folder, which refuses another run
     source, level = patch_source(stained, card, patch)
@@ -220,12 +220,6 @@ def _read_ahead(
     finally:
         stop.set()
         readers.shutdown(wait=True, cancel_futures=True)
-
-
-def _reading_order(spots: Spots, side: int) -> NDArray[np.intp]:
-    """Order spots in horizontal bands of the slide, so that patches that share tiles are read together."""
-    band = np.floor(spots.y / (4 * side))
-    return np.lexsort((spots.y, spots.x, band))
 
 
 def _predict_batches(

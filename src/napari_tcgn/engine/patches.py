@@ -101,6 +101,19 @@ def patch_source(slide: Slide, card: ModelCard, patch: PatchRecord) -> tuple[Sli
     return SharedTiles(slide, patch.level, patch.shrink), 1
 
 
+def reading_order(x: NDArray[np.float64], y: NDArray[np.float64], side: int) -> NDArray[np.intp]:
+    """Order spots in horizontal bands of the slide, so that patches that share tiles are read together.
+
+    Parameters
+    ----------
+    x, y : float64 [n]
+        Spot centres in full-resolution px.
+    side : int
+        Side of a patch in full-resolution px.
+    """
+    return np.lexsort((y, x, np.floor(y / (4 * side))))
+
+
 def level_side_px(slide: Slide, side: int, level: int) -> int:
     """Return the side of a patch in px of `level`, from its `side` in full-resolution px."""
     return max(1, round(side / level_downsamples(slide)[level]))

@@ -62,6 +62,7 @@ def _only(section: MeasuredSection, spots: NDArray[np.bool_]) -> MeasuredSection
         patches=section.patches[spots],
         counts=section.counts[spots],
         target=section.target[spots],
+        totals=None if section.totals is None else section.totals[spots],
     )
 
 
