@@ -10,6 +10,7 @@ import pytest
 from napari_tcgn.comparison import compare, compare_with_bulk, pseudobulk
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import OUTPUT_SCALE, TOTAL_SCALE, scale_counts
+from napari_tcgn.model import ModelCard
 from napari_tcgn.options import CompareSettings
 
 QUICK = CompareSettings(domains=False, draws=20)
@@ -73,3 +74,17 @@ def test_slides_and_bulk_go_by_all_genes_too(both) -> None:
     bulk = pd.DataFrame(10.0**table.X - 1, index=table.obs_names, columns=table.var_names)
     bulk["REST"] = 1e4 - bulk.sum(axis=1)
     np.testing.assert_allclose(compare_with_bulk(table, bulk, "linear").genes["pcc"], 1.0)
+
+
+def test_some_genes_of_a_panel_model_are_known_for_some_wherever_its_total_counts(both) -> None:
+    predicted, _, joined = both
+    card = ModelCard.from_json(predicted.uns["napari_tcgn"]["model_card"])
+    some = predicted[:, 2:7].copy()
+    some.uns["napari_tcgn"]["model_card"] = card.select(range(2, 7)).to_json()
+    some.obs["in_tissue"], some.obs["tissue_fraction"] = 1, 1.0
+    assert len(compare(some, joined, QUICK).genes) == 5
+    some.uns["napari_tcgn"]["output_scale"] = OUTPUT_SCALE
+    with pytest.raises(DataError, match="holds 5 of the model's 24"):
+        compare(some, joined, QUICK)
+    with pytest.raises(DataError, match="holds 5 genes, not the 24"):
+        pseudobulk({"A": some})

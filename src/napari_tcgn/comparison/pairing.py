@@ -185,9 +185,10 @@ def _require_scale(scale: str) -> None:
 
 def _require_panel(predicted: AnnData, card: ModelCard, settings: CompareSettings) -> None:
     """Refuse some genes of a prediction: the totals that counts are scaled by would be over these, not the panel."""
-    if settings.values == "counts" and predicted.n_vars < len(card.genes):
+    panel = card.panel_genes or len(card.genes)
+    if settings.values == "counts" and predicted.n_vars < panel:
         raise DataError(
-            f"The prediction holds {predicted.n_vars} of the model's {len(card.genes)} genes, so that counts cannot be "
+            f"The prediction holds {predicted.n_vars} of the model's {panel} genes, so that counts cannot be "
             "brought to its scale.",
             "Compare the whole prediction and choose genes afterwards.",
         )

@@ -108,10 +108,12 @@ def _check_one_model(predictions: Mapping[str, AnnData]) -> None:
 def _check_whole_panel(predictions: Mapping[str, AnnData]) -> None:
     """Refuse some genes of a prediction: shares are of the whole panel, and a column has to be one gene in all."""
     for name, adata in predictions.items():
-        genes = ModelCard.from_json(str(adata.uns[UNS_KEY]["model_card"]), f"of slide {name!r}").genes
-        if list(adata.var_names) != genes:
+        card = ModelCard.from_json(str(adata.uns[UNS_KEY]["model_card"]), f"of slide {name!r}")
+        enough = card.holds_panel or card.output_scale == TOTAL_SCALE  # shares of all genes: those of some are the same
+        if list(adata.var_names) != card.genes or not enough:
+            genes = card.panel_genes or len(card.genes)
             raise DataError(
-                f"Slide {name!r} holds {adata.n_vars} genes, not the {len(genes)} of its model in their order.",
+                f"Slide {name!r} holds {adata.n_vars} genes, not the {genes} of its model in their order.",
                 "Give the whole prediction, as `napari-tcgn predict` has written it.",
             )
 

@@ -42,4 +42,5 @@ from .prediction import predict as predict, predict_steps as predict_steps
 from .read import read_section as read_section
 from .scale import OUTPUT_SCALE as OUTPUT_SCALE, TOTAL_SCALE as TOTAL_SCALE, scale_counts as scale_counts
 from .section import one_section as one_section
+from .some_genes import absolute_choice as absolute_choice, genes_of as genes_of
 from .values import block as block, column as column, dense as dense

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -61,6 +61,8 @@ class ModelCard:
     licence, citation : str
     caveats : list of str
         Sentences that the user must be able to see.
+    panel_genes : int or None
+        Genes of the whole model, on the card of a result that holds some of them.
     """
 
     name: str
@@ -84,6 +86,7 @@ class ModelCard:
     licence: str = ""
     citation: str = ""
     caveats: list[str] = field(default_factory=list)
+    panel_genes: int | None = None
 
     def __post_init__(self) -> None:
         def require(condition: bool, problem: str, hint: str) -> None:
@@ -158,9 +161,26 @@ class ModelCard:
         targets = {} if self.domain.stain is None else self.domain.stain.targets
         return tuple(method for method in get_args(StainName) if method == "none" or targets.get(method))
 
+    @property
+    def holds_panel(self) -> bool:
+        """Whether it names every gene of the model."""
+        return self.panel_genes is None or self.panel_genes == len(self.genes)
+
+    def select(self, rows: Sequence[int]) -> ModelCard:
+        """Return the card of the same model for some of its genes, by their numbers."""
+        return replace(
+            self,
+            genes=[self.genes[row] for row in rows],
+            gene_ids=[self.gene_ids[row] for row in rows] if self.gene_ids else [],
+            metrics=self.metrics.select(rows),
+            panel_genes=self.panel_genes or len(self.genes),
+        )
+
     def to_json(self) -> str:
         """Return the card as indented JSON."""
         record = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.panel_genes is None:
+            del record["panel_genes"]
         record |= {"domain": self.domain.to_record(), "metrics": self.metrics.to_record()}
         return json.dumps(record, indent=1, ensure_ascii=False)
 

@@ -125,10 +125,20 @@ class FeatureExtractor:
 class RidgePredictor:
     """Predict expression with a line through features (see `Predictor`)."""
 
-    def __init__(self, extract: FeatureExtractor, line: Line) -> None:
-        self.card, self.device = extract.card, extract.device
+    def __init__(self, extract: FeatureExtractor, line: Line, card: ModelCard | None = None) -> None:
+        self.card, self.device = card or extract.card, extract.device
         self._extract = extract
         self._line = Line.from_state(line.state(), extract.device)
+
+    def select(self, rows: Sequence[int]) -> RidgePredictor:
+        """Return the same line for some of its genes, by their numbers."""
+        line, chosen = self._line, list(rows)
+        level = line.level[chosen]
+        if line.directions is None:
+            some = replace(line, slope=line.slope[:, chosen], level=level)
+        else:
+            some = replace(line, directions=line.directions[:, chosen], level=level)
+        return RidgePredictor(self._extract, some, self.card.select(chosen))
 
     def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict uint8 patches [B, H, W, 3] as float32 [B, genes] on the card's output scale."""
