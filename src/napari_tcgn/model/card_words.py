@@ -27,7 +27,7 @@ def describe(card: ModelCard) -> dict[str, str]:
         "Tissue": ", ".join(part for part in (card.organism, card.tissue) if part),
         "Architecture": ", ".join(f"{key} {value}" for key, value in card.architecture.items() if key != "scales_um"),
         "Genes": f"{len(card.genes)} ({', '.join(card.genes[:5])} …)",
-        "Patch": f"{_squares(card)}, shown to the network as {card.input_px} px, {card.orientation}",
+        "Patch": f"{_squares(card)} shown to the network as {card.input_px} px, {card.orientation}",
         "Output": card.output_scale,
         "Trained on": str(training.get("data", "")),
         "Sections": ", ".join(training.get("sections", [])),
@@ -46,6 +46,6 @@ def describe(card: ModelCard) -> dict[str, str]:
 
 def _squares(card: ModelCard) -> str:
     if len(card.scales_um) == 1:
-        return f"{card.patch_um:g} µm of tissue"
+        return f"{card.patch_um:g} µm of tissue,"
     *narrow, widest = (f"{scale:g}" for scale in card.scales_um)
     return f"squares of {', '.join(narrow)} and {widest} µm of tissue, each"

@@ -109,6 +109,7 @@ def _page(result: Evaluation, pictures: list[Picture]) -> str:
     return render_page(
         "evaluation.html",
         title="napari-tcgn cross-validation",
+        lead=result.lead,
         record=result.record.to_record(),
         depth_alone=DEPTH_ALONE,
         summary=result.summary,
