@@ -40,6 +40,20 @@ def test_the_same_call_twice_writes_equal_values(run, section, tmp_path: Path) -
     np.testing.assert_array_equal(anndata.read_h5ad(first).X, anndata.read_h5ad(second).X)
 
 
+def test_some_genes_are_predicted_and_recorded(run, section, tmp_path: Path) -> None:
+    code, out, err = predict(run, section, tmp_path / "result.h5ad", "--genes", "BLUE,RED")
+    assert code == 0, err
+    assert "2 genes at 9 spots" in out
+    adata = anndata.read_h5ad(tmp_path / "result.h5ad")
+    assert list(adata.var_names) == ["BLUE", "RED"]
+    np.testing.assert_allclose(adata.X, section.colours[:, [2, 0]], atol=0.01)
+    assert json.loads(adata.uns["napari_tcgn"]["run_record"])["settings"]["genes"] == "BLUE,RED"
+    code, _, err = predict(run, section, tmp_path / "other.h5ad", "--genes", "GREN")
+    assert code != 0
+    assert "Gene 'GREN' is not among the 3 genes of model 'colours'. Did you mean GREEN?" in err
+    assert not (tmp_path / "other.h5ad").exists()
+
+
 def test_json_is_all_that_stdout_holds(run, section, tmp_path: Path) -> None:
     code, out, _ = predict(run, section, tmp_path / "result.h5ad", "--json", "--counts", section.counts)
     result = json.loads(out)

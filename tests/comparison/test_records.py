@@ -14,7 +14,7 @@ from napari_tcgn.comparison.records import (
     ScaleRecord,
     SpotMatch,
 )
-from napari_tcgn.expression import MeasuredSource
+from napari_tcgn.expression import OUTPUT_SCALE, TOTAL_SCALE, MeasuredSource
 
 SPOTS = SpotMatch(
     orientation="upright",
@@ -75,11 +75,14 @@ def test_the_null_is_named_alike_in_file_and_sentence() -> None:
 
 
 def test_the_scale_counts_genes_only_where_there_were_counts() -> None:
-    given = ScaleRecord("log", None).to_record()
+    given = ScaleRecord(OUTPUT_SCALE, "log", None).to_record()
     assert given["values"] == "on the model's scale as given"
     assert set(given) == {"values", "scale", "layer"}
-    counted = ScaleRecord(None, CountsRecord(21, 24, 1, 1595.0)).to_record()
+    counted = ScaleRecord(OUTPUT_SCALE, None, CountsRecord(21, 24, 1, 1595.0)).to_record()
     assert counted["panel_total_over"] == "21 of 24 genes"
+    of_all = ScaleRecord(TOTAL_SCALE, None, CountsRecord(900, 24, 1, 1595.0)).to_record()
+    assert (of_all["scale"], of_all["total_over"]) == (TOTAL_SCALE, "all 900 measured genes")
+    assert "panel_total_over" not in of_all
     assert (counted["spots_without_counts"], counted["median_counts_per_spot"]) == (1, 1595.0)
 
 

@@ -77,7 +77,7 @@ def test_run_record(slide, spots, predictor) -> None:
     assert json.loads(json.dumps(record)) == record
     assert record["settings"]["batch_size"] == 4
     assert record["model"] == {"name": "colours", "version": "1", "sha256": "ab" * 32}
-    assert record["patch"] == {"um": 16.0, "side_px": 32, "level": 0, "level_side_px": 32}
+    assert record["patch"] == {"um": 16.0, "side_px": 32, "level": 0, "level_side_px": 32, "shrink": 1}
     assert (record["slide"]["width_px"], record["slide"]["height_px"]) == (320, 240)
     assert (record["mpp"], record["mpp_source"], record["device"]) == (0.5, "given", "cpu")
     assert record["spots"]["source"] == {"kind": "test"}

@@ -28,3 +28,9 @@ def test_integer_counts_do_not_overflow() -> None:
 def test_what_is_no_count_table(counts) -> None:
     with pytest.raises(DataError):
         scale_counts(counts)
+
+
+def test_the_total_may_be_that_of_all_genes() -> None:
+    counts = np.array([[1.0, 3.0], [0.0, 2.0], [0.0, 0.0]])
+    scaled = scale_counts(counts, [8, 4, 0])
+    np.testing.assert_allclose(scaled, np.log10(1 + 1e4 * np.array([[1 / 8, 3 / 8], [0, 1 / 2], [0, 0]])))

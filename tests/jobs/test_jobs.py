@@ -27,6 +27,15 @@ def test_the_positions_of_a_visium_folder_decide_what_is_the_same_job(colour_mod
     assert job_digest(replace(job, roi=tmp_path / "absent.geojson")) != before
 
 
+def test_the_genes_decide_what_is_the_same_job(colour_model, tmp_path: Path) -> None:
+    def digest(genes: str) -> str:
+        return job_digest(Job(tmp_path / "s.png", tmp_path / "s.h5ad", PredictSettings(model="colours", genes=genes)))
+
+    (tmp_path / "list.txt").write_text("RED\nBLUE\n")
+    assert digest("RED,BLUE") == digest(str(tmp_path / "list.txt")) != digest("all")
+    assert digest("RED") not in (digest("RED,BLUE"), digest("all"))
+
+
 def test_jobs_name_their_files_so_that_a_worker_elsewhere_finds_them(
     colour_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,7 +69,9 @@ def test_line_is_the_ridge_of_scikit_learn_within_sections(sections, monkeypatch
         line = fit_line(features, sections)
         directions = np.linalg.svd(x @ full, full_matrices=False)[2][:rank]
         expected = full @ directions.T @ directions * spread
-        np.testing.assert_allclose(line.slope.numpy(), expected, atol=1e-5)
+        slope = line.slope if line.directions is None else line.slope @ line.directions
+        assert line.slope.shape == (4, rank or 10)
+        np.testing.assert_allclose(slope.numpy(), expected, atol=1e-5)
         np.testing.assert_allclose(line.level.numpy(), np.mean([s.target.mean(0) for s in sections], axis=0), atol=1e-5)
 
 

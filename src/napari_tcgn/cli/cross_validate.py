@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -9,8 +10,19 @@ import typer
 
 from napari_tcgn.cli.options import Given, Offer, with_options
 from napari_tcgn.cli.stop import when_stopped
-from napari_tcgn.cli.train import Cache, EveryMpp, Genes, Recipe, TrainingData, UseCache, chosen_settings, follow
+from napari_tcgn.cli.train import (
+    Cache,
+    EveryMpp,
+    Genes,
+    Recipe,
+    TrainingData,
+    UseCache,
+    chosen_genes,
+    chosen_settings,
+    follow,
+)
 from napari_tcgn.cli.train_data import patch_folder, training_folder
+from napari_tcgn.errors import SettingsError
 from napari_tcgn.options import TrainSettings
 
 if TYPE_CHECKING:
@@ -44,8 +56,15 @@ def cross_validate(
     final: Annotated[
         bool, typer.Option("--final", help="Then train on every section, with the held-out figures on the cards.")
     ] = False,
+    scales: Annotated[
+        list[str] | None,
+        typer.Option(help="Also a line through squares of these sides around a spot in µm: 112,250,700; repeatable."),
+    ] = None,
+    only_lines: Annotated[bool, typer.Option("--only-lines", help="Train no TCGN: the simple models alone.")] = False,
     *,
-    given: Annotated[Given[TrainSettings], Offer(only=("patch_um", "top_genes", "epochs", "seed", "device"))],
+    given: Annotated[
+        Given[TrainSettings], Offer(only=("patch_um", "top_genes", "measurable", "epochs", "seed", "device"))
+    ],
 ) -> None:
     """Hold out every section (or patient) once; TCGN and simple models in one table, with intervals.
 
@@ -56,10 +75,9 @@ def cross_validate(
       napari-tcgn cross-validate --data ./her2st --config recipe.toml --out runs/cv
       napari-tcgn cross-validate --by both --encoder resnet50 --encoder-weights resnet50.safetensors
     """
-    settings = chosen_settings(given, config)
+    settings, panel = chosen_genes(genes, chosen_settings(given, config))
     folder = training_folder(data)
     with when_stopped(f"Stopped; finished epochs are kept in {out}. Go on with the same command."):
-        from napari_tcgn.model import read_panel
         from napari_tcgn.training import cross_validate_steps, write_report
 
         steps = cross_validate_steps(
@@ -67,16 +85,35 @@ def cross_validate(
             out,
             settings,
             by=("section", "patient") if by == "both" else (by,),
-            genes=None if genes is None else read_panel(genes),
+            genes=panel,
             encoder=encoder,
             encoder_weights=encoder_weights,
             mpp=mpp,
             cache=patch_folder(cache) if use_cache else None,
             final=final,
+            scales=[scale_set(text) for text in scales or []],
+            only_lines=only_lines,
         )
         result = follow(steps)
         write_report(result)
     typer.echo(evaluation_text(result))
+
+
+def scale_set(text: str) -> tuple[float, ...]:
+    """Return the sides in µm of one --scales.
+
+    Raises
+    ------
+    SettingsError
+        If one of them is no positive number.
+    """
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        found = (0.0,)
+    if min(found) <= 0 or not all(map(math.isfinite, found)):
+        raise SettingsError(f"--scales {text} are no sides in µm.", "Give them like 250 or 112,250,700.")
+    return found
 
 
 def evaluation_text(result: Evaluation) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -12,6 +13,7 @@ from napari_tcgn.cli.options import Given, decimal, with_options
 from napari_tcgn.cli.report import ProgressReport, duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train_data import ENVIRONMENT, patch_folder, training_folder
+from napari_tcgn.errors import SettingsError
 from napari_tcgn.options import MPP_HELP, TrainSettings
 from napari_tcgn.paths import portable_name
 from napari_tcgn.training import RECIPES, read_train_settings
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from napari_tcgn.training import EpochReport, TrainResult
 
 Result = TypeVar("Result")
+
+MEASURABLE, MIN_SHARE = "measurable", 0.05
 
 EveryMpp = Annotated[
     float | None,
@@ -45,7 +49,8 @@ TrainingData = Annotated[
 Genes = Annotated[
     str | None,
     typer.Option(
-        help="Panel to predict: a text file with one gene symbol a line, or her2st_785 (the default). "
+        help="Panel to predict: a text file with one gene symbol a line, her2st_785 (the default), or "
+        "measurable[:0.05]: every gene seen in this share of the spots of every training section. "
         "With --top-genes: what to choose from, by default all genes."
     ),
 ]
@@ -95,12 +100,11 @@ def train(
       napari-tcgn train --fold 0 --data sample --epochs 1
       torchrun --nproc-per-node 2 -m napari_tcgn train --fold 0
     """
-    settings = chosen_settings(given, config)
+    settings, panel = chosen_genes(genes, chosen_settings(given, config))
     folder = training_folder(data)
     out = out if out is not None else Path("runs") / portable_name(f"fold-{fold}")
     how_on = f"Stopped; finished epochs are kept in {out}. Go on with the same command and --resume."
     with when_stopped(how_on):
-        from napari_tcgn.model import read_panel
         from napari_tcgn.training import train_steps
 
         steps = train_steps(
@@ -109,7 +113,7 @@ def train(
             out,
             settings,
             resume=resume,
-            genes=None if genes is None else read_panel(genes),
+            genes=panel,
             init=init,
             mpp=mpp,
             cache=patch_folder(cache) if use_cache else None,
@@ -145,6 +149,27 @@ def _speaks() -> bool:
 def chosen_settings(given: Given[TrainSettings], config: str | None) -> TrainSettings:
     """Return the settings of the command line: what was given there, else the recipe's, else the defaults."""
     return given.over({} if config is None else read_train_settings(RECIPES.get(config, Path(config))))
+
+
+def chosen_genes(genes: str | None, settings: TrainSettings) -> tuple[TrainSettings, list[str] | None]:
+    """Return the settings and the panel that --genes means: a file, a shipped panel, or every measurable gene.
+
+    Raises
+    ------
+    DataError, SettingsError
+        If there is no such panel, or the share of spots is none.
+    """
+    from napari_tcgn.model import read_panel
+
+    if genes is None:
+        return settings, None
+    word, colon, share = genes.partition(":")
+    if word != MEASURABLE:
+        return settings, read_panel(genes)
+    try:
+        return replace(settings, measurable=decimal(share) if colon else MIN_SHARE), None
+    except typer.BadParameter as error:
+        raise SettingsError(f"--genes {genes}: {error}", "Give a share of the spots, like measurable:0.05.") from error
 
 
 def describe(report: EpochReport) -> str:

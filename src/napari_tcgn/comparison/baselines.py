@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,8 @@ HAEMATOXYLIN = "haematoxylin alone"
 def haematoxylin_of_patches(slide: Slide, x: Floats, y: Floats, card: ModelCard) -> Floats:
     """Return the mean haematoxylin under every spot, float64 [n], from patches as the model sees them.
 
+    Of a model of several scales, from its smallest.
+
     All patches are held in memory at once: give a part of many spots at a time.
 
     Parameters
@@ -42,8 +45,9 @@ def haematoxylin_of_patches(slide: Slide, x: Floats, y: Floats, card: ModelCard)
     from napari_tcgn.model import FeatureExtractor, feature_card
     from napari_tcgn.slide import require_mpp
 
-    extract = FeatureExtractor(feature_card(card, "haematoxylin"), "cpu")
-    side = patch_side_px(card, require_mpp(slide))
+    plain = replace(feature_card(card, "haematoxylin"), patch_um=card.scales_um[0])
+    extract = FeatureExtractor(plain, "cpu")
+    side = patch_side_px(plain, require_mpp(slide))
     patches = np.stack([cut_patch(slide, float(at_x), float(at_y), side) for at_x, at_y in zip(x, y, strict=True)])
     stain: Floats = extract(patches).double().numpy()[:, 0]
     return stain

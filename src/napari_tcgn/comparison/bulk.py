@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.comparison.slide_level import shares_to_scale
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import UNS_KEY, GeneMatch, match_genes
+from napari_tcgn.expression import TOTAL_SCALE, UNS_KEY, GeneMatch, match_genes
 from napari_tcgn.files import cells_of, open_table, reading
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import BulkScale
@@ -101,7 +101,8 @@ def compare_with_bulk(slides: AnnData, bulk: pd.DataFrame, scale: BulkScale | No
         From `read_bulk`; its samples are named like the slides, its genes as `match_genes` finds them: by symbol,
         Ensembl id or spelling.
     scale : {"linear", "log"}, optional
-        "linear" (counts, TPM, FPKM): brought to the scale of the predictions over the common genes. "log": taken as it
+        "linear" (counts, TPM, FPKM): brought to the scale of the predictions, over the common genes or, where that
+        scale goes by them, over all genes of the table. "log": taken as it
         is. None: whole numbers are counts; anything else has to be said.
 
     Raises
@@ -122,7 +123,10 @@ def compare_with_bulk(slides: AnnData, bulk: pd.DataFrame, scale: BulkScale | No
         )
     match = _match(slides, bulk)
     genes = [str(gene) for gene in slides.var_names[match.genes]]
-    measured = _on_scale(bulk.loc[common].to_numpy()[:, np.concatenate(match.columns)], match, scale)
+    samples = bulk.loc[common].to_numpy()
+    of_all = slides.uns[UNS_KEY]["output_scale"] == TOTAL_SCALE
+    total = samples.sum(axis=1) if of_all else None
+    measured = _on_scale(samples[:, np.concatenate(match.columns)], match, scale, total)
     predicted = np.asarray(slides[common, genes].X, dtype=np.float64)
     table = _over_slides(predicted, measured, genes)
     table.insert(0, "bulk_name", [match.manifest.under_another_name.get(gene, gene) for gene in genes])
@@ -152,8 +156,11 @@ def _match(slides: AnnData, bulk: pd.DataFrame) -> GeneMatch:
     return match_genes(slides, AnnData(var=pd.DataFrame(index=bulk.columns)), card.organism)
 
 
-def _on_scale(values: Floats, match: GeneMatch, scale: BulkScale | None) -> Floats:
-    """Return bulk values of the matched columns as [slides, genes], on the scale of the predictions."""
+def _on_scale(values: Floats, match: GeneMatch, scale: BulkScale | None, total: Floats | None) -> Floats:
+    """Return bulk values of the matched columns as [slides, genes], on the scale of the predictions.
+
+    `total` [slides] is that over all genes of a sample, where the scale goes by it and not by the common genes.
+    """
     whole = bool((values == np.round(values)).all()) and values.min() >= 0
     if scale is None and not whole:
         raise DataError(
@@ -165,7 +172,7 @@ def _on_scale(values: Floats, match: GeneMatch, scale: BulkScale | None) -> Floa
         return values
     if values.min() < 0:
         raise DataError(f"The bulk values go below zero ({values.min():g}).", "They are logarithms: --bulk-scale log.")
-    return shares_to_scale(match.summed(values))
+    return shares_to_scale(match.summed(values), total)
 
 
 def _over_slides(predicted: Floats, measured: Floats, genes: list[str]) -> pd.DataFrame:

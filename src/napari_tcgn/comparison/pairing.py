@@ -18,6 +18,7 @@ from napari_tcgn.engine import RunRecord, package_versions
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import (
     OUTPUT_SCALE,
+    TOTAL_SCALE,
     UNS_KEY,
     GeneMatch,
     dense,
@@ -27,6 +28,7 @@ from napari_tcgn.expression import (
     require_measured,
     scale_counts,
     source_of,
+    totals_of,
     values_of,
     with_layer,
 )
@@ -51,7 +53,7 @@ class Pairing:
     counts : float64 [n, genes] or None
         None where the measured values were on the model's scale already.
     depth : float64 [n] or None
-        log10(1 + counts of the panel) of every spot; None where unknown.
+        log10(1 + total of the spot) that the model's scale goes by: over its panel or all genes; None where unknown.
     lattice : Lattice
     alignment : Alignment
     match : GeneMatch
@@ -87,9 +89,11 @@ def pair(
     """
     record = record_of(predicted)
     card = ModelCard.from_json(str(predicted.uns[UNS_KEY]["model_card"]), "of the prediction")
-    _require_scale(str(predicted.uns[UNS_KEY]["output_scale"]))
+    scale = str(predicted.uns[UNS_KEY]["output_scale"])
+    _require_scale(scale)
     require_measured(measured)
-    _require_panel(predicted, card, settings)
+    if scale == OUTPUT_SCALE:
+        _require_panel(predicted, card, settings)
     chosen = with_layer(measured, settings.layer)
     match = match_genes(predicted, chosen, card.organism, aliases)
     alignment = align(predicted, measured, settings)
@@ -99,7 +103,11 @@ def pair(
     if settings.values == "counts":
         require_counts(table, measured, settings.layer)
         doubts = doubtful_counts(chosen)
-    values, counts = _on_scale(table, match, settings)
+    total = _Total(None, len(match.genes))
+    if scale == TOTAL_SCALE and settings.values == "counts":
+        sums, over = totals_of(chosen, card.organism)
+        total = _Total(sums[alignment.measured], over)
+    values, counts = _on_scale(table, match, settings, total.counts)
     if not (values.max(axis=0) > values.min(axis=0)).any():
         raise DataError(
             f"None of the {values.shape[1]} common genes varies over the {len(values)} common spots: there is nothing "
@@ -115,6 +123,7 @@ def pair(
         *alignment.warnings,
         *match.warnings,
         *_optimism(card, record),
+        *_few_genes(total, card),
         *_mirrored(predicted, record),
     ]
     if predicted.uns[UNS_KEY].get("partial"):
@@ -133,12 +142,12 @@ def pair(
         orientation_by_expression=scores,
         layout=lattice.kind,
         genes=match.manifest,
-        scale=ScaleRecord(settings.layer, _counts_record(counts, len(card.genes))),
+        scale=ScaleRecord(scale, settings.layer, _counts_record(counts, total, len(card.genes))),
         settings=settings,
         haematoxylin=None,
         versions=package_versions(),
     )
-    depth = _depth(measured, alignment, counts)
+    depth = _depth(measured, alignment, counts, total.counts)
     return Pairing(x, values, counts, depth, lattice, alignment, match, card, mpp, manifest, warnings)
 
 
@@ -166,19 +175,20 @@ def _lattice(predicted: AnnData, layout: str) -> Lattice:
 
 
 def _require_scale(scale: str) -> None:
-    if scale != OUTPUT_SCALE:
+    if scale not in (OUTPUT_SCALE, TOTAL_SCALE):
         raise DataError(
             f"The model predicts on the scale {scale!r}, to which measured counts cannot be brought here "
-            f"(only to {OUTPUT_SCALE!r}).",
+            f"(only to {OUTPUT_SCALE!r} and {TOTAL_SCALE!r}).",
             "Compare it by other means.",
         )
 
 
 def _require_panel(predicted: AnnData, card: ModelCard, settings: CompareSettings) -> None:
     """Refuse some genes of a prediction: the totals that counts are scaled by would be over these, not the panel."""
-    if settings.values == "counts" and predicted.n_vars < len(card.genes):
+    panel = card.panel_genes or len(card.genes)
+    if settings.values == "counts" and predicted.n_vars < panel:
         raise DataError(
-            f"The prediction holds {predicted.n_vars} of the model's {len(card.genes)} genes, so that counts cannot be "
+            f"The prediction holds {predicted.n_vars} of the model's {panel} genes, so that counts cannot be "
             "brought to its scale.",
             "Compare the whole prediction and choose genes afterwards.",
         )
@@ -191,8 +201,13 @@ def _finite_prediction(predicted: AnnData, alignment: Alignment, match: GeneMatc
     return x
 
 
-def _on_scale(table: Floats, match: GeneMatch, settings: CompareSettings) -> tuple[Floats, Floats | None]:
-    """Return measured values on the model's scale and, where there are any, the counts behind them."""
+def _on_scale(
+    table: Floats, match: GeneMatch, settings: CompareSettings, totals: Floats | None
+) -> tuple[Floats, Floats | None]:
+    """Return measured values on the model's scale and, where there are any, the counts behind them.
+
+    `totals` are those of the spots over all genes, where the scale goes by them and not by the panel.
+    """
     if settings.values == "model-scale":
         match.require_single()
         if not np.isfinite(table).all():
@@ -200,10 +215,31 @@ def _on_scale(table: Floats, match: GeneMatch, settings: CompareSettings) -> tup
             raise DataError(f"{missing} measured values are missing (NaN).", "Give values without gaps.")
         return table, None
     counts = match.summed(table)
-    return scale_counts(counts), counts
+    return scale_counts(counts, totals), counts
 
 
-def _depth(measured: AnnData, alignment: Alignment, counts: Floats | None) -> Floats | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Total:
+    """What counts of a spot are divided by: its counts over all genes (None: over the common ones), and how many."""
+
+    counts: Floats | None
+    genes: int
+
+
+def _few_genes(total: _Total, card: ModelCard) -> list[str]:
+    """Say it if a model that goes by the counts over all genes is compared with a measurement of some genes."""
+    if total.counts is None or total.genes >= len(card.genes):
+        return []
+    return [
+        f"The measured data hold {total.genes} genes, fewer than the {len(card.genes)} of the model, whose scale goes "
+        "by a spot's counts over all its genes: the measured values are higher than they should be, by a share that "
+        "may differ between spots."
+    ]
+
+
+def _depth(measured: AnnData, alignment: Alignment, counts: Floats | None, totals: Floats | None) -> Floats | None:
+    if totals is not None:
+        return np.asarray(np.log10(1 + totals))
     if counts is not None:
         return np.asarray(np.log10(1 + counts.sum(axis=1)))
     if "total_counts" in measured.obs:  # as scanpy's calculate_qc_metrics names it
@@ -211,11 +247,11 @@ def _depth(measured: AnnData, alignment: Alignment, counts: Floats | None) -> Fl
     return None
 
 
-def _counts_record(counts: Floats | None, panel: int) -> CountsRecord | None:
+def _counts_record(counts: Floats | None, total: _Total, panel: int) -> CountsRecord | None:
     if counts is None:
         return None
-    per_spot = counts.sum(axis=1)
-    return CountsRecord(counts.shape[1], panel, int((per_spot == 0).sum()), float(np.median(per_spot)))
+    per_spot = counts.sum(axis=1) if total.counts is None else total.counts
+    return CountsRecord(total.genes, panel, int((per_spot == 0).sum()), float(np.median(per_spot)))
 
 
 def _optimism(card: ModelCard, record: RunRecord) -> list[str]:

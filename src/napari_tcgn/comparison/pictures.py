@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.comparison.tables import COLUMN_OF
 from napari_tcgn.exports import PANEL_INCHES, SectionDrawing
-from napari_tcgn.expression import OUTPUT_SCALE, library_of
+from napari_tcgn.expression import library_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,7 @@ def maps_figure(comparison: Comparison, genes: Sequence[str], labels: Sequence[s
             (row[2], x, None, f"{gene} · predicted, own limits"),
         ):
             section.draw_picture(axis, alpha=0.35)
-            section.draw_values(axis, values, OUTPUT_SCALE, limits)
+            section.draw_values(axis, values, comparison.manifest.scale.scale, limits)
             section.draw_scale_bar(axis)
             axis.set_title(title, fontsize=10)
         _dots(row[3], x, y, f"{label}\n{_skill(comparison.genes.loc[gene])}")

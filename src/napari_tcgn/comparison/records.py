@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from napari_tcgn.expression import OUTPUT_SCALE, GeneMatchRecord, MeasuredSource
+from napari_tcgn.expression import TOTAL_SCALE, GeneMatchRecord, MeasuredSource
 from napari_tcgn.options import CompareSettings, MatchName, NullKind, OrientationName, to_record
 
 # What spots were matched by, as a sentence names it.
@@ -90,7 +90,8 @@ class CountsRecord:
     Attributes
     ----------
     genes, panel_genes : int
-        Genes over which a spot's total is taken, and genes of the model.
+        Genes over which a spot's total is taken (all that were measured, where the scale goes by those), and genes of
+        the model.
     spots_without_counts : int
     median_per_spot : float
     """
@@ -107,12 +108,15 @@ class ScaleRecord:
 
     Attributes
     ----------
+    scale : str
+        The model's.
     layer : str or None
         Of the measured data; None: X.
     counts : CountsRecord or None
         None where the values were on the model's scale as given.
     """
 
+    scale: str
     layer: str | None
     counts: CountsRecord | None
 
@@ -120,12 +124,16 @@ class ScaleRecord:
         """Return it as JSON-able values."""
         counts = self.counts
         if counts is None:
-            return {"values": "on the model's scale as given", "scale": OUTPUT_SCALE, "layer": self.layer}
+            return {"values": "on the model's scale as given", "scale": self.scale, "layer": self.layer}
+        if self.scale == TOTAL_SCALE:
+            over = {"total_over": f"all {counts.genes} measured genes"}
+        else:
+            over = {"panel_total_over": f"{counts.genes} of {counts.panel_genes} genes"}
         return {
             "values": "raw counts, brought to the model's scale",
-            "scale": OUTPUT_SCALE,
+            "scale": self.scale,
             "layer": self.layer,
-            "panel_total_over": f"{counts.genes} of {counts.panel_genes} genes",
+            **over,
             "spots_without_counts": counts.spots_without_counts,
             "median_counts_per_spot": counts.median_per_spot,
         }

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import OUTPUT_SCALE, UNS_KEY, dense
+from napari_tcgn.expression import OUTPUT_SCALE, TOTAL_SCALE, UNS_KEY, dense
 from napari_tcgn.model import ModelCard
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ def pseudobulk(predictions: Mapping[str, AnnData]) -> AnnData:
     """Return the expression of whole slides from their predicted spots.
 
     Every spot counts by the share of it that is tissue (all alike where that was not measured), because H&E says how
-    much tissue there is and not how deep a library would be. On the scale of the bundled models the mean is taken of
-    the shares of the panel that the values stand for, which then sum to one again; on any other scale it is the
-    mean of the values.
+    much tissue there is and not how deep a library would be. On the scales of the bundled models the mean is taken
+    of the shares that the values stand for (those of a panel then sum to one again); on any other scale it is the mean
+    of the values.
 
     Parameters
     ----------
@@ -108,26 +108,32 @@ def _check_one_model(predictions: Mapping[str, AnnData]) -> None:
 def _check_whole_panel(predictions: Mapping[str, AnnData]) -> None:
     """Refuse some genes of a prediction: shares are of the whole panel, and a column has to be one gene in all."""
     for name, adata in predictions.items():
-        genes = ModelCard.from_json(str(adata.uns[UNS_KEY]["model_card"]), f"of slide {name!r}").genes
-        if list(adata.var_names) != genes:
+        card = ModelCard.from_json(str(adata.uns[UNS_KEY]["model_card"]), f"of slide {name!r}")
+        enough = card.holds_panel or card.output_scale == TOTAL_SCALE  # shares of all genes: those of some are the same
+        if list(adata.var_names) != card.genes or not enough:
+            genes = card.panel_genes or len(card.genes)
             raise DataError(
-                f"Slide {name!r} holds {adata.n_vars} genes, not the {len(genes)} of its model in their order.",
+                f"Slide {name!r} holds {adata.n_vars} genes, not the {genes} of its model in their order.",
                 "Give the whole prediction, as `napari-tcgn predict` has written it.",
             )
 
 
 def _mean(values: Floats, weights: Floats, scale: str) -> Floats:
     """Weighted mean of spots [spots, genes] as [genes], on the scale they come in."""
-    if scale != OUTPUT_SCALE:
+    if scale not in (OUTPUT_SCALE, TOTAL_SCALE):
         mean: Floats = np.average(values, axis=0, weights=weights)
         return mean
-    shares = np.maximum(10.0**values - 1, 0)  # [spots, genes], the panel's total is 1e4; no share is below nothing
+    shares = np.maximum(10.0**values - 1, 0)  # [spots, genes], the total is 1e4; no share is below nothing
     mean = np.average(shares, axis=0, weights=weights)
-    return shares_to_scale(mean)
+    # Those of a panel sum to one; those of all genes do not, for the model predicts only some of them.
+    return shares_to_scale(mean) if scale == OUTPUT_SCALE else np.log10(1 + mean)
 
 
-def shares_to_scale(amounts: Floats) -> Floats:
-    """Return log10(1 + 1e4 * amount / total) of amounts [..., genes] on a linear scale."""
-    total = amounts.sum(axis=-1, keepdims=True)
-    scaled: Floats = np.log10(1 + 1e4 * amounts / np.where(total > 0, total, 1))
+def shares_to_scale(amounts: Floats, total: Floats | None = None) -> Floats:
+    """Return log10(1 + 1e4 * amount / total) of amounts [..., genes] on a linear scale.
+
+    `total` [...] is that of all genes, where these are not all that counts; default: that of these.
+    """
+    over = amounts.sum(axis=-1, keepdims=True) if total is None else total[..., None]
+    scaled: Floats = np.log10(1 + 1e4 * amounts / np.where(over > 0, over, 1))
     return scaled

@@ -157,10 +157,10 @@ class _Work:
                 part = slice(start, start + PATCHES_AT_ONCE)
                 parts.append(haematoxylin_of_patches(slide, x[part], y[part], paired.card))
             stain: Floats | None = np.concatenate(parts)
-            source = f"patches of the slide, {paired.card.patch_um:g} µm"
+            source = f"patches of the slide, {paired.card.scales_um[0]:g} µm"
         else:
-            stain = haematoxylin_of_picture(section, paired.card.patch_um, paired.mpp)
-            source = f"small picture in the prediction, squares of {paired.card.patch_um:g} µm"
+            stain = haematoxylin_of_picture(section, paired.card.scales_um[0], paired.mpp)
+            source = f"small picture in the prediction, squares of {paired.card.scales_um[0]:g} µm"
         if stain is not None:
             self.baseline_values[HAEMATOXYLIN] = stain
             self.haematoxylin_source = source

@@ -19,10 +19,14 @@ from .lock import lock_folder as lock_folder
 from .loop import run as run
 from .patches import (
     choose_level as choose_level,
+    choose_patches as choose_patches,
+    cut_batch as cut_batch,
     cut_patch as cut_patch,
     leaves_image as leaves_image,
     level_side_px as level_side_px,
     patch_side_px as patch_side_px,
+    patch_source as patch_source,
+    reading_order as reading_order,
 )
 from .progress import Prediction as Prediction, Progress as Progress
 from .record import RunRecord as RunRecord, package_versions as package_versions

@@ -67,6 +67,8 @@ def run_identity(
         "slide": slide_digest(slide),
         "spots": spots_digest(spots),
         "model": model_identity(card),
+        # Of a part of the model's genes.
+        "genes": None if card.holds_panel else hashlib.sha256("\0".join(card.genes).encode()).hexdigest(),
         "mpp": require_mpp(slide),
         "patch": patch,
         "stain": settings.stain,

@@ -17,7 +17,7 @@ from napari_tcgn.engine.device import default_batch_size, free_memory, is_out_of
 from napari_tcgn.engine.domain import domain_warnings, stained_like
 from napari_tcgn.engine.identity import run_identity
 from napari_tcgn.engine.memory import require_memory
-from napari_tcgn.engine.patches import choose_level, cut_batch, level_side_px, patch_side_px
+from napari_tcgn.engine.patches import choose_patches, cut_batch, patch_source, reading_order
 from napari_tcgn.engine.progress import Prediction, Progress
 from napari_tcgn.engine.record import PatchRecord, RunRecord, start_record
 from napari_tcgn.engine.work import WorkFolder
@@ -81,11 +81,8 @@ def run(
     """
     settings = settings if settings is not None else PredictSettings()
     card = predictor.card
-    patch = _choose_patches(slide, card)
-    if len(spots) == 0:
-        raise SpotsError(
-            "There is no spot to predict.", "Lay spots on tissue: lower the tissue threshold or widen the region."
-        )
+    patch = choose_patches(slide, card)
+    _require_spots(spots)
     yield Progress("read slide", 0, 1)
     spots = check_on_slide(spots, slide)
     batch_size = _choose_batch_size(patch, predictor, settings, work)
@@ -93,9 +90,10 @@ def run(
         require_memory(len(spots), len(card.genes))
     record = _describe(slide, spots, predictor, settings, patch, batch_size)
     prediction = _empty_prediction(slide, spots, predictor, record)
-    order = _reading_order(spots, patch.side_px)
+    order = reading_order(spots.x, spots.y, patch.side_px)
     _make_room_for_values(prediction, slide, settings, order, work)
     stained = stained_like(slide, card, settings.stain)  # after the work folder, which refuses another run
+    source, level = patch_source(stained, card, patch)
     batches = _open_batches(order, batch_size, prediction.done)
     record.spots_resumed = int(prediction.done.sum())
     yield Progress("read slide", 1, 1, prediction=prediction)
@@ -103,7 +101,7 @@ def run(
     clock = _Clock(len(spots), record.spots_resumed)
     clock.note(record)
     try:
-        with closing(_read_ahead(stained, spots, patch, batches, settings.read_threads)) as patches:
+        with closing(_read_ahead(source, level, spots, patch, batches, settings.read_threads)) as patches:
             for new, values in _predict_batches(predictor, patches, batch_size, record):
                 _check_values(values, spots, new, card)
                 if work is None:
@@ -120,11 +118,11 @@ def run(
     return prediction
 
 
-def _choose_patches(slide: Slide, card: ModelCard) -> PatchRecord:
-    """Choose how large patches are on the slide, and the level that they are read from."""
-    side = patch_side_px(card, require_mpp(slide))
-    level = choose_level(slide, side, card.detail_px)
-    return PatchRecord(card.patch_um, side, level, level_side_px(slide, side, level))
+def _require_spots(spots: Spots) -> None:
+    if len(spots) == 0:
+        raise SpotsError(
+            "There is no spot to predict.", "Lay spots on tissue: lower the tissue threshold or widen the region."
+        )
 
 
 def _choose_batch_size(
@@ -192,7 +190,7 @@ def _open_batches(order: Indices, batch_size: int, done: NDArray[np.bool_]) -> I
 
 
 def _read_ahead(
-    slide: Slide, spots: Spots, patch: PatchRecord, todo: Iterator[Indices], threads: int
+    slide: Slide, level: int, spots: Spots, patch: PatchRecord, todo: Iterator[Indices], threads: int
 ) -> Generator[tuple[NDArray[np.intp], NDArray[np.uint8]], None, None]:
     """Yield (spot indices [B], patches uint8 [B, n, n, 3]), read by threads a few batches ahead.
 
@@ -207,7 +205,7 @@ def _read_ahead(
         indices = next(todo, None)
         if indices is not None:
             x, y = spots.x[indices], spots.y[indices]
-            waiting.append((indices, readers.submit(cut_batch, slide, x, y, patch.side_px, patch.level, stop)))
+            waiting.append((indices, readers.submit(cut_batch, slide, x, y, patch.side_px, level, stop)))
 
     try:
         for _ in range(threads + 1):
@@ -220,12 +218,6 @@ def _read_ahead(
     finally:
         stop.set()
         readers.shutdown(wait=True, cancel_futures=True)
-
-
-def _reading_order(spots: Spots, side: int) -> NDArray[np.intp]:
-    """Order spots in horizontal bands of the slide, so that patches that share tiles are read together."""
-    band = np.floor(spots.y / (4 * side))
-    return np.lexsort((spots.y, spots.x, band))
 
 
 def _predict_batches(

@@ -33,5 +33,6 @@ def require_memory(spots: int, genes: int) -> None:
         raise SpotsError(
             f"The values of {spots} spots and {genes} genes take {in_bytes(needed)}, but only {in_bytes(free)} of "
             "memory are free.",
-            "Lay fewer spots, or use `napari-tcgn predict`, which keeps them on disk.",
+            "Predict fewer genes (the trusted ones), lay fewer spots, or use `napari-tcgn predict`, which keeps them "
+            "on disk.",
         )

@@ -8,9 +8,10 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_tcgn.engine.record import PatchRecord
 from napari_tcgn.errors import SlideError
 from napari_tcgn.model import ModelCard
-from napari_tcgn.slide import Slide, level_downsamples
+from napari_tcgn.slide import SharedTiles, Slide, level_downsamples, require_mpp
 
 # Outside this range the µm per pixel is wrong far more often than the slide is unusual.
 MIN_PATCH_PX = 8
@@ -69,6 +70,48 @@ def choose_level(slide: Slide, side: int, wanted_px: int) -> int:
             "Check the µm per pixel (--mpp), or save the slide with coarser pyramid levels.",
         )
     return level
+
+
+def choose_patches(slide: Slide, card: ModelCard) -> PatchRecord:
+    """Choose how large a model's patches are on a slide, the level that they are read from, and how far it is shrunk.
+
+    Only the wide patches of a model of several scales are shrunk: where the slide has no level as coarse as they need.
+
+    Raises
+    ------
+    PixelSizeUnknownError, SlideError
+        See `require_mpp`, `patch_side_px` and `choose_level`.
+    """
+    side = patch_side_px(card, require_mpp(slide))
+    level = choose_level(slide, side, card.detail_px)
+    if len(card.scales_um) == 1:
+        return PatchRecord(card.patch_um, side, level, level_side_px(slide, side, level))
+    shrink = max(1, int(side / level_downsamples(slide)[level] / card.detail_px))
+    n = level_side_px(SharedTiles(slide, level, shrink), side, 1)
+    return PatchRecord(card.patch_um, side, level, n, shrink)
+
+
+def patch_source(slide: Slide, card: ModelCard, patch: PatchRecord) -> tuple[Slide, int]:
+    """Return what a model's patches are cut from, and its level.
+
+    Wide patches overlap many times: the tiles below them are read once (`SharedTiles`).
+    """
+    if len(card.scales_um) == 1:
+        return slide, patch.level
+    return SharedTiles(slide, patch.level, patch.shrink), 1
+
+
+def reading_order(x: NDArray[np.float64], y: NDArray[np.float64], side: int) -> NDArray[np.intp]:
+    """Order spots in horizontal bands of the slide, so that patches that share tiles are read together.
+
+    Parameters
+    ----------
+    x, y : float64 [n]
+        Spot centres in full-resolution px.
+    side : int
+        Side of a patch in full-resolution px.
+    """
+    return np.lexsort((y, x, np.floor(y / (4 * side))))
 
 
 def level_side_px(slide: Slide, side: int, level: int) -> int:

@@ -34,12 +34,27 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class PatchRecord:
-    """Patches: side in µm and in full-resolution px, level of the slide they were read from, and side in its px."""
+    """How large patches are and how they were read.
+
+    Attributes
+    ----------
+    um : float
+        Side in µm.
+    side_px : int
+        Side in full-resolution px.
+    level : int
+        Of the slide, that they were read from.
+    level_side_px : int
+        Side as the model got it.
+    shrink : int
+        Px of the level along one px of the patch.
+    """
 
     um: float = 0.0
     side_px: int = 0
     level: int = 0
     level_side_px: int = 0
+    shrink: int = 1
 
 
 @dataclass(slots=True, kw_only=True)

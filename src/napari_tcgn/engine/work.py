@@ -231,5 +231,6 @@ def _require_room(path: Path, needed: int) -> None:
         raise OutputError(
             f"The result and its work folder take {in_bytes(needed)}, but the disk of {path.parent} has "
             f"{in_bytes(free)} free.",
-            "Free some space, choose another disk for --out, or lay fewer spots.",
+            "Free some space, choose another disk for --out, predict fewer genes (--genes trusted), or lay fewer "
+            "spots.",
         )

@@ -20,6 +20,7 @@ from .counts import (
     layer_names as layer_names,
     require_counts as require_counts,
     require_measured as require_measured,
+    totals_of as totals_of,
     values_of as values_of,
     with_layer as with_layer,
 )
@@ -39,6 +40,7 @@ from .measured import (
 )
 from .prediction import predict as predict, predict_steps as predict_steps
 from .read import read_section as read_section
-from .scale import OUTPUT_SCALE as OUTPUT_SCALE, scale_counts as scale_counts
+from .scale import OUTPUT_SCALE as OUTPUT_SCALE, TOTAL_SCALE as TOTAL_SCALE, scale_counts as scale_counts
 from .section import one_section as one_section
+from .some_genes import absolute_choice as absolute_choice, genes_of as genes_of
 from .values import block as block, column as column, dense as dense

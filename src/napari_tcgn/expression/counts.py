@@ -98,6 +98,22 @@ def values_of(measured: AnnData, columns: NDArray[np.intp]) -> NDArray[np.float6
     return dense(measured.X[:, columns]).astype(np.float64)
 
 
+def totals_of(measured: AnnData, organism: str) -> tuple[NDArray[np.float64], int]:
+    """Return the counts of every spot over all genes of a species, float64 [spots], and how many genes these are.
+
+    Parameters
+    ----------
+    measured : anndata.AnnData
+        Raw counts in X.
+    organism : str
+        "Homo sapiens"; genes of another genome are not counted.
+    """
+    names = [str(name) for name in measured.var_names]
+    own = np.array([bool(name) for name in plain_genes(names, [""] * len(names), organism).names])
+    values = measured.X if own.all() else measured.X[:, np.flatnonzero(own)]
+    return np.asarray(values.sum(axis=1), dtype=np.float64).ravel(), int(own.sum())
+
+
 def require_measured(adata: AnnData) -> None:
     """Refuse what holds no measurement: nothing, or a prediction.
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from napari_tcgn.engine import Progress, WorkFolder, choose_device, choose_precision, run, run_to_end
 from napari_tcgn.expression.build import to_anndata
-from napari_tcgn.model import Predictor
+from napari_tcgn.expression.some_genes import genes_of
+from napari_tcgn.model import Predictor, for_genes
 from napari_tcgn.options import PrecisionName, PredictSettings
 from napari_tcgn.slide import Slide, require_mpp
 from napari_tcgn.spots import Spots
@@ -100,6 +101,9 @@ def predict_steps(
     else:
         predictor = model
         settings = replace(settings, model=predictor.card.name)
+    genes = genes_of(predictor.card, settings.genes)
+    if genes is not None:
+        predictor = for_genes(predictor, genes)
     yield Progress("load model", 1, 1)
     prediction = yield from run(slide, spots, predictor, settings, work)
     return to_anndata(prediction)

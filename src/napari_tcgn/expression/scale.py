@@ -8,15 +8,18 @@ from numpy.typing import ArrayLike, NDArray
 from napari_tcgn.errors import DataError
 
 OUTPUT_SCALE = "log10(1 + 1e4 * count / panel total)"
+TOTAL_SCALE = "log10(1 + 1e4 * count / total over all genes)"
 
 
-def scale_counts(counts: ArrayLike) -> NDArray[np.float64]:
-    """Return log10(1 + 1e4 * count / total of the spot over the gene panel).
+def scale_counts(counts: ArrayLike, total: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Return log10(1 + 1e4 * count / total of the spot).
 
     Parameters
     ----------
     counts : array [n, genes]
-        Raw counts of the genes of the panel and of no others: the total depends on them.
+        Raw counts of the genes of the panel and, without `total`, of no others: the total depends on them.
+    total : array [n], optional
+        Counts of every spot over all its genes (`TOTAL_SCALE`); default: over these (`OUTPUT_SCALE`).
 
     Returns
     -------
@@ -33,5 +36,5 @@ def scale_counts(counts: ArrayLike) -> NDArray[np.float64]:
         raise DataError(f"Counts have {counts.ndim} dimensions.", "Give one row per spot and one column per gene.")
     if not np.isfinite(counts).all() or (counts < 0).any():
         raise DataError("Counts hold negative or missing numbers.", "Give raw counts; 0 where a gene was not seen.")
-    total = counts.sum(axis=1, keepdims=True)  # [n, 1]
-    return np.log10(1 + 1e4 * counts / np.where(total > 0, total, 1))
+    over = counts.sum(axis=1, keepdims=True) if total is None else np.asarray(total, np.float64)[:, None]  # [n, 1]
+    return np.log10(1 + 1e4 * counts / np.where(over > 0, over, 1))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_tcgn.engine import Progress, choose_device, choose_precision, path_digest
 from napari_tcgn.errors import OutputError, SettingsError, TcgnError
+from napari_tcgn.expression import absolute_choice
 from napari_tcgn.jobs.job import Job, JobResult, job_digest, made_from, run_job
 from napari_tcgn.jobs.manifest import Entry, Manifest, State
 from napari_tcgn.model import Predictor
@@ -117,12 +118,13 @@ def _from_anywhere(job: Job) -> Job:
     """Return the job with absolute paths: a worker need not run in this process's folder."""
     from napari_tcgn.model import from_anywhere
 
+    genes = absolute_choice(job.settings.genes)
     return replace(
         job,
         slide=job.slide.absolute(),
         spots=None if job.spots is None else job.spots.absolute(),
         roi=None if job.roi is None else job.roi.absolute(),
-        settings=replace(job.settings, model=from_anywhere(job.settings.model)),
+        settings=replace(job.settings, model=from_anywhere(job.settings.model), genes=genes),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.engine import Progress, RunRecord, WorkFolder, choose_precision, digest, model_identity, work_folder_of
 from napari_tcgn.errors import DataError, OutputError, SettingsError
-from napari_tcgn.expression import UNS_KEY, check_h5ad_target, predict_steps, write_h5ad
+from napari_tcgn.expression import UNS_KEY, check_h5ad_target, genes_of, predict_steps, write_h5ad
 from napari_tcgn.files import sha256_of
 from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.model import Predictor
@@ -175,14 +175,16 @@ def job_digest(job: Job) -> str:
 
     Raises
     ------
-    ModelError
-        If the model does not exist.
+    ModelError, DataError
+        If the model does not exist, or it has not the genes that are asked for.
     """
     from napari_tcgn.model import read_card
 
+    card = read_card(job.settings.model)
+    genes = genes_of(card, job.settings.genes)
     return digest(
         {
-            "model": model_identity(read_card(job.settings.model)),
+            "model": model_identity(card),
             "precision": job.settings.precision,
             "stain": job.settings.stain,
             "mpp": job.mpp,
@@ -191,6 +193,7 @@ def job_digest(job: Job) -> str:
             "roi": _digest_of(job.roi),
         }
         | ({"library": job.taken.library} if job.taken.library is not None else {})
+        | ({"genes": genes} if genes is not None else {})
     )
 
 

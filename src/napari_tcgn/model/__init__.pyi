@@ -24,6 +24,7 @@ from .ridge import (
     hub_encoder as hub_encoder,
     ridge_state as ridge_state,
 )
+from .some_genes import for_genes as for_genes
 from .tcgn import TCGN as TCGN
 from .timm_import import declared_operators as declared_operators, import_timm as import_timm
 from .weights import (

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args, runtime_checkable
 
@@ -18,6 +19,7 @@ from napari_tcgn.model.held_out import GeneFigure, HeldOut
 from napari_tcgn.options import StainName
 
 Orientation = Literal["upright", "transposed"]
+SLACK = 0.9  # of the px that the smallest of several scales would have
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +30,17 @@ class ModelCard:
     ----------
     name, version : str
     architecture : dict
-        {"family": "tcgn", "size": "tiny", …}: what `load_model` needs to build the network.
+        {"family": "tcgn", "size": "tiny", …}: what `load_model` needs to build the network. "scales_um": sides in µm of
+        the squares around a spot that the model looks at, the widest one last; without it, `patch_um` is the only one.
     genes : list of str
         Output order.
     gene_ids : list of str
         Ensembl ids in the same order, "" where unknown; empty: none known.
     organism, tissue : str
     patch_um : float
-        Side of the square of tissue that one patch covers.
+        Side of the square of tissue that one patch covers: of the widest scale, where there are several.
     input_px : int
-        Side of the network's input; patches are resized to it on the device.
+        Side of the network's input; patches (the crop of every scale) are resized to it on the device.
     orientation : {"upright", "transposed"}
         "upright": tensor axes are channel, image row, image column. "transposed": channel, column, row
         (the published TCGN checkpoints, whose training read images with both axes swapped).
@@ -58,6 +61,8 @@ class ModelCard:
     licence, citation : str
     caveats : list of str
         Sentences that the user must be able to see.
+    panel_genes : int or None
+        Genes of the whole model, on the card of a result that holds some of them.
     """
 
     name: str
@@ -81,6 +86,7 @@ class ModelCard:
     licence: str = ""
     citation: str = ""
     caveats: list[str] = field(default_factory=list)
+    panel_genes: int | None = None
 
     def __post_init__(self) -> None:
         def require(condition: bool, problem: str, hint: str) -> None:
@@ -100,6 +106,14 @@ class ModelCard:
             "mean and std must be three numbers, std positive.",
             "Give the normalisation of R, G and B.",
         )
+        scales = self.scales_um
+        require(
+            all(isinstance(scale, int | float) and scale > 0 for scale in scales)
+            and list(scales) == sorted(set(scales))
+            and scales[-1:] == (self.patch_um,),
+            f"its scales are {list(scales)} µm and its patch {self.patch_um:g} µm.",
+            "Give scales that grow, the last one the patch's side.",
+        )
         for key, found in self.metrics.lengths().items():
             require(
                 found == len(self.genes),
@@ -108,15 +122,31 @@ class ModelCard:
             )
 
     @property
-    def detail_px(self) -> int:
-        """Side in px at which a patch has all the detail that the network saw in training.
+    def scales_um(self) -> tuple[float, ...]:
+        """Sides in µm of the squares that the model looks at, all around the spot, the widest one last."""
+        return tuple(self.architecture.get("scales_um", (self.patch_um,)))
+
+    def scale_px(self, scale_um: float) -> int:
+        """Return the side in px at which the square of a scale has all the detail that was seen in training.
 
         Never more than `input_px`; less where the training slides were coarser than that (`domain.mpp`): a finer
         slide is then brought to their resolution first, so that the network sees the blur it knows.
         """
         if self.domain.mpp is None or not self.domain.mpp[0]:
             return self.input_px
-        return min(self.input_px, max(1, round(self.patch_um / self.domain.mpp[0])))
+        return min(self.input_px, max(1, round(scale_um / self.domain.mpp[0])))
+
+    @property
+    def detail_px(self) -> int:
+        """Side in px at which a patch has all the detail that is needed: what its smallest scale needs (`scale_px`).
+
+        A tenth less where the patch is cut into several scales: a slide of 0.253 µm per px must not be read four times
+        as fine as one of 0.25.
+        """
+        smallest = self.scales_um[0]
+        if smallest == self.patch_um:
+            return self.scale_px(smallest)
+        return math.ceil(SLACK * self.scale_px(smallest) * self.patch_um / smallest)
 
     def gene_metric(self, figure: GeneFigure) -> NDArray[np.float64]:
         """Return a held-out figure of every gene (float64 [genes]), NaN where the card has none."""
@@ -131,9 +161,26 @@ class ModelCard:
         targets = {} if self.domain.stain is None else self.domain.stain.targets
         return tuple(method for method in get_args(StainName) if method == "none" or targets.get(method))
 
+    @property
+    def holds_panel(self) -> bool:
+        """Whether it names every gene of the model."""
+        return self.panel_genes is None or self.panel_genes == len(self.genes)
+
+    def select(self, rows: Sequence[int]) -> ModelCard:
+        """Return the card of the same model for some of its genes, by their numbers."""
+        return replace(
+            self,
+            genes=[self.genes[row] for row in rows],
+            gene_ids=[self.gene_ids[row] for row in rows] if self.gene_ids else [],
+            metrics=self.metrics.select(rows),
+            panel_genes=self.panel_genes or len(self.genes),
+        )
+
     def to_json(self) -> str:
         """Return the card as indented JSON."""
         record = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.panel_genes is None:
+            del record["panel_genes"]
         record |= {"domain": self.domain.to_record(), "metrics": self.metrics.to_record()}
         return json.dumps(record, indent=1, ensure_ascii=False)
 

@@ -25,9 +25,9 @@ def describe(card: ModelCard) -> dict[str, str]:
     lines = {
         "Model": f"{card.name} {card.version}",
         "Tissue": ", ".join(part for part in (card.organism, card.tissue) if part),
-        "Architecture": ", ".join(f"{key} {value}" for key, value in card.architecture.items()),
+        "Architecture": ", ".join(f"{key} {value}" for key, value in card.architecture.items() if key != "scales_um"),
         "Genes": f"{len(card.genes)} ({', '.join(card.genes[:5])} …)",
-        "Patch": f"{card.patch_um:g} µm of tissue, shown to the network as {card.input_px} px, {card.orientation}",
+        "Patch": f"{_squares(card)} shown to the network as {card.input_px} px, {card.orientation}",
         "Output": card.output_scale,
         "Trained on": str(training.get("data", "")),
         "Sections": ", ".join(training.get("sections", [])),
@@ -42,3 +42,10 @@ def describe(card: ModelCard) -> dict[str, str]:
         "Weights": f"sha256 {card.sha256}" if card.sha256 else "",
     }
     return {heading: text for heading, text in lines.items() if text}
+
+
+def _squares(card: ModelCard) -> str:
+    if len(card.scales_um) == 1:
+        return f"{card.patch_um:g} µm of tissue,"
+    *narrow, widest = (f"{scale:g}" for scale in card.scales_um)
+    return f"squares of {', '.join(narrow)} and {widest} µm of tissue, each"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from napari_tcgn.errors import CheckpointError, ModelError
 from napari_tcgn.model.card import ModelCard
 from napari_tcgn.model.features import FEATURE_PX, FEATURES, image_features
 from napari_tcgn.model.prepare import prepare_patches
+from napari_tcgn.model.scales import scale_crops
 from napari_tcgn.model.timm_import import import_timm
 
 ENCODER = "encoder."  # begins the names of an encoder's weights
@@ -21,33 +23,64 @@ ENCODER = "encoder."  # begins the names of an encoder's weights
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Expression as a linear function of features: (features - centre) / scale @ slope + level.
+    """Expression as a linear function of features: (features - centre) / scale @ slope (@ directions) + level.
 
     Attributes
     ----------
     centre, scale : float32 [features]
-    slope : float32 [features, genes]
+    slope : float32 [features, genes], or [features, k] where there are directions
     level : float32 [genes]
+    directions : float32 [k, genes] or None
+        The k directions of expression that the line is confined to: two thin tables instead of a wide one.
     """
 
     centre: Tensor
     scale: Tensor
     slope: Tensor
     level: Tensor
+    directions: Tensor | None = None
 
     def __call__(self, features: Tensor) -> Tensor:
         """Return the expression [B, genes] of features [B, features]."""
-        return (features - self.centre) / self.scale @ self.slope + self.level
+        scores = (features - self.centre) / self.scale @ self.slope
+        return (scores if self.directions is None else scores @ self.directions) + self.level
 
     def state(self) -> dict[str, Tensor]:
         """Return the numbers as a state_dict."""
-        return {"centre": self.centre, "scale": self.scale, "slope": self.slope, "level": self.level}
+        numbers = {"centre": self.centre, "scale": self.scale, "slope": self.slope, "level": self.level}
+        return numbers if self.directions is None else {**numbers, "directions": self.directions}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor], device: str = "cpu") -> Line:
+        """Return the line whose numbers stand in a state_dict, in float32 on a device.
+
+        Raises
+        ------
+        KeyError
+            If one of them is missing.
+        """
+        names = ("centre", "scale", "slope", "level", *(("directions",) if "directions" in state else ()))
+        return cls(**{name: state[name].to(device).float() for name in names})
 
 
-def feature_card(like: ModelCard, features: str) -> ModelCard:
-    """Return the card of a line through simple features, for the genes, tissue and patch of another card."""
-    architecture = {"family": "ridge", "features": features}
-    return replace(like, architecture=architecture, input_px=FEATURE_PX, mean=[0.0] * 3, std=[1.0] * 3)
+def feature_card(like: ModelCard, features: str, scales_um: Sequence[float] = ()) -> ModelCard:
+    """Return the card of a line through simple features, for the genes, tissue and patch of another card.
+
+    Parameters
+    ----------
+    like : ModelCard
+    features : {"haematoxylin", "colour-texture"}
+    scales_um : sequence of float
+        Sides of the squares around a spot, in place of that card's patch; the features are those of all of them.
+    """
+    architecture: dict[str, Any] = {"family": "ridge", "features": features}
+    patch_um = like.patch_um
+    if scales_um:
+        scales = sorted(float(scale) for scale in scales_um)
+        patch_um, architecture = scales[-1], architecture | {"scales_um": scales}
+    return replace(
+        like, architecture=architecture, patch_um=patch_um, input_px=FEATURE_PX, mean=[0.0] * 3, std=[1.0] * 3
+    )
 
 
 class FeatureExtractor:
@@ -57,7 +90,8 @@ class FeatureExtractor:
     ----------
     card : ModelCard
         Its architecture names the features: {"family": "ridge", "features": "haematoxylin" | "colour-texture"}, or
-        {"family": "ridge", "features": "encoder", "encoder": name of a timm model}.
+        {"family": "ridge", "features": "encoder", "encoder": name of a timm model}; with "scales_um", the features of
+        every scale, the smallest first.
     device : str
     encoder : nn.Module, optional
         For "encoder".
@@ -81,6 +115,8 @@ class FeatureExtractor:
         """Return float32 [B, features] of uint8 patches [B, H, W, 3]."""
         batch = torch.from_numpy(np.ascontiguousarray(patches)).to(self.device)
         with torch.inference_mode():
+            if "scales_um" in self.card.architecture:
+                return torch.cat([image_features(images, self.which) for images in scale_crops(batch, self.card)], 1)
             images = prepare_patches(batch, self.card)
             found: Tensor = image_features(images, self.which) if self.encoder is None else self.encoder(images)
         return found
@@ -89,10 +125,20 @@ class FeatureExtractor:
 class RidgePredictor:
     """Predict expression with a line through features (see `Predictor`)."""
 
-    def __init__(self, extract: FeatureExtractor, line: Line) -> None:
-        self.card, self.device = extract.card, extract.device
+    def __init__(self, extract: FeatureExtractor, line: Line, card: ModelCard | None = None) -> None:
+        self.card, self.device = card or extract.card, extract.device
         self._extract = extract
-        self._line = Line(**{name: value.to(extract.device).float() for name, value in line.state().items()})
+        self._line = Line.from_state(line.state(), extract.device)
+
+    def select(self, rows: Sequence[int]) -> RidgePredictor:
+        """Return the same line for some of its genes, by their numbers."""
+        line, chosen = self._line, list(rows)
+        level = line.level[chosen]
+        if line.directions is None:
+            some = replace(line, slope=line.slope[:, chosen], level=level)
+        else:
+            some = replace(line, directions=line.directions[:, chosen], level=level)
+        return RidgePredictor(self._extract, some, self.card.select(chosen))
 
     def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict uint8 patches [B, H, W, 3] as float32 [B, genes] on the card's output scale."""
@@ -187,10 +233,13 @@ def from_state(card: ModelCard, state: dict[str, Tensor], device: str) -> RidgeP
             f"The weights of model {card.name!r} lack {sorted(names - set(state))}.",
             "Use the weights that belong to the card.",
         )
-    line = Line(**{name: state[name].float() for name in names})
-    if line.slope.shape != (len(line.centre), len(card.genes)) or line.level.shape != (len(card.genes),):
+    line = Line.from_state(state)
+    last = line.slope if line.directions is None else line.directions  # [features or k, genes]
+    inner = len(line.centre) if line.directions is None else line.slope.shape[1]
+    genes = len(card.genes)
+    if len(line.slope) != len(line.centre) or last.shape != (inner, genes) or line.level.shape != (genes,):
         raise CheckpointError(
-            f"The weights of model {card.name!r} are for {line.slope.shape[1]} genes and "
+            f"The weights of model {card.name!r} are for {last.shape[1]} genes and "
             f"{line.slope.shape[0]} features, "
             f"its card names {len(card.genes)} genes.",
             "Use the card that belongs to these weights.",

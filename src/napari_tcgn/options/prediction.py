@@ -30,6 +30,11 @@ class PredictSettings:
         more="It rounds the factors of the large products to bfloat16; a gene's correlation changes by less than "
         "0.001 (docs/speed.md).",
     )
+    genes: str = option(
+        "all",
+        "Genes to predict: all, trusted, names with commas between them, or a text file with one a line.",
+        more="Trusted are those that the model's held-out figures call predictable.",
+    )
     batch_size: int | None = option(
         None,
         "Patches per model call; by default chosen for the device.",

@@ -31,6 +31,12 @@ class TrainSettings:
         "Predict the so many most variable genes of the training sections; 0: the whole panel.",
         at_least=0,
     )
+    measurable: float = option(
+        0.0,
+        "Predict every gene seen in this share of the spots of every training section; 0: the whole panel.",
+        more="Their counts are scaled by those of the spot over all genes, not over the panel.",
+        at_least=0, below=1,
+    )  # fmt: skip
     epochs: int = option(79, "Epochs; 79 is the published recipe.", at_least=1)
     batch_size: int = option(32, "Spots per step.", at_least=1)
     optimiser: Literal["adam", "adamw"] = option("adam", "Optimiser.")
@@ -104,8 +110,12 @@ class TrainSettings:
         check(self)
         chooses = self.val_fraction > 0 or self.select_on_test
         require(not self.patience or chooses, "patience", "0 where no epoch is chosen (val_fraction 0)", self.patience)
-        for name in ("smooth_targets", "centre_sections"):
+        one_way = not (self.measurable and self.top_genes)
+        require(one_way, "measurable", "0 where the most variable genes are chosen (top_genes)", self.measurable)
+        for name in ("smooth_targets", "centre_sections", "measurable"):
             require(
                 self.loss != "negative-binomial" or not getattr(self, name),
-                name, "off with the negative-binomial loss, which needs counts as they are", getattr(self, name),
+                name,
+                "off with the negative-binomial loss, which needs counts of the panel as they are",
+                getattr(self, name),
             )  # fmt: skip

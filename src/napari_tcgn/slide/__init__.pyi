@@ -26,6 +26,7 @@ from .pyramid_cache import (
     wants_pyramid as wants_pyramid,
 )
 from .record import SlideRecord as SlideRecord
+from .shared_tiles import SharedTiles as SharedTiles
 from .stain import STAIN_UM as STAIN_UM, StainStatistics as StainStatistics, stain_of_patches as stain_of_patches
 from .stain_fit import fit_stain as fit_stain
 from .tissue import TissueDensity as TissueDensity, TissueMask as TissueMask

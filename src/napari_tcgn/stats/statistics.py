@@ -84,7 +84,7 @@ def interval(samples: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
 
 
-def median_interval(samples: Floats, level: float = 0.95) -> tuple[float, float]:
+def median_interval(samples: NDArray[np.floating], level: float = 0.95) -> tuple[float, float]:
     """Return the interval of the median over genes, from samples [draws, genes]; NaN counts as 0."""
     medians = np.median(np.where(np.isnan(samples), 0.0, samples), axis=1)
     low, high = np.quantile(medians, [(1 - level) / 2, (1 + level) / 2])

@@ -69,7 +69,7 @@ def build_dataset(
     section_of = np.repeat(np.arange(len(sections)), sizes)  # [N]
     test = section_of >= len(sections) - held_out  # [N]
     validation = np.concatenate([_chooses_epoch(section, settings) for section in sections]) & ~test  # [N]
-    counted = np.concatenate([section.counts.sum(axis=1) >= settings.min_counts for section in sections])  # [N]
+    counted = np.concatenate([section.total >= settings.min_counts for section in sections])  # [N]
     train = ~validation & ~test & counted
     if train.sum() < settings.batch_size:
         raise DataError(

@@ -107,7 +107,8 @@ def load_section(
     genes : sequence of str
         The panel, in output order.
     card : ModelCard, optional
-        Of the model to be trained: how many µm a patch covers. Default: 77 µm, the published 112 px.
+        Of the model to be trained: how many µm a patch covers, and whether its scale goes by a spot's counts over all
+        genes. Default: 77 µm, the published 112 px; counts over the panel.
     mpp : float, optional
         µm per pixel of the image. Default: what the image file says, else the known scale of the published
         images (0.688 for patients B to H, 0.92 for A).
@@ -124,7 +125,7 @@ def load_section(
     SlideError, SpotsError
         If the image or a table cannot be read, or a spot lies outside the image.
     """
-    from napari_tcgn.expression import scale_counts
+    from napari_tcgn.expression import TOTAL_SCALE, scale_counts
     from napari_tcgn.training.data.cut import cut_section
 
     found, spots = counts_and_spots(section)
@@ -140,13 +141,16 @@ def load_section(
     counts = table.iloc[rows].reindex(columns=list(genes), fill_value=0).to_numpy(dtype=np.float32)
 
     card = card or ModelCard(name="patch", version="0", architecture={}, genes=list(genes), patch_um=77.0)
+    totals = None
+    if card.output_scale == TOTAL_SCALE:
+        totals = table.iloc[rows].to_numpy(dtype=np.float64).sum(axis=1)
     cut = cut_section(section, spots, card, mpp, cache)
     return MeasuredSection(
         files=section,
         spots=cut.spots,
         patches=cut.patches,
         counts=counts,
-        target=np.asarray(scale_counts(counts), dtype=np.float32),
+        target=np.asarray(scale_counts(counts, totals), dtype=np.float32),
         measured=measured,
         mpp=cut.mpp,
         mpp_source=cut.mpp_source,
@@ -155,6 +159,7 @@ def load_section(
         only_spots=only_spots,
         summed=found.summed,
         notes=found.notes,
+        totals=totals,
     )
 
 

@@ -1,4 +1,4 @@
-"""A panel of the most variable genes, chosen on the training sections of a fold and on nothing else."""
+"""Panels chosen on the training sections of a fold and on nothing else: the most variable genes, or all measurable."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from napari_tcgn.engine import Progress
 from napari_tcgn.errors import DataError
 from napari_tcgn.model import read_panel
+from napari_tcgn.options import TrainSettings
 from napari_tcgn.training.data.own_sections import counts_and_spots
 from napari_tcgn.training.data.section import MeasuredSection, SectionFiles
 
@@ -44,38 +45,90 @@ def given_panel(genes: Sequence[str] | None) -> Panel:
     return Panel(list(genes), f"{len(genes)} genes given")
 
 
+def is_chosen(settings: TrainSettings) -> bool:
+    """Whether every fold chooses its own genes, on its training sections."""
+    return bool(settings.top_genes or settings.measurable)
+
+
 def fold_panel(
     training: Sequence[SectionFiles],
-    top_genes: int,
+    settings: TrainSettings,
     genes: Sequence[str] | None,
-    variabilities: Mapping[str, pd.DataFrame] | None = None,
+    known: Mapping[str, pd.DataFrame] | None = None,
 ) -> Generator[Progress, None, Panel]:
-    """Return the panel of a fold: what was given, or the most variable genes of its training sections.
+    """Return the panel of a fold: what was given, or the genes that its training sections choose.
 
     Parameters
     ----------
     training : sequence of SectionFiles
-    top_genes : int
-        0: what was given.
+    settings : TrainSettings
+        `top_genes` and `measurable`; neither: what was given.
     genes : sequence of str or None
-    variabilities : mapping of str to pandas.DataFrame, optional
-        `variability` of sections where it is known already.
+    known : mapping of str to pandas.DataFrame, optional
+        `gene_table` of sections where it is known already.
 
     Raises
     ------
     DataError
         If there are not enough genes to choose from.
     """
-    if not top_genes:
+    if not is_chosen(settings):
         return given_panel(genes)
     tables = {}
     for number, section in enumerate(training):
-        if variabilities is None or section.name not in variabilities:
+        if known is None or section.name not in known:
             yield Progress("choose genes", number, len(training))
-            tables[section.name] = variability(section)
+            tables[section.name] = gene_table(section, settings)
         else:
-            tables[section.name] = variabilities[section.name]
-    return choose_panel(tables, top_genes, genes)
+            tables[section.name] = known[section.name]
+    if settings.measurable:
+        return measurable_panel(tables, settings.measurable, genes)
+    return choose_panel(tables, settings.top_genes, genes)
+
+
+def gene_table(section: SectionFiles, settings: TrainSettings) -> pd.DataFrame:
+    """Return what a section says of its genes: `seen`, and `dispersion` where the most variable are wanted."""
+    return variability(section) if settings.top_genes else seen(section)
+
+
+def seen(section: SectionFiles) -> pd.DataFrame:
+    """Return the share of a section's spots with counts that have one of a gene, as column `seen` [genes]."""
+    import pandas as pd
+
+    table = counts_and_spots(section)[0].table
+    values = table.to_numpy()[(table.sum(axis=1) > 0).to_numpy()] > 0
+    share = values.mean(axis=0) if len(values) else np.full(table.shape[1], np.nan)
+    return pd.DataFrame({"seen": share}, index=table.columns.astype(str))
+
+
+def measurable_panel(
+    tables: Mapping[str, pd.DataFrame], share: float, candidates: Sequence[str] | None = None
+) -> Panel:
+    """Return every gene that is seen often enough in every training section, by name.
+
+    Parameters
+    ----------
+    tables : mapping of str to pandas.DataFrame
+        `seen` of every training section, by its name.
+    share : float
+        Of the spots with counts that must have one of the gene.
+    candidates : sequence of str, optional
+        Choose among these; default: all genes.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    often = set.intersection(*(set(table.index[table["seen"] >= share]) for table in tables.values()))
+    if candidates is not None:
+        often &= set(candidates)
+    if not often:
+        raise DataError(
+            f"No gene is seen in {share:.0%} of the spots of each of the {len(tables)} training sections.",
+            "Ask for a smaller share (--genes measurable:0.01).",
+        )
+    return Panel(sorted(often), f"seen in at least {share:.0%} of the spots of each of {', '.join(tables)}")
 
 
 def variability(section: SectionFiles) -> pd.DataFrame:
@@ -160,7 +213,7 @@ def choose_panel(tables: Mapping[str, pd.DataFrame], top_genes: int, candidates:
 def of_panel(section: MeasuredSection, loaded: Sequence[str], genes: Sequence[str]) -> MeasuredSection:
     """Return a section that was loaded for some genes as if it had been loaded for fewer of them, or in another order.
 
-    The target changes as well: it is scaled by a spot's counts over the panel.
+    The target changes as well where it is scaled by a spot's counts over the panel.
     """
     if list(loaded) == list(genes):
         return section
@@ -169,5 +222,5 @@ def of_panel(section: MeasuredSection, loaded: Sequence[str], genes: Sequence[st
     place = {gene: column for column, gene in enumerate(loaded)}
     columns = np.array([place[gene] for gene in genes], dtype=np.intp)
     counts = np.ascontiguousarray(section.counts[:, columns])
-    target = np.asarray(scale_counts(counts), dtype=np.float32)
+    target = np.asarray(scale_counts(counts, section.totals), dtype=np.float32)
     return replace(section, counts=counts, target=target, measured=section.measured[columns])

@@ -95,7 +95,7 @@ class MeasuredSection:
     counts : float32 [n, genes]
         Raw counts in the order of the panel; 0 where the section does not have the gene.
     target : float32 [n, genes]
-        log10(1 + 1e4 * count / panel total of the spot); an empty spot is all zero.
+        log10(1 + 1e4 * count / total of the spot); an empty spot is all zero.
     measured : bool [genes]
         Whether the section's count table has the gene; the others must not be learnt or scored.
     mpp : float
@@ -109,6 +109,8 @@ class MeasuredSection:
         Genes that the count table names more than once; their counts are added up.
     notes : tuple of str
         What else was done to the names of genes and spots, a sentence each.
+    totals : float64 [n] or None
+        Counts of every spot over all genes of its table, by which `target` is scaled; None: by those over the panel.
     """
 
     files: SectionFiles
@@ -124,9 +126,15 @@ class MeasuredSection:
     only_spots: tuple[str, ...]
     summed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    totals: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.spots)
+
+    @property
+    def total(self) -> NDArray[np.float64]:
+        """Counts of every spot (float64 [n]) by which `target` is scaled: over the panel, or over all genes."""
+        return self.counts.sum(axis=1, dtype=np.float64) if self.totals is None else self.totals
 
     @property
     def name(self) -> str:

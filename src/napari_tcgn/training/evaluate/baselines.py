@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,11 @@ from napari_tcgn.model import (
 )
 from napari_tcgn.training.data.section import MeasuredSection
 from napari_tcgn.training.fit.line import fit_line, section_features
+from napari_tcgn.training.fit.wide_features import wide_features
 
 COMPONENTS = 256  # principal components of an encoder's features (the HEST recipe)
 LINE_METHOD = "colour-texture-line"
+CONTEXT_METHOD = "context-line"
 HUB = "hub"
 
 
@@ -41,17 +44,24 @@ class Baseline:
     features : {"haematoxylin", "colour-texture", "encoder"}
     encoder : Encoder, optional
         For "encoder".
+    scales_um : sequence of float
+        Sides of the squares around a spot whose features they are, read from the slides; none: the sections' patches.
 
     Attributes
     ----------
+    padded : dict of str to int
+        By section, once its features are read at scales: spots whose widest square leaves the image.
     origin : dict or None
         Name of the encoder, and what its weights are, for records.
     caveats : list of str
         For the card.
     """
 
-    def __init__(self, name: str, features: str, encoder: Encoder | None = None) -> None:
-        self.name, self.features, self._encoder = name, features, encoder
+    def __init__(
+        self, name: str, features: str, encoder: Encoder | None = None, scales_um: Sequence[float] = ()
+    ) -> None:
+        self.name, self.features, self._encoder, self.scales_um = name, features, encoder, tuple(scales_um)
+        self.padded: dict[str, int] = {}
         self.origin = None if encoder is None else encoder.origin
         self.caveats: list[str] = []
         if encoder is not None and encoder.random:
@@ -60,19 +70,32 @@ class Baseline:
     def card(self, like: ModelCard) -> ModelCard:
         """Return the card of this kind of model for the genes, tissue and patch size of another card."""
         if self._encoder is None:
-            return replace(feature_card(like, self.features), name=self.name)
+            return replace(feature_card(like, self.features, self.scales_um), name=self.name)
         return replace(encoder_card(like, self._encoder.name, self._encoder.net), name=self.name)
 
     def extract(
         self, sections: Sequence[MeasuredSection], like: ModelCard, device: str = "cpu"
     ) -> list[NDArray[np.float64]]:
         """Return the features of every section's spots, float64 [n, features] each."""
+        if self.scales_um:
+            found = [wide_features(section, self.card(like), device) for section in sections]
+            self.padded = {section.name: wide.padded for section, wide in zip(sections, found, strict=True)}
+            return [wide.values for wide in found]
         net = None if self._encoder is None else self._encoder.net
         return section_features(sections, self.card(like), device, net)
 
     def fit(self, features: Sequence[NDArray[np.float64]], sections: Sequence[MeasuredSection]) -> Line:
         """Fit the line on training sections; the ridge's strength is chosen among them only."""
         return fit_line(features, sections, COMPONENTS if self.features == "encoder" else None)
+
+    def recipe(self, line: Line) -> dict[str, Any]:
+        """Return in words what the line is through, for its card."""
+        told: dict[str, Any] = {"line through": self.features}
+        if self.scales_um:
+            told["scales in µm"] = list(self.scales_um)
+        if line.directions is not None:
+            told["directions"] = len(line.directions)
+        return told
 
     def save(self, folder: Path, line: Line, card: ModelCard) -> ModelCard:
         """Write the model as a folder that `load_model` reads."""
@@ -135,12 +158,35 @@ def load_encoder(name: str, weights: Path | str | None = None) -> Encoder:
     return Encoder(name, net, f"{file.name}, sha256 {digest[:12]}", digest)
 
 
-def default_baselines(encoder: str | None = None, encoder_weights: Path | str | None = None) -> list[Baseline]:
-    """Return the baselines of every comparison, with an encoder if one is named (see `load_encoder`)."""
+def context_line(scales_um: Sequence[float], taken: Sequence[str] = ()) -> Baseline:
+    """Return a line through colour-texture at other scales than the sections' patches.
+
+    Parameters
+    ----------
+    scales_um : sequence of float
+        Sides of the squares around a spot.
+    taken : sequence of str
+        Names that it may not have.
+    """
+    scales = sorted(set(scales_um))
+    name = f"line-{scales[0]:g}um" if len(scales) == 1 else CONTEXT_METHOD
+    if name in taken:
+        name = f"{name}-{'-'.join(f'{scale:g}' for scale in scales)}"
+    return Baseline(name, "colour-texture", scales_um=scales)
+
+
+def default_baselines(
+    encoder: str | None = None,
+    encoder_weights: Path | str | None = None,
+    scales: Sequence[Sequence[float]] = (),
+) -> list[Baseline]:
+    """Return the baselines of every comparison, with an encoder if one is named (`load_encoder`) and other scales."""
     found = [Baseline("haematoxylin", "haematoxylin"), Baseline(LINE_METHOD, "colour-texture")]
     if encoder is not None:
         loaded = load_encoder(encoder, encoder_weights)
         # Part of a folder's name in the end.
         plain = re.sub(r"[^\w.-]+", "-", encoder)
         found.append(Baseline(f"{plain}-pca-ridge ({loaded.weights})", "encoder", loaded))
+    for scales_um in scales:
+        found.append(context_line(scales_um, [one.name for one in found]))
     return found

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_tcgn.engine import Progress, choose_device, package_versions, to_the_end
 from napari_tcgn.errors import DataError, SettingsError
+from napari_tcgn.files import make_folder
 from napari_tcgn.options import TrainSettings
 from napari_tcgn.paths import portable_name
 from napari_tcgn.training.data.folds import patient_of
-from napari_tcgn.training.data.panel import Panel, fold_panel, variability
+from napari_tcgn.training.data.panel import Panel, fold_panel, gene_table, is_chosen
 from napari_tcgn.training.data.patch_cache import PatchCache
 from napari_tcgn.training.data.section import MeasuredSection, SectionFiles
 from napari_tcgn.training.data.study_folder import Fold, StudyFolder
@@ -58,6 +59,8 @@ def cross_validate_steps(
     mpp: float | None = None,
     cache: str | Path | None = None,
     final: bool = False,
+    scales: Sequence[Sequence[float]] = (),
+    only_lines: bool = False,
 ) -> Generator[Progress | EpochReport, None, Evaluation]:
     """Train and score every fold; folds that are finished already are taken as they are.
 
@@ -78,10 +81,15 @@ def cross_validate_steps(
     encoder_weights : pathlib.Path or "hub", optional
         Its weights: a file, or "hub" for those of timm's hub where it can be reached; random ones, labelled so, else.
     genes, mpp, cache
-        See `train`; the simple models see the same patches. With `settings.top_genes` every fold chooses its own genes
-        on its own training sections; a gene's pooled figure is the mean over the folds that chose it.
+        See `train`; the simple models see the same patches. With `settings.top_genes` or `measurable` every
+        fold chooses its own genes on its own training sections; a gene's pooled figure is the mean over the folds that
+        chose it.
     final : bool
         Also train TCGN and the simple models on every section, with the held-out figures on their cards, into models/.
+    scales : sequence of sequences of float
+        For each, also a line through colour-texture of squares of these sides in µm, read from the slides.
+    only_lines : bool
+        Train no TCGN: the simple models alone.
 
     Yields
     ------
@@ -100,29 +108,30 @@ def cross_validate_steps(
     """
     settings, out = settings or TrainSettings(), Path(out)
     _require_possible(settings)
+    make_folder(out)
     folder = StudyFolder.open(Path(data))
     planned = _plan(by, folder)
     every = folder.fold("none")
-    baselines = default_baselines(encoder, encoder_weights)
-    variabilities = (yield from _variabilities(every.training)) if settings.top_genes else {}
+    baselines = default_baselines(encoder, encoder_weights, scales)
+    tables = (yield from _gene_tables(every.training, settings)) if is_chosen(settings) else {}
     panels: dict[str, Panel] = {}
     for fold in [*(one.fold for one in planned), *([every] if final else [])]:
-        panels[fold.name] = yield from fold_panel(fold.training, settings.top_genes, genes, variabilities)
+        panels[fold.name] = yield from fold_panel(fold.training, settings, genes, tables)
     patches = None if cache is None else PatchCache(Path(cache))
     scorer = yield from _prepare_scorer(folder, every.training, settings, panels, baselines, mpp, patches)
-    train_fold = partial(
-        train_steps, data, settings=settings, genes=genes, mpp=mpp, cache=cache, variabilities=variabilities
-    )
-    scored = yield from _score_folds(planned, scorer, panels, train_fold, out / "runs")
+    train_fold = partial(train_steps, data, settings=settings, genes=genes, mpp=mpp, cache=cache, gene_tables=tables)
+    scored = yield from _score_folds(planned, scorer, panels, None if only_lines else train_fold, out / "runs")
     models: dict[str, Path] = {}
     if final:
-        run = yield from _run(train_fold, out / "runs", every)
+        run = None if only_lines else (yield from _run(train_fold, out / "runs", every))
         models = final_models(out / "models", run, scorer, panels[every.name], scored)
+    lead = baselines[-1].name if only_lines else TCGN_METHOD
     result = Evaluation(
         out,
+        lead,
         scored,
         summary_table(scored),
-        difference_table(scored, TCGN_METHOD),
+        difference_table(scored, lead),
         genes_by_section(scored),
         models,
         _record(planned, scorer, panels),
@@ -167,12 +176,14 @@ def _plan(by: Sequence[By], folder: StudyFolder) -> list[PlannedFold]:
     return planned
 
 
-def _variabilities(sections: Sequence[SectionFiles]) -> Generator[Progress, None, dict[str, pd.DataFrame]]:
-    """Measure once how variable the genes of every section are, for all folds."""
+def _gene_tables(
+    sections: Sequence[SectionFiles], settings: TrainSettings
+) -> Generator[Progress, None, dict[str, pd.DataFrame]]:
+    """Look at the genes of every section once, for all folds."""
     found: dict[str, pd.DataFrame] = {}
     for section in sections:
         yield Progress("choose genes", len(found), len(sections))
-        found[section.name] = variability(section)
+        found[section.name] = gene_table(section, settings)
     return found
 
 
@@ -210,17 +221,21 @@ def _require_scorable(sections: Sequence[MeasuredSection]) -> None:
 
 
 def _score_folds(
-    planned: Sequence[PlannedFold], scorer: FoldScorer, panels: Mapping[str, Panel], train_fold: TrainFold, runs: Path
+    planned: Sequence[PlannedFold],
+    scorer: FoldScorer,
+    panels: Mapping[str, Panel],
+    train_fold: TrainFold | None,
+    runs: Path,
 ) -> Generator[Progress | EpochReport, None, list[Scored]]:
-    """Train every fold and score all methods on what it holds out."""
+    """Train every fold (without `train_fold`: no network) and score all methods on what it holds out."""
     scored: list[Scored] = []
     done: dict[str, list[Scored]] = {}
     for one in planned:
         fold = one.fold
         if fold.label not in done:  # a patient's only section is the same fold under two names
-            run = yield from _run(train_fold, runs, fold)
+            model = None if train_fold is None else (yield from _run(train_fold, runs, fold)) / "model"
             yield Progress(f"score {fold.label}", 0, 1)
-            done[fold.label] = scorer.score_fold(run / "model", fold, panels[fold.name], one.by)
+            done[fold.label] = scorer.score_fold(model, fold, panels[fold.name], one.by)
         scored += [replace(s, by=one.by) for s in done[fold.label]]
     return scored
 
@@ -236,12 +251,18 @@ def _record(planned: Sequence[PlannedFold], scorer: FoldScorer, panels: dict[str
     """Return the record of a cross-validation that ends now."""
     return EvaluationRecord(
         settings=scorer.settings,
-        sections={name: SectionSize(len(section), section.mpp) for name, section in scorer.sections.items()},
+        sections={
+            name: SectionSize(
+                len(section), section.mpp, {b.name: b.padded[name] for b in scorer.baselines if name in b.padded}
+            )
+            for name, section in scorer.sections.items()
+        },
         folds=[
             FoldRecord(one.by, one.fold.name, held_out_kind(one.fold.training, one.fold.held_out)) for one in planned
         ],
         genes=len(scorer.card.genes),
-        panels=panels if scorer.settings.top_genes else None,
+        panels=panels if is_chosen(scorer.settings) else None,
+        scales_um={b.name: list(b.scales_um) for b in scorer.baselines if b.scales_um},
         encoder=next((b.origin for b in scorer.baselines if b.origin is not None), None),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=package_versions(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ EVALUATION_FORMAT = "napari-tcgn evaluation 1"
 
 @dataclass(frozen=True, slots=True)
 class SectionSize:
-    """How many spots a section has, and its µm per pixel."""
+    """How many spots a section has, its µm per pixel, and for how many of them a scale's square leaves the image."""
 
     spots: int
     mpp: float
+    padded: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class EvaluationRecord:
         That any fold needs.
     panels : dict of str to Panel, or None
         Of every fold, where each chose its own.
+    scales_um : dict of str to list of float
+        Of the lines that read other squares than the sections' patches, by method.
     encoder : dict of str or None
         What the baseline's encoder is (see `Encoder.origin`).
     finished : str
@@ -60,6 +63,7 @@ class EvaluationRecord:
     folds: list[FoldRecord]
     genes: int
     panels: dict[str, Panel] | None
+    scales_um: dict[str, list[float]]
     encoder: dict[str, str] | None
     finished: str
     versions: dict[str, str]
@@ -73,11 +77,18 @@ class EvaluationRecord:
             "sections": {name: asdict(size) for name, size in self.sections.items()},
             "folds": [asdict(fold) for fold in self.folds],
             "genes": self.genes,
-            "panels": None if self.panels is None else {name: asdict(panel) for name, panel in self.panels.items()},
+            "panels": None
+            if self.panels is None
+            else {name: self._panel(panel) for name, panel in self.panels.items()},
+            "scales_um": self.scales_um,
             "encoder": self.encoder,
             "finished": self.finished,
             "versions": self.versions,
         }
+
+    def _panel(self, panel: Panel) -> dict[str, Any]:
+        """Return a fold's panel; of thousands of genes their number, for the list follows from the sections."""
+        return asdict(panel) | ({"genes": len(panel.genes)} if self.settings.measurable else {})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,6 +98,8 @@ class Evaluation:
     Attributes
     ----------
     out : pathlib.Path
+    lead : str
+        The method that the others are compared with.
     scored : list of Scored
         Every method on every held-out section.
     summary, differences, genes : pandas.DataFrame
@@ -97,6 +110,7 @@ class Evaluation:
     """
 
     out: Path
+    lead: str
     scored: list[Scored]
     summary: pd.DataFrame
     differences: pd.DataFrame

@@ -56,16 +56,16 @@ class FoldScorer:
         """Return the sections of these names for the genes of a panel."""
         return [of_panel(self.sections[name], self.card.genes, panel.genes) for name in names]
 
-    def score_fold(self, model: Path, fold: Fold, panel: Panel, by: str) -> list[Scored]:
-        """Score the trained model and every simple one on the held-out sections of a fold."""
+    def score_fold(self, model: Path | None, fold: Fold, panel: Panel, by: str) -> list[Scored]:
+        """Score the trained model (if there is one) and every simple one on the held-out sections of a fold."""
         training, held_out = fold.training_names, fold.held_out_names
         train_sections, test_sections = self.of(training, panel), self.of(held_out, panel)
-        predictions = {TCGN_METHOD: self._predict(model, test_sections)}
+        predictions = {} if model is None else {TCGN_METHOD: self._predict(model, test_sections)}
         for baseline in self.baselines:
             table = self.features[baseline.name]
             line = baseline.fit([table[name] for name in training], train_sections)
             predictions[baseline.name] = [line(torch.from_numpy(table[name]).float()).numpy() for name in held_out]
-        if self.settings.residual == "none":
+        if model is not None and self.settings.residual == "none":
             predictions[BOTH] = [
                 np.mean([net, line], axis=0, dtype=np.float32)
                 for net, line in zip(predictions[TCGN_METHOD], predictions[LINE_METHOD], strict=True)

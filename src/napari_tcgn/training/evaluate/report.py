@@ -12,12 +12,12 @@ from napari_tcgn.comparison import DEPTH_ALONE
 from napari_tcgn.files import write_text_whole, write_whole
 from napari_tcgn.pages import Picture, render_page
 from napari_tcgn.training.evaluate.evaluation import Evaluation
-from napari_tcgn.training.evaluate.scored import TCGN_METHOD, TRAINING_MEAN, pool
+from napari_tcgn.training.evaluate.scored import TRAINING_MEAN, pool
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = ("#2166ac", "#d6604d", "#4d9221", "#7b3294", "#8c510a", "#666666", "#999999")
+COLOURS = ("#2166ac", "#d6604d", "#4d9221", "#7b3294", "#8c510a", "#35978f", "#c51b7d", "#666666", "#999999")
 
 
 def write_report(result: Evaluation) -> Path:
@@ -88,11 +88,11 @@ def medians_figure(result: Evaluation) -> Figure:
 
 
 def gap_figure(result: Evaluation) -> Figure:
-    """Draw each gene's PCC with its section held out against that with its patient held out, for TCGN."""
+    """Draw each gene's PCC with its section held out against that with its patient held out, for the leading method."""
     figure, (axis,) = _figure(4.6, 4.4)
     found = {}
     for kind in ("section", "patient"):
-        mine = [s for s in result.scored if s.by == kind and s.method == TCGN_METHOD]
+        mine = [s for s in result.scored if s.by == kind and s.method == result.lead]
         found[kind] = pool(mine).genes["pcc"]
     both = pd.DataFrame(found).dropna()
     axis.plot(both["section"], both["patient"], ".", markersize=3, color=COLOURS[0])
@@ -104,11 +104,12 @@ def gap_figure(result: Evaluation) -> Figure:
 
 
 def _page(result: Evaluation, pictures: list[Picture]) -> str:
-    pooled = pool([s for s in result.scored if s.by == result.scored[0].by and s.method == TCGN_METHOD]).genes
+    pooled = pool([s for s in result.scored if s.by == result.scored[0].by and s.method == result.lead]).genes
     columns = ["pcc", "pcc_low", "pcc_high", "depth_pcc", "spearman", "rmse", "variance_ratio"]
     return render_page(
         "evaluation.html",
         title="napari-tcgn cross-validation",
+        lead=result.lead,
         record=result.record.to_record(),
         depth_alone=DEPTH_ALONE,
         summary=result.summary,

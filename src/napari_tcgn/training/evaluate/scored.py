@@ -42,7 +42,7 @@ class Scored:
     genes : pandas.DataFrame
         One row per gene of the panel that varies in the section, indexed by gene: pcc (0 for a constant prediction),
         pcc_low, pcc_high, spearman, rmse, variance_ratio, depth_pcc, p, q.
-    samples, depth_samples : float64 [draws, rows of genes]
+    samples, depth_samples : float32 [draws, rows of genes]
         PCC and depth-controlled PCC in bootstrap samples; the same draws for every method, so that their differences
         are paired.
     n_spots : int
@@ -53,14 +53,14 @@ class Scored:
     section: str
     method: str
     genes: pd.DataFrame
-    samples: NDArray[np.float64]
-    depth_samples: NDArray[np.float64]
+    samples: NDArray[np.float32]
+    depth_samples: NDArray[np.float32]
     n_spots: int
 
 
 def depth_of(section: MeasuredSection) -> NDArray[np.float64]:
-    """Return log10(1 + counts of the panel) of every spot: what a deeper spot shows of every gene alike."""
-    depth: NDArray[np.float64] = np.log10(1 + section.counts.sum(axis=1, dtype=np.float64))
+    """Return log10(1 + total of the spot), which its counts are scaled by: what a deeper spot shows of every gene."""
+    depth: NDArray[np.float64] = np.log10(1 + section.total)
     return depth
 
 
@@ -91,7 +91,9 @@ def score_section(
         index=pd.Index(np.asarray(panel, dtype=str)[varies], name="gene"),
     )
     depth_samples = _zero(bootstrap.pcc(without(x, depth), without(y, depth)))
-    return Scored(by, fold, section.name, method, genes, samples, depth_samples, len(section))
+    # Halves what thousands of genes and many methods hold.
+    kept = (samples.astype(np.float32), depth_samples.astype(np.float32))
+    return Scored(by, fold, section.name, method, genes, *kept, len(section))
 
 
 def _zero(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ def selection_note(settings: TrainSettings) -> str:
 
 def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence[str], study: Study) -> ModelCard:
     """Return the card of the model to be trained, before anything is known of its data and skill."""
-    from napari_tcgn.expression import OUTPUT_SCALE
+    from napari_tcgn.expression import OUTPUT_SCALE, TOTAL_SCALE
 
     return ModelCard(
         name=f"tcgn-{settings.size}-{study.name}"
@@ -51,7 +51,7 @@ def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence
         genes=list(genes),
         patch_um=settings.patch_um,
         tissue=study.tissue,
-        output_scale=OUTPUT_SCALE,
+        output_scale=TOTAL_SCALE if settings.measurable else OUTPUT_SCALE,
         licence=f"{study.licence} (training data)" if study.licence else "",
         citation="; ".join(text for text in (TCGN_CITATION, study.citation) if text),
     )

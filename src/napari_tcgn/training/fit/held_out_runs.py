@@ -12,6 +12,7 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.model import FoldFigures, HeldOut, ModelCard
 from napari_tcgn.options import TrainSettings, to_record
 from napari_tcgn.stats import median_pcc
+from napari_tcgn.training.data.panel import is_chosen
 from napari_tcgn.training.fit.recipe import with_defaults
 from napari_tcgn.training.fit.record import number_or_none
 
@@ -41,7 +42,7 @@ def read_held_out_cards(runs: Sequence[Path], settings: TrainSettings, genes: Se
         theirs, ours = with_defaults(card.training.get("recipe", {})), to_record(settings)
         differing = sorted(k for k in {*theirs, *ours} - {"device"} if theirs.get(k) != ours.get(k))
         # Genes chosen on the training sections differ from fold to fold, and are to.
-        other_panel = not settings.top_genes and card.genes != list(genes)
+        other_panel = not is_chosen(settings) and card.genes != list(genes)
         if differing or other_panel:
             what = ", ".join(differing) if differing else "its gene panel"
             raise DataError(f"{run} is of another recipe: {what} differs.", "Give runs of the same settings.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,14 +12,15 @@ from torch import nn
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.model import FeatureExtractor, Line, ModelCard
-from napari_tcgn.stats import median_counting_constants, pearson_per_gene
+from napari_tcgn.stats import median_pcc
 from napari_tcgn.training.data.section import MeasuredSection
 from napari_tcgn.training.data.split import validation_blocks
 
 # Strength of the ridge (features of unit variance) and rank of the line: chosen among the training sections.
 ALPHAS = tuple(10.0 ** np.arange(0, 6))
-RANKS = (1, 2, 3, 4, 8, None)
+RANKS = (1, 2, 3, 4, 8, 16, None)
 BATCH = 32
+TINY = 1e-18  # share of the largest variance of a prediction below which another is constant
 
 
 def section_features(
@@ -64,20 +66,41 @@ def fit_line(
     """
     if sum(map(len, features)) < 3:
         raise DataError("A line cannot be fitted on fewer than three spots.", "Add training sections.")
-    parts = _parts(sections)
-    choices = [(alpha, rank) for alpha in ALPHAS for rank in RANKS]
-    best: tuple[float, int | None] = (ALPHAS[len(ALPHAS) // 2], 2)  # where nothing can be left out to choose by
-    if len(np.unique(np.concatenate(parts))) > 1:
-        scores = np.zeros(len(choices))
-        for left_out in np.unique(np.concatenate(parts)):
-            inside = [part != left_out for part in parts]
-            fitted = _Ridge([f[i] for f, i in zip(features, inside, strict=True)], sections, inside, components)
-            for number, choice in enumerate(choices):
-                scores[number] += _score(fitted.line(*choice), features, sections, [~i for i in inside])
-        best = choices[int(scores.argmax())]
+    choice = choose_strength(features, sections, components)
+    whole = [np.ones(len(f), dtype=bool) for f in features]
+    return _Ridge(list(features), sections, whole, components).line(choice.alpha, choice.rank)
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """Strength and rank of a ridge, and the median PCC that they had on what was left out of the fit; NaN: nothing."""
+
+    alpha: float
+    rank: int | None
+    score: float
+
+
+def choose_strength(
+    features: Sequence[NDArray[np.float64]], sections: Sequence[MeasuredSection], components: int | None = None
+) -> Strength:
+    """Choose strength and rank of a line among the training sections, each of which is left out in turn.
+
+    Parameters are those of `fit_line`.
+    """
     if features[0].shape[1] == 1:
-        best = (ALPHAS[0], None)  # its correlation is the same for every choice: no reason to shrink it
-    return _Ridge(list(features), sections, [np.ones(len(f), dtype=bool) for f in features], components).line(*best)
+        return Strength(ALPHAS[0], None, np.nan)  # its correlation is the same for every choice: no reason to shrink it
+    parts = _parts(sections)
+    numbers = np.unique(np.concatenate(parts))
+    if len(numbers) < 2:
+        return Strength(ALPHAS[len(ALPHAS) // 2], 2, np.nan)  # where nothing can be left out to choose by
+    choices = [(alpha, rank) for alpha in ALPHAS for rank in RANKS]
+    scores = np.zeros(len(choices))
+    for left_out in numbers:
+        inside = [part != left_out for part in parts]
+        fitted = _Ridge([f[i] for f, i in zip(features, inside, strict=True)], sections, inside, components)
+        scores += _scores(fitted, choices, features, sections, [~i for i in inside])
+    best = int(scores.argmax())
+    return Strength(*choices[best], float(scores[best] / len(numbers)))
 
 
 def _parts(sections: Sequence[MeasuredSection]) -> list[NDArray[np.intp]]:
@@ -122,34 +145,79 @@ class _Ridge:
         kept = components or len(size)
         self._size, self._directions, self._along = size[:kept], directions[:kept], (u.T @ (y / self.spread))[:kept]
 
-    def line(self, alpha: float, rank: int | None) -> Line:
-        """Return the line for a strength, confined to so many directions of expression (reduced-rank regression)."""
+    def factors(self, alpha: float, rank: int | None) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """Return slopes on the components for genes of unit variance, confined to directions (reduced-rank regression).
+
+        Returns
+        -------
+        slope : float64 [components, k], or [components, genes] without a rank
+        directions : float64 [k, genes] or None
+        """
         shrunk = (self._size / (self._size**2 + alpha))[:, None] * self._along  # [components, genes]
-        if rank is not None:
-            # Directions of what is fitted: fitted values are u times (size times shrunk).
-            _, _, directions = np.linalg.svd(self._size[:, None] * shrunk, full_matrices=False)
-            shrunk = shrunk @ directions[:rank].T @ directions[:rank]
-        slope = self._directions.T @ shrunk * self.spread  # [features, genes]
+        if rank is None or rank >= min(shrunk.shape):
+            return shrunk, None
+        # Directions of what is fitted: fitted values are u times (size times shrunk). Its smaller square suffices.
+        fitted = self._size[:, None] * shrunk
+        _, vectors = np.linalg.eigh(fitted @ fitted.T)  # growing
+        directions = np.linalg.qr((vectors[:, ::-1][:, :rank].T @ fitted).T)[0].T
+        return shrunk @ directions.T, directions
+
+    def components_of(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return features [n, features] on the components, float64 [n, components]."""
+        found: NDArray[np.float64] = (features - self.centre) / self.scale @ self._directions.T
+        return found
+
+    def line(self, alpha: float, rank: int | None) -> Line:
+        """Return the line for a strength, confined to so many directions of expression."""
+        slope, directions = self.factors(alpha, rank)
+        slope = self._directions.T @ slope  # [features, genes or k]
+        if directions is None:
+            slope = slope * self.spread
+        else:
+            # Of the same size: each is kept in half precision.
+            directions = directions * self.spread
+            size = np.sqrt(np.linalg.norm(directions, axis=1) / np.maximum(np.linalg.norm(slope, axis=0), 1e-300))
+            slope, directions = slope * size, directions / size[:, None]
 
         def tensor(values: NDArray[np.float64]) -> torch.Tensor:
             return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
 
-        return Line(tensor(self.centre), tensor(self.scale), tensor(slope), tensor(self.level))
+        last = None if directions is None else tensor(directions)
+        return Line(tensor(self.centre), tensor(self.scale), tensor(slope), tensor(self.level), last)
 
 
-def _score(
-    line: Line,
+def _scores(
+    ridge: _Ridge,
+    choices: Sequence[tuple[float, int | None]],
     features: Sequence[NDArray[np.float64]],
     sections: Sequence[MeasuredSection],
     chosen: Sequence[NDArray[np.bool_]],
-) -> float:
-    """Return the median PCC on the chosen spots, within sections, averaged over the sections that have any."""
+) -> NDArray[np.float64]:
+    """Return, per choice, the median PCC on the chosen spots, within sections, averaged over the sections with any.
+
+    From sums of products of components and genes, made once: nothing of size [spots, genes] is made per choice.
+    """
     found = []
     for f, section, spots in zip(features, sections, chosen, strict=True):
         if spots.sum() < 3:
             continue
-        predicted = line(torch.from_numpy(f[spots]).float()).numpy()
-        target = section.target[spots]
+        target = section.target[spots].astype(np.float64)
         varies = section.measured & (target.max(axis=0) > target.min(axis=0))
-        found.append(median_counting_constants(pearson_per_gene(predicted, target), varies))
-    return float(np.mean(found)) if found else 0.0
+        y = target[:, varies] - target[:, varies].mean(axis=0)
+        y = y / np.linalg.norm(y, axis=0)
+        x = ridge.components_of(f[spots])
+        x = x - x.mean(axis=0)
+        products, squares = x.T @ y, x.T @ x
+        medians = []
+        for choice in choices:
+            slope, directions = ridge.factors(*choice)
+            # With directions, all of it happens in their few dimensions.
+            last = slope[:, varies] if directions is None else directions[:, varies]
+            along = products if directions is None else slope.T @ products
+            within = squares if directions is None else slope.T @ squares @ slope
+            power = (last * (within @ last)).sum(axis=0)
+            level = power > TINY * max(power.max(initial=0.0), 1e-300)
+            pcc = np.where(level, (last * along).sum(axis=0) / np.sqrt(np.where(level, power, 1.0)), 0.0)
+            medians.append(median_pcc(pcc))  # a constant prediction counts as 0
+        found.append(medians)
+    return np.mean(found, axis=0) if found else np.zeros(len(choices))

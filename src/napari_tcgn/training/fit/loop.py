@@ -47,7 +47,7 @@ def train_steps(
     mpp: float | None = None,
     init: str | Path | None = None,
     cache: str | Path | None = None,
-    variabilities: Mapping[str, pd.DataFrame] | None = None,
+    gene_tables: Mapping[str, pd.DataFrame] | None = None,
     held_out_runs: Sequence[Path] = (),
     build_net: BuildNet | None = None,
 ) -> Generator[Progress | EpochReport, None, TrainResult]:
@@ -69,16 +69,16 @@ def train_steps(
     resume : bool
         Go on with the run in `out`; on the CPU the result equals that of a run never stopped.
     genes : sequence of str, optional
-        The panel; default: the 785 genes of the HER2+ study. With `settings.top_genes`: the genes to choose from on
-        the training sections; default: all.
+        The panel; default: the 785 genes of the HER2+ study. With `settings.top_genes` or `measurable`: the genes
+        to choose from on the training sections; default: all.
     mpp : float, optional
         µm per pixel of all images; default: see `load_section`.
     init : pathlib.Path, optional
         Model folder or checkpoint to start from (see `warm_start`).
     cache : pathlib.Path, optional
         Folder for patches that later runs take instead of cutting them again; default: none.
-    variabilities : mapping of str to pandas.DataFrame, optional
-        With `settings.top_genes`: `variability` of sections, by name, where it is known already.
+    gene_tables : mapping of str to pandas.DataFrame, optional
+        Where the training sections choose the genes: `gene_table` of sections, by name, where it is known already.
     held_out_runs : sequence of pathlib.Path
         With fold "none": finished leave-one-section-out runs of the same settings, whose figures go onto the card.
     build_net : callable, optional
@@ -109,7 +109,7 @@ def train_steps(
     folder = StudyFolder.open(Path(data))
     chosen = folder.fold(fold)
     _require_agreement(chosen, settings, held_out_runs)
-    panel = yield from fold_panel(chosen.training, settings.top_genes, genes, variabilities)
+    panel = yield from fold_panel(chosen.training, settings, genes, gene_tables)
     others = read_held_out_cards(held_out_runs, settings, panel.genes)
     patches = None if cache is None else PatchCache(Path(cache))
     material = yield from prepare(chosen, folder.study, panel, settings, device, mpp, patches)

@@ -38,8 +38,8 @@ class ResidualBase:
 
     def read_back(self, weights: dict[str, torch.Tensor]) -> ResidualBase:
         """Return the same with the line that was written among `weights`."""
-        line = Line(**{name: weights[LINE + name].float() for name in self.line.state()})
-        return replace(self, line=line)
+        numbers = {name.removeprefix(LINE): value for name, value in weights.items() if name.startswith(LINE)}
+        return replace(self, line=Line.from_state(numbers))
 
 
 def fit_residual_base(
@@ -62,6 +62,7 @@ def _only(section: MeasuredSection, spots: NDArray[np.bool_]) -> MeasuredSection
         patches=section.patches[spots],
         counts=section.counts[spots],
         target=section.target[spots],
+        totals=None if section.totals is None else section.totals[spots],
     )
 
 
