@@ -147,7 +147,7 @@ def comparison(photographer: Photographer, section: Path, gene: str) -> None:
     dock = photographer.dock
     dock.compare.compare(Measured(section / "ST-cnts" / "C2.tsv.gz", section / "ST-spotfiles" / "C2_selection.tsv"))
     wait_until(lambda: not dock.compare.comparing.running)
-    if not dock.compare.table.isVisibleTo(dock):  # the table is there once the comparison is
+    if not list(dock.compare.comparing):
         raise SystemExit(dock.compare.message.text())
     photographer.show_sections(dock.compare)
     photographer.state.gene = gene
