@@ -108,7 +108,6 @@ def cross_validate_steps(
     """
     settings, out = settings or TrainSettings(), Path(out)
     _require_possible(settings)
-    make_folder(out)
     folder = StudyFolder.open(Path(data))
     planned = _plan(by, folder)
     every = folder.fold("none")
@@ -120,6 +119,7 @@ def cross_validate_steps(
     patches = None if cache is None else PatchCache(Path(cache))
     scorer = yield from _prepare_scorer(folder, every.training, settings, panels, baselines, mpp, patches)
     train_fold = partial(train_steps, data, settings=settings, genes=genes, mpp=mpp, cache=cache, gene_tables=tables)
+    make_folder(out)  # not before all is refused that can be; lines alone leave no run in it
     scored = yield from _score_folds(planned, scorer, panels, None if only_lines else train_fold, out / "runs")
     models: dict[str, Path] = {}
     if final:
