@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
 
 from napari_tcgn.ui.io import result_reader
 from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.widgets.focus_ring import COLOUR
 from napari_tcgn.ui.widgets.pick_table import PickTable
 
 LEFT = Qt.MouseButton.LeftButton
@@ -227,8 +228,22 @@ def test_every_control_says_its_name(dock_with_spots, kit):
     for control in dock.findChildren(QWidget):
         parent = control.parentWidget()
         inside = isinstance(parent, CONTROLS) or control.objectName().startswith("qt_") or isinstance(parent, QTabBar)
-        if isinstance(control, CONTROLS) and not inside and not parent.isWindow():
+        if isinstance(control, (*CONTROLS, QTabBar)) and not inside and not parent.isWindow():
             text = control.text() if isinstance(control, QAbstractButton) else ""
             if not (text or control.accessibleName()):
                 unnamed.append(f"{type(control).__name__}: {control.toolTip()}")
     assert unnamed == [], unnamed
+
+
+def test_the_focus_ring_stands_out_in_both_themes():
+    """3 to 1, as WCAG 2.2 wants it of what shows the focus (1.4.11)."""
+    from napari.utils.theme import get_theme
+
+    def luminance(rgb: tuple[int, ...]) -> float:
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in (c / 255 for c in rgb)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    ring = luminance(COLOUR.getRgb()[:3])
+    for theme in ("dark", "light"):
+        ground = luminance(get_theme(theme).background.as_rgb_tuple()[:3])
+        assert (max(ring, ground) + 0.05) / (min(ring, ground) + 0.05) >= 3, theme

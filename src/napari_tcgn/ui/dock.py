@@ -88,6 +88,9 @@ class Dock(QWidget):
         )  # fmt: skip
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
+        bar = self.tabs.tabBar()
+        assert bar is not None  # every tab widget has one
+        bar.setAccessibleName("Predict or explore")
         for page, title, tip in (
             (self.predict_page, "Predict", "Choose a slide, spots and a model"),
             (self.explore_page, "Explore", "Look at genes, compare with measured counts, export"),

@@ -6,7 +6,7 @@ from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QAbstractScrollArea, QApplication, QTabBar, QWidget
 
-COLOUR = QColor("#ff9500")  # 3 to 1 and more against the backgrounds of napari's dark and light themes
+COLOUR = QColor("#d9480f")  # 3.5 to 1 and more against the backgrounds of napari's dark and light themes
 WIDTH = 2  # px
 _FOLLOWED = (QEvent.Type.Move, QEvent.Type.Resize, QEvent.Type.Show, QEvent.Type.Hide)
 
