@@ -5,7 +5,9 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,19 @@ os.environ["NAPARI_TCGN_CACHE"] = tempfile.mkdtemp(prefix="napari-tcgn-cache-")
 atexit.register(shutil.rmtree, os.environ["NAPARI_TCGN_CACHE"], ignore_errors=True)
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _dask_as_it_was() -> Iterator[None]:
+    """Name the test that leaves another scheduler for all dask work of the process, not those that fail after it."""
+    before = _scheduler_of_dask()
+    yield
+    assert _scheduler_of_dask() == before, "this test has left another scheduler in dask's configuration"
+
+
+def _scheduler_of_dask() -> object:
+    dask = sys.modules.get("dask")
+    return None if dask is None else dask.config.get("scheduler", None)
 
 
 @pytest.fixture(scope="session")

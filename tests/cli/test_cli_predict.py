@@ -221,26 +221,36 @@ def assert_refused(result: tuple[int, str, str], folder: Path, sentence: str, be
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a process of Windows is sent neither")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_stopping_leaves_no_half_file(section, tmp_path: Path, number: signal.Signals, code: int) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "taken_by"),
+    [(signal.SIGINT, 130, "any"), (signal.SIGTERM, 143, "any"), (signal.SIGTERM, 143, "reader")],
+)
+def test_stopping_leaves_no_half_file(
+    section, tmp_path: Path, number: signal.Signals, code: int, taken_by: str
+) -> None:
     script = """
-    import signal, sys, time
+    import signal, sys, threading
     from napari_tcgn.cli import main
     from napari_tcgn.model import registry
     from support.colours import ColourModel
+    from support.waiting import wait_for_a_signal
     model, batches = ColourModel(), []
     def hold(patches):
         if batches:
-            time.sleep(600)  # the signal comes now
+            if sys.argv[1] == "reader":  # a signal that another thread takes does not wake the main one
+                reader = next(thread for thread in threading.enumerate() if "napari-tcgn-read" in thread.name)
+                threading.Timer(0.5, signal.pthread_kill, (reader.ident, int(sys.argv[2]))).start()
+            wait_for_a_signal()
         batches.append(patches)
     model.before = hold
     registry._from_packages = lambda: {"colours": model}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in what a shell runs in the background
-    main(sys.argv[1:])
+    main(sys.argv[3:])
     """
     command = ["predict", str(section.image), "--mpp", "2", "--spots", str(section.spots), "--model", "colours"]
+    command += ["--batch-size", "1", "--out", "result.h5ad"]
     process = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), *command, "--batch-size", "1", "--out", "result.h5ad"],
+        [sys.executable, "-c", textwrap.dedent(script), taken_by, str(int(number)), *command],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -251,8 +261,12 @@ def test_stopping_leaves_no_half_file(section, tmp_path: Path, number: signal.Si
     for line in process.stderr:
         if line.startswith("predict:"):
             break
-    process.send_signal(number)
-    rest = process.communicate(timeout=60)[1]
+    if taken_by == "any":
+        process.send_signal(number)
+    try:
+        rest = process.communicate(timeout=60)[1]
+    finally:
+        process.kill()
     assert process.returncode == code
     assert "Traceback" not in rest
     if number == signal.SIGINT:

@@ -37,7 +37,7 @@ _one_slide_at_a_time = threading.Lock()
 
 @contextmanager
 def connected(scheduler: str) -> Iterator[Client]:
-    """Connect to a running scheduler.
+    """Connect to a running scheduler; the caller's own work with dask stays where it runs.
 
     Parameters
     ----------
@@ -51,9 +51,8 @@ def connected(scheduler: str) -> Iterator[Client]:
     ClusterError
         If nothing answers there.
     """
-    distributed = _distributed()
     try:
-        client = distributed.Client(scheduler, timeout=CONNECT_SECONDS)
+        client = _client(scheduler, timeout=CONNECT_SECONDS)
     except (OSError, ValueError, TimeoutError) as error:
         raise ClusterError(
             f"No dask scheduler answers at {scheduler} within {CONNECT_SECONDS:g} s.",
@@ -81,7 +80,7 @@ def local_cluster(workers: int) -> Iterator[Client]:
         distributed.LocalCluster(
             n_workers=workers, threads_per_worker=1, memory_limit=0, dashboard_address=None, silence_logs=logging.ERROR
         ) as cluster,
-        distributed.Client(cluster) as client,
+        _client(cluster) as client,
     ):
         yield client
 
@@ -195,6 +194,15 @@ def _run(job: Job, tell: Callable[[Progress], None]) -> JobResult:
 
 # Stays loaded for a worker's next slide.
 _model: Callable[[PredictSettings], Predictor] = lru_cache(maxsize=1)(load_for)
+
+
+def _client(of: Any, **more: Any) -> Client:
+    """Return a client that only the calls on it use.
+
+    By default a client makes its scheduler that of all dask work in the process. One that cannot connect would leave
+    that set until it is collected, or for good where another client is open by then: later work would find no client.
+    """
+    return _distributed().Client(of, set_as_default=False, **more)
 
 
 def _distributed() -> Any:
