@@ -102,7 +102,7 @@ def pair(
     doubts: list[str] = []
     if settings.values == "counts":
         require_counts(table, measured, settings.layer)
-        doubts = doubtful_counts(chosen)
+        doubts = doubtful_counts(chosen.X)
     total = _Total(None, len(match.genes))
     if scale == TOTAL_SCALE and settings.values == "counts":
         sums, over = totals_of(chosen, card.organism)

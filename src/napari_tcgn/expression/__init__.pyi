@@ -18,6 +18,7 @@ from .counts import (
     counts_table as counts_table,
     doubtful_counts as doubtful_counts,
     layer_names as layer_names,
+    read_counts as read_counts,
     require_counts as require_counts,
     require_measured as require_measured,
     totals_of as totals_of,

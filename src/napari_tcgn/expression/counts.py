@@ -14,6 +14,7 @@ from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.expression.genomes import dates_among, plain_genes
 from napari_tcgn.expression.values import dense
 from napari_tcgn.h5ad import open_h5ad
+from napari_tcgn.spots import read_count_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,29 +143,59 @@ def counts_table(measured: AnnData, layer: str | None = None) -> Counts:
     DataError
         If it holds no raw counts, or the genes of several genomes.
     """
-    import pandas as pd
-
     require_measured(measured)
     chosen = with_layer(measured, layer)
     values = values_of(chosen, np.arange(chosen.n_vars))
     require_counts(values, measured, layer)
-    names = [str(name) for name in chosen.var_names]
+    return _summed(values, chosen.obs_names.astype(str), chosen.var_names, doubtful_counts(chosen.X))
+
+
+def read_counts(path: Path) -> Counts:
+    """Read all raw counts of a plain count table, a gene that stands there more than once summed.
+
+    It is what `counts_table` makes of `read_measured`, without AnnData: training needs no more.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        See `read_count_table`.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read, holds no raw counts, or the genes of several genomes.
+    """
+    found = read_count_table(path)
+    if not found.size:
+        raise DataError(f"{path.name} holds {found.shape[0]} spots and {found.shape[1]} genes.", "Give some.")
+    values = found.to_numpy(dtype=np.float32).astype(np.float64)
+    require_counts(values)
+    return _summed(values, found.index.astype(str), found.columns, doubtful_counts(values))
+
+
+def _summed(values: NDArray[np.float64], spots: pd.Index, genes: pd.Index, doubts: list[str]) -> Counts:
+    """Return counts [spots, genes] under the plain names of their genes, those of one name added up."""
+    import pandas as pd
+
+    names = [str(name) for name in genes]
     plain = plain_genes(names, [""] * len(names))
-    table = pd.DataFrame(values, index=chosen.obs_names.astype(str), columns=plain.names)
+    table = pd.DataFrame(values, index=spots, columns=plain.names)
     repeated = table.columns[table.columns.duplicated()].unique()
     if len(repeated):
         table = table.T.groupby(level=0, sort=False).sum().T
-    notes = (*doubtful_counts(chosen), *plain.notes, *dates_among(plain.names))
+    notes = (*doubts, *plain.notes, *dates_among(plain.names))
     return Counts(table, tuple(str(name) for name in repeated), notes)
 
 
-def require_counts(counts: NDArray[np.float64], measured: AnnData, layer: str | None = None) -> None:
+def require_counts(
+    counts: NDArray[np.float64], measured: AnnData | None = None, layer: str | None = None
+) -> None:
     """Refuse a table that does not hold raw counts, naming what it looks like and where there are some.
 
     Parameters
     ----------
     counts : float64 [spots, genes]
-    measured : anndata.AnnData
+    measured : anndata.AnnData, optional
         The data that they come from: another table of it may hold the counts.
     layer : str or None
         Where they stood in it; None is X.
@@ -189,20 +220,26 @@ def require_counts(counts: NDArray[np.float64], measured: AnnData, layer: str | 
         )
     else:
         return
-    hint = _elsewhere(measured, layer).rstrip(".")
+    hint = "Give raw counts" if measured is None else _elsewhere(measured, layer).rstrip(".")
     raise DataError(
         problem, f"{hint}; or, if the values are on the model's scale already, say so (--values model-scale)."
     )
 
 
-def doubtful_counts(adata: AnnData) -> list[str]:
-    """Return what speaks against whole numbers in X being raw counts, a sentence each; nothing forbids them."""
+def doubtful_counts(values: Any) -> list[str]:
+    """Return what speaks against whole numbers [spots, genes] (dense or sparse) being raw counts; nothing forbids them.
+
+    Returns
+    -------
+    list of str
+        A sentence each.
+    """
     from scipy import sparse
 
-    held = adata.X.data if sparse.issparse(adata.X) else np.asarray(adata.X)
-    if held.size and float(held.max()) <= 1 and adata.n_vars > 1:
+    held = values.data if sparse.issparse(values) else np.asarray(values)
+    if held.size and float(held.max()) <= 1 and values.shape[1] > 1:
         return ["The measured values are 0 and 1 only: they tell whether a gene was seen, not how often."]
-    totals = np.asarray(adata.X.sum(axis=1), dtype=np.float64).ravel()
+    totals = np.asarray(values.sum(axis=1), dtype=np.float64).ravel()
     totals = totals[totals > 0]
     if len(totals) < ENOUGH_SPOTS or totals.std() > SAME_TOTAL * totals.mean():
         return []

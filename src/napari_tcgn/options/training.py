@@ -74,6 +74,12 @@ class TrainSettings:
         0, "Spots with fewer counts over the panel do not train.", more="They are scored all the same.", at_least=0
     )
     augment: bool = option(True, "Random rotation and flips.")
+    zoom_jitter: float = option(
+        0.0,
+        "Strength of random changes of the size that tissue is shown at.",
+        more="Only with random rotation and flips.",
+        at_least=0, below=1,
+    )  # fmt: skip
     stain_jitter: float = option(
         0.0,
         "Strength of random changes of the stain.",

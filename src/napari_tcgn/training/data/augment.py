@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import affine_grid, grid_sample
 
 
-def augment(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def augment(images: torch.Tensor, generator: torch.Generator, zoom: float = 0.0) -> torch.Tensor:
     """Rotate every image by its own angle from U(-180°, 180°), then mirror it left-right and top-bottom, each with ½.
 
     Parameters
@@ -18,6 +18,8 @@ def augment(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         Normalised square images, H = W.
     generator : torch.Generator
         A CPU generator, so that a seed means the same on every device.
+    zoom : float
+        Every image is also shown larger or smaller, by its own factor from U(1 - zoom, 1 + zoom).
 
     Returns
     -------
@@ -27,11 +29,12 @@ def augment(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     batch = len(images)
     angle = (torch.rand(batch, generator=generator) * 2 - 1) * math.pi  # [B]
     mirror = torch.randint(0, 2, (batch, 2), generator=generator) * 2.0 - 1.0  # [B, (x, y)] of ±1
-    return rotate_and_mirror(images, angle, mirror)
+    size = 1 + zoom * (torch.rand(batch, generator=generator) * 2 - 1) if zoom > 0 else torch.ones(batch)  # [B]
+    return rotate_and_mirror(images, angle, mirror * size[:, None])
 
 
 def rotate_and_mirror(images: torch.Tensor, angle: torch.Tensor, mirror: torch.Tensor) -> torch.Tensor:
-    """Rotate counter-clockwise around the centre, then mirror.
+    """Rotate counter-clockwise around the centre, then mirror and shrink.
 
     Parameters
     ----------
@@ -39,7 +42,7 @@ def rotate_and_mirror(images: torch.Tensor, angle: torch.Tensor, mirror: torch.T
     angle : float [B]
         In radians.
     mirror : float [B, 2]
-        -1 mirrors along x (left-right) or y (top-bottom), 1 leaves it.
+        -1 mirrors along x (left-right) or y (top-bottom), 1 leaves it; twice as much shows twice as much, half as large.
 
     Returns
     -------

@@ -20,7 +20,7 @@ from napari_tcgn.errors import DataError, TcgnError
 from napari_tcgn.files import cells_of, open_table, reading
 from napari_tcgn.options import LAYOUTS
 from napari_tcgn.paths import portable_name
-from napari_tcgn.spots import Spots, read_spots, same_names
+from napari_tcgn.spots import Spots, is_count_table, read_spots, same_names
 from napari_tcgn.training.data.section import SectionFiles
 
 if TYPE_CHECKING:
@@ -109,23 +109,31 @@ def counts_and_spots(section: SectionFiles) -> tuple[Counts, Spots]:
     DataError, SpotsError
         If a file is not what it should be, or the values are no raw counts; the message names the section.
     """
-    from napari_tcgn.expression import counts_table, read_measured, source_of
-
     try:
         places = section.spots or _places(section.counts)
-        measured = read_measured(section.counts)
-        if section.spots is None:
-            _require_array(measured, section.counts)
-        counts = counts_table(measured, section.layer)
+        counts = _counts(section)
         pitch, diameter = section.pitch_um or LAYOUTS["st"][0], section.diameter_um or LAYOUTS["st"][1]
         spots = read_spots(places, section.mpp, pitch, diameter)
         counts.table.index, note = same_names(counts.table.index, spots.ids)
-        counts = replace(counts, notes=(*source_of(measured).notes, *counts.notes, *((note,) if note else ())))
+        counts = replace(counts, notes=(*counts.notes, *((note,) if note else ())))
         if section.spots is None:  # both are of one file or folder, which may hold counts of some spots only
             spots = spots.select(np.isin(spots.ids, counts.table.index.to_numpy(dtype=np.str_)))
     except TcgnError as error:
         raise type(error)(f"Section {section.name}: {error.problem}", error.hint) from error
     return counts, _as_said(section, spots)
+
+
+def _counts(section: SectionFiles) -> Counts:
+    """Read the raw counts of a section; a plain table needs no AnnData."""
+    from napari_tcgn.expression import counts_table, read_counts, read_measured, source_of
+
+    if section.spots is not None and section.layer is None and is_count_table(section.counts):
+        return read_counts(section.counts)
+    measured = read_measured(section.counts)
+    if section.spots is None:
+        _require_array(measured, section.counts)
+    counts = counts_table(measured, section.layer)
+    return replace(counts, notes=(*source_of(measured).notes, *counts.notes))
 
 
 def _places(counts: Path) -> Path:

@@ -243,7 +243,7 @@ class Trainer:
         if settings.stain_jitter > 0:
             images = jitter_stain(images, self.card.mean, self.card.std, settings.stain_jitter, generator)
         if settings.augment:
-            images = augment(images, generator)
+            images = augment(images, generator, settings.zoom_jitter)
         # Every process draws for the whole batch, so that the draws do not depend on how many share it.
         mine = self.group.share(len(batch))
         images = images[mine]
