@@ -29,6 +29,6 @@ from .patches import (
     reading_order as reading_order,
 )
 from .progress import Prediction as Prediction, Progress as Progress
-from .record import RunRecord as RunRecord, package_versions as package_versions
+from .record import DomainRecord as DomainRecord, RunRecord as RunRecord, package_versions as package_versions
 from .steps import run_to_end as run_to_end, to_the_end as to_the_end
 from .work import WorkFolder as WorkFolder, work_folder_of as work_folder_of

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.engine.record import DomainRecord
 from napari_tcgn.errors import ModelError
 from napari_tcgn.model import ModelCard, SectionStain
 from napari_tcgn.options import StainName
 from napari_tcgn.slide import Slide, StainStatistics, contradicts_file, mpp_hint, overview_of
 
 COARSER = 1.25  # times the coarsest training slide: finer ones are shrunk to the same, detail that is not there is not
+OUTSIDE = 0.05  # p-values up to it are taken for unlike the training
+MANY_OUTSIDE, ENOUGH_SPOTS = 0.15, 20  # share of a slide's spots that is told of; three times what is expected
 FURTHER = 0.5  # standard deviations: the four bundled training sections lie within 0.4 of each other
 STAIN_NAMES = ("haematoxylin", "eosin")
 
@@ -48,6 +54,24 @@ def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None
     for name in STAIN_NAMES if sections else ():
         found.extend(_stain_warning(name, getattr(stain, f"{name}_mean"), list(sections.values()), card.name))
     return found
+
+
+def count_outside(p: NDArray[np.float32] | None) -> DomainRecord | None:
+    """Count the spots that look unlike the training patches, from the p-values of those that are predicted."""
+    if p is None:
+        return None
+    known = p[~np.isnan(p)]
+    return DomainRecord(OUTSIDE, len(known), int((known <= np.float32(OUTSIDE)).sum()))
+
+
+def outside_warnings(found: DomainRecord | None, model: str) -> list[str]:
+    """Return a sentence where many spots of a slide look unlike the training patches."""
+    if found is None or found.spots < ENOUGH_SPOTS or found.share < MANY_OUTSIDE:
+        return []
+    return [
+        f"{found.outside} of {found.spots} spots ({found.share:.0%}) look unlike the patches that {model} was trained "
+        f"on; {found.level:.0%} are expected. Expect less of it there (domain_p up to {found.level:g})."
+    ]
 
 
 def _stain_warning(name: str, mean: float, sections: list[SectionStain], model: str) -> list[str]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_tcgn.errors import CheckpointError, ModelError
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model.card import ModelCard, Predictor
+from napari_tcgn.model.card import DomainOf, KnowsDomain, ModelCard, Predictor
 from napari_tcgn.model.inference import for_inference
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.tcgn import TCGN
@@ -40,6 +40,8 @@ class TCGNPredictor:
     net : TCGN
         As it was trained, for whoever needs gradients or activations.
     """
+
+    domain_of: DomainOf | None = None
 
     def __init__(self, net: TCGN, card: ModelCard, device: str = "cpu", precision: PrecisionName = "float32") -> None:
         self.card = card
@@ -90,6 +92,8 @@ class CudaPredictor(TCGNPredictor):
 
 class SumPredictor:
     """Two predictors whose values are added: a network that was trained on top of a line through simple features."""
+
+    domain_of: DomainOf | None = None
 
     def __init__(self, card: ModelCard, network: TCGNPredictor, line: Predictor) -> None:
         self.card, self.device, self.net = card, network.device, network.net
@@ -150,6 +154,23 @@ def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "f
 
 
 def from_weights(card: ModelCard, weights: Path, device: str, precision: PrecisionName) -> Predictor:
+    """Build the predictor that a card describes from a file of weights, with the domain that lies beside it.
+
+    Raises
+    ------
+    ModelError, CheckpointError
+        See `load_folder`.
+    """
+    from napari_tcgn.model.spot_domain import DomainOfPatches, domain_features, read_domain
+
+    predictor = _without_domain(card, weights, device, precision)
+    domain = read_domain(weights.parent, card)
+    if domain is not None and isinstance(predictor, KnowsDomain):
+        predictor.domain_of = DomainOfPatches(domain, domain_features(card, device))
+    return predictor
+
+
+def _without_domain(card: ModelCard, weights: Path, device: str, precision: PrecisionName) -> Predictor:
     """Build the predictor that a card describes from a file of weights.
 
     Raises

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_tcgn.errors import CheckpointError, ModelError
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model.card import DomainOf, ModelCard
 from napari_tcgn.model.features import FEATURE_PX, FEATURES, image_features
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.scales import scale_crops
@@ -124,6 +124,8 @@ class FeatureExtractor:
 
 class RidgePredictor:
     """Predict expression with a line through features (see `Predictor`)."""
+
+    domain_of: DomainOf | None = None
 
     def __init__(self, extract: FeatureExtractor, line: Line, card: ModelCard | None = None) -> None:
         self.card, self.device = card or extract.card, extract.device

@@ -1,3 +1,4 @@
+from .domain import fit_domain as fit_domain
 from .genes import VERDICTS as VERDICTS, verdicts as verdicts
 from .reachable import (
     TOO_NOISY as TOO_NOISY,

@@ -1,0 +1,70 @@
+"""Write the domain of spots beside models that were trained on her2st, and what could be reached into their cards.
+
+    python scripts/add_trust_to_cards.py DATA src/napari_tcgn/model/bundled/*
+
+DATA holds the sections in her2st layout. Weights and held-out figures stay as they are: each folder gets a new
+domain.safetensors, and its card the entry that names it (`domain["patches"]`) and the ceilings of its genes
+(`metrics["ceiling_pcc"]` and so on), the mean over the sections that it was evaluated on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_tcgn.files import write_text_whole
+from napari_tcgn.model import CARD_NAME, HeldOut, ModelCard, save_domain
+from napari_tcgn.training import MeasuredSection, find_sections, load_section
+from napari_tcgn.training.evaluate.scored import reachable_in
+from napari_tcgn.training.fit.domain import domain_of_sections
+
+
+def read_sections(data: Path, card: ModelCard) -> list[MeasuredSection]:
+    """Return a model's training sections with its own patches and genes."""
+    names = card.training["sections"]
+    found = [load_section(files, card.genes, card) for files in find_sections(data) if files.name in names]
+    missing = sorted(set(names) - {section.name for section in found})
+    if missing:
+        raise SystemExit(f"{data} lacks the sections {', '.join(missing)}.")
+    return found
+
+
+def with_ceilings(metrics: HeldOut, sections: Sequence[MeasuredSection]) -> HeldOut:
+    """Return held-out figures with what could be reached: the mean over the sections where a gene varies."""
+    limits = [reachable_in(section) for section in sections]
+    own: dict[str, Any] = {}
+    for name, tables in (
+        ("ceiling_pcc", [limit.plain for limit in limits]),
+        ("depth_ceiling_pcc", [limit.depth for limit in limits]),
+    ):
+        table = np.stack([np.where(s.measured, values, np.nan) for s, values in zip(sections, tables, strict=True)])
+        known = ~np.isnan(table)
+        mean = np.where(known, table, 0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
+        own[name] = [None if np.isnan(v) else round(float(v), 4) for v in mean]
+        own[f"median_{name}"] = round(float(np.nanmedian(mean)), 4)
+    return replace(metrics, **own)
+
+
+def main() -> None:
+    """Bring cards and domains up to date."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("models", type=Path, nargs="+", help="model folders")
+    options = parser.parse_args()
+    for folder in options.models:
+        path = folder / CARD_NAME
+        card, text = ModelCard.read(path), path.read_text(encoding="utf-8")
+        sections = read_sections(options.data, card)
+        card = save_domain(folder, domain_of_sections(sections, card), card)
+        card = replace(card, metrics=with_ceilings(card.metrics, sections))
+        write_text_whole(path, card.to_json() + ("\n" if text.endswith("\n") else ""), overwrite=True)
+        print(folder.name, card.domain.patches, card.metrics.median_ceiling_pcc, card.metrics.median_depth_ceiling_pcc)
+
+
+if __name__ == "__main__":
+    main()
