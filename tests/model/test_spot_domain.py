@@ -18,8 +18,10 @@ from napari_tcgn.model import (
     for_genes,
     load_model,
     read_domain,
+    ridge,
     save_domain,
 )
+from napari_tcgn.model.features import image_features
 from napari_tcgn.trust import fit_domain
 
 NAMES = sorted(path.parent.name for path in BUNDLED.glob("*/card.json"))
@@ -78,3 +80,18 @@ def test_noise_is_unlike_tissue_also_for_a_choice_of_genes():
     p = domain_of(predictor)(patches)
     assert (p < 0.01).all()
     np.testing.assert_array_equal(domain_of(some)(patches), p)
+
+
+@pytest.mark.parametrize("name", ["colour-texture-line-her2st", "context-line-her2st", "haematoxylin-her2st"])
+def test_a_line_says_both_from_features_that_are_made_once(name: str, monkeypatch):
+    predictor = load_model(name)
+    patches = np.random.default_rng(0).integers(0, 255, (2, 448, 448, 3), dtype=np.uint8)
+    values, p = predictor.predict(patches), domain_of(predictor)(patches)
+    made = []
+    monkeypatch.setattr(ridge, "image_features", lambda *given: made.append(0) or image_features(*given))
+    for one in (predictor, for_genes(predictor, predictor.card.genes)):
+        made.clear()
+        both = one.predict_with_domain(patches)
+        assert len(made) == {"haematoxylin-her2st": 2, "context-line-her2st": 3}.get(name, 1)
+        np.testing.assert_array_equal(both[0], values)
+        np.testing.assert_array_equal(both[1], p)

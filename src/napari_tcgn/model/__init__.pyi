@@ -2,6 +2,7 @@ from .card import (
     DomainOf as DomainOf,
     ModelCard as ModelCard,
     Predictor as Predictor,
+    PredictsWithDomain as PredictsWithDomain,
     StartingPredictor as StartingPredictor,
     domain_of as domain_of,
 )

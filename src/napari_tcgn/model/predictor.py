@@ -161,12 +161,16 @@ def from_weights(card: ModelCard, weights: Path, device: str, precision: Precisi
     ModelError, CheckpointError
         See `load_folder`.
     """
+    from napari_tcgn.model.ridge import RidgePredictor
     from napari_tcgn.model.spot_domain import DomainOfPatches, domain_features, read_domain
 
     predictor = _without_domain(card, weights, device, precision)
     domain = read_domain(weights.parent, card)
     if domain is not None and isinstance(predictor, KnowsDomain):
-        predictor.domain_of = DomainOfPatches(domain, domain_features(card, device))
+        extract = domain_features(card, device)
+        predictor.domain_of = DomainOfPatches(domain, extract)
+        if isinstance(predictor, RidgePredictor) and predictor.sees_features_of(extract):
+            predictor.domain_of_features = domain.p_values
     return predictor
 
 

@@ -67,8 +67,9 @@ def _space(tables: list[Floats], names: tuple[str, ...]) -> SpotDomain:
     along = directions[kept].T / np.sqrt(variance[kept])
     # As they will be read again: the distances between sections are those of the same numbers.
     points = (standard @ along).astype(np.float16).astype(np.float32)
-    centre, scale, along = (values.astype(np.float32) for values in (centre, scale, along))
-    return SpotDomain(centre, scale, along, points, np.zeros((0, QUANTILES), np.float32), names)
+    none = np.zeros((0, QUANTILES), np.float32)
+    single = [np.asarray(values, dtype=np.float32) for values in (centre, scale, along)]
+    return SpotDomain(single[0], single[1], single[2], points, none, names)
 
 
 def _quantiles(distances: Floats) -> Floats:
