@@ -18,16 +18,17 @@ from typing import Any
 import numpy as np
 
 from napari_tcgn.files import write_text_whole
-from napari_tcgn.model import CARD_NAME, HeldOut, ModelCard, save_domain
+from napari_tcgn.model import CARD_NAME, HeldOut, ModelCard, feature_card, save_domain
 from napari_tcgn.training import MeasuredSection, find_sections, load_section
 from napari_tcgn.training.evaluate.scored import reachable_in
 from napari_tcgn.training.fit.domain import domain_of_sections
 
 
 def read_sections(data: Path, card: ModelCard) -> list[MeasuredSection]:
-    """Return a model's training sections with its own patches and genes."""
+    """Return a model's training sections with its own genes and, of a single scale, its own patches."""
     names = card.training["sections"]
-    found = [load_section(files, card.genes, card) for files in find_sections(data) if files.name in names]
+    patches = card if len(card.scales_um) == 1 else feature_card(card, "colour-texture", card.scales_um[:1])
+    found = [load_section(files, card.genes, patches) for files in find_sections(data) if files.name in names]
     missing = sorted(set(names) - {section.name for section in found})
     if missing:
         raise SystemExit(f"{data} lacks the sections {', '.join(missing)}.")
