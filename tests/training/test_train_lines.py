@@ -14,7 +14,7 @@ from napari_tcgn.cli.cross_validate import evaluation_text, scale_set
 from napari_tcgn.engine import run, run_to_end
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.expression import TOTAL_SCALE
-from napari_tcgn.model import FeatureExtractor, ModelCard, describe, load_model
+from napari_tcgn.model import FeatureExtractor, ModelCard, describe, domain_of, load_model, read_domain
 from napari_tcgn.options import TrainSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.stats import median_counting_constants, pearson_per_gene
@@ -69,6 +69,20 @@ def test_what_can_be_reached_stands_beside_every_median_and_on_the_card(evaluate
     assert describe(card)["Reachable"].startswith(f"median PCC {card.metrics.median_ceiling_pcc:.3f} at best")
     assert "reachable at best" in evaluation_text(evaluated)
     assert "median ceiling pcc" in (evaluated.out / "report.html").read_text()
+
+
+def test_every_model_knows_its_training_patches(evaluated, dataset) -> None:
+    for method, folder in evaluated.models.items():
+        card = ModelCard.read(folder / "card.json")
+        domain = read_domain(folder, card)
+        assert domain.sections == tuple(sorted(card.training["sections"]))
+        assert len(domain.centre) == 30 * (2 if method == "context-line" else 1)
+    card = ModelCard.read(evaluated.models["haematoxylin"] / "card.json")
+    predictor = load_model(evaluated.models["haematoxylin"])
+    section = load_section(find_sections(dataset)[0], card.genes, card, mpp=2.0)
+    p = domain_of(predictor)(section.patches)
+    assert np.median(p) > 0.3, "its own patches are not foreign to it"
+    assert domain_of(predictor)(np.zeros_like(section.patches)).max() <= 0.05
 
 
 def test_the_model_looks_at_its_scales_and_predicts_what_the_line_does(evaluated, dataset) -> None:

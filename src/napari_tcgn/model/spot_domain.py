@@ -3,7 +3,7 @@
 The features are always the same few numbers of colour and texture (`features.py`), whatever the model looks at, so that
 no network is needed and every kind of model can have them. Distances are to the k-th nearest training patch along
 principal components of equal weight (k nearest neighbours: Sun et al. 2022, arXiv 2204.06507; for histopathology:
-Linmans et al. 2023, arXiv 2210.09909). `trust.fit_domain` makes the numbers, a file of them lies beside the weights.
+arXiv 2210.09909). `trust.fit_domain` makes the numbers, a file of them lies beside the weights.
 """
 
 from __future__ import annotations
