@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import os
 from pathlib import Path
 
 import pytest
 
-from napari_tcgn.errors import OutputError
-from napari_tcgn.files import cells_of, open_table, open_text, write_whole_folder
+from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.files import cells_of, open_table, open_text, reading, write_whole_folder
 
 
 def folder_with(path: Path, text: str) -> Path:
@@ -90,3 +91,10 @@ def test_lists_as_spreadsheets_save_them(tmp_path: Path) -> None:
     assert read_train_settings(tmp_path / "r.toml")["epochs"] == 3
     (tmp_path / "b.csv").write_text("gene;S1;S2\r\nGNAS;1,5;2\r\n", encoding="utf-8-sig")
     assert read_bulk(tmp_path / "b.csv").loc["GNAS"].tolist() == [1.5, 2.0]
+
+
+def test_a_missing_package_is_not_blamed_on_the_file() -> None:
+    with pytest.raises(DataError, match="a.h5ad cannot be read here: .*no_such_package") as found:
+        with reading("a.h5ad", DataError):
+            importlib.import_module("no_such_package")
+    assert "pip install" in found.value.hint and "damaged" not in str(found.value)

@@ -21,6 +21,7 @@ from napari_tcgn.moves import beginning_of_temporary, is_held, move, remove_file
 
 CACHE_VARIABLE = "NAPARI_TCGN_CACHE"
 COPY_AGAIN = "It may be damaged or cut short: copy or download it again."
+INSTALL_AGAIN = "Install what napari-tcgn needs: pip install --upgrade napari-tcgn"
 GZIP = b"\x1f\x8b"  # what a packed file begins with
 LONG_PATH = 240  # of the 260 characters that Windows takes if it is not told otherwise
 
@@ -117,6 +118,8 @@ def reading(what: str, error: type[TcgnError], hint: str = COPY_AGAIN, kind: str
             f"{what} needs more memory than there is.",
             "Close other programs, or give a smaller file.",
         ) from cause
+    except ImportError as cause:  # the file may be as it should be
+        raise error(f"{what} cannot be read here: {reason_of(cause)}.", INSTALL_AGAIN) from cause
     except Exception as cause:
         raise error(f"{what} cannot be read{f' as {kind}' if kind else ''}: {reason_of(cause)}.", hint) from cause
 

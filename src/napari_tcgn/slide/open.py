@@ -65,16 +65,16 @@ def _open(path: Path, mpp: float | None) -> Slide:
     if start[:4] in _TIFF_STARTS:
         slide, orientation = _open_tiff(path, mpp), tiff_orientation(path)
         return slide if orientation == UPRIGHT else TurnedSlide(slide, orientation)
-    vendor = vendor_of(path)
-    if vendor is not None:
+    index = path.suffix.lower() in _INDEX_FILES
+    if start.startswith(_IMAGE_STARTS) and not index:  # openslide knows such a file only as the preview of an .mrxs
+        return ImageSlide(path, mpp)
+    if vendor_of(path) is not None:
         return VendorSlide(path, mpp)
-    if path.suffix.lower() in _INDEX_FILES:
+    if index:
         raise SlideError(
             f"{path.name} is there, but not the data that belong to it.",
             f"Keep the folder or files that the scanner wrote with it ({path.stem}…) beside it.",
         )
-    if start.startswith(_IMAGE_STARTS):
-        return ImageSlide(path, mpp)
     raise SlideError(
         f"{path.name} is not a readable slide: neither TIFF, OME-Zarr, JPEG, PNG nor a format of openslide.",
         "Convert it to OME-TIFF (for instance with QuPath or bfconvert), or copy the file again if it should be one.",
