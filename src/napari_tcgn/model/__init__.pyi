@@ -25,7 +25,7 @@ from .ridge import (
     ridge_state as ridge_state,
 )
 from .some_genes import for_genes as for_genes
-from .tcgn import TCGN as TCGN
+from .tcgn import TCGN as TCGN, whole_head as whole_head
 from .timm_import import declared_operators as declared_operators, import_timm as import_timm
 from .weights import (
     CARD_NAME as CARD_NAME,

@@ -129,7 +129,8 @@ def build_net(card: ModelCard) -> TCGN:
             f"Model {card.name!r} is of the family {family!r}, which is not known here.",
             "Install the package that provides it, or use a model of the family tcgn or ridge.",
         )
-    return TCGN(num_classes=len(card.genes), size=card.architecture.get("size", "tiny"))
+    size, directions = card.architecture.get("size", "tiny"), card.architecture.get("directions", 0)
+    return TCGN(num_classes=len(card.genes), size=size, directions=directions)
 
 
 def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "float32") -> Predictor:
