@@ -3,7 +3,8 @@
     python benchmarks/nuclei.py her2st --out benchmarks/results/nuclei.json
 
 Nuclei are segmented in the haematoxylin of squares of 250 µm (Otsu's threshold of the section, watershed of the
-distance to the edge); density, size, shape, staining and distance to the next one, in the whole square and in its inner 112 µm.
+distance to the edge); density, size, shape, staining and distance to the next one, in the whole square and in its
+inner 112 µm.
 """
 
 from __future__ import annotations
