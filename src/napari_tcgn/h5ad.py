@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.errors import DataError, TcgnError
-from napari_tcgn.files import reading
+from napari_tcgn.files import reading, require_regular
 
 if TYPE_CHECKING:
     import h5py
@@ -41,6 +41,8 @@ def open_h5ad(path: str | Path, error: type[TcgnError] = DataError) -> Iterator[
     import h5py
 
     path = Path(path)
+    with reading(path.name, error):
+        require_regular(path)
     if not path.is_file():
         raise error(f"There is no file {path}.", "Check its name and folder.")
     if not h5py.is_hdf5(path):

@@ -40,12 +40,13 @@ def pseudobulk(
       napari-tcgn pseudobulk A.h5ad B.h5ad C.h5ad --bulk bulk.tsv --out pseudobulk
     """
     from napari_tcgn.comparison import compare_with_bulk, number, pseudobulk as average, read_bulk
-    from napari_tcgn.files import check_folder
+    from napari_tcgn.files import check_folder, require_no_input
     from napari_tcgn.stats import median_pcc
 
     if bulk_scale is not None and bulk is None:
         raise SettingsError("--bulk-scale says how a bulk table is scaled, and there is none.", "Give --bulk too.")
     names = [SLIDES] + ([BULK_GENES, BULK_SLIDES] if bulk is not None else [])
+    require_no_input([out / name for name in names], [*results, bulk])
     check_folder(out, names, overwrite)  # before any work
     measured = read_bulk(bulk) if bulk is not None else None
     slides = average(_read(results))

@@ -144,6 +144,11 @@ def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "f
         If the weights are missing, do not have the card's SHA-256, or do not fit.
     """
     card = ModelCard.read(Path(folder) / CARD_NAME)
+    if card.weights != Path(card.weights).name:
+        raise ModelError(
+            f"The card of model {card.name!r} names weights outside its folder ({card.weights!r}).",
+            "Keep the weights beside the card, and name the file alone.",
+        )
     weights = Path(folder) / card.weights
     if not card.weights or not weights.is_file():
         raise CheckpointError(f"The weights {weights} of model {card.name!r} are missing.", "Restore the file.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.files import reading
+from napari_tcgn.files import NotRegularError, reading, require_regular
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.image import ImageSlide
 from napari_tcgn.slide.ome_zarr import OmeZarrSlide, is_zarr
 from napari_tcgn.slide.orientation import UPRIGHT, TurnedSlide
 from napari_tcgn.slide.padding import require_possible_size
-from napari_tcgn.slide.tiff import TiffSlide, has_aperio_ycbcr, tiff_orientation
+from napari_tcgn.slide.tiff import TiffSlide, has_aperio_ycbcr, require_few_pages, tiff_orientation
 from napari_tcgn.slide.vendor import VendorSlide, vendor_of
 
 # First bytes of TIFF and BigTIFF in either byte order.
@@ -88,8 +88,11 @@ def _first_bytes(path: Path) -> bytes | None:
             if is_zarr(path):
                 return None
             raise SlideError(f"{path} is a folder, not an image.", "Name the H&E image in it.")
+        require_regular(path)
         with path.open("rb") as handle:
             start = handle.read(16)
+    except NotRegularError:
+        raise
     except FileNotFoundError as error:
         raise SlideError(f"The image {path} does not exist.", "Check its name and folder.") from error
     except (OSError, ValueError) as error:  # a path may be too long, or hold a zero byte
@@ -101,6 +104,7 @@ def _first_bytes(path: Path) -> bytes | None:
 
 
 def _open_tiff(path: Path, mpp: float | None) -> Slide:
+    require_few_pages(path)
     if vendor_of(path) not in _PLAIN_TIFF or has_aperio_ycbcr(path):
         return VendorSlide(path, mpp)
     return TiffSlide(path, mpp)
