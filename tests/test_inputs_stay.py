@@ -85,7 +85,7 @@ def test_an_ome_zarr_slide_is_not_replaced_by_an_export(tmp_path: Path, capsys: 
     (slide / "zarr.json").write_text('{"attributes": {"ome": {"version": "0.5"}}}', encoding="utf-8")
     with pytest.raises(SystemExit):
         main(["export", str(SAMPLE / "section.h5ad"), "--to", str(slide), "--top", "1", "--overwrite"])
-    assert "is no SpatialData and is not replaced" in capsys.readouterr().err
+    assert "no SpatialData, and is not replaced" in capsys.readouterr().err
     assert (slide / "zarr.json").is_file()
 
 

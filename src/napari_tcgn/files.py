@@ -13,17 +13,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from napari_tcgn import paths
 from napari_tcgn.errors import OutputError, TcgnError
 from napari_tcgn.memory import in_bytes, text_limit
 from napari_tcgn.moves import beginning_of_temporary, is_held, move, remove_file
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 CACHE_VARIABLE = "NAPARI_TCGN_CACHE"
 COPY_AGAIN = "It may be damaged or cut short: copy or download it again."
 INSTALL_AGAIN = "Install what napari-tcgn needs: pip install --upgrade napari-tcgn"
 GZIP = b"\x1f\x8b"  # what a packed file begins with
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that a spreadsheet computes
 LONG_PATH = 240  # of the 260 characters that Windows takes if it is not told otherwise
 
 
@@ -365,6 +369,27 @@ def write_text_whole(path: Path, text: str, overwrite: bool = False) -> None:
     """
     with write_whole(path, overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose names a spreadsheet takes for text: what begins like a formula gets an apostrophe before it.
+
+    Spreadsheets compute cells of a CSV that begin with =, +, - or @, and a formula can open files and addresses.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Names stand in its columns, its index and its columns of text; numbers are left as they are.
+    """
+
+    def plain(name: object) -> object:
+        return f"'{name}" if isinstance(name, str) and name.startswith(_FORMULA) else name
+
+    safe = table.rename(columns=plain, index=plain)
+    for number, kind in enumerate(table.dtypes):
+        if getattr(kind, "kind", "") == "O":  # of objects, texts and categories
+            safe.isetitem(number, [plain(value) for value in table.iloc[:, number]])
+    return safe
 
 
 @contextmanager

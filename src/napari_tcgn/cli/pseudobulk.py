@@ -84,12 +84,12 @@ def _read(results: list[Path]) -> dict[str, AnnData]:
 
 
 def _write(tables: dict[str, pd.DataFrame], out: Path, overwrite: bool) -> None:
-    from napari_tcgn.files import make_folder, write_whole
+    from napari_tcgn.files import make_folder, without_formulas, write_whole
 
     make_folder(out)
     for name, table in tables.items():
         with write_whole(out / name, overwrite) as temporary:
-            table.to_csv(temporary, lineterminator="\n")
+            without_formulas(table).to_csv(temporary, lineterminator="\n")
 
 
 def _pseudobulk_text(said: dict[str, Any], out: Path) -> str:

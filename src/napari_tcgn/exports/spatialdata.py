@@ -147,7 +147,9 @@ def write_spatialdata(
     if path.suffix != ".zarr":
         raise OutputError(f"{path.name} does not end in .zarr.", "Name the result like prediction.zarr.")
     if overwrite and path.is_dir() and not _is_spatialdata(path):
-        raise OutputError(f"The folder {path} is no SpatialData and is not replaced.", "Choose another name.")
+        raise OutputError(
+            f"The folder {path} holds something else, no SpatialData, and is not replaced.", "Choose another name."
+        )
     with write_whole_folder(path, overwrite, marks=("zarr.json", ".zgroup")) as temporary:
         data = to_spatialdata(adata, slide, library_id, mpp)
         with warnings.catch_warnings(), writable_strings():
