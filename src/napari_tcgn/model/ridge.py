@@ -271,8 +271,15 @@ def from_state(card: ModelCard, state: dict[str, Tensor], device: str) -> RidgeP
             f"its card names {len(card.genes)} genes.",
             "Use the card that belongs to these weights.",
         )
+    features = str(card.architecture.get("features"))
+    if features in FEATURES and len(line.centre) != (wanted := len(FEATURES[features]) * len(card.scales_um)):
+        raise CheckpointError(
+            f"The weights of model {card.name!r} are for {len(line.centre)} features; its card says {features} of "
+            f"{len(card.scales_um)} squares, which are {wanted}.",
+            "Use the card that belongs to these weights.",
+        )
     encoder = None
-    if card.architecture.get("features") == "encoder":
+    if features == "encoder":
         weights = {k.removeprefix(ENCODER): v.float() for k, v in state.items() if k.startswith(ENCODER)}
         encoder = build_encoder(str(card.architecture.get("encoder")), weights)
     return RidgePredictor(FeatureExtractor(card, device, encoder), line)
