@@ -1,7 +1,7 @@
 """What may stand in a card.json: a card comes with weights from anywhere, and is checked before anything uses it.
 
 Version 1 of the schema. Entries are declared once, in `CARD` and what it is made of; entries of a model's own kind (in
-`architecture`, `training`, and what later versions add to `domain` and `metrics`) are plain JSON, neither deep nor long.
+`architecture`, `training`, and what later versions add to `domain` and `metrics`) are plain JSON, not deep nor long.
 """
 
 from __future__ import annotations
