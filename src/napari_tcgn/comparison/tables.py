@@ -75,7 +75,9 @@ def compared_genes(
     """
     near, window = paired.lattice.neighbour_weights(), paired.lattice.window()
     columns = _in_parts(
-        *paired.measured.shape, lambda genes: _figures(paired, genes, baselines, bootstrap, near, window)
+        len(paired.measured),
+        paired.measured.shape[1],
+        lambda genes: _figures(paired, genes, baselines, bootstrap, near, window),
     )
     samples, varies = columns.pop("ssim of samples"), columns.pop("varies")
     table = pd.DataFrame(
@@ -194,10 +196,8 @@ def baseline_table(
     rows = [_method_row(paired.card.name, genes["pcc"], genes.get("depth_pcc"), intervals.samples)]
     for name, values in baselines.items():
         control = depth if name != DEPTH_ALONE else None
-        figures = partial(_of_one_number, values, control, intervals.bootstrap)
-        samples = _in_parts(
-            len(values), len(varies), lambda part, figures=figures: figures(paired.measured[:, varies[part]])
-        )
+        figures = partial(_of_one_number, values, control, paired.measured, varies, intervals.bootstrap)
+        samples = _in_parts(len(values), len(varies), figures)
         without_depth = pd.Series(samples.pop("partial")) if control is not None else None
         column = genes[COLUMN_OF[name]].iloc[varies].fillna(0.0)
         row = _method_row(name, column, without_depth, samples)
@@ -210,15 +210,20 @@ def baseline_table(
 
 
 def _of_one_number(
-    values: Floats, depth: Floats | None, bootstrap: BlockBootstrap, measured: Floats
+    values: Floats,
+    depth: Floats | None,
+    every: Floats,
+    chosen: NDArray[np.intp],
+    bootstrap: BlockBootstrap,
+    part: slice,
 ) -> dict[str, Floats]:
-    """Return the figures of a simple predictor [n], taken as the prediction of some genes [n, genes]."""
-    one = values[:, None]
+    """Return the figures of a simple predictor [n], taken as the prediction of a part of the chosen genes."""
+    one, measured = values[:, None], every[:, chosen[part]]
     found = {"pcc": np.nan_to_num(bootstrap.pcc(one, measured))}
     if depth is not None:
         found["depth_pcc"] = np.nan_to_num(bootstrap.pcc(without(one, depth), without(measured, depth)))
-        every = np.broadcast_to(one, measured.shape)
-        found["partial"] = np.nan_to_num(partial_pcc_per_gene(every, measured, depth))
+        wide = np.broadcast_to(one, measured.shape)
+        found["partial"] = np.nan_to_num(partial_pcc_per_gene(wide, measured, depth))
     return found
 
 
