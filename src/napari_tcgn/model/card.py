@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from napari_tcgn.errors import ModelError
 from napari_tcgn.files import reading, require_regular
 from napari_tcgn.model.card_schema import MAX_BYTES, parse_card
+from napari_tcgn.model.card_text import readable_json
 from napari_tcgn.model.domain import TrainingDomain
 from napari_tcgn.model.held_out import GeneFigure, HeldOut
 from napari_tcgn.options import StainName
@@ -178,12 +178,12 @@ class ModelCard:
         )
 
     def to_json(self) -> str:
-        """Return the card as indented JSON."""
+        """Return the card as JSON, an entry a line."""
         record = {f.name: getattr(self, f.name) for f in fields(self)}
         if self.panel_genes is None:
             del record["panel_genes"]
         record |= {"domain": self.domain.to_record(), "metrics": self.metrics.to_record()}
-        return json.dumps(record, indent=1, ensure_ascii=False)
+        return readable_json(record)
 
     @classmethod
     def from_json(cls, text: str, source: str = "card") -> ModelCard:
