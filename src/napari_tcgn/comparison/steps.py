@@ -171,7 +171,7 @@ class _Work:
     def figures(self) -> Generator[Progress]:
         """Compute every gene's figures and the medians with their intervals."""
         yield Progress("figures", 0, 3)
-        self.genes, ssim = compared_genes(self.paired, self.names, self.baseline_values)
+        self.genes, ssim = compared_genes(self.paired, self.names, self.baseline_values, self.bootstrap)
         yield Progress("reachable", 0, 1)
         self.warnings += add_ceilings(self.genes, self.paired, self.settings.seed)
         yield Progress("reachable", 1, 1)

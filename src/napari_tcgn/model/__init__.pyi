@@ -46,7 +46,7 @@ from .spot_domain import (
     read_domain as read_domain,
     save_domain as save_domain,
 )
-from .tcgn import TCGN as TCGN
+from .tcgn import TCGN as TCGN, whole_head as whole_head
 from .timm_import import declared_operators as declared_operators, import_timm as import_timm
 from .weights import (
     CARD_NAME as CARD_NAME,

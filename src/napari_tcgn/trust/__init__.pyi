@@ -1,5 +1,5 @@
 from .domain import fit_domain as fit_domain
-from .genes import VERDICTS as VERDICTS, verdicts as verdicts
+from .genes import VERDICTS as VERDICTS, trusted as trusted, verdicts as verdicts
 from .reachable import (
     TOO_NOISY as TOO_NOISY,
     TOO_NOISY_WORDS as TOO_NOISY_WORDS,
