@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import ModelError
 
-GeneFigure = Literal["pcc", "pcc_low", "pcc_high", "depth_pcc", "ceiling_pcc", "depth_ceiling_pcc"]
+GeneFigure = Literal["pcc", "pcc_low", "pcc_high", "depth_pcc", "ceiling_pcc", "depth_ceiling_pcc", "patient_pcc"]
 Interval = tuple[float, float]
 # Cards written before the two numbers were kept as numbers.
 _COUNTED_IN_WORDS = " of "
@@ -48,6 +48,8 @@ class HeldOut:
         PCC with sequencing depth taken out.
     ceiling_pcc, depth_ceiling_pcc : list of (float or None) [genes], or None
         The PCC that no predictor could exceed there, plain and with sequencing depth taken out (`trust.reachable_pcc`).
+    patient_pcc : list of (float or None) [genes], or None
+        PCC of models that had seen no section of the patient, where several patients were held out in turn.
     sections_significant : list of ((int, int) or None) [genes], or None
         In how many held-out sections the PCC is significant, and in how many it was tested.
     better_simple : list of (str or None) [genes], or None
@@ -72,6 +74,7 @@ class HeldOut:
     depth_pcc: list[float | None] | None = None
     ceiling_pcc: list[float | None] | None = None
     depth_ceiling_pcc: list[float | None] | None = None
+    patient_pcc: list[float | None] | None = None
     sections_significant: list[tuple[int, int] | None] | None = None
     better_simple: list[str | None] | None = None
     folds: list[FoldFigures] = field(default_factory=list)
@@ -121,8 +124,8 @@ class HeldOut:
 
 
 _PER_GENE = (
-    "pcc", "pcc_low", "pcc_high", "depth_pcc", "ceiling_pcc", "depth_ceiling_pcc", "sections_significant",
-    "better_simple",
+    "pcc", "pcc_low", "pcc_high", "depth_pcc", "ceiling_pcc", "depth_ceiling_pcc", "patient_pcc",
+    "sections_significant", "better_simple",
 )  # fmt: skip
 
 

@@ -150,6 +150,11 @@ def read_domain(folder: Path, card: ModelCard) -> SpotDomain | None:
     from safetensors import SafetensorError
 
     named = card.domain.patches
+    if named is not None and named.file != Path(named.file).name:
+        raise CheckpointError(
+            f"The card of model {card.name!r} names a domain outside its folder ({named.file!r}).",
+            "Keep the file beside the card, and name it alone.",
+        )
     if named is None or not (path := Path(folder) / named.file).is_file():
         return None
     hint = "Restore the file that belongs to the card, or remove it: its domain is then unknown."

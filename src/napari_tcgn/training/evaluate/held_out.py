@@ -68,6 +68,7 @@ def held_out_figures(scored: Sequence[Scored], method: str, panel: Sequence[str]
         median_depth_ceiling_pcc=_rounded(whole["median_depth_ceiling_pcc"]),
         ceiling_pcc=column("ceiling_pcc"),
         depth_ceiling_pcc=column("depth_ceiling_pcc"),
+        patient_pcc=_with_patients_out(scored, method, panel) if kind == "section" else None,
         sections_significant=[(int(a), int(b)) for a, b in zip(significant, tested, strict=True)],
         better_simple=better,
         folds=[
@@ -76,6 +77,14 @@ def held_out_figures(scored: Sequence[Scored], method: str, panel: Sequence[str]
             if row["section"] != "all"
         ],
     )
+
+
+def _with_patients_out(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> list[float | None] | None:
+    """Return every gene's mean PCC over sections of which the patient was held out as a whole; None where none was."""
+    mine = [s for s in scored if s.by == "patient" and s.method == method]
+    if not mine:
+        return None
+    return [_rounded(value) for value in pool(mine).genes["pcc"].reindex(panel)]
 
 
 def _rounded(value: float) -> float | None:
