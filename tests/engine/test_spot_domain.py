@@ -7,8 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_tcgn.engine import DomainRecord, RunRecord, WorkFolder, run, run_to_end, work_folder_of
-from napari_tcgn.engine.domain import outside_warnings
+from napari_tcgn.engine import (
+    DomainRecord,
+    RunRecord,
+    WorkFolder,
+    outside_warnings,
+    run,
+    run_to_end,
+    sample_domain,
+    work_folder_of,
+)
 from napari_tcgn.expression import to_anndata
 from napari_tcgn.options import PredictSettings
 
@@ -88,3 +96,19 @@ def test_the_sentence_comes_with_the_result_once(slide, spots, knowing) -> None:
     said = [sentence for sentence in prediction.record.warnings if "look unlike" in sentence]
     assert len(said) == 1
     assert said[0].startswith(f"{len(spots)} of {len(spots)} spots (100%)")
+
+
+def test_a_sample_is_told_of_before_anything_is_predicted(slide, spots, knowing, predictor) -> None:
+    asking = knowing()
+    whole = run_to_end(run(slide, spots, knowing(), SMALL))
+    level = float(np.median(whole.domain_p))
+    asking.domain_of = lambda patches: redness(patches) / level * 0.05  # half of the spots are outside
+    everything = sample_domain(slide, spots, asking, most=1000)
+    expected = int((whole.domain_p / level * 0.05 <= np.float32(0.05)).sum())
+    assert everything == DomainRecord(0.05, len(spots), expected)
+    some = sample_domain(slide, spots, asking, most=10)
+    assert some.spots == 10
+    assert 0 < some.outside < 10
+    assert some == sample_domain(slide, spots, asking, most=10)
+    assert asking.batches == []
+    assert sample_domain(slide, spots, predictor) is None
