@@ -5,6 +5,7 @@ from .comparison import (
     write_comparison as write_comparison,
 )
 from .errors import TcgnError as TcgnError
+from .explanation import Explanation as Explanation, explain as explain, explain_steps as explain_steps
 from .exports import export as export
 from .expression import (
     predict as predict,
@@ -22,6 +23,7 @@ from .model import (
 )
 from .options import (
     CompareSettings as CompareSettings,
+    ExplainSettings as ExplainSettings,
     ExportSettings as ExportSettings,
     GridSettings as GridSettings,
     PredictSettings as PredictSettings,
