@@ -1,3 +1,11 @@
+from .drivers import (
+    Driver as Driver,
+    Gallery as Gallery,
+    GeneDrivers as GeneDrivers,
+    gene_drivers as gene_drivers,
+    gene_drivers_steps as gene_drivers_steps,
+)
+from .morphology import Morphology as Morphology, measure_morphology as measure_morphology
 from .result import (
     AttributionMap as AttributionMap,
     Check as Check,

@@ -139,7 +139,7 @@ def check_methods(integrated: Floats, occlusion: Floats) -> Check:
 def _shrunk(values: Floats, shape: tuple[int, ...]) -> Floats:
     """Average a map over the cells of a coarser one."""
     whole = torch.from_numpy(values)[None, None]
-    found: Floats = torch.nn.functional.interpolate(whole, shape, mode="bilinear", antialias=True)[0, 0].numpy()
+    found: Floats = torch.nn.functional.interpolate(whole, shape, mode="area")[0, 0].numpy()
     return found
 
 

@@ -114,14 +114,17 @@ def _draw_map(axis: Axes, explanation: Explanation, one: AttributionMap) -> None
         alpha=DIM, interpolation="nearest",
     )  # fmt: skip
     bar = axis.figure.colorbar(drawn, ax=axis, shrink=0.8)
-    bar.solids.set_alpha(1)
+    if bar.solids is not None:
+        bar.solids.set_alpha(1)
     bar.set_label(textwrap.fill(one.unit, 40), fontsize=7)
     bar.ax.tick_params(labelsize=7)
     axis.set_title(one.method[0].upper() + one.method[1:], fontsize=10)
     _bare(axis, side)
     failed = [f"FAILED {check.name}" for check in explanation.failed(one.method)]
     said = one.note or f"Against {one.reference}."
-    axis.set_xlabel("\n".join([*failed, textwrap.fill(said, LINE)]), fontsize=7, color="firebrick" if failed else None)
+    axis.set_xlabel(
+        "\n".join([*failed, textwrap.fill(said, LINE)]), fontsize=7, color="firebrick" if failed else "black"
+    )
 
 
 def _draw_graph(axis: Axes, explanation: Explanation, graph: TokenGraph) -> None:
@@ -134,7 +137,7 @@ def _draw_graph(axis: Axes, explanation: Explanation, graph: TokenGraph) -> None
     lines = LineCollection(list(points[graph.edges[chosen]]), cmap=EDGES, linewidths=1.2)
     lines.set_array(graph.attention[chosen].mean(axis=1))
     axis.add_collection(lines, autolim=False)
-    axis.scatter(*points.T, s=2, color="black")
+    axis.scatter(points[:, 0], points[:, 1], s=2, color="black")
     bar = axis.figure.colorbar(lines, ax=axis, shrink=0.8)
     bar.set_label("attention, mean of two heads", fontsize=7)
     bar.ax.tick_params(labelsize=7)

@@ -145,7 +145,8 @@ class _Task:
                 float(predict_gene(part, self.patch[None], self.gene)[0])
                 for part in (self.predictor.network, self.predictor.line)
             )
-            known = replace(known, shares=Shares(network, line))
+            note = "The model is a sum: gradients and graphs explain the network's share only, occlusion both shares."
+            known = replace(known, shares=Shares(network, line), notes=(*known.notes, note))
         return known, found
 
     def with_occlusion(self, known: Explanation) -> Steps:

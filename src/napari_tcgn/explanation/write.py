@@ -51,7 +51,8 @@ def write_explanation(
     for name in FIGURES:
         explanation_figure(explanation, folder / name, overwrite)
     with write_whole(folder / ARRAYS, overwrite) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays_of(explanation))
+        arrays: dict[str, Any] = arrays_of(explanation)
+        np.savez_compressed(file, **arrays)
     record = to_record(explanation) | ({"command": as_line(command)} if command is not None else {})
     write_text_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n", overwrite)
     return [folder / name for name in FILES]

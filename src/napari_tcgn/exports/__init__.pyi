@@ -1,3 +1,4 @@
+from .genes import choose_genes as choose_genes
 from .section_figure import (
     PANEL_INCHES as PANEL_INCHES,
     SectionDrawing as SectionDrawing,

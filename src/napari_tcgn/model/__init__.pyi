@@ -1,6 +1,7 @@
 from .card import ModelCard as ModelCard, Predictor as Predictor, StartingPredictor as StartingPredictor
 from .card_words import describe as describe, skill_of as skill_of
 from .domain import SectionStain as SectionStain, TrainingDomain as TrainingDomain, TrainingStain as TrainingStain
+from .features import FEATURES as FEATURES
 from .graph import Graph as Graph, build_graph as build_graph
 from .held_out import FoldFigures as FoldFigures, HeldOut as HeldOut
 from .loaded import LoadedModels as LoadedModels
