@@ -5,6 +5,11 @@ from .drivers import (
     gene_drivers as gene_drivers,
     gene_drivers_steps as gene_drivers_steps,
 )
+from .drivers_files import (
+    DRIVERS_FILES as DRIVERS_FILES,
+    drivers_record as drivers_record,
+    write_drivers as write_drivers,
+)
 from .morphology import Morphology as Morphology, measure_morphology as measure_morphology
 from .result import (
     AttributionMap as AttributionMap,
