@@ -102,8 +102,8 @@ def _draw(found: GeneDrivers) -> Figure:
         f"{found.gene} over {found.library_id}: patches of {found.side_um:g} µm at {len(found.spots)} spots",
         fontsize=12,
     )
-    left, right = figure.subfigures(1, 2, width_ratios=(3, 1.3))
-    ends = left.subfigures(2, 1)
+    halves: Any = figure.subfigures(1, 2, width_ratios=(3, 1.3))  # an array, which matplotlib's types do not say
+    ends: Any = halves[0].subfigures(2, 1)
     for part, name, gallery in zip(ends, ("highest", "lowest"), (found.highest, found.lowest), strict=True):
         span = f"{gallery.values.min():.3f} to {gallery.values.max():.3f}"
         part.suptitle(f"The {len(gallery.spots)} {name}, {span} ({found.unit})", fontsize=10)
@@ -114,14 +114,14 @@ def _draw(found: GeneDrivers) -> Figure:
         for axis, spot, patch in zip(axes, gallery.spots, gallery.patches, strict=False):
             axis.imshow(patch)
             axis.set_title(spot, fontsize=6, pad=2)
-    axis = right.subplots()
+    axis = halves[1].subplots()
     weakest_first = found.drivers[::-1]
     colours = ["tab:blue" if one.q < SIGNIFICANT else "0.75" for one in weakest_first]
     names, lengths = zip(*((one.feature, float(np.nan_to_num(one.rho))) for one in weakest_first), strict=True)
     axis.barh(names, lengths, color=colours)
     axis.axvline(0, color="black", linewidth=0.8)
     axis.set_xlim(-1, 1)
-    axis.set_xlabel("Spearman's correlation with the gene over the spots", fontsize=9)
+    axis.set_xlabel("Spearman's correlation\nwith the gene over the spots", fontsize=9)
     axis.set_title("Plain morphology; blue: q < 0.05 against\nshifts of the section against itself", fontsize=9)
     axis.tick_params(labelsize=8)
     return figure
