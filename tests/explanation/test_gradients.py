@@ -122,3 +122,20 @@ def test_the_head_takes_the_last_map_as_it_takes_the_tokens(tcgn, patch) -> None
     tokens = features(tcgn, patch)
     with torch.no_grad():
         assert torch.equal(net.predict_from_map(net.last_map(tokens)), net.predict_from_features(tokens))
+
+
+def test_a_network_that_is_confined_to_few_directions_is_known_by_its_last_layer(tcgn) -> None:
+    from napari_tcgn.explanation.directions import directions_of
+    from napari_tcgn.model import load_model
+    from support.explaining import colour_predictor
+
+    assert directions_of(tcgn) == 3, "as many as genes"
+    card = replace(tcgn.card, genes=[f"G{i}" for i in range(100)])
+    net = TCGN(100, "tiny")
+    assert directions_of(TCGNPredictor(net, card)) is None
+    with torch.no_grad():
+        net.head[-1].weight.copy_(torch.randn(100, 2) @ torch.randn(2, 5120))
+    assert directions_of(TCGNPredictor(net, card)) == 2
+    assert directions_of(load_model("context-line-her2st")) == 2
+    assert directions_of(load_model("haematoxylin-her2st")) == 1
+    assert directions_of(colour_predictor()) is None

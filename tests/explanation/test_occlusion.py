@@ -81,7 +81,8 @@ def test_the_widest_square_of_a_model_of_several_scales_is_covered(slide, spots)
     found = explain(slide, spots.select(np.array([6])), "s6", "EPCAM", load_model("context-line-her2st"))
     assert found.maps[0].values.shape == (14, 14)
     assert found.maps[0].side_um == 50
-    assert "looks at squares of 112, 250 and 700 µm" in found.notes[1]
+    assert "is confined to 2 directions: the map of each of its 8373 genes" in found.notes[1]
+    assert "looks at squares of 112, 250 and 700 µm" in found.notes[2]
     inner = np.abs(found.maps[0].values[5:9, 5:9]).mean()
     assert inner > 2 * np.abs(found.maps[0].values[0]).mean(), "the middle counts in all three"
 

@@ -25,7 +25,9 @@ DIM = 0.55  # how much of the patch a map covers
 LINE = 46  # characters
 
 
-def explanation_figure(explanation: Explanation, path: str | Path, overwrite: bool = False, dpi: int = 150) -> None:
+def explanation_figure(
+    explanation: Explanation, path: str | Path, overwrite: bool = False, dpi: int = 150, tissue: bool = True
+) -> None:
     """Draw an explanation and write it as a picture.
 
     Signed maps have one colour scale around 0, blue lowers and red raises the prediction, with its unit at the bar. A
@@ -39,6 +41,8 @@ def explanation_figure(explanation: Explanation, path: str | Path, overwrite: bo
     overwrite : bool
         Whether an existing file may be replaced.
     dpi : int
+    tissue : bool
+        Whether the patch is shown; without it the figure holds no pixel of the slide and may go where that may not.
 
     Raises
     ------
@@ -49,17 +53,17 @@ def explanation_figure(explanation: Explanation, path: str | Path, overwrite: bo
     if path.suffix.lower() not in SUFFIXES:
         raise OutputError(f"{path.name} is no figure.", f"End its name in one of {', '.join(SUFFIXES)}.")
     check_target(path, overwrite)
-    figure = _draw(explanation)
+    figure = _draw(explanation, tissue)
     with write_whole(path, overwrite) as temporary:
         figure.savefig(temporary, dpi=dpi)
 
 
-def _draw(explanation: Explanation) -> Figure:
+def _draw(explanation: Explanation, tissue: bool) -> Figure:
     # The object interface only: pyplot would touch the backend and the figures of the calling program.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = 1 + len(explanation.maps) + len(explanation.graphs) + len(explanation.curves)
+    panels = int(tissue) + len(explanation.maps) + len(explanation.graphs) + len(explanation.curves)
     columns = min(panels, 4)
     rows = -(-panels // columns)
     figure = Figure(figsize=(columns * (PANEL + 0.6), rows * (PANEL + 1.1) + 0.5), layout="constrained")
@@ -69,11 +73,12 @@ def _draw(explanation: Explanation) -> Figure:
     for spare in axes[panels:]:
         spare.set_axis_off()
     free = iter(axes)
-    _draw_patch(next(free), explanation)
+    if tissue:
+        _draw_patch(next(free), explanation)
     for one in explanation.maps:
-        _draw_map(next(free), explanation, one)
+        _draw_map(next(free), explanation, one, tissue)
     for graph in explanation.graphs:
-        _draw_graph(next(free), explanation, graph)
+        _draw_graph(next(free), explanation, graph, tissue)
     for curves in explanation.curves:
         _draw_curves(next(free), explanation, curves)
     return figure
@@ -93,6 +98,11 @@ def _draw_patch(axis: Axes, explanation: Explanation) -> None:
     side = explanation.patch_um
     axis.imshow(explanation.patch, extent=(0, side, side, 0))
     axis.set_title(f"Patch, {side:g} µm", fontsize=10)
+    _draw_scale_bar(axis, side)
+    _bare(axis, side)
+
+
+def _draw_scale_bar(axis: Axes, side: float) -> None:
     length = round_length(side / 4)
     x, y = 0.05 * side, 0.95 * side
     for colour, width in (("white", 6), ("black", 3)):
@@ -101,17 +111,17 @@ def _draw_patch(axis: Axes, explanation: Explanation) -> None:
         f"{length:g} µm", (x + length / 2, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8,
         bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 1},
     )  # fmt: skip
-    _bare(axis, side)
 
 
-def _draw_map(axis: Axes, explanation: Explanation, one: AttributionMap) -> None:
+def _draw_map(axis: Axes, explanation: Explanation, one: AttributionMap, tissue: bool) -> None:
     side = explanation.patch_um
-    axis.imshow(explanation.patch.mean(axis=2), extent=(0, side, side, 0), cmap="gray", vmin=0, vmax=255)
+    if tissue:
+        axis.imshow(explanation.patch.mean(axis=2), extent=(0, side, side, 0), cmap="gray", vmin=0, vmax=255)
     most = float(np.abs(one.values).max()) or 1.0
     limits = (-most, most) if one.signed else (0.0, most)
     drawn = axis.imshow(
         one.values, extent=(0, side, side, 0), cmap=SIGNED if one.signed else UNSIGNED, vmin=limits[0], vmax=limits[1],
-        alpha=DIM, interpolation="nearest",
+        alpha=DIM if tissue else 1.0, interpolation="nearest",
     )  # fmt: skip
     bar = axis.figure.colorbar(drawn, ax=axis, shrink=0.8)
     if bar.solids is not None:
@@ -119,6 +129,8 @@ def _draw_map(axis: Axes, explanation: Explanation, one: AttributionMap) -> None
     bar.set_label(textwrap.fill(one.unit, 40), fontsize=7)
     bar.ax.tick_params(labelsize=7)
     axis.set_title(one.method[0].upper() + one.method[1:], fontsize=10)
+    if not tissue:
+        _draw_scale_bar(axis, side)
     _bare(axis, side)
     failed = [f"FAILED {check.name}" for check in explanation.failed(one.method)]
     said = one.note or f"Against {one.reference}."
@@ -127,11 +139,13 @@ def _draw_map(axis: Axes, explanation: Explanation, one: AttributionMap) -> None
     )
 
 
-def _draw_graph(axis: Axes, explanation: Explanation, graph: TokenGraph) -> None:
+def _draw_graph(axis: Axes, explanation: Explanation, graph: TokenGraph, tissue: bool) -> None:
     from matplotlib.collections import LineCollection
 
     side = explanation.patch_um
-    axis.imshow(explanation.patch, extent=(0, side, side, 0), alpha=0.6)
+    if tissue:
+        axis.imshow(explanation.patch, extent=(0, side, side, 0), alpha=0.6)
+    axis.set_aspect("equal")
     chosen = graph.strongest(SHOWN_EDGES)[::-1]  # the strongest on top
     points = graph.xy * side
     lines = LineCollection(list(points[graph.edges[chosen]]), cmap=EDGES, linewidths=1.2)

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from napari_tcgn.engine import default_batch_size, to_the_end
 from napari_tcgn.explanation import checks as test
 from napari_tcgn.explanation.chosen import loaded, look_at, network_of, one_gene, require_spot
+from napari_tcgn.explanation.directions import directions_of
 from napari_tcgn.explanation.gradients import Gradients, gradients_of
 from napari_tcgn.explanation.occlusion import Occlusion, occlude, predict_gene
 from napari_tcgn.explanation.result import AttributionMap, Check, Curves, ExplainStep, Explanation, Shares
 from napari_tcgn.explanation.token_graph import token_graphs
 from napari_tcgn.explanation.windows import Windows, choose_windows
-from napari_tcgn.model import ModelCard, Predictor, SumPredictor, TCGNPredictor, for_genes
+from napari_tcgn.model import Predictor, SumPredictor, TCGNPredictor, for_genes
 from napari_tcgn.options import ExplainSettings, PredictSettings
 from napari_tcgn.slide import Slide, require_mpp
 from napari_tcgn.spots import Spots
@@ -94,7 +95,7 @@ def explain_steps(
     model_of_gene = predictor if network is not None else for_genes(predictor, [symbol])
     task = _Task(model_of_gene, network, symbol, seen.patch, windows, how, settings)
     known = seen.begin(predictor.card, symbol, task.prediction(), settings, how)
-    known = replace(known, notes=(*known.notes, *_notes(predictor.card, network, windows)))
+    known = replace(known, notes=(*known.notes, *_notes(predictor, network, windows)))
     known, gradients = task.with_network(known)
     yield ExplainStep("gradients", 1, 1, explanation=known)
     known = yield from task.with_occlusion(known)
@@ -211,11 +212,17 @@ def _maps_of(found: Gradients, known: Explanation) -> tuple[AttributionMap, Attr
     return integrated, cam
 
 
-def _notes(card: ModelCard, network: TCGNPredictor | None, windows: Windows) -> tuple[str, ...]:
+def _notes(predictor: Predictor, network: TCGNPredictor | None, windows: Windows) -> tuple[str, ...]:
     """Say what of a model limits or shapes its explanation."""
-    notes = []
+    card, notes = predictor.card, []
     if network is None:
         notes.append(f"{card.name} is no TCGN: it is explained by occlusion only.")
+    directions = directions_of(predictor)
+    if directions is not None and directions < len(card.genes):
+        notes.append(
+            f"The output of {card.name} is confined to {directions} directions: the map of each of its "
+            f"{len(card.genes)} genes is a mixture of the same {directions} maps."
+        )
     if len(card.scales_um) > 1:
         sizes = ", ".join(f"{scale:g}" for scale in card.scales_um[:-1])
         side = card.patch_um / windows.count

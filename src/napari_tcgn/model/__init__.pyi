@@ -20,6 +20,7 @@ from .registry import (
 from .ridge import (
     FeatureExtractor as FeatureExtractor,
     Line as Line,
+    RidgePredictor as RidgePredictor,
     build_encoder as build_encoder,
     encoder_card as encoder_card,
     feature_card as feature_card,
