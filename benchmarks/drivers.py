@@ -15,7 +15,7 @@ import numpy as np
 from napari_tcgn.engine import run_to_end
 from napari_tcgn.explanation import measure_morphology
 from napari_tcgn.explanation.drivers import correlate
-from napari_tcgn.slide import open_slide
+from napari_tcgn.slide import open_slide, overview_of
 from napari_tcgn.spots import read_st_spots
 
 MPP, SIDE_UM = 0.688, 154.0
@@ -32,6 +32,7 @@ def main() -> None:
     for section in given.sections:
         slide = open_slide(next((given.data / "ST-imgs" / section[0] / section).iterdir()), mpp=MPP)
         spots = read_st_spots(given.data / "ST-spotfiles" / f"{section}_selection.tsv")
+        overview_of(slide)  # which a run has made already
         began = time.process_time()  # of this process: machines are shared
         found = run_to_end(measure_morphology(slide, spots.x, spots.y, SIDE_UM, MPP))
         seconds = time.process_time() - began
