@@ -101,7 +101,7 @@ def explain_steps(
     known = yield from task.with_occlusion(known)
     if how.check:
         known = yield from task.with_checks(known, gradients)
-    record = known.record | {"seconds": round(time.perf_counter() - started, 2)}
+    record = known.record | {"device": predictor.device, "seconds": round(time.perf_counter() - started, 2)}
     return replace(known, record=record)
 
 
