@@ -12,9 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from napari_tcgn.engine import run_to_end
 from napari_tcgn.explanation import explain
 from napari_tcgn.explanation.chosen import network_of
 from napari_tcgn.explanation.gradients import STEPS
+from napari_tcgn.explanation.occlusion import occlude, rank_correlation
+from napari_tcgn.explanation.windows import Windows
 from napari_tcgn.model import load_model, prepare_patches
 from napari_tcgn.options import ExplainSettings
 from napari_tcgn.slide import open_slide
@@ -40,6 +43,13 @@ def captum_gap(net, card, found) -> float | None:
     return float(np.abs(theirs.sum(1)[0].detach().numpy() - ours).max())
 
 
+def of_the_network(predictor, found) -> float:
+    """Return how far integrated gradients agree with occlusion of what they explain, the network's share alone."""
+    windows, gene = Windows(7, len(found.patch)), predictor.card.genes.index(found.gene)
+    covered = run_to_end(occlude(network_of(predictor), found.patch, gene, windows, 14))
+    return rank_correlation(covered.mean, found.map_of("integrated gradients").values)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
@@ -61,6 +71,7 @@ def main() -> None:
             found = explain(slide, spots, spot, gene, predictor, how=how)
             row = {"section": section, "spot": spot, "gene": gene, "seconds": found.record["seconds"]}
             row |= {f"{one.method}: {one.name}": one.value for one in found.checks}
+            row["agreement with occlusion of the network"] = of_the_network(predictor, found)
             row["captum"] = captum_gap(net, predictor.card, found)
             rows.append(row)
             given.out.write_text(json.dumps(rows, indent=1))
@@ -68,7 +79,7 @@ def main() -> None:
     for section in given.sections:
         own = [row for row in rows if row["section"] == section]
         for name in own[0]:
-            if ":" in name or name in ("captum", "seconds"):
+            if isinstance(own[0][name], float | int):
                 values = np.array([row[name] for row in own], dtype=float)
                 figures = f"mean {values.mean():.3g}, median {np.median(values):.3g}"
                 print(f"{section} {name}: {figures}, {values.min():.3g} to {values.max():.3g}")
