@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import importlib
 import os
 from pathlib import Path
 
 import pytest
 
-from napari_tcgn.errors import OutputError
-from napari_tcgn.files import cells_of, open_table, open_text, write_whole_folder
+from napari_tcgn import memory
+from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.files import cells_of, open_table, open_text, reading, write_whole_folder
+from napari_tcgn.spots import read_count_table
 
 
 def folder_with(path: Path, text: str) -> Path:
@@ -90,3 +93,26 @@ def test_lists_as_spreadsheets_save_them(tmp_path: Path) -> None:
     assert read_train_settings(tmp_path / "r.toml")["epochs"] == 3
     (tmp_path / "b.csv").write_text("gene;S1;S2\r\nGNAS;1,5;2\r\n", encoding="utf-8-sig")
     assert read_bulk(tmp_path / "b.csv").loc["GNAS"].tolist() == [1.5, 2.0]
+
+
+def test_a_missing_package_is_not_blamed_on_the_file() -> None:
+    missing = pytest.raises(DataError, match=r"a\.h5ad cannot be read here: .*no_such_package")
+    with missing as found, reading("a.h5ad", DataError):
+        importlib.import_module("no_such_package")
+    assert "pip install" in found.value.hint
+    assert "damaged" not in str(found.value)
+
+
+def test_a_packed_file_without_end_is_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: 50_000_000)
+    path = tmp_path / "counts.tsv.gz"
+    with gzip.open(path, "wb") as file:
+        for _ in range(30):
+            file.write(b"\tG" * 1_000_000)  # 60 MB, and one line without end, in 60 kB
+    assert path.stat().st_size < 100_000
+    with pytest.raises(DataError, match=r"counts\.tsv\.gz cannot be read: it holds 1\d MB of text or more"):
+        read_count_table(path)
+    small = tmp_path / "small.tsv.gz"
+    with gzip.open(small, "wb") as file:
+        file.write(b"\tA\tB\n1x1\t3\t0\n2x1\t0\t4\n")
+    assert read_count_table(small).loc["1x1", "A"] == 3

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from napari_tcgn.model import TCGN
 from napari_tcgn.model.inference import for_inference
-from torch import Tensor, nn
 
 GENES = 785
 AUTOCAST = {"float32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -73,8 +74,9 @@ class Check:
         return torch.randn(batch, 3, 224, 224, device=self.device)
 
 
-def parity(check: Check, net: nn.Module) -> dict[str, float]:
+def parity(check: Check, net: nn.Module, tf32: bool) -> dict[str, float]:
     """Compare float32 outputs with those of the CPU, and a batch with single images."""
+    torch.backends.cudnn.allow_tf32 = tf32
     images = torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         here = net.cpu()(images)
@@ -150,10 +152,8 @@ def where_time_goes(check: Check, net: nn.Module, kind: str, batch: int) -> list
             torch.cuda.synchronize()
     rows = sorted(seen.key_averages(), key=lambda row: -row.self_device_time_total)
     whole = sum(row.self_device_time_total for row in rows) or 1
-    return [
-        f"{row.self_device_time_total / whole:.1%} {row.self_device_time_total / 1e3:.2f} ms {row.count} x {row.key[:90]}"
-        for row in rows[:40]
-    ]
+    times = [(row.self_device_time_total, row.count, row.key[:90]) for row in rows[:40]]
+    return [f"{time / whole:.1%} {time / 1e3:.2f} ms {count} x {name}" for time, count, name in times]
 
 
 def main() -> None:
@@ -166,7 +166,10 @@ def main() -> None:
     check = Check(chosen.device, chosen.out, chosen.quick)
     torch.manual_seed(0)
     net = TCGN(GENES).eval()
-    check.case("parity float32", lambda: parity(check, net))
+    check.case("parity float32", lambda: parity(check, net, tf32=False))
+    if check.cuda:
+        check.case("parity with TF32 convolutions", lambda: parity(check, net, tf32=True))
+        torch.backends.cudnn.allow_tf32 = False
     net = net.to(check.device)
     folded = for_inference(net)
     few = [1, 4] if chosen.quick else [16, 32, 128]

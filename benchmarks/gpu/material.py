@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
+
 from napari_tcgn.engine import to_the_end
 from napari_tcgn.model import Line, feature_card
 from napari_tcgn.options import TrainSettings
@@ -22,7 +24,6 @@ from napari_tcgn.training.data.target import centred
 from napari_tcgn.training.fit.card import draft_card
 from napari_tcgn.training.fit.line import fit_line
 from napari_tcgn.training.fit.wide_features import wide_features
-from numpy.typing import NDArray
 
 SCALES_UM = (112.0, 250.0, 700.0)  # of the line that the network is measured against
 BETWEEN = ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5))  # shares of the pitch: at the spots, and between them
@@ -101,7 +102,8 @@ class Material:
     def taught_by_line(self, training: tuple[str, ...], settings: TrainSettings, device: str) -> Dataset:
         """Return a data set whose spots, and places between them, are taught what the line predicts there."""
         genes = self.panel(training, settings.measurable)
-        sections, line = self.sections(genes, settings.patch_um, settings.measurable), self.line(training, genes, settings.measurable)
+        sections = self.sections(genes, settings.patch_um, settings.measurable)
+        line = self.line(training, genes, settings.measurable)
         patches, taught, section_of = [], [], []
         for number, name in enumerate(training):
             for shift in range(len(BETWEEN)):

@@ -2,7 +2,8 @@
 
 The fits of a pair serve both outer folds that hold out one of the other two. The recipes with the best inner figures
 then train with one section held out, and on each patient alone, with several seeds. What comes out are factors: a
-prediction that is confined to k directions is [spots, k] times [k, genes], so that any figure can be made of them later.
+prediction that is confined to k directions is [spots, k] times [k, genes], so that any figure can be made of them
+later (read_search.py).
 
 Needs what a bare CUDA image holds, and the wheels named in README.md.
 """
@@ -22,6 +23,8 @@ from typing import Any
 import numpy as np
 import torch
 from material import BETWEEN, Material
+from torch import nn
+
 from napari_tcgn.engine import run_to_end
 from napari_tcgn.model import TCGN
 from napari_tcgn.options import TrainSettings
@@ -31,7 +34,6 @@ from napari_tcgn.training.data.dataset import Dataset, build_dataset
 from napari_tcgn.training.fit.card import draft_card
 from napari_tcgn.training.fit.score import predict_spots
 from napari_tcgn.training.fit.trainer import Trainer
-from torch import nn
 
 OWN = ("base", "teacher_epochs")
 SEEDS = (0, 1, 2)
@@ -134,7 +136,7 @@ class Worker:
     def _predict(
         self, job: Job, trainer: Trainer, dataset: Dataset, recipe: dict[str, Any], others: list[str]
     ) -> dict[str, float]:
-        """Predict the other sections, write the factors of it, and return each section's median PCC of the 785 genes."""
+        """Predict the other sections, write the factors of it, and return each section's median PCC (785 genes)."""
         predicted = predict_spots(trainer.scored, dataset, dataset.test, trainer.card)  # float32 [spots, genes]
         subspace = trainer.subspace
         assert subspace is not None
@@ -161,7 +163,6 @@ class Worker:
             pcc = pearson_per_gene(values, measured[name].target[:, theirs].astype(np.float64))
             found[name] = round(float(median_pcc(pcc)), 5)
         return found
-
 
     def _precision(self, trainer: Trainer, dataset: Dataset) -> dict[str, dict[str, float]]:
         """Return what half precision changes in the PCC of a gene over the test spots, beside float32."""

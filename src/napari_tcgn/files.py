@@ -13,15 +13,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from napari_tcgn import paths
 from napari_tcgn.errors import OutputError, TcgnError
+from napari_tcgn.memory import in_bytes, text_limit
 from napari_tcgn.moves import beginning_of_temporary, is_held, move, remove_file
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CACHE_VARIABLE = "NAPARI_TCGN_CACHE"
 COPY_AGAIN = "It may be damaged or cut short: copy or download it again."
+INSTALL_AGAIN = "Install what napari-tcgn needs: pip install --upgrade napari-tcgn"
 GZIP = b"\x1f\x8b"  # what a packed file begins with
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a cell begins with that a spreadsheet computes
 LONG_PATH = 240  # of the 260 characters that Windows takes if it is not told otherwise
 
 
@@ -46,6 +52,58 @@ def open_text(path: Path) -> IO[str]:
     return io.TextIOWrapper(handle, encoding="utf-16" if utf16 else "utf-8-sig")
 
 
+class NotRegularError(OSError):
+    """A pipe, device or socket stands where a file is to be read: it may never end, or never begin."""
+
+
+def require_regular(path: Path) -> None:
+    """Refuse what is neither a file nor a folder, also behind a link; what is not there is left to whoever opens it.
+
+    Raises
+    ------
+    NotRegularError
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise NotRegularError(f"it is no file but a {'pipe' if path.is_fifo() else 'device or socket'}")
+
+
+class TooLargeError(OSError):
+    """A file holds, or unpacks to, more text than memory can take."""
+
+
+def _too_large(size: int) -> TooLargeError:
+    return TooLargeError(f"it holds {in_bytes(size)} of text or more, which is more than memory can take")
+
+
+class _Unpacked(io.RawIOBase):
+    """What a packed file holds, up to a limit: a few bytes can unpack to any number."""
+
+    def __init__(self, packed: gzip.GzipFile, limit: int | None) -> None:
+        self._packed, self._limit = packed, limit
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        found = self._packed.readinto(buffer)
+        if self._limit is not None and self._packed.tell() > self._limit:
+            raise _too_large(self._packed.tell())
+        return found
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._packed.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._packed.tell()
+
+    def close(self) -> None:
+        self._packed.close()
+        super().close()
+
+
 def open_unpacked(path: Path) -> IO[bytes]:
     """Open a file to read its bytes, unpacked where it is packed (gzip, told by its content).
 
@@ -54,9 +112,15 @@ def open_unpacked(path: Path) -> IO[bytes]:
     OSError
         If it cannot be opened.
     """
+    require_regular(path)
     with path.open("rb") as file:
         packed = file.read(2) == GZIP
-    return cast("IO[bytes]", gzip.open(path, "rb") if packed else path.open("rb"))  # handed on
+    limit = text_limit()
+    if limit is not None and path.stat().st_size > limit:
+        raise _too_large(path.stat().st_size)
+    if not packed:
+        return path.open("rb")
+    return io.BufferedReader(_Unpacked(gzip.open(path, "rb"), limit))
 
 
 def open_table(path: Path) -> IO[str]:
@@ -117,6 +181,14 @@ def reading(what: str, error: type[TcgnError], hint: str = COPY_AGAIN, kind: str
             f"{what} needs more memory than there is.",
             "Close other programs, or give a smaller file.",
         ) from cause
+    except NotRegularError as cause:
+        raise error(f"{what} cannot be read: {cause}.", "Copy what it gives into a file, and name that.") from cause
+    except TooLargeError as cause:
+        raise error(
+            f"{what} cannot be read: {cause}.", "Check that it is what its name says; else give a smaller one."
+        ) from cause
+    except ImportError as cause:  # the file may be as it should be
+        raise error(f"{what} cannot be read here: {reason_of(cause)}.", INSTALL_AGAIN) from cause
     except Exception as cause:
         raise error(f"{what} cannot be read{f' as {kind}' if kind else ''}: {reason_of(cause)}.", hint) from cause
 
@@ -171,6 +243,10 @@ def check_target(path: Path, overwrite: bool = False) -> None:
         raise OutputError(f"Windows takes no file called {path.name}: {fault}.", "Choose another name.")
     if path.is_dir():
         raise OutputError(f"{path} is a folder.", "Name a file in it.")
+    if path.is_symlink() and not path.exists():
+        raise OutputError(f"{path} is a link to {os.readlink(path)}, which does not exist.", "Choose another name.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no file but a device, pipe or socket.", "Choose another name.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists already.", "Choose another name or allow overwriting (--overwrite).")
     if not path.parent.is_dir():
@@ -181,6 +257,26 @@ def check_target(path: Path, overwrite: bool = False) -> None:
             move(path, path)  # changes nothing; Windows refuses where another program has the file open
         except PermissionError as error:
             raise _refused(path, error) from error
+
+
+def require_no_input(targets: Iterable[Path], inputs: Iterable[Path | None]) -> None:
+    """Refuse to write over what is read, whether or not overwriting is allowed: also through links and other spellings.
+
+    Raises
+    ------
+    OutputError
+        If a target is one of the inputs, or lies in one that is a folder.
+    """
+    given = [path for path in inputs if path is not None and path.exists()]
+    for target in targets:
+        for path in given:
+            same = target.exists() and target.samefile(path)
+            inside = path.is_dir() and target.resolve().is_relative_to(path.resolve())
+            if same or inside:
+                raise OutputError(
+                    f"{target} {'is' if same else 'lies in'} {path}, which is read: it would be lost.",
+                    "Choose another name.",
+                )
 
 
 def _require_writable(folder: Path) -> None:
@@ -273,6 +369,27 @@ def write_text_whole(path: Path, text: str, overwrite: bool = False) -> None:
     """
     with write_whole(path, overwrite) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose names a spreadsheet takes for text: what begins like a formula gets an apostrophe before it.
+
+    Spreadsheets compute cells of a CSV that begin with =, +, - or @, and a formula can open files and addresses.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Names stand in its columns, its index and its columns of text; numbers are left as they are.
+    """
+
+    def plain(name: object) -> object:
+        return f"'{name}" if isinstance(name, str) and name.startswith(_FORMULA) else name
+
+    safe = table.rename(columns=plain, index=plain)
+    for number, kind in enumerate(table.dtypes):
+        if getattr(kind, "kind", "") == "O":  # of objects, texts and categories
+            safe.isetitem(number, [plain(value) for value in table.iloc[:, number]])
+    return safe
 
 
 @contextmanager

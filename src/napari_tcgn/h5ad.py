@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.errors import DataError, TcgnError
-from napari_tcgn.files import reading
+from napari_tcgn.files import reading, require_regular
 
 if TYPE_CHECKING:
     import h5py
     from anndata import AnnData
 
+MAX_DEPTH = 32  # groups within groups: those of uns are a handful
 MAX_BYTES = 4 * 2**30  # of the matrices in memory, where a whole file is read for the dock or an export
 
 
@@ -41,6 +42,8 @@ def open_h5ad(path: str | Path, error: type[TcgnError] = DataError) -> Iterator[
     import h5py
 
     path = Path(path)
+    with reading(path.name, error):
+        require_regular(path)
     if not path.is_file():
         raise error(f"There is no file {path}.", "Check its name and folder.")
     if not h5py.is_hdf5(path):
@@ -49,7 +52,40 @@ def open_h5ad(path: str | Path, error: type[TcgnError] = DataError) -> Iterator[
         missing = [name for name in ("obs", "var") if name not in file]
         if missing:
             raise error(f"{path.name} is no AnnData: it has no {' and '.join(missing)}.", "Give an AnnData's .h5ad.")
+        _require_own(file, path.name, error)
         yield file
+
+
+def _require_own(file: h5py.File, name: str, error: type[TcgnError]) -> None:
+    """Refuse a file whose parts lie in other files, or in one another: a file speaks for itself only.
+
+    Links are looked at and not followed, so that neither another file is opened nor a ring is walked for ever.
+    """
+    import h5py
+
+    def refuse(entry: str, what: str) -> TcgnError:
+        return error(f"{name}: {entry} {what}.", "Write the AnnData as one file of its own (adata.write_h5ad).")
+
+    seen: set[Any] = set()
+    waiting: list[tuple[str, h5py.Group, int]] = [("", file, 0)]
+    while waiting:
+        entry, group, depth = waiting.pop()
+        if depth > MAX_DEPTH:
+            raise refuse(entry, f"lies more than {MAX_DEPTH} groups deep")
+        for key in group:
+            inner, link = f"{entry}/{key}".lstrip("/"), group.get(key, getlink=True)
+            if isinstance(link, h5py.ExternalLink):
+                raise refuse(inner, f"lies in another file ({link.filename})")
+            if isinstance(link, h5py.SoftLink):
+                raise refuse(inner, f"is a link to {link.path}")
+            node = group[key]
+            if isinstance(node, h5py.Group):
+                if node.id in seen or node == file:
+                    raise refuse(inner, "is the same group as another entry, or holds itself")
+                seen.add(node.id)
+                waiting.append((inner, node, depth + 1))
+            elif isinstance(node, h5py.Dataset) and (node.is_virtual or node.external):
+                raise refuse(inner, "has its values in other files")
 
 
 def read_h5ad(path: str | Path, error: type[TcgnError] = DataError, max_bytes: int | None = None) -> AnnData:
@@ -90,7 +126,9 @@ def _check_sparse(adata: AnnData) -> None:
     """Raise ValueError where a sparse matrix points outside itself: scipy would read foreign memory, or crash."""
     from scipy import sparse
 
-    for matrix in (adata.X, *adata.layers.values(), None if adata.raw is None else adata.raw.X):
+    beside = (adata.layers, adata.obsm, adata.varm, adata.obsp, adata.varp)
+    tables = [table for part in beside for table in part.values()]
+    for matrix in (adata.X, *tables, None if adata.raw is None else adata.raw.X):
         if sparse.issparse(matrix):
             matrix.check_format(full_check=True)
 

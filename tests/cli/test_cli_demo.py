@@ -85,7 +85,7 @@ def test_with_the_bundled_model(run, tmp_path: Path) -> None:
     code, said, err = run("demo", "--out", tmp_path, "--device", "cpu")
     assert code == 0, err
     adata = anndata.read_h5ad(tmp_path / "prediction.h5ad")
-    assert adata.shape == (79, 785)
+    assert adata.shape == (79, 8373)
     assert np.isfinite(adata.X).all()
     assert (adata.X.std(axis=0) > 0).all()  # every gene follows the picture somehow
     assert json.loads(adata.uns["napari_tcgn"]["run_record"])["model"]["name"] == PredictSettings().model

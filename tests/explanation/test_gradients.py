@@ -8,12 +8,24 @@ import numpy as np
 import pytest
 import torch
 
+from napari_tcgn.explanation.checks import with_random_end
 from napari_tcgn.explanation.chosen import network_of
 from napari_tcgn.explanation.gradients import STEPS, gradients_of, integrated_gradients
 from napari_tcgn.explanation.token_graph import token_graphs
 from napari_tcgn.model import SumPredictor, TCGNPredictor, prepare_patches, tcgn as network_module
 from napari_tcgn.model.tcgn import TCGN
 from napari_tcgn.options import ExplainSettings
+
+
+def test_a_head_of_few_directions_is_explained_to_its_end(tcgn, patch) -> None:
+    card = replace(tcgn.card, genes=[f"G{i}" for i in range(9)])
+    net = TCGN(9, "tiny", directions=2).eval()
+    torch.nn.init.normal_(net.head[2].weight, std=0.5)
+    torch.nn.init.normal_(net.from_directions.weight)
+    found = gradients_of(net, card, patch, 7)
+    assert found.gap < 1e-4
+    assert abs(found.whole - found.empty) > 1e-3
+    assert torch.equal(with_random_end(net, 0).from_directions.weight, net.from_directions.weight)
 
 
 def features(predictor, patch):
@@ -136,6 +148,7 @@ def test_a_network_that_is_confined_to_few_directions_is_known_by_its_last_layer
     with torch.no_grad():
         net.head[-1].weight.copy_(torch.randn(100, 2) @ torch.randn(2, 5120))
     assert directions_of(TCGNPredictor(net, card)) == 2
+    assert directions_of(TCGNPredictor(TCGN(100, "tiny", directions=3), card)) == 3
     assert directions_of(load_model("context-line-her2st")) == 2
     assert directions_of(load_model("haematoxylin-her2st")) == 1
     assert directions_of(colour_predictor()) is None

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from napari_tcgn.errors import DataError, SpotsError
-from napari_tcgn.expression import read_measured
+from napari_tcgn.expression import counts_table, read_counts, read_measured
 from support.her2st import write_selection
 
 
@@ -121,3 +121,14 @@ def test_files_that_are_nothing_of_the_kind(tmp_path: Path, st) -> None:
     (tmp_path / "other.tsv").write_text(st[1].read_text().replace("\n", "\n9", 1))
     with pytest.raises(SpotsError):
         read_measured(st[0], tmp_path / "absent.tsv")
+
+
+def test_a_plain_table_gives_the_same_counts_with_and_without_anndata(tmp_path: Path) -> None:
+    path = tmp_path / "T1.tsv"
+    path.write_text("\tERBB2\tGNAS\tERBB2\t1-Mar\n10x12\t1\t0\t2\t0\n11x12\t0\t5\t1\t3\n", encoding="utf-8")
+    alone, through = read_counts(path), counts_table(read_measured(path))
+    pd.testing.assert_frame_equal(alone.table, through.table)
+    assert alone.summed == through.summed == ("ERBB2",)
+    assert alone.table.loc["10x12", "ERBB2"] == 3
+    assert alone.notes == through.notes
+    assert any("1-Mar" in note for note in alone.notes)

@@ -40,7 +40,8 @@ def test_entries_of_other_programs_are_kept() -> None:
 
 @pytest.mark.parametrize(
     ("part", "found"),
-    [({"metrics": {"sections_significant": ["many"]}}, "holds 'many'"), ({"metrics": [1]}, "Domain or metrics"),
+    [({"metrics": {"sections_significant": ["many"]}}, r"significant\[0\] is 'many'"),
+     ({"metrics": [1]}, "metrics: is"),
      ({"domain": {"stain": {"sections": {"C2": {"haematoxylin_mean": 1}}}}}, "Domain or metrics"),
      ({"metrics": {"folds": [{"n": 1}]}}, "Domain or metrics")],
 )  # fmt: skip

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from napari_tcgn.model import ModelCard
 from napari_tcgn.model.inference import for_inference
+from napari_tcgn.model.predictor import CudaPredictor
 from support.golden import REFERENCE, golden_image, golden_inputs
 from support.golden_net import golden_net
 
@@ -55,3 +57,19 @@ def test_no_dependence_on_the_batch():
         alone = torch.cat([fast(image[None]) for image in x])
     assert torch.isfinite(together).all()
     torch.testing.assert_close(together, alone, rtol=0, atol=1e-10)
+
+
+def test_float32_on_cuda_is_float32_in_convolutions_as_well(monkeypatch):
+    seen = []
+
+    def forward(images):
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return images
+
+    predictor = object.__new__(CudaPredictor)  # its stream needs the device
+    predictor.card = ModelCard(name="x", version="1", architecture={}, genes=["A"], patch_um=77.0)
+    predictor._fast = forward
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    predictor._forward(torch.zeros(1, 224, 224, 3, dtype=torch.uint8))
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32  # others' networks are left alone

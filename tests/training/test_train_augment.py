@@ -65,3 +65,15 @@ def test_seeded():
     a, b = (augment(x, torch.Generator().manual_seed(7)) for _ in range(2))
     assert torch.equal(a, b)
     assert not torch.equal(a, augment(x, torch.Generator().manual_seed(8)))
+
+
+def test_zoom_shows_tissue_larger_and_smaller_and_leaves_the_other_draws_alone():
+    x = torch.zeros(400, 1, 64, 64)
+    x[:, 0, 24:40, 24:40] = 1.0  # a square of 256 px
+    plain, zoomed = (augment(x, torch.Generator().manual_seed(3), zoom=zoom).sum((1, 2, 3)) for zoom in (0.0, 0.25))
+    assert plain.min() > 230
+    assert plain.max() < 280
+    side = (zoomed / 256).sqrt()  # shown with factors from 1 / 1.25 to 1 / 0.75
+    assert 0.75 < side.min() < 0.85
+    assert 1.25 < side.max() < 1.4
+    assert torch.equal(augment(x, torch.Generator().manual_seed(3)), augment(x, torch.Generator().manual_seed(3), 0.0))

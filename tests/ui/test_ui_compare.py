@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
+from napari_tcgn.ui.actions.comparing import best_measured
 from napari_tcgn.ui.dock import MINIMUM_WIDTH
 from napari_tcgn.ui.layers import result_layers, slide_layers, store
 from support.comparing import compare, tick, write_counts
@@ -416,3 +419,11 @@ def test_counts_that_are_not_in_x_are_asked_for(predicted, qtbot, tmp_path, monk
     again = section.comparing.of(store.result_of(dock.session.state.result_layer))
     assert counts.n_vars == 4
     np.testing.assert_array_equal(shown.comparison.genes["pcc"], again.comparison.genes["pcc"])
+
+
+def test_the_best_measured_gene_is_seen_where_the_shown_one_was_not_measured():
+    genes = pd.DataFrame({"pcc": [0.1, np.nan, 0.6, 0.9]}, index=["A", "B", "C", "D"])
+    comparison, measured = SimpleNamespace(genes=genes), SimpleNamespace(genes=("A", "B", "C"))
+    assert best_measured(comparison, measured) == "C"
+    genes["pcc"] = np.nan
+    assert best_measured(comparison, measured) == "A"

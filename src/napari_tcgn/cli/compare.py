@@ -87,10 +87,11 @@ def _run(
     from napari_tcgn.comparison import FILES, compare_steps
     from napari_tcgn.engine import run_to_end
     from napari_tcgn.expression import read_aliases, read_measured, read_prediction
-    from napari_tcgn.files import check_folder
+    from napari_tcgn.files import check_folder, require_no_input
     from napari_tcgn.slide import open_slide
     from napari_tcgn.stats import read_gmt
 
+    require_no_input([out / name for name in FILES], [predicted, measured, spots, slide, gene_sets, aliases])
     check_folder(out, FILES, overwrite)  # before any work
     given: dict[str, Any] = {
         "gene_sets": {s.name: s.genes for s in read_gmt(gene_sets)} if gene_sets is not None else None,

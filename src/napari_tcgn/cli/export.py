@@ -62,8 +62,10 @@ def _run(
     """Read, write every format, and return what was made."""
     from napari_tcgn.exports import check_export_target, export as export_section
     from napari_tcgn.expression import library_of, read_section
+    from napari_tcgn.files import require_no_input
     from napari_tcgn.slide import open_slide
 
+    require_no_input(to, [result, slide])
     for path in to:  # before any work
         check_export_target(path, overwrite)
     adata, notes = read_section(result)

@@ -40,12 +40,13 @@ def pseudobulk(
       napari-tcgn pseudobulk A.h5ad B.h5ad C.h5ad --bulk bulk.tsv --out pseudobulk
     """
     from napari_tcgn.comparison import compare_with_bulk, number, pseudobulk as average, read_bulk
-    from napari_tcgn.files import check_folder
+    from napari_tcgn.files import check_folder, require_no_input
     from napari_tcgn.stats import median_pcc
 
     if bulk_scale is not None and bulk is None:
         raise SettingsError("--bulk-scale says how a bulk table is scaled, and there is none.", "Give --bulk too.")
     names = [SLIDES] + ([BULK_GENES, BULK_SLIDES] if bulk is not None else [])
+    require_no_input([out / name for name in names], [*results, bulk])
     check_folder(out, names, overwrite)  # before any work
     measured = read_bulk(bulk) if bulk is not None else None
     slides = average(_read(results))
@@ -83,12 +84,12 @@ def _read(results: list[Path]) -> dict[str, AnnData]:
 
 
 def _write(tables: dict[str, pd.DataFrame], out: Path, overwrite: bool) -> None:
-    from napari_tcgn.files import make_folder, write_whole
+    from napari_tcgn.files import make_folder, without_formulas, write_whole
 
     make_folder(out)
     for name, table in tables.items():
         with write_whole(out / name, overwrite) as temporary:
-            table.to_csv(temporary, lineterminator="\n")
+            without_formulas(table).to_csv(temporary, lineterminator="\n")
 
 
 def _pseudobulk_text(said: dict[str, Any], out: Path) -> str:

@@ -16,6 +16,7 @@ from napari_tcgn.stats import pearson_per_gene, random_shifts, row_scaled
 
 Floats = NDArray[np.float64]
 COMPONENTS = 30
+MANY = 1_500  # rows of a table, of which computing all components takes longer than the few wanted
 SHIFTS = 199  # of the null of the ARI
 
 
@@ -65,11 +66,26 @@ def _components(values: Floats) -> Floats:
     centred = values - values.mean(axis=0)
     wide = centred.shape[1] > centred.shape[0]
     # By the smaller of the two tables of products: as scikit-learn's PCA (to 1e-12), but 3 to 20 times as fast.
-    size, vectors = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    size, vectors = _largest(centred @ centred.T if wide else centred.T @ centred)
     vectors = vectors[:, ::-1][:, :COMPONENTS]
     scale = np.sqrt(np.maximum(size[::-1][:COMPONENTS], 0))
     scores: Floats = vectors * scale if wide else centred @ vectors
     return scores
+
+
+def _largest(products: Floats) -> tuple[Floats, Floats]:
+    """Return the largest eigenvalues, the smallest of them first, and their vectors; all of a small table."""
+    from scipy.sparse.linalg import ArpackNoConvergence, eigsh
+
+    if len(products) > MANY:
+        try:
+            size, vectors = eigsh(products, k=COMPONENTS, which="LA", v0=np.ones(len(products)))
+            order = np.argsort(size)
+            return size[order], vectors[:, order]
+        except ArpackNoConvergence:
+            pass  # the slow way knows no such thing
+    size, vectors = np.linalg.eigh(products)
+    return size, vectors
 
 
 def _shared_neighbours(scores: Floats, count: int) -> csr_matrix:

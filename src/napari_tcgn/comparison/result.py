@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.comparison.records import Manifest, Overall
 from napari_tcgn.expression import dense
-from napari_tcgn.files import write_whole
+from napari_tcgn.files import without_formulas, write_whole
 from napari_tcgn.options import CompareSettings
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Comparison:
             If the file exists or cannot be written.
         """
         with write_whole(Path(path), overwrite) as temporary:
-            self.genes.to_csv(temporary, lineterminator="\n")
+            without_formulas(self.genes).to_csv(temporary, lineterminator="\n")
 
     def to_json(self) -> str:
         """Return overall figures, warnings and manifest as JSON."""

@@ -169,7 +169,7 @@ class _Work:
     def figures(self) -> Generator[Progress]:
         """Compute every gene's figures and the medians with their intervals."""
         yield Progress("figures", 0, 3)
-        self.genes, ssim = compared_genes(self.paired, self.names, self.baseline_values)
+        self.genes, ssim = compared_genes(self.paired, self.names, self.baseline_values, self.bootstrap)
         yield Progress("figures", 1, 3)
         intervals = Intervals(self.paired, self.bootstrap, ssim)
         for name, (low, high) in intervals.of_genes().items():

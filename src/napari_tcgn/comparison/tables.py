@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,9 @@ ZERO_IF_CONSTANT = ("pcc", "spearman", "depth_pcc", "ssim")
 MEDIANS = (
     "pcc", "depth_pcc", "spearman", "rmse", "r2", "ssim", "variance_ratio", "morans_i_predicted", "morans_i_measured",
 )  # fmt: skip
+# Values that figures are computed of at once: tables of thousands of genes neither fit into a processor's cache nor,
+# a dozen times, into memory.
+VALUES_AT_ONCE = 1_000_000
 COLUMN_OF = {DEPTH_ALONE: "depth_alone_pcc", HAEMATOXYLIN: "haematoxylin_pcc"}
 
 
@@ -55,19 +59,45 @@ def r2_per_gene(predicted: ArrayLike, measured: ArrayLike) -> Floats:
     return result
 
 
+def _in_parts(spots: int, genes: int, figures: Callable[[slice], dict[str, Any]]) -> dict[str, Any]:
+    """Return figures [genes] or [draws, genes] by their names, computed of some neighbouring genes at a time."""
+    at_once = max(1, VALUES_AT_ONCE // max(1, spots))
+    parts = [figures(slice(start, start + at_once)) for start in range(0, max(1, genes), at_once)]
+    return {name: np.concatenate([part[name] for part in parts], axis=-1) for name in parts[0]}
+
+
 def compared_genes(
-    paired: Pairing, names: Sequence[str], baselines: Mapping[str, Floats]
+    paired: Pairing, names: Sequence[str], baselines: Mapping[str, Floats], bootstrap: BlockBootstrap
 ) -> tuple[pd.DataFrame, Floats]:
-    """Return every gene's figures (rows: genes) and the map of structural similarity, float64 [n, genes].
+    """Return every gene's figures (rows: genes) and its SSIM in the samples of the bootstrap, float64 [draws, genes].
 
     A gene that is constant in the measurement has no figures; one that is constant in the prediction scores 0.
     """
-    x, y, depth = paired.predicted, paired.measured, paired.depth
-    near = paired.lattice.neighbour_weights()
-    ssim = ssim_map(x, y, paired.lattice.window())
-    varies = y.max(axis=0) > y.min(axis=0)
+    near, window = paired.lattice.neighbour_weights(), paired.lattice.window()
+    columns = _in_parts(
+        len(paired.measured),
+        paired.measured.shape[1],
+        lambda genes: _figures(paired, genes, baselines, bootstrap, near, window),
+    )
+    samples, varies = columns.pop("ssim of samples"), columns.pop("varies")
+    table = pd.DataFrame(
+        {"measured_name": _measured_names(paired, names)} | columns, index=pd.Index(names, name="gene")
+    )
+    scored = [name for name in ZERO_IF_CONSTANT if name in table]
+    table[scored] = table[scored].fillna(0.0)
+    table.loc[~varies, [name for name in MEDIANS if name in table]] = np.nan
+    return table, samples
+
+
+def _figures(
+    paired: Pairing, genes: slice, baselines: Mapping[str, Floats], bootstrap: BlockBootstrap, near: Any, window: Any
+) -> dict[str, Any]:
+    """Return the columns of some genes, which of them vary, and the SSIM of the samples."""
+    x, y, depth = paired.predicted[:, genes], paired.measured[:, genes], paired.depth
+    ssim = ssim_map(x, y, window)
     columns: dict[str, Any] = {
-        "measured_name": _measured_names(paired, names),
+        "varies": y.max(axis=0) > y.min(axis=0),
+        "ssim of samples": bootstrap.mean(np.nan_to_num(ssim)),
         "measured_mean": y.mean(axis=0),
         "measured_detected": (y > 0).mean(axis=0),
         "pcc": pearson_per_gene(x, y),
@@ -83,11 +113,7 @@ def compared_genes(
         columns["depth_pcc"] = partial_pcc_per_gene(x, y, depth)
     for name, values in baselines.items():
         columns[COLUMN_OF[name]] = pearson_per_gene(np.broadcast_to(values[:, None], y.shape), y)
-    table = pd.DataFrame(columns, index=pd.Index(names, name="gene"))
-    scored = [name for name in ZERO_IF_CONSTANT if name in table]
-    table[scored] = table[scored].fillna(0.0)
-    table.loc[~varies, [name for name in MEDIANS if name in table]] = np.nan
-    return table, np.nan_to_num(ssim)
+    return columns
 
 
 def _measured_names(paired: Pairing, names: Sequence[str]) -> list[str]:
@@ -96,20 +122,35 @@ def _measured_names(paired: Pairing, names: Sequence[str]) -> list[str]:
 
 
 class Intervals:
-    """Figures of every gene in the samples of the block bootstrap, each float64 [draws, genes that vary]."""
+    """Figures of every gene in the samples of the block bootstrap, each float64 [draws, genes that vary].
+
+    Parameters
+    ----------
+    paired : Pairing
+    bootstrap : BlockBootstrap
+    ssim : float64 [draws, genes]
+        The figure that `compared_genes` has computed.
+    """
 
     def __init__(self, paired: Pairing, bootstrap: BlockBootstrap, ssim: Floats) -> None:
         self.bootstrap = bootstrap
         self.varies = paired.measured.max(axis=0) > paired.measured.min(axis=0)
-        x, y = paired.predicted[:, self.varies], paired.measured[:, self.varies]
-        self.samples = bootstrap.figures(x, y)
-        self.samples["spearman"] = bootstrap.pcc(rankdata(x, axis=0), rankdata(y, axis=0))
-        self.samples["ssim"] = bootstrap.mean(ssim[:, self.varies])
-        if paired.depth is not None:
-            self.samples["depth_pcc"] = bootstrap.pcc(without(x, paired.depth), without(y, paired.depth))
+        varying = np.flatnonzero(self.varies)
+        self.samples: dict[str, Floats] = _in_parts(
+            len(paired.measured), len(varying), lambda part: self._of_genes(paired, varying[part])
+        )
+        self.samples["ssim"] = ssim[:, self.varies]
+
+    def _of_genes(self, paired: Pairing, genes: NDArray[np.intp]) -> dict[str, Floats]:
+        x, y, depth, bootstrap = paired.predicted[:, genes], paired.measured[:, genes], paired.depth, self.bootstrap
+        samples = bootstrap.figures(x, y)
+        samples["spearman"] = bootstrap.pcc(rankdata(x, axis=0), rankdata(y, axis=0))
+        if depth is not None:
+            samples["depth_pcc"] = bootstrap.pcc(without(x, depth), without(y, depth))
         for name in ("pcc", "spearman", "depth_pcc"):
-            if name in self.samples:
-                self.samples[name] = np.nan_to_num(self.samples[name])
+            if name in samples:
+                samples[name] = np.nan_to_num(samples[name])
+        return samples
 
     def of_genes(self) -> dict[str, tuple[Floats, Floats]]:
         """Return the 95 % intervals of the correlations of all genes, NaN for those that do not vary."""
@@ -151,19 +192,16 @@ def baseline_table(
     A simple predictor is taken as the prediction of every gene, with its sign as it is: nothing is fitted to the
     measurement.
     """
-    varies, depth = intervals.varies, paired.depth
-    y = paired.measured[:, varies]
+    varies, depth = np.flatnonzero(intervals.varies), paired.depth
     rows = [_method_row(paired.card.name, genes["pcc"], genes.get("depth_pcc"), intervals.samples)]
     for name, values in baselines.items():
-        x = np.broadcast_to(values[:, None], y.shape)
-        samples = {"pcc": np.nan_to_num(intervals.bootstrap.pcc(x, y))}
-        partial = None
-        if depth is not None and name != DEPTH_ALONE:
-            samples["depth_pcc"] = np.nan_to_num(intervals.bootstrap.pcc(without(x, depth), without(y, depth)))
-            partial = pd.Series(partial_pcc_per_gene(x, y, depth)).fillna(0.0)
-        column = genes.loc[varies, COLUMN_OF[name]].fillna(0.0)
-        row = _method_row(name, column, partial, samples)
-        model = genes.loc[varies, "pcc"]
+        control = depth if name != DEPTH_ALONE else None
+        figures = partial(_of_one_number, values, control, paired.measured, varies, intervals.bootstrap)
+        samples = _in_parts(len(values), len(varies), figures)
+        without_depth = pd.Series(samples.pop("partial")) if control is not None else None
+        column = genes[COLUMN_OF[name]].iloc[varies].fillna(0.0)
+        row = _method_row(name, column, without_depth, samples)
+        model = genes["pcc"].iloc[varies]
         leads = np.median(intervals.samples["pcc"], axis=1) - np.median(samples["pcc"], axis=1)
         low, high = np.quantile(leads, [0.025, 0.975])
         row |= {"lead": model.median() - column.median(), "lead_low": float(low), "lead_high": float(high)}
@@ -171,9 +209,27 @@ def baseline_table(
     return pd.DataFrame(rows)
 
 
-def _method_row(name: str, pcc: pd.Series, partial: pd.Series | None, samples: Mapping[str, Floats]) -> dict[str, Any]:
+def _of_one_number(
+    values: Floats,
+    depth: Floats | None,
+    every: Floats,
+    chosen: NDArray[np.intp],
+    bootstrap: BlockBootstrap,
+    part: slice,
+) -> dict[str, Floats]:
+    """Return the figures of a simple predictor [n], taken as the prediction of a part of the chosen genes."""
+    one, measured = values[:, None], every[:, chosen[part]]
+    found = {"pcc": np.nan_to_num(bootstrap.pcc(one, measured))}
+    if depth is not None:
+        found["depth_pcc"] = np.nan_to_num(bootstrap.pcc(without(one, depth), without(measured, depth)))
+        wide = np.broadcast_to(one, measured.shape)
+        found["partial"] = np.nan_to_num(partial_pcc_per_gene(wide, measured, depth))
+    return found
+
+
+def _method_row(name: str, pcc: pd.Series, depth: pd.Series | None, samples: Mapping[str, Floats]) -> dict[str, Any]:
     row: dict[str, Any] = {"method": name}
-    for key, values in (("pcc", pcc), ("depth_pcc", partial)):
+    for key, values in (("pcc", pcc), ("depth_pcc", depth)):
         known = values is not None and key in samples
         low, high = median_interval(samples[key]) if known else (np.nan, np.nan)
         row |= {f"median_{key}": float(values.median()) if values is not None else np.nan}

@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_tcgn.comparison.report import write_report
 from napari_tcgn.comparison.result import FILES, Comparison
 from napari_tcgn.expression import write_h5ad
-from napari_tcgn.files import check_folder, make_folder, write_text_whole, write_whole
+from napari_tcgn.files import check_folder, make_folder, without_formulas, write_text_whole, write_whole
 
 
 def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool = False) -> list[Path]:
@@ -36,7 +36,7 @@ def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool
     for name, table in tables.items():
         if len(table):
             with write_whole(folder / name, overwrite) as temporary:
-                table.to_csv(temporary, index=False, lineterminator="\n")
+                without_formulas(table).to_csv(temporary, index=False, lineterminator="\n")
             written.append(folder / name)
     write_text_whole(folder / "overall.json", comparison.to_json() + "\n", overwrite)
     write_h5ad(comparison.adata, folder / "compared.h5ad", overwrite)

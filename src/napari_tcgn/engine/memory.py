@@ -3,21 +3,7 @@
 from __future__ import annotations
 
 from napari_tcgn.errors import SpotsError
-
-
-def available_memory() -> int | None:
-    """Return the bytes of memory that can be had without swapping, or None where the system does not tell."""
-    import psutil
-
-    try:
-        return int(psutil.virtual_memory().available)
-    except (OSError, RuntimeError, ValueError):  # a container that hides it
-        return None
-
-
-def in_bytes(count: float) -> str:
-    """Say a number of bytes for people."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+from napari_tcgn.memory import available_memory, in_bytes
 
 
 def require_memory(spots: int, genes: int) -> None:

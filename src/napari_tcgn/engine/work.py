@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from napari_tcgn.engine.disk_rows import DiskRows
 from napari_tcgn.engine.identity import require_same
 from napari_tcgn.engine.lock import lock_folder
-from napari_tcgn.engine.memory import in_bytes
 from napari_tcgn.errors import OutputError
+from napari_tcgn.memory import in_bytes
 from napari_tcgn.moves import remove_folder
 from napari_tcgn.paths import is_of_system
 

@@ -22,9 +22,10 @@ def directions_of(predictor: Predictor) -> int | None:
         total = None if None in parts else sum(part for part in parts if part is not None)
         return total if total is not None and total <= MOST else None
     if isinstance(predictor, TCGNPredictor):
-        last = predictor.net.head[-1]
+        last, genes = predictor.net.head[-1], predictor.net.from_directions
         assert isinstance(last, torch.nn.Linear)
-        return _rank(last.weight.detach().T)
+        slope = last.weight.detach().T  # [inputs, genes or directions]
+        return _rank(slope @ genes.weight.detach().T if isinstance(genes, torch.nn.Linear) else slope)
     return _rank(predictor.slope) if isinstance(predictor, RidgePredictor) else None
 
 

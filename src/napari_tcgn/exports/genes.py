@@ -10,14 +10,13 @@ import numpy as np
 from napari_tcgn.errors import DataError
 from napari_tcgn.expression import Library, gene_of_alias, symbol_of_alias
 from napari_tcgn.stats import nearest_names
-from napari_tcgn.trust import verdicts
+from napari_tcgn.trust import trusted
 
 if TYPE_CHECKING:
     from anndata import AnnData
 
     from napari_tcgn.model import ModelCard
 
-PREDICTABLE = ("yes", "simpler")
 ALL, TRUSTED = "all", "trusted"
 
 
@@ -67,7 +66,7 @@ def _split(genes: str) -> list[str]:
 def _trusted(card: ModelCard | None, top: int) -> list[str]:
     if card is None or np.isnan(card.gene_metric("pcc")).all():
         raise DataError("Nothing is known of how far these genes can be trusted.", "Name genes, or take all.")
-    good = np.flatnonzero(np.isin(verdicts(card), PREDICTABLE))
+    good = np.flatnonzero(trusted(card))
     if len(good) == 0:
         raise DataError("No gene is predictable by the model's held-out figures.", "Name genes, or take all.")
     order = good[np.argsort(-card.gene_metric("pcc")[good], kind="stable")][:top]

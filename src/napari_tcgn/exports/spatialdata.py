@@ -146,12 +146,22 @@ def write_spatialdata(
     path = Path(path)
     if path.suffix != ".zarr":
         raise OutputError(f"{path.name} does not end in .zarr.", "Name the result like prediction.zarr.")
+    if overwrite and path.is_dir() and not _is_spatialdata(path):
+        raise OutputError(
+            f"The folder {path} holds something else, no SpatialData, and is not replaced.", "Choose another name."
+        )
     with write_whole_folder(path, overwrite, marks=("zarr.json", ".zgroup")) as temporary:
         data = to_spatialdata(adata, slide, library_id, mpp)
         with warnings.catch_warnings(), writable_strings():
             warnings.simplefilter("ignore")
             data.write(temporary / path.name, update_sdata_path=False)
     return _notes(adata, data)
+
+
+def _is_spatialdata(folder: Path) -> bool:
+    """Whether a folder was written as SpatialData: an OME-Zarr slide has the same suffix and must not be lost."""
+    files = [folder / name for name in ("zarr.json", ".zattrs") if (folder / name).is_file()]
+    return any("spatialdata_attrs" in file.read_text(encoding="utf-8", errors="replace") for file in files)
 
 
 def _notes(adata: AnnData, data: SpatialData) -> list[str]:

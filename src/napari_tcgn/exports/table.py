@@ -11,7 +11,7 @@ import numpy as np
 from napari_tcgn.errors import OutputError
 from napari_tcgn.exports.genes import ALL, choose_genes
 from napari_tcgn.expression import Library, block, library_of
-from napari_tcgn.files import check_target, write_whole
+from napari_tcgn.files import check_target, without_formulas, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,7 @@ def write_table(
     library_id: str | None = None,
     mpp: float | None = None,
     overwrite: bool = False,
+    formulas: bool = False,
 ) -> None:
     """Write the values of genes at every spot as .csv or .parquet.
 
@@ -51,6 +52,8 @@ def write_table(
         As in `library_of`.
     overwrite : bool
         Whether an existing file may be replaced.
+    formulas : bool
+        Write names into a .csv as they are, also those that a spreadsheet would compute (`without_formulas`).
 
     Raises
     ------
@@ -70,7 +73,10 @@ def write_table(
         raise OutputError(f"A gene has the name of the column {clash[0]}.", "Write a tidy table, or leave it out.")
     with write_whole(path, overwrite) as temporary:
         blocks = _blocks(library, chosen, tidy, BLOCK_VALUES[path.suffix])
-        (_write_csv if path.suffix == ".csv" else _write_parquet)(library, blocks, temporary)
+        if path.suffix == ".csv":
+            _write_csv(blocks if formulas else map(without_formulas, blocks), temporary)
+        else:
+            _write_parquet(library, blocks, temporary)
 
 
 def _blocks(library: Library, genes: list[str], tidy: bool, values_at_once: int) -> Iterator[pd.DataFrame]:
@@ -114,7 +120,7 @@ def _about_spots(library: Library) -> pd.DataFrame:
     )
 
 
-def _write_csv(library: Library, blocks: Iterator[pd.DataFrame], path: Path) -> None:
+def _write_csv(blocks: Iterator[pd.DataFrame], path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         for number, table in enumerate(blocks):
             table.to_csv(file, index=False, header=number == 0, lineterminator="\n")

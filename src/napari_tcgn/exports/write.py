@@ -121,7 +121,7 @@ def export(
 
         notes += write_spatialdata(part, path, slide, overwrite=overwrite)
     elif path.suffix in table_export.SUFFIXES:
-        table_export.write_table(part, path, ALL, settings.tidy, overwrite=overwrite)
+        table_export.write_table(part, path, ALL, settings.tidy, overwrite=overwrite, formulas=settings.formulas)
     elif path.suffix in geojson.SUFFIXES:
         geojson.write_geojson(part, path, ALL, overwrite=overwrite)
     elif len(genes) > FIGURE_GENES:

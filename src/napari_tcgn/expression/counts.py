@@ -187,9 +187,7 @@ def _summed(values: NDArray[np.float64], spots: pd.Index, genes: pd.Index, doubt
     return Counts(table, tuple(str(name) for name in repeated), notes)
 
 
-def require_counts(
-    counts: NDArray[np.float64], measured: AnnData | None = None, layer: str | None = None
-) -> None:
+def require_counts(counts: NDArray[np.float64], measured: AnnData | None = None, layer: str | None = None) -> None:
     """Refuse a table that does not hold raw counts, naming what it looks like and where there are some.
 
     Parameters

@@ -10,7 +10,7 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.expression.aliases import gene_of_alias, symbol_of_alias
 from napari_tcgn.model import ModelCard, read_panel
 from napari_tcgn.stats import nearest_names
-from napari_tcgn.trust import verdicts
+from napari_tcgn.trust import trusted
 
 ALL, TRUSTED = "all", "trusted"
 
@@ -33,7 +33,7 @@ def genes_of(card: ModelCard, choice: str) -> list[str] | None:
     if choice == ALL:
         return None
     if choice == TRUSTED:
-        good = [gene for gene, verdict in zip(card.genes, verdicts(card), strict=True) if verdict in ("yes", "simpler")]
+        good = [gene for gene, good in zip(card.genes, trusted(card), strict=True) if good]
         if not good:
             known = not np.isnan(card.gene_metric("pcc")).all()
             why = "No gene is predictable by its held-out figures" if known else "It was never evaluated"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_tcgn.engine import Progress, RunRecord, WorkFolder, choose_precision, digest, model_identity, work_folder_of
 from napari_tcgn.errors import DataError, OutputError, SettingsError
 from napari_tcgn.expression import UNS_KEY, check_h5ad_target, genes_of, predict_steps, write_h5ad
-from napari_tcgn.files import sha256_of
+from napari_tcgn.files import require_no_input, sha256_of
 from napari_tcgn.h5ad import open_h5ad
 from napari_tcgn.model import Predictor
 from napari_tcgn.options import GridSettings, PredictSettings, SpotsSettings, to_record
@@ -145,6 +145,7 @@ def run_job(
     from napari_tcgn.slide import open_slide, require_mpp
     from napari_tcgn.spots import choose_spots
 
+    require_no_input([job.out], [job.slide, job.spots, job.roi])
     check_h5ad_target(job.out, job.overwrite)  # before minutes of work
     with WorkFolder(work_folder_of(job.out), job.resume) as work, closing(open_slide(job.slide, mpp=job.mpp)) as slide:
         require_mpp(slide)

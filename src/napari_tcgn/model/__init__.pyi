@@ -28,7 +28,7 @@ from .ridge import (
     ridge_state as ridge_state,
 )
 from .some_genes import for_genes as for_genes
-from .tcgn import GRID as GRID, TCGN as TCGN
+from .tcgn import GRID as GRID, TCGN as TCGN, whole_head as whole_head
 from .timm_import import declared_operators as declared_operators, import_timm as import_timm
 from .weights import (
     CARD_NAME as CARD_NAME,

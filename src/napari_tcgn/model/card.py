@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -13,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import ModelError
-from napari_tcgn.files import reading
+from napari_tcgn.files import reading, require_regular
+from napari_tcgn.model.card_schema import MAX_BYTES, parse_card
+from napari_tcgn.model.card_text import readable_json
 from napari_tcgn.model.domain import TrainingDomain
 from napari_tcgn.model.held_out import GeneFigure, HeldOut
 from napari_tcgn.options import StainName
@@ -177,12 +178,12 @@ class ModelCard:
         )
 
     def to_json(self) -> str:
-        """Return the card as indented JSON."""
+        """Return the card as JSON, an entry a line."""
         record = {f.name: getattr(self, f.name) for f in fields(self)}
         if self.panel_genes is None:
             del record["panel_genes"]
         record |= {"domain": self.domain.to_record(), "metrics": self.metrics.to_record()}
-        return json.dumps(record, indent=1, ensure_ascii=False)
+        return readable_json(record)
 
     @classmethod
     def from_json(cls, text: str, source: str = "card") -> ModelCard:
@@ -191,24 +192,9 @@ class ModelCard:
         Raises
         ------
         ModelError
-            If the text is not JSON, lacks a required entry or has an unknown one.
+            If the text is not JSON, lacks a required entry, has an unknown one, or one that is not what it should be.
         """
-        try:
-            raw = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ModelError(
-                f"Model card {source} is not JSON: {error}.", "Restore the card.json of the model."
-            ) from error
-        if not isinstance(raw, dict):
-            raise ModelError(f"Model card {source} is not a JSON object.", "Restore the card.json of the model.")
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(raw) - known)
-        missing = sorted({"name", "version", "architecture", "genes", "patch_um"} - set(raw))
-        if unknown or missing:
-            raise ModelError(
-                f"Model card {source}: unknown entries {unknown}, missing entries {missing}.",
-                f"The entries are {sorted(known)}.",
-            )
+        raw = parse_card(text, source)
         with reading(f"Domain or metrics in model card {source}", ModelError, "Restore the card.json of the model."):
             parts = {
                 "domain": TrainingDomain.from_record(raw.get("domain", {})),
@@ -226,7 +212,10 @@ class ModelCard:
             If the file is missing, unreadable or not a card.
         """
         with reading(f"Model card {path}", ModelError, "Keep card.json beside the weights."):
-            text = path.read_text(encoding="utf-8")
+            require_regular(path)
+            if path.stat().st_size > MAX_BYTES:
+                raise ModelError(f"Model card {path} has {path.stat().st_size:,} bytes.", "Fetch the model again.")
+            text = path.read_text(encoding="utf-8-sig")
         return cls.from_json(text, str(path))
 
 

@@ -97,6 +97,11 @@ class CudaPredictor(TCGNPredictor):
         super().__init__(net, card, device, precision)
         self._upload = torch.cuda.Stream(device)
 
+    def _forward(self, batch: Tensor) -> Tensor:
+        # PyTorch's own choice, TF32 in convolutions, is off by 7e-4 of the largest value and no faster (docs/speed.md)
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            return super()._forward(batch)
+
     def start(self, patches: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:
         """Start what `predict` does, and return the call that waits for the result."""
         stream = torch.cuda.current_stream(self.device)
@@ -159,7 +164,8 @@ def build_net(card: ModelCard) -> TCGN:
             f"Model {card.name!r} is of the family {family!r}, which is not known here.",
             "Install the package that provides it, or use a model of the family tcgn or ridge.",
         )
-    return TCGN(num_classes=len(card.genes), size=card.architecture.get("size", "tiny"))
+    size, directions = card.architecture.get("size", "tiny"), card.architecture.get("directions", 0)
+    return TCGN(num_classes=len(card.genes), size=size, directions=directions)
 
 
 def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "float32") -> Predictor:
@@ -173,6 +179,11 @@ def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "f
         If the weights are missing, do not have the card's SHA-256, or do not fit.
     """
     card = ModelCard.read(Path(folder) / CARD_NAME)
+    if card.weights != Path(card.weights).name:
+        raise ModelError(
+            f"The card of model {card.name!r} names weights outside its folder ({card.weights!r}).",
+            "Keep the weights beside the card, and name the file alone.",
+        )
     weights = Path(folder) / card.weights
     if not card.weights or not weights.is_file():
         raise CheckpointError(f"The weights {weights} of model {card.name!r} are missing.", "Restore the file.")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +21,7 @@ from napari_tcgn.model.scales import scale_crops
 from napari_tcgn.model.timm_import import import_timm
 
 ENCODER = "encoder."  # begins the names of an encoder's weights
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # of a timm model: neither "hf-hub:…" nor a folder nor an address
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,9 @@ class RidgePredictor:
 def build_encoder(name: str, state: dict[str, Tensor] | None) -> nn.Module:
     """Return a timm model without its classifier; random weights where none are given.
 
+    Nothing is fetched: a name that leads timm to a hub, a folder or an address is refused. Weights are compared with
+    the model's shapes before memory is taken for it.
+
     Raises
     ------
     ModelError
@@ -163,15 +169,38 @@ def build_encoder(name: str, state: dict[str, Tensor] | None) -> nn.Module:
         If the weights are not those of the model, or not finite.
     """
     timm = import_timm()
+    if not isinstance(name, str) or not _PLAIN_NAME.fullmatch(name):
+        raise ModelError(
+            f"{name!r} is no plain name of a timm model: it could lead to a hub, a folder or an address.",
+            "Name one of timm.list_models().",
+        )
+
+    def build() -> nn.Module:
+        made: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
+        return made
+
+    if not timm.is_model(name.partition(".")[0]):
+        raise ModelError(f"timm has no model {name!r}.", "Name one of timm.list_models().")
+    if state is not None:
+        with (
+            suppress(NotImplementedError, RuntimeError),
+            torch.device("meta"),
+        ):  # a few models do not build without numbers
+            _require_fitting(name, build().state_dict(), state)  # shapes without memory
     try:
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            encoder: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
+            encoder = build()
     except RuntimeError as error:
         raise ModelError(f"timm has no model {name!r}.", "Name one of timm.list_models().") from error
-    if state is None:
-        return encoder
-    own = encoder.state_dict()
+    if state is not None:
+        own = encoder.state_dict()
+        _require_fitting(name, own, state)
+        encoder.load_state_dict({key: state[key] for key in own})
+    return encoder
+
+
+def _require_fitting(name: str, own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
     missing = sorted(set(own) - set(state))
     other = sorted(key for key in own if key in state and own[key].shape != state[key].shape)
     if missing or other:
@@ -184,8 +213,6 @@ def build_encoder(name: str, state: dict[str, Tensor] | None) -> nn.Module:
         raise CheckpointError(
             f"The weights for the encoder {name!r} hold values that are not finite.", "Use another checkpoint."
         )
-    encoder.load_state_dict({key: state[key] for key in own})
-    return encoder
 
 
 def hub_encoder(name: str) -> tuple[nn.Module, str] | None:
@@ -250,8 +277,15 @@ def from_state(card: ModelCard, state: dict[str, Tensor], device: str) -> RidgeP
             f"its card names {len(card.genes)} genes.",
             "Use the card that belongs to these weights.",
         )
+    features = str(card.architecture.get("features"))
+    if features in FEATURES and len(line.centre) != (wanted := len(FEATURES[features]) * len(card.scales_um)):
+        raise CheckpointError(
+            f"The weights of model {card.name!r} are for {len(line.centre)} features; its card says {features} of "
+            f"{len(card.scales_um)} squares, which are {wanted}.",
+            "Use the card that belongs to these weights.",
+        )
     encoder = None
-    if card.architecture.get("features") == "encoder":
+    if features == "encoder":
         weights = {k.removeprefix(ENCODER): v.float() for k, v in state.items() if k.startswith(ENCODER)}
         encoder = build_encoder(str(card.architecture.get("encoder")), weights)
     return RidgePredictor(FeatureExtractor(card, device, encoder), line)

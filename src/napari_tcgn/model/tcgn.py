@@ -173,6 +173,9 @@ class TCGN(nn.Module):
     num_classes : int
         Number of genes.
     size : {"tiny", "xs", "small"}
+    directions : int
+        The head returns so many numbers, and a last layer makes the genes of them: few weights and products for many
+        genes. 0: one output per gene, as published.
 
     Raises
     ------
@@ -180,7 +183,7 @@ class TCGN(nn.Module):
         If the size is unknown or the number of genes is not positive.
     """
 
-    def __init__(self, num_classes: int = 785, size: SizeName = "tiny") -> None:
+    def __init__(self, num_classes: int = 785, size: SizeName = "tiny", directions: int = 0) -> None:
         super().__init__()
         if size not in CONFIGS:
             raise ModelError(f"TCGN has no size {size!r}.", f"Choose one of {sorted(CONFIGS)}.")
@@ -219,8 +222,11 @@ class TCGN(nn.Module):
         self._bn = nn.BatchNorm2d(config.fc_dim)
         self.drop = nn.Dropout(config.dropout)
         self.head = nn.Sequential(
-            nn.Linear(config.fc_dim, 4 * config.fc_dim), nn.GELU(), nn.Linear(4 * config.fc_dim, num_classes)
+            nn.Linear(config.fc_dim, 4 * config.fc_dim),
+            nn.GELU(),
+            nn.Linear(4 * config.fc_dim, directions or num_classes),
         )
+        self.from_directions = nn.Linear(directions, num_classes) if directions else nn.Identity()
         self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -259,13 +265,27 @@ class TCGN(nn.Module):
 
     def predict_from_map(self, last: Tensor) -> Tensor:
         """Pool the last map [B, 1280, 7, 7] and turn it into expression [B, genes]."""
-        return self.head(self.drop(last.mean((2, 3))))
+        return self.from_directions(self.head(self.drop(last.mean((2, 3)))))
 
     def _stage(self, name: str, x: Tensor) -> Tensor:
         relative_pos = getattr(self, f"relative_pos_{name}")
         for block in getattr(self, f"blocks_{name}"):
             x = block(x, relative_pos)
         return x
+
+
+def whole_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a network with directions as those of one with an output per gene.
+
+    The product of the two layers [genes, k] and [k, 5120]; weights without directions are returned as they are.
+    """
+    if "from_directions.weight" not in state:
+        return state
+    rest = {name: value for name, value in state.items() if not name.startswith("from_directions.")}
+    genes, level = (state[f"from_directions.{name}"].float() for name in ("weight", "bias"))
+    rest["head.2.weight"] = genes @ state["head.2.weight"].float()
+    rest["head.2.bias"] = genes @ state["head.2.bias"].float() + level
+    return rest
 
 
 def _initialise(module: nn.Module) -> None:
@@ -281,4 +301,4 @@ def _initialise(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-__all__ = ["CONFIGS", "TCGN", "GNNBlock", "Graph", "TCGNConfig"]
+__all__ = ["CONFIGS", "TCGN", "GNNBlock", "Graph", "TCGNConfig", "whole_head"]

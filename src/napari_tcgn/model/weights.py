@@ -32,7 +32,9 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         from safetensors import SafetensorError
 
         try:
-            return read_tensors(path)
+            found = read_tensors(path)
+            _require_plain(path, found)
+            return found
         except (SafetensorError, OSError, ValueError) as error:
             raise CheckpointError(f"{path} is not a readable safetensors file: {error}.", "Fetch it again.") from error
     try:
@@ -49,7 +51,19 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             state = state[wrapper]
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(f"{path} is not a state_dict of tensors.", "Save model.state_dict() and use that file.")
+    _require_plain(path, state)
     return state
+
+
+def _require_plain(path: Path, state: dict[str, Tensor]) -> None:
+    """Refuse tensors that are no plain table of real numbers: sparse, complex, quantised, or one number repeated."""
+    for name, tensor in state.items():
+        plain = tensor.layout == torch.strided and not tensor.is_complex() and not tensor.is_quantized
+        if not plain or (0 in tensor.stride() and tensor.numel() > 1):
+            raise CheckpointError(
+                f"{path}: {name} is no plain tensor of real numbers ({tensor.dtype}, {tensor.layout}).",
+                "Save model.state_dict() and use that file.",
+            )
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

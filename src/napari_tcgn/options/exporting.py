@@ -33,6 +33,13 @@ class ExportSettings:
         "--tidy/--wide",
         label="one row per spot and gene",
     )
+    formulas: bool = option(
+        False,
+        ".csv: names as they are, also such as =1+1, which a spreadsheet computes.",
+        "--formulas/--no-formulas",
+        more="By default an apostrophe before them makes text of them.",
+        label="names as they are, also formulas",
+    )
     library: str | None = option(None, "Which section, where the file holds several.")
     mpp: float | None = option(None, MPP_HELP, unit="µm", above=0)
     colormap: str = option("viridis", "Figures: colour map, by its name in matplotlib.", label="colour map")

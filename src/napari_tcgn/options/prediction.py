@@ -20,7 +20,7 @@ class PredictSettings:
     """How the engine runs a model over spots; every field is declared with its meaning (docs/options.md)."""
 
     model: str = option(
-        "tcgn-tiny-her2st",
+        "context-line-her2st",
         "Name of a model (see `napari-tcgn models list`), or path of a model folder or checkpoint.",
     )
     device: DeviceName = option("auto", DEVICE_HELP)

@@ -12,13 +12,15 @@ from PIL import Image, UnidentifiedImageError
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.files import reading
+from napari_tcgn.memory import require_budget
 from napari_tcgn.slide import orientation
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.mpp import PixelSize, checked_mpp, from_dpi, settled
-from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, require_opaque, without_alpha
+from napari_tcgn.slide.padding import check_level, not_rgb, read_on_white, require_opaque, to_pyramid, without_alpha
 
-# Such an image is decoded whole: 3 bytes a pixel stay in memory, so this is 6 GB.
-MAX_PIXELS = 2_000_000_000
+# Such an image is decoded whole: Pillow takes 4 bytes a pixel, the pixels as they are kept 3, and 3 more while they are
+# turned or rid of their opacity.
+BYTES_PER_PIXEL = 10
 
 # Pillow's limit against decompression bombs is one value for the whole process and lower than real sections.
 _pillow_limit = threading.Lock()
@@ -149,13 +151,16 @@ def _open(path: Path) -> Image.Image:
             ) from error
         finally:
             Image.MAX_IMAGE_PIXELS = limit
-    if image.width * image.height > MAX_PIXELS:
-        size = f"{image.width} x {image.height}"
-        image.close()
-        raise SlideError(
-            f"{path.name} has {size} px, too many for an image that must be decoded whole.",
-            "Convert it to a tiled pyramidal TIFF (for instance with QuPath or vips).",
+    try:
+        require_budget(
+            f"{path.name} must be decoded whole; it has {image.width} x {image.height} px and",
+            image.width * image.height * BYTES_PER_PIXEL,
+            to_pyramid(path.name),
+            SlideError,
         )
+    except SlideError:
+        image.close()
+        raise
     return image
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
 from napari_tcgn.files import reading
+from napari_tcgn.memory import require_budget
 from napari_tcgn.paths import is_of_system
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, checked_mpp, from_metadata, settled
 from napari_tcgn.slide.padding import (
@@ -60,7 +62,7 @@ class OmeZarrSlide:
             multiscale = attributes["multiscales"][0]
             axes = [axis["name"] if isinstance(axis, dict) else str(axis) for axis in multiscale["axes"]]
             datasets = multiscale["datasets"]
-            levels = [_open_array(folder / dataset["path"]) for dataset in datasets]
+            levels = [_open_array(_inside(folder, dataset["path"])) for dataset in datasets]
             _check_rgb(self.name, axes, levels, attributes)
             sizes = [(int(level.shape[axes.index("x")]), int(level.shape[axes.index("y")])) for level in levels]
             # The finest first, as the format wants it and not every writer does; what is no copy of it is no level.
@@ -156,10 +158,34 @@ def _attributes(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def _inside(folder: Path, path: str) -> Path:
+    """Return the folder of a level, which must lie in that of the image: a file speaks for itself only.
+
+    Raises
+    ------
+    SlideError
+    """
+    found = folder / path
+    if not found.resolve().is_relative_to(folder.resolve()):
+        raise SlideError(
+            f"{folder.name} names a level outside its own folder ({path!r}).", "Copy the image with all its levels."
+        )
+    return found
+
+
 def _open_array(folder: Path) -> Any:
+    """Open a level, after making sure that one of its chunks can be decoded."""
     import zarr
 
-    return zarr.open_array(str(folder), mode="r")
+    level = zarr.open_array(str(folder), mode="r")
+    chunk = level.chunks
+    require_budget(
+        f"Level {folder.name} has chunks of {' x '.join(map(str, chunk))}, each of which is decoded whole and",
+        math.prod(chunk) * level.dtype.itemsize * 2,
+        "Write it in smaller chunks (such as 512 x 512)",
+        SlideError,
+    )
+    return level
 
 
 def _unwritten(name: str, folder: Path, level: Any, axes: list[str]) -> Unwritten:

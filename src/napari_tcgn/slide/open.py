@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.files import reading
+from napari_tcgn.files import NotRegularError, reading, require_regular
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.image import ImageSlide
 from napari_tcgn.slide.ome_zarr import OmeZarrSlide, is_zarr
 from napari_tcgn.slide.orientation import UPRIGHT, TurnedSlide
 from napari_tcgn.slide.padding import require_possible_size
-from napari_tcgn.slide.tiff import TiffSlide, has_aperio_ycbcr, tiff_orientation
+from napari_tcgn.slide.tiff import TiffSlide, has_aperio_ycbcr, require_few_pages, tiff_orientation
 from napari_tcgn.slide.vendor import VendorSlide, vendor_of
 
 # First bytes of TIFF and BigTIFF in either byte order.
@@ -65,16 +65,16 @@ def _open(path: Path, mpp: float | None) -> Slide:
     if start[:4] in _TIFF_STARTS:
         slide, orientation = _open_tiff(path, mpp), tiff_orientation(path)
         return slide if orientation == UPRIGHT else TurnedSlide(slide, orientation)
-    vendor = vendor_of(path)
-    if vendor is not None:
+    index = path.suffix.lower() in _INDEX_FILES
+    if start.startswith(_IMAGE_STARTS) and not index:  # openslide knows such a file only as the preview of an .mrxs
+        return ImageSlide(path, mpp)
+    if vendor_of(path) is not None:
         return VendorSlide(path, mpp)
-    if path.suffix.lower() in _INDEX_FILES:
+    if index:
         raise SlideError(
             f"{path.name} is there, but not the data that belong to it.",
             f"Keep the folder or files that the scanner wrote with it ({path.stem}…) beside it.",
         )
-    if start.startswith(_IMAGE_STARTS):
-        return ImageSlide(path, mpp)
     raise SlideError(
         f"{path.name} is not a readable slide: neither TIFF, OME-Zarr, JPEG, PNG nor a format of openslide.",
         "Convert it to OME-TIFF (for instance with QuPath or bfconvert), or copy the file again if it should be one.",
@@ -88,8 +88,11 @@ def _first_bytes(path: Path) -> bytes | None:
             if is_zarr(path):
                 return None
             raise SlideError(f"{path} is a folder, not an image.", "Name the H&E image in it.")
+        require_regular(path)
         with path.open("rb") as handle:
             start = handle.read(16)
+    except NotRegularError:
+        raise
     except FileNotFoundError as error:
         raise SlideError(f"The image {path} does not exist.", "Check its name and folder.") from error
     except (OSError, ValueError) as error:  # a path may be too long, or hold a zero byte
@@ -101,6 +104,7 @@ def _first_bytes(path: Path) -> bytes | None:
 
 
 def _open_tiff(path: Path, mpp: float | None) -> Slide:
+    require_few_pages(path)
     if vendor_of(path) not in _PLAIN_TIFF or has_aperio_ycbcr(path):
         return VendorSlide(path, mpp)
     return TiffSlide(path, mpp)

@@ -17,6 +17,11 @@ MAX_SIDE = 2**24  # px: 4 m at 0.25 µm; what a damaged header may claim would b
 FourthChannel = Literal["alpha", "premultiplied", "other"]
 
 
+def to_pyramid(name: str) -> str:
+    """Return how to make a tiled pyramid of an image."""
+    return f"Convert it to a tiled pyramid: vips tiffsave {name} tiled.tif --tile --pyramid --compression jpeg"
+
+
 def read_on_white(
     read: Callable[[int, int, int, int], NDArray[np.uint8]],
     box: tuple[int, int, int, int],

@@ -6,22 +6,24 @@ import threading
 from contextlib import ExitStack
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import SlideError
-from napari_tcgn.files import reading
+from napari_tcgn.files import COPY_AGAIN, reading
+from napari_tcgn.memory import require_budget
 from napari_tcgn.slide.mpp import checked_mpp, settled
 from napari_tcgn.slide.orientation import TAG, UPRIGHT, known
-from napari_tcgn.slide.padding import WHITE, check_level, read_on_white, require_opaque, without_alpha
+from napari_tcgn.slide.padding import WHITE, check_level, read_on_white, require_opaque, to_pyramid, without_alpha
 from napari_tcgn.slide.tiff_metadata import fourth_channel, is_aperio_ycbcr, rgb_levels, tiff_pixel_size
 from napari_tcgn.slide.unwritten import Unwritten, require_written
 
 if TYPE_CHECKING:
     import tifffile
 
+MAX_PAGES = 20_000
 CACHE_BYTES = 64 * 2**20  # decoded tiles kept: patches of neighbouring spots share them
 
 
@@ -56,7 +58,7 @@ class TiffSlide:
             self.stated = tiff_pixel_size(self._tif, self._pages[0], path.name)
             size = settled(given, self.stated)
             self._fourth = [fourth_channel(page) for page in self._pages]
-            largest = max(_segment_shape(page)[0] * _segment_shape(page)[1] for page in self._pages)
+            largest = max(_segment_pixels(page, path.name) for page in self._pages)
             self._segment = lru_cache(maxsize=max(1, CACHE_BYTES // (largest * 3)))(self._decode_segment)
             self.level_dimensions: tuple[tuple[int, int], ...] = tuple(
                 (page.imagewidth, page.imagelength) for page in self._pages
@@ -153,6 +155,27 @@ def _segment_shape(page: tifffile.TiffPage) -> tuple[int, int]:
     return min(page.rowsperstrip, page.imagelength), page.imagewidth
 
 
+def _segment_pixels(page: tifffile.TiffPage, name: str) -> int:
+    """Return how many px a tile or strip has, after making sure that one can be decoded.
+
+    Raises
+    ------
+    SlideError
+        If it has none, or more than memory can hold.
+    """
+    height, width = _segment_shape(page)
+    what = "tiles" if page.is_tiled else "strips"
+    if height < 1 or width < 1:
+        raise SlideError(f"{name} claims {what} of {width} x {height} px.", COPY_AGAIN)
+    require_budget(
+        f"{name} has {what} of {width} x {height} px, each of which is decoded whole and",
+        height * width * max(3, page.samplesperpixel) * 2,
+        to_pyramid(name),
+        SlideError,
+    )
+    return height * width
+
+
 def _grid(page: tifffile.TiffPage) -> tuple[int, int]:
     """Return how many tiles (or strips) lie side by side, and one below the other."""
     height, width = _segment_shape(page)
@@ -168,6 +191,30 @@ def _unwritten(page: tifffile.TiffPage) -> Unwritten:
         raise ValueError(f"it lists {len(counts)} of {planes * across * down} tiles")
     absent = np.moveaxis(counts.reshape(planes, down, across) == 0, 0, -1)[..., :3]
     return Unwritten(np.broadcast_to(absent, (down, across, 3)), _segment_shape(page), WHITE, "tiles")
+
+
+def require_few_pages(path: Path) -> None:
+    """Refuse a TIFF of more pages than any slide has: every reader would go through all of them for hours.
+
+    Raises
+    ------
+    SlideError
+    """
+    pages = 0
+    with path.open("rb") as file:
+        order: Literal["little", "big"] = "little" if file.read(2) == b"II" else "big"
+        big = int.from_bytes(file.read(2), order) == 43
+        wide, count, entry = (8, 8, 20) if big else (4, 2, 12)
+        file.seek(8 if big else 4)
+        while offset := int.from_bytes(file.read(wide), order):
+            pages += 1
+            if pages > MAX_PAGES:
+                raise SlideError(
+                    f"{path.name} lists over {MAX_PAGES:,} pages, more than a slide has, or a ring of them.", COPY_AGAIN
+                )
+            file.seek(offset)
+            entries = int.from_bytes(file.read(count), order)
+            file.seek(offset + count + entry * entries)
 
 
 def has_aperio_ycbcr(path: Path) -> bool:

@@ -11,6 +11,13 @@ from napari_tcgn.errors import DataError
 
 # Values that are worked on at once: more do not fit into a processor's cache, which costs a factor of 5.
 VALUES_AT_ONCE = 1_000_000
+# But so many genes at the least: of a table with a row per spot, memory is read in lines of 16 values.
+GENES_AT_LEAST = 40
+
+
+def genes_at_once(spots: int) -> int:
+    """Return how many genes of so many spots are worked on at once."""
+    return max(GENES_AT_LEAST, VALUES_AT_ONCE // max(1, spots))
 
 
 def morans_i(values: ArrayLike, weights: Any) -> NDArray[np.float64]:
@@ -43,11 +50,14 @@ def morans_i(values: ArrayLike, weights: Any) -> NDArray[np.float64]:
             "Give one row of values per spot.",
         )
     result = np.full(table.shape[1], np.nan)
-    at_once = max(1, VALUES_AT_ONCE // max(1, len(table)))
+    at_once = genes_at_once(len(table))
     for start in range(0, table.shape[1], at_once):
         block = table[:, start : start + at_once].astype(np.float64)
         known = ~np.isnan(block)
         whole = known.all(axis=0)
+        if whole.all():
+            result[start : start + at_once] = _complete(block, weights)
+            continue
         result[start : start + at_once][whole] = _complete(block[:, whole], weights)
         for gene in np.flatnonzero(~whole):
             rows = np.flatnonzero(known[:, gene])
@@ -57,14 +67,15 @@ def morans_i(values: ArrayLike, weights: Any) -> NDArray[np.float64]:
 
 
 def _complete(block: NDArray[np.float64], weights: Any) -> NDArray[np.float64]:
-    """Return Moran's I of genes without a missing value."""
+    """Return Moran's I of genes without a missing value; `block` is worked in."""
     n, total = len(block), float(weights.sum())
     if n < 2 or total == 0 or block.shape[1] == 0:
         return np.full(block.shape[1], np.nan)
-    z = block - block.mean(axis=0)
+    mean = block.mean(axis=0)
+    z = np.subtract(block, mean, out=block)
     power = np.einsum("ng,ng->g", z, z)
     # What is nothing but rounding is constant.
-    varies = power > 1e-18 * n * np.maximum(np.square(block).max(axis=0), 1e-300)
+    varies = power > 1e-18 * np.maximum(power + n * np.square(mean), 1e-300)
     above = np.einsum("ng,ng->g", z, weights @ z)
     figures: NDArray[np.float64] = n / total * above / np.where(varies, power, 1.0)
     figures[~varies] = np.nan

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_tcgn.stats.moran import VALUES_AT_ONCE
+from napari_tcgn.stats.moran import genes_at_once
 
 
 def variability(values: ArrayLike) -> NDArray[np.float64]:
@@ -25,9 +25,14 @@ def variability(values: ArrayLike) -> NDArray[np.float64]:
     """
     table = np.asarray(values)
     result = np.full(table.shape[1], np.nan)
-    at_once = max(1, VALUES_AT_ONCE // max(1, len(table)))
+    at_once = genes_at_once(len(table))
     for start in range(0, table.shape[1], at_once):  # a copy of the whole may not fit into memory
         block = table[:, start : start + at_once].astype(np.float64)
+        mean = block.mean(axis=0) if len(table) else np.full(block.shape[1], np.nan)
+        if not np.isnan(mean).any():  # nothing is missing
+            np.subtract(block, mean, out=block)
+            result[start : start + at_once] = np.sqrt(np.einsum("ng,ng->g", block, block) / len(table))
+            continue
         known = ~np.isnan(block)
         count = known.sum(axis=0)
         some = np.maximum(count, 1)

@@ -1,1 +1,1 @@
-from .genes import VERDICTS as VERDICTS, verdicts as verdicts
+from .genes import VERDICTS as VERDICTS, trusted as trusted, verdicts as verdicts

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tcgn.model import ModelCard
 
@@ -35,6 +36,14 @@ def verdicts(card: ModelCard) -> list[Verdict]:
         else:
             found.append("simpler" if better else "yes")
     return found
+
+
+def trusted(card: ModelCard) -> NDArray[np.bool_]:
+    """Say of every gene of a model whether its held-out figures call it predictable (bool [genes]).
+
+    Also where a simple model predicts it better: this is what "trusted" means in the options, the dock and the exports.
+    """
+    return np.array([verdict in ("yes", "simpler") for verdict in verdicts(card)], dtype=bool)
 
 
 def _in_most(counted: tuple[int, int] | None) -> bool:

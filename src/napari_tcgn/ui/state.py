@@ -119,6 +119,8 @@ class DockState:
         The gene that colours the spots.
     look : Look
         How results are drawn.
+    trusted_only : bool
+        Whether the table of genes leaves out those that held-out figures do not call predictable.
     """
 
     events: ClassVar[SignalGroupDescriptor] = SignalGroupDescriptor()
@@ -142,6 +144,7 @@ class DockState:
     result_version: int = 0
     gene: str = ""
     look: Look = field(default_factory=Look)
+    trusted_only: bool = True
 
     def missing_for_table(self) -> str:
         """Say in one sentence why no spots of a file can be read; "" if they can."""

@@ -42,7 +42,7 @@ def rotate_and_mirror(images: torch.Tensor, angle: torch.Tensor, mirror: torch.T
     angle : float [B]
         In radians.
     mirror : float [B, 2]
-        -1 mirrors along x (left-right) or y (top-bottom), 1 leaves it; twice as much shows twice as much, half as large.
+        -1 mirrors along x (left-right) or y (top-bottom), 1 leaves it; 2 shows twice as much, half as large.
 
     Returns
     -------

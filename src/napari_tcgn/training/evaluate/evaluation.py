@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from napari_tcgn.files import write_text_whole, write_whole
+from napari_tcgn.files import without_formulas, write_text_whole, write_whole
 from napari_tcgn.options import TrainSettings, to_record
 from napari_tcgn.training.data.panel import Panel
 from napari_tcgn.training.evaluate.scored import Scored
@@ -123,7 +123,7 @@ class Evaluation:
         frames = {"summary": self.summary, "differences": self.differences, "genes": self.genes}
         for name, frame in frames.items():
             with write_whole(self.out / f"{name}.csv", overwrite=True) as temporary:
-                frame.to_csv(temporary, index=False, float_format="%.5f", lineterminator="\n")
+                without_formulas(frame).to_csv(temporary, index=False, float_format="%.5f", lineterminator="\n")
         tables = {name: json.loads(frames[name].to_json(orient="records")) for name in ("summary", "differences")}
         text = json.dumps({**self.record.to_record(), **tables}, indent=1, ensure_ascii=False)
         write_text_whole(self.out / "evaluation.json", text, overwrite=True)

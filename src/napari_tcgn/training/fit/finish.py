@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from napari_tcgn.model import WEIGHTS_NAME, ModelCard, load_into, read_checkpoint, save_model
+from napari_tcgn.model import TCGN, WEIGHTS_NAME, ModelCard, load_into, read_checkpoint, save_model, whole_head
 from napari_tcgn.training.fit.card import finished_card, held_out_metrics
 from napari_tcgn.training.fit.held_out_runs import pooled_metrics
 from napari_tcgn.training.fit.material import Material
@@ -40,7 +41,8 @@ def finish(
     others : sequence of ModelCard
         Cards of finished runs whose figures stand for those of a model that nothing was held out of.
     """
-    weights = _write_weights(run, trainer, material, kept)
+    card, kept = _factored(trainer, kept)
+    weights = _write_weights(run, card, material, kept)
     score = _score_as_shipped(run, trainer, material, weights)
     if material.test:
         metrics = held_out_metrics(trainer.settings, material.training, material.test, score.pcc, score.median_pcc)
@@ -48,7 +50,7 @@ def finish(
         metrics = pooled_metrics(others, trainer.card.genes)
     best = trainer.best_epoch
     card = finished_card(
-        trainer.card, trainer.settings, material.training, material.study, material.panel, device, best, metrics
+        card, trainer.settings, material.training, material.study, material.panel, device, best, metrics
     )
     save_model(run.model_path, weights, card)
     held_out = [section.name for section in material.test]
@@ -58,12 +60,22 @@ def finish(
     return TrainResult(run.path, run.model_path, held_out, best, loss, median, score.pcc, list(trainer.history))
 
 
+def _factored(trainer: Trainer, kept: dict[str, torch.Tensor]) -> tuple[ModelCard, dict[str, torch.Tensor]]:
+    """Return the card and weights of a TCGN whose output is confined to directions with its last layer as two."""
+    card, subspace = trainer.card, trainer.subspace
+    if subspace is None or not isinstance(trainer.net, TCGN):
+        return card, kept
+    layers = subspace.factors(*(kept[f"head.2.{name}"].to(subspace.centre) for name in ("weight", "bias")))
+    architecture = {**card.architecture, "directions": len(subspace.loadings)}
+    return replace(card, architecture=architecture), kept | layers
+
+
 def _write_weights(
-    run: RunFolder, trainer: Trainer, material: Material, kept: dict[str, torch.Tensor]
+    run: RunFolder, card: ModelCard, material: Material, kept: dict[str, torch.Tensor]
 ) -> dict[str, torch.Tensor]:
     """Write the model and return its weights as they stand in the file, in half precision."""
     line = {} if material.line is None else material.line.state()
-    save_model(run.model_path, {**kept, **line}, trainer.card)
+    save_model(run.model_path, {**kept, **line}, card)
     return read_checkpoint(run.model_path / WEIGHTS_NAME)
 
 
@@ -77,7 +89,7 @@ def _score_as_shipped(
     line = material.line
     of_line = {} if line is None else line.state()
     own = {name: value for name, value in weights.items() if name not in of_line}
-    load_into(trainer.scored, own, str(run.model_path))
+    load_into(trainer.scored, whole_head(own), str(run.model_path))
     if not material.test:
         return NetworkScore(np.nan, np.full(len(trainer.card.genes), np.nan), np.nan, 0)
     dataset = trainer.dataset if line is None else line.read_back(weights).added_to(trainer.dataset)

@@ -68,6 +68,7 @@ def _only(section: MeasuredSection, spots: NDArray[np.bool_]) -> MeasuredSection
 
 def mean_of(weights: dict[str, torch.Tensor], line: Line) -> dict[str, torch.Tensor]:
     """Return the weights of a model that predicts the mean of a TCGN alone and a line alone."""
-    halved = {name: value / 2 if name.startswith("head.2.") else value for name, value in weights.items()}
+    last = "from_directions." if "from_directions.weight" in weights else "head.2."
+    halved = {name: value / 2 if name.startswith(last) else value for name, value in weights.items()}
     half = replace(line, slope=line.slope / 2, level=line.level / 2)
     return {**halved, **{LINE + name: value for name, value in half.state().items()}}

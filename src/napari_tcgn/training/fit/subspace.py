@@ -45,6 +45,21 @@ class Subspace:
         """Project whatever a layer returns, from now on."""
         last.register_forward_hook(lambda _module, _input, output: self.project(output.float()))
 
+    def factors(self, weight: torch.Tensor, bias: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return a last layer [genes, in] that the subspace confines as two: to its directions, and to the genes.
+
+        Returns
+        -------
+        dict of str to torch.Tensor
+            The entries of a TCGN with directions: [k, in] and [k], [genes, k] and [genes].
+        """
+        return {
+            "head.2.weight": (weight.T / self.scale @ self.loadings.T).T.contiguous(),
+            "head.2.bias": self.scores(bias[None])[0],
+            "from_directions.weight": (self.loadings * self.scale).T.contiguous(),
+            "from_directions.bias": self.centre,
+        }
+
     def folded(self, weight: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the weight [genes, in] and bias [genes] of a layer that projects by itself."""
         rows = (weight.T / self.scale @ self.loadings.T @ self.loadings * self.scale).T

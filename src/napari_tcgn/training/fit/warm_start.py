@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from napari_tcgn.errors import CheckpointError
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model import CARD_NAME, ModelCard, read_checkpoint
+from napari_tcgn.model import CARD_NAME, ModelCard, read_checkpoint, whole_head
 
 HEAD = ("head.2.weight", "head.2.bias")  # one row per gene
 
@@ -83,7 +83,7 @@ def warm_start(net: nn.Module, place: Path, genes: Sequence[str]) -> WarmStart:
         If the file cannot be read, or not one entry fits.
     """
     path, card = weights_file(place)
-    state, own = read_checkpoint(path), net.state_dict()
+    state, own = whole_head(read_checkpoint(path)), net.state_dict()
     filled: dict[str, Tensor] = {}
     resized: list[str] = []
     matched = 0

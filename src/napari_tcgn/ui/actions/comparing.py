@@ -191,7 +191,7 @@ class Comparing:
         if work is not None:
             session.slides.claim(compared.measured, work.image)
         gene = result_layers.shown_gene(predicted)
-        shown = gene if compared.measured.has(gene) else compared.measured.genes[0]
+        shown = gene if compared.measured.has(gene) else best_measured(compared.comparison, compared.measured)
         with session.selection_kept():
             added = result_layers.add_result_like(viewer, predicted, compared.measured, shown)
         session.colours.pair(predicted, added)
@@ -201,6 +201,13 @@ class Comparing:
             self.show_side_by_side(compared)
         else:
             session.story.retell()  # another slide or result was chosen meanwhile
+
+
+def best_measured(comparison: Comparison, measured: store.Result) -> str:
+    """Return the gene to look at first where the one that was seen is not measured: the best predicted one."""
+    pcc = comparison.genes["pcc"]
+    known = pcc[pcc.notna() & pcc.index.isin(measured.genes)]
+    return str(known.idxmax()) if len(known) else measured.genes[0]
 
 
 def measured_result(result: store.Result, comparison: Comparison) -> store.Result:

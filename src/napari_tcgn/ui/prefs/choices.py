@@ -19,6 +19,7 @@ CHOICES = {one.name: one for one in options_of(PredictSettings)}
 RATES = "spots_per_second"
 ADDED = "added_models"
 LOOK = "look"
+TRUSTED_ONLY = "trusted_only"
 
 
 class Choices:
@@ -29,7 +30,7 @@ class Choices:
     Parameters
     ----------
     state : DockState
-        Its `settings` and `look` are set at once; `model` waits until the models are found.
+        Its `settings`, `look` and `trusted_only` are set at once; `model` waits until the models are found.
     """
 
     def __init__(self, state: DockState) -> None:
@@ -38,7 +39,7 @@ class Choices:
         self._preferences = read_preferences()
         self._start()
         self._stop_watching = watch_preferences(self._on_preferences)
-        for event in (state.events.settings, state.events.model, state.events.look):
+        for event in (state.events.settings, state.events.model, state.events.look, state.events.trusted_only):
             event.connect(self._remember)
 
     def close(self) -> None:
@@ -70,6 +71,7 @@ class Choices:
             settings = PredictSettings()
         self._state.settings = settings
         self._state.look = Look.of(self.remembered.get(LOOK, dict, {}) if preferences.remember else {})
+        self._state.trusted_only = self.remembered.get(TRUSTED_ONLY, bool, True) if preferences.remember else True
 
     def _on_preferences(self) -> None:
         """Take over what has just been changed in napari's preferences, and only that."""
@@ -92,7 +94,8 @@ class Choices:
         chosen, model = self._state.settings, self._state.model
         if model is not None:
             chosen = replace(chosen, model=model.source)
-        self.remembered.put(**_plain(chosen), preferences=_plain(self._preferences), **{LOOK: asdict(self._state.look)})
+        own = {LOOK: asdict(self._state.look), TRUSTED_ONLY: self._state.trusted_only}
+        self.remembered.put(**_plain(chosen), preferences=_plain(self._preferences), **own)
 
     # -- models that were added by hand ------------------------------------------------------------------------------
 

@@ -180,7 +180,9 @@ class ExportSection(Section):
 
         def write() -> Exported:
             from napari_tcgn.exports import export
+            from napari_tcgn.files import require_no_input
 
+            require_no_input([path], [None if result.slide is None else result.slide.path])
             with ExitStack() as stack:
                 slide = stack.enter_context(result.slide_for_reading()) if with_slide else None
                 return export(result.to_adata(), path, settings, slide, overwrite)

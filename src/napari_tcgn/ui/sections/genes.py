@@ -15,6 +15,7 @@ from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.sections.base import Message, Section, text_label
 from napari_tcgn.ui.sections.gene_parts.gene_set import GeneSetPart
 from napari_tcgn.ui.sections.gene_parts.statistics import Statistics
+from napari_tcgn.ui.sections.gene_parts.trusted import TrustedOnly, untrusted
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.shortcuts import step
 from napari_tcgn.ui.tasks.background import Failure
@@ -35,6 +36,9 @@ class GenesSection(Section):
     search : QLineEdit
     found : Message
         What is said of the name in the search, below it.
+    show_button : QPushButton
+        Shows what was found and is hidden; there while something is.
+    trusted : TrustedOnly
     table : GeneTable
     names : GeneNames
         Genes that can be typed elsewhere.
@@ -49,14 +53,19 @@ class GenesSection(Section):
             "search a gene", "A part of a gene's name, or an alias (HER2, Ki-67); Enter takes it", clearable=True
         )
         self.found = Message()
+        self.show_button = QPushButton("Show")
+        self.show_button.setToolTip("List what was found although it is not trusted; so does Enter in the search")
+        self.show_button.hide()
         self.names = GeneNames(self)  # not for the search: the table below it is its list
         self.table = GeneTable()
+        self.trusted = TrustedOnly(session, self.table)
         self.pin_button = QPushButton("Add as a layer of its own")
         self.pin_button.setToolTip("Add a layer that stays with this gene while others are browsed")
         self.gene_set = GeneSetPart(session)
         self._statistics = Statistics(session.background)
         self._recolour = Throttle(self._colour, self)
-        for widget in (self.shown, self.search, self.found, self.table, self.pin_button, self.gene_set):
+        above = (self.shown, self.search, self.found, self.show_button, self.trusted)
+        for widget in (*above, self.table, self.pin_button, self.gene_set):
             self.body_column.addWidget(widget, 1 if widget is self.table else 0)
 
         self.search.textChanged.connect(self._on_search)
@@ -64,12 +73,14 @@ class GenesSection(Section):
         for key, rows in ((Qt.Key.Key_Down, 1), (Qt.Key.Key_Up, -1)):
             walk = QShortcut(QKeySequence(key), self.search, context=Qt.ShortcutContext.WidgetShortcut)
             walk.activated.connect(partial(step, self.table, rows))
+        self.show_button.clicked.connect(self._show_hidden)
         self.table.picked.connect(self._pick)
         self.pin_button.clicked.connect(self._pin)
         events = session.state.events
         for event in (events.result_layer, events.model):
             event.connect(self._on_result)
         events.gene.connect(self._on_gene)
+        events.trusted_only.connect(self._on_search)
         events.progress.connect(self._on_progress)
         events.result_version.connect(self._on_version)
         self._on_result()
@@ -88,14 +99,19 @@ class GenesSection(Section):
         state, result = self.session.state, self._result()
         card = result.card if result is not None else state.model.card if state.model is not None else None
         genes = result.genes if result is not None else card.genes if card is not None else ()
-        if list(genes) != self.table.genes.genes or (card is not None) != self.table.genes.has_trust:
+        if list(genes) != self.table.genes.genes or card != self.table.genes.card:
             self.table.set_genes(genes, card)
             self.names.set_genes(genes)
         self._show_statistics()
         if result is not None and state.result_layer is not None:
             state.gene = result_layers.shown_gene(state.result_layer)
-        self.table.show_gene(state.gene)
+        self._mark()
         self._enable()
+
+    def _mark(self) -> None:
+        """Mark the gene that colours the spots, which is listed also if it is not trusted."""
+        self.table.ask_for([self.session.state.gene])
+        self.table.show_gene(self.session.state.gene)
 
     def _pick(self, gene: str) -> None:
         self.message.say("")
@@ -103,7 +119,7 @@ class GenesSection(Section):
         self.session.state.gene = gene
 
     def _on_gene(self) -> None:
-        self.table.show_gene(self.session.state.gene)
+        self._mark()
         self._recolour.throttle()
 
     def _colour(self) -> None:
@@ -132,13 +148,32 @@ class GenesSection(Section):
 
     # -- search --------------------------------------------------------------------------------------------------
 
-    def _on_search(self, text: str) -> None:
+    def _on_search(self, _event: object = None) -> None:
         """Show the genes that a text may mean; say it if none is, or if the text is another name of one."""
-        text, genes = text.strip(), self.table.genes.genes
+        text, genes = self.search.text().strip(), self.table.genes.genes
         exact = find_gene(text, genes) if text else ""
         self.table.set_filter(text, exact)
         self.table.show_gene(self.session.state.gene)
-        self.found.say(renamed(text, exact) if exact else self._missing(text))
+        hidden = self._hidden_ones()
+        self.show_button.setVisible(bool(hidden))
+        told = (renamed(text, exact) if exact else self._missing(text), untrusted(hidden))
+        self.found.say(" ".join(filter(None, told)))
+
+    def _hidden_ones(self) -> list[str]:
+        """Return the genes that were searched and are hidden: the one that is named in full, or all if none is seen."""
+        text = self.search.text().strip()
+        hidden = self.table.genes.hidden() if text else []
+        exact = find_gene(text, hidden) if hidden else ""
+        return [exact] if exact else [] if self.table.genes.rowCount() else hidden
+
+    def _show_hidden(self) -> None:
+        """List what was searched and is hidden; take it if it is one gene."""
+        hidden = self._hidden_ones()
+        self.table.ask_for(hidden)
+        if len(hidden) == 1:
+            self._take_search()
+        else:
+            self._on_search()
 
     def _take_search(self) -> None:
         """Take the gene that is typed, and show the others again, so that there is a next one to walk to.
@@ -147,6 +182,9 @@ class GenesSection(Section):
         """
         text = self.search.text().strip()
         if not text:
+            return
+        if self._hidden_ones():
+            self._show_hidden()
             return
         matching, exact = self.table.visible_genes(), find_gene(text, self.table.genes.genes)
         missing = "" if exact else self._missing(text)
@@ -158,14 +196,15 @@ class GenesSection(Section):
             self.search.clear()
         self._pick(gene)
         self.table.scrollTo(self.table.currentIndex(), GeneTable.ScrollHint.PositionAtCenter)
-        self.found.say(renamed(text, gene) if exact else "")
+        told = (renamed(text, gene) if exact else "", self.table.genes.doubt(gene))
+        self.found.say(" ".join(filter(None, told)))
 
     def _missing(self, text: str) -> str:
         """Say that no gene of the panel is meant by a text; "" while one may be.
 
         CD20 is MS4A1: where the panel lacks it, CD200 is shown, which has these letters, and not taken for it.
         """
-        if not text or (self.table.genes.rowCount() and not symbol_of_alias(text)):
+        if not text or (self.table.genes.counts()[1] and not symbol_of_alias(text)):
             return ""
         models = self.session.state.models
         panels = {label: one.card.genes for label, one in zip(labels(models), models, strict=True)}

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 from napari_tcgn.model import ModelCard, describe
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide
-from napari_tcgn.trust import verdicts
+from napari_tcgn.trust import trusted
 from napari_tcgn.ui.actions import models
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.sections.options import Options
@@ -208,8 +208,8 @@ class ModelSection(Section):
 
 def card_lines(card: ModelCard) -> str:
     """Return the two lines of a model card that one must know before a run."""
-    trusted = verdicts(card).count("yes")
-    first = f"{card.tissue or 'tissue not stated'} · {len(card.genes):,} genes, {trusted:,} trusted"
+    count = int(trusted(card).sum())
+    first = f"{card.tissue or 'tissue not stated'} · {len(card.genes):,} genes, {count:,} trusted"
     median, without_depth = card.metrics.median_pcc, card.metrics.median_depth_pcc
     if median is None:
         return f"{first}\nheld-out accuracy: never measured"

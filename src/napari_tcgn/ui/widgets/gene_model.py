@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QModelIndex, Qt
 
 from napari_tcgn.model import ModelCard
-from napari_tcgn.trust import VERDICTS, verdicts
+from napari_tcgn.trust import VERDICTS, trusted, verdicts
 from napari_tcgn.ui.widgets.pick_table import GENE, GeneRows, short
 
 VERDICT, PCC, DEPTH, SD, MORAN = range(GENE + 1, 6)
@@ -38,6 +38,12 @@ class GeneModel(GeneRows):
     ----------
     genes : list of str
         All genes, in the order of the panel.
+    card : ModelCard or None
+        Of the model that predicted them, if one did.
+    has_figures : bool
+        Whether it was measured on held-out sections.
+    trusted : bool [genes]
+        Which ones the held-out figures call predictable.
     with_intervals : bool
         Whether a held-out PCC is shown with its interval, which is in its tooltip anyway.
     """
@@ -46,6 +52,7 @@ class GeneModel(GeneRows):
         super().__init__()
         self._column, self._descending = PCC, True
         self._filter, self._also = "", ""
+        self._trusted_only = False
         self.with_intervals = True
         self._take((), None)
 
@@ -53,11 +60,13 @@ class GeneModel(GeneRows):
         self._name(genes)
         n = len(self.genes)
         self._upper = np.char.upper(np.array(self.genes, dtype=np.str_)) if n else np.empty(0, np.str_)
-        self.has_trust = card is not None
+        self.card = card
         self._figures = np.full((len(HEADINGS), n), np.nan)  # GENE and VERDICT: their rank
         self._figures[GENE, np.argsort(self._upper, kind="stable")] = -np.arange(n)
         self._low, self._high = np.full(n, np.nan), np.full(n, np.nan)
         self._verdicts, self._better = [""] * n, [""] * n
+        self.has_figures, self.trusted = False, np.zeros(n, dtype=bool)
+        self._asked_for = np.zeros(n, dtype=bool)
         if card is not None:
             self._take_trust(card)
         self._arrange()
@@ -69,6 +78,8 @@ class GeneModel(GeneRows):
         self._figures[DEPTH, place] = card.gene_metric("depth_pcc")[mine]
         self._low[place], self._high[place] = card.gene_metric("pcc_low")[mine], card.gene_metric("pcc_high")[mine]
         words, better = verdicts(card), card.better_baselines()
+        self.trusted[place] = trusted(card)[mine]
+        self.has_figures = bool(np.isfinite(self._figures[PCC]).any())
         ranks = {word: -rank for rank, word in enumerate(VERDICTS)}
         for i, here in zip(mine, place, strict=True):
             self._verdicts[here], self._better[here] = words[i], better[i]
@@ -81,12 +92,11 @@ class GeneModel(GeneRows):
         if self._column == GENE:
             key = -key  # its rank counts down, so that A comes first in ascending order
         order = np.lexsort((-self._figures[GENE], -np.nan_to_num(self._figures[PCC], nan=-2.0), key))
-        if self._filter:
-            shown = np.char.find(self._upper[order], self._filter) >= 0
-            if self._also in self._place:
-                shown |= order == self._place[self._also]
-            order = order[shown]
-        self._rows = order
+        self._meant = np.char.find(self._upper, self._filter) >= 0 if self._filter else np.ones(len(order), dtype=bool)
+        if self._filter and self._also in self._place:
+            self._meant[self._place[self._also]] = True
+        shown = self._meant & (self.trusted | self._asked_for) if self.hides_some else self._meant
+        self._rows = order[shown[order]]
 
     # -- what the dock asks and says ------------------------------------------------------------------------------
 
@@ -110,6 +120,51 @@ class GeneModel(GeneRows):
         self._filter, self._also = text.upper(), also
         self._arrange()
         self.endResetModel()
+
+    # -- only the trusted ones ------------------------------------------------------------------------------------
+
+    @property
+    def can_hide(self) -> bool:
+        """Whether there are trusted genes; otherwise all are shown, for nothing would be left."""
+        return bool(self.trusted.any())
+
+    @property
+    def hides_some(self) -> bool:
+        """Whether only trusted genes are shown, and those that were asked for."""
+        return self._trusted_only and self.can_hide
+
+    def set_trusted_only(self, wanted: bool, but: str = "") -> None:
+        """Show only trusted genes and the gene `but`, or all; what was asked for before is forgotten."""
+        self.beginResetModel()
+        self._trusted_only = wanted
+        self._asked_for[:] = False
+        if but in self._place:
+            self._asked_for[self._place[but]] = True
+        self._arrange()
+        self.endResetModel()
+
+    def ask_for(self, genes: Sequence[str]) -> None:
+        """Show genes although they are not trusted."""
+        places = [self._place[gene] for gene in genes if gene in self._place]
+        if self.hides_some and not (self.trusted | self._asked_for)[places].all():
+            self.beginResetModel()
+            self._asked_for[places] = True
+            self._arrange()
+            self.endResetModel()
+
+    def hidden(self) -> list[str]:
+        """Return the genes that the filter lets through and that are hidden, because they are not trusted."""
+        unseen = self._meant.copy()
+        unseen[self._rows] = False
+        return [self.genes[i] for i in np.flatnonzero(unseen)]
+
+    def doubt(self, gene: str) -> str:
+        """Say that a gene is not trusted; "" if it is, or where none is."""
+        return f"{gene} is not trusted." if self.can_hide and not self.trusted[self._place[gene]] else ""
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many of the genes that the filter lets through are trusted, and how many there are."""
+        return int((self._meant & self.trusted).sum()), int(self._meant.sum())
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; genes with equal or no figures follow by held-out PCC and name."""

@@ -66,6 +66,18 @@ class GeneTable(PickTable):
         self.genes.set_filter(text, also)
         self.show_gene(current)
 
+    def set_trusted_only(self, wanted: bool, but: str = "") -> None:
+        """Show only trusted genes and the gene `but`, or all."""
+        current = self.current_gene()
+        self.genes.set_trusted_only(wanted, but)
+        self.show_gene(current)
+
+    def ask_for(self, genes: Sequence[str]) -> None:
+        """Show genes although they are not trusted."""
+        current = self.current_gene()
+        self.genes.ask_for(genes)
+        self.show_gene(current)
+
     def current_gene(self) -> str:
         """Return the marked gene, "" if none is."""
         index = self.currentIndex()

@@ -12,7 +12,7 @@ from napari_tcgn.ui.layers.store import Result
 from napari_tcgn.ui.tasks.background import Background, BackgroundTask, Failure
 
 Floats = NDArray[np.float64]
-VALUES_AT_ONCE = 4_000_000
+VALUES_AT_ONCE, GENES_AT_LEAST = 4_000_000, 40
 
 
 class Statistics:
@@ -58,7 +58,7 @@ def _steps(result: Result, rows: NDArray[np.bool_]) -> Generator[int, None, tupl
     weights = result.spots.select(rows).lattice.neighbour_weights()
     genes = len(result.genes)
     sd, moran = np.full(genes, np.nan), np.full(genes, np.nan)
-    at_once = max(1, VALUES_AT_ONCE // max(1, len(rows)))
+    at_once = max(GENES_AT_LEAST, VALUES_AT_ONCE // max(1, len(rows)))
     for start in range(0, genes, at_once):
         block = result.block(slice(start, start + at_once))
         block = block if rows.all() else block[rows]
