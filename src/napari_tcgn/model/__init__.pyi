@@ -1,10 +1,12 @@
 from .card import ModelCard as ModelCard, Predictor as Predictor, StartingPredictor as StartingPredictor
 from .card_words import describe as describe, skill_of as skill_of
 from .domain import SectionStain as SectionStain, TrainingDomain as TrainingDomain, TrainingStain as TrainingStain
+from .features import FEATURES as FEATURES
+from .graph import Graph as Graph, build_graph as build_graph
 from .held_out import FoldFigures as FoldFigures, HeldOut as HeldOut
 from .loaded import LoadedModels as LoadedModels
 from .panels import read_panel as read_panel
-from .predictor import LINE as LINE
+from .predictor import LINE as LINE, SumPredictor as SumPredictor, TCGNPredictor as TCGNPredictor
 from .prepare import prepare_patches as prepare_patches
 from .registry import (
     BUNDLED as BUNDLED,
@@ -18,6 +20,7 @@ from .registry import (
 from .ridge import (
     FeatureExtractor as FeatureExtractor,
     Line as Line,
+    RidgePredictor as RidgePredictor,
     build_encoder as build_encoder,
     encoder_card as encoder_card,
     feature_card as feature_card,
@@ -25,7 +28,7 @@ from .ridge import (
     ridge_state as ridge_state,
 )
 from .some_genes import for_genes as for_genes
-from .tcgn import TCGN as TCGN, whole_head as whole_head
+from .tcgn import GRID as GRID, TCGN as TCGN, whole_head as whole_head
 from .timm_import import declared_operators as declared_operators, import_timm as import_timm
 from .weights import (
     CARD_NAME as CARD_NAME,
