@@ -11,6 +11,7 @@ from typing import Any
 
 from napari_tcgn.options import (
     CompareSettings,
+    ExplainSettings,
     ExportSettings,
     GridSettings,
     Option,
@@ -37,6 +38,7 @@ SETTINGS = (
     (PredictSettings, "Prediction", "`PredictSettings`: `napari-tcgn predict`; sections Model and Run of the dock."),
     (ExportSettings, "Export", "`ExportSettings`: `napari-tcgn export`; section Export of the dock."),
     (CompareSettings, "Comparison", "`CompareSettings`: `napari-tcgn compare`."),
+    (ExplainSettings, "Explanation", "`ExplainSettings`: `napari-tcgn explain`."),
     (
         TrainSettings,
         "Training",

@@ -12,6 +12,7 @@ TITLES = {
     "expression": "Predict, and read what was measured",
     "comparison": "Compare",
     "training": "Train",
+    "explanation": "Explain",
     "exports": "Export",
     "slide": "Slides",
     "spots": "Spots",

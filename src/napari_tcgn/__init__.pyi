@@ -5,6 +5,14 @@ from .comparison import (
     write_comparison as write_comparison,
 )
 from .errors import TcgnError as TcgnError
+from .explanation import (
+    Explanation as Explanation,
+    explain as explain,
+    explain_steps as explain_steps,
+    gene_drivers as gene_drivers,
+    gene_drivers_steps as gene_drivers_steps,
+    write_explanation as write_explanation,
+)
 from .exports import export as export
 from .expression import (
     predict as predict,
@@ -22,6 +30,7 @@ from .model import (
 )
 from .options import (
     CompareSettings as CompareSettings,
+    ExplainSettings as ExplainSettings,
     ExportSettings as ExportSettings,
     GridSettings as GridSettings,
     PredictSettings as PredictSettings,

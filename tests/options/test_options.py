@@ -11,6 +11,7 @@ import pytest
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.options import (
     CompareSettings,
+    ExplainSettings,
     ExportSettings,
     GridSettings,
     PredictSettings,
@@ -23,7 +24,7 @@ from napari_tcgn.options import (
     with_new_names,
 )
 
-EVERY = (GridSettings, PredictSettings, ExportSettings, CompareSettings, TrainSettings)
+EVERY = (GridSettings, PredictSettings, ExportSettings, CompareSettings, ExplainSettings, TrainSettings)
 ROOT = Path(__file__).parents[2]
 
 

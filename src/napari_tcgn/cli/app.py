@@ -16,6 +16,8 @@ from napari_tcgn.cli.cross_validate import cross_validate
 from napari_tcgn.cli.data import data_app
 from napari_tcgn.cli.demo import demo
 from napari_tcgn.cli.doctor import doctor
+from napari_tcgn.cli.explain import explain
+from napari_tcgn.cli.explain_gene import explain_gene
 from napari_tcgn.cli.export import export
 from napari_tcgn.cli.models import models_app
 from napari_tcgn.cli.predict import predict
@@ -40,6 +42,8 @@ app.command()(demo)
 app.command()(predict)
 app.command()(compare)
 app.command()(pseudobulk)
+app.command()(explain)
+app.command("explain-gene")(explain_gene)
 app.command()(export)
 app.command()(train)
 app.command("cross-validate")(cross_validate)

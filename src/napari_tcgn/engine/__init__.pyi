@@ -14,7 +14,11 @@ from .device import (
     is_out_of_memory as is_out_of_memory,
     precision_reason as precision_reason,
 )
-from .domain import domain_warnings as domain_warnings, outside_warnings as outside_warnings
+from .domain import (
+    domain_warnings as domain_warnings,
+    outside_warnings as outside_warnings,
+    stained_like as stained_like,
+)
 from .identity import digest as digest, model_identity as model_identity, path_digest as path_digest
 from .lock import lock_folder as lock_folder
 from .loop import run as run

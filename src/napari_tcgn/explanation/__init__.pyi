@@ -1,1 +1,25 @@
-# Nothing yet.
+from .drivers import (
+    Driver as Driver,
+    Gallery as Gallery,
+    GeneDrivers as GeneDrivers,
+    gene_drivers as gene_drivers,
+    gene_drivers_steps as gene_drivers_steps,
+)
+from .drivers_files import (
+    DRIVERS_FILES as DRIVERS_FILES,
+    drivers_record as drivers_record,
+    write_drivers as write_drivers,
+)
+from .figure import explanation_figure as explanation_figure
+from .morphology import Morphology as Morphology, measure_morphology as measure_morphology
+from .result import (
+    AttributionMap as AttributionMap,
+    Check as Check,
+    Curves as Curves,
+    ExplainStep as ExplainStep,
+    Explanation as Explanation,
+    Shares as Shares,
+    TokenGraph as TokenGraph,
+)
+from .steps import explain as explain, explain_steps as explain_steps
+from .write import FILES as FILES, to_record as to_record, write_explanation as write_explanation

@@ -13,10 +13,12 @@ from .domain import (
     TrainingDomain as TrainingDomain,
     TrainingStain as TrainingStain,
 )
+from .features import FEATURES as FEATURES
+from .graph import Graph as Graph, build_graph as build_graph
 from .held_out import FoldFigures as FoldFigures, HeldOut as HeldOut
 from .loaded import LoadedModels as LoadedModels
 from .panels import read_panel as read_panel
-from .predictor import LINE as LINE
+from .predictor import LINE as LINE, SumPredictor as SumPredictor, TCGNPredictor as TCGNPredictor
 from .prepare import prepare_patches as prepare_patches
 from .registry import (
     BUNDLED as BUNDLED,
@@ -30,6 +32,7 @@ from .registry import (
 from .ridge import (
     FeatureExtractor as FeatureExtractor,
     Line as Line,
+    RidgePredictor as RidgePredictor,
     build_encoder as build_encoder,
     encoder_card as encoder_card,
     feature_card as feature_card,
@@ -46,7 +49,7 @@ from .spot_domain import (
     read_domain as read_domain,
     save_domain as save_domain,
 )
-from .tcgn import TCGN as TCGN, whole_head as whole_head
+from .tcgn import GRID as GRID, TCGN as TCGN, whole_head as whole_head
 from .timm_import import declared_operators as declared_operators, import_timm as import_timm
 from .weights import (
     CARD_NAME as CARD_NAME,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_tcgn.errors import CheckpointError, ModelError
 from napari_tcgn.files import sha256_of
@@ -54,6 +54,34 @@ class TCGNPredictor:
         values: NDArray[np.float32] = self._forward(_tensor(patches).to(self.device)).cpu().numpy()
         return values
 
+    def attention(self, patches: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+        """Return the attention that draws the graphs of both GNN blocks, as `predict` computes it.
+
+        Parameters
+        ----------
+        patches : uint8 [B, H, W, 3]
+
+        Returns
+        -------
+        two of float32 [B, 2 heads, 196, 196]
+            From token (row) to token (column), row-major over the 14 x 14 tokens of the network's input;
+            `build_graph` makes of them the graphs that the network used.
+        """
+        seen: list[Tensor] = []
+
+        def keep(_: nn.Module, __: tuple[Tensor, ...], found: tuple[Tensor, Tensor]) -> None:
+            seen.append(found[1])
+
+        blocks = (self._fast.gnn_block0, self._fast.gnn_block1)
+        hooks = [block.MHSA.register_forward_hook(keep) for block in blocks]
+        try:
+            self._forward(_tensor(patches).to(self.device))
+        finally:
+            for hook in hooks:
+                hook.remove()
+        first, second = seen
+        return first, second
+
     def _forward(self, batch: Tensor) -> Tensor:
         """Predict uint8 patches [B, H, W, 3] on the device as float32 [B, genes] there."""
         with torch.inference_mode():
@@ -96,17 +124,24 @@ class CudaPredictor(TCGNPredictor):
 
 
 class SumPredictor:
-    """Two predictors whose values are added: a network that was trained on top of a line through simple features."""
+    """Two predictors whose values are added: a network that was trained on top of a line through simple features.
+
+    Attributes
+    ----------
+    network : TCGNPredictor
+    line : Predictor
+        The two, whose values are the shares of a prediction.
+    """
 
     domain_of: DomainOf | None = None
 
     def __init__(self, card: ModelCard, network: TCGNPredictor, line: Predictor) -> None:
         self.card, self.device, self.net = card, network.device, network.net
-        self._network, self._line = network, line
+        self.network, self.line = network, line
 
     def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict uint8 patches [B, H, W, 3] as float32 [B, genes] on the card's output scale."""
-        return self._network.predict(patches) + self._line.predict(patches)
+        return self.network.predict(patches) + self.line.predict(patches)
 
 
 def make_predictor(net: TCGN, card: ModelCard, device: str, precision: PrecisionName) -> TCGNPredictor:

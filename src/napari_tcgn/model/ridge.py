@@ -136,6 +136,12 @@ class RidgePredictor:
         self._extract = extract
         self._line = Line.from_state(line.state(), extract.device)
 
+    @property
+    def slope(self) -> Tensor:
+        """How the values depend on the scaled features: float32 [features, genes]."""
+        line = self._line
+        return line.slope if line.directions is None else line.slope @ line.directions
+
     def select(self, rows: Sequence[int]) -> RidgePredictor:
         """Return the same line for some of its genes, by their numbers."""
         line, chosen = self._line, list(rows)

@@ -257,8 +257,15 @@ class TCGN(nn.Module):
 
     def predict_from_features(self, tokens: Tensor) -> Tensor:
         """Turn the last tokens [B, 49, e_d] into expression [B, genes]."""
-        pooled = nn.functional.silu(self._bn(self._fc(to_map(tokens)))).mean((2, 3))  # [B, 1280]
-        return self.from_directions(self.head(self.drop(pooled)))
+        return self.predict_from_map(self.last_map(tokens))
+
+    def last_map(self, tokens: Tensor) -> Tensor:
+        """Turn the last tokens [B, 49, e_d] into the map that is pooled [B, 1280, 7, 7]."""
+        return nn.functional.silu(self._bn(self._fc(to_map(tokens))))
+
+    def predict_from_map(self, last: Tensor) -> Tensor:
+        """Pool the last map [B, 1280, 7, 7] and turn it into expression [B, genes]."""
+        return self.from_directions(self.head(self.drop(last.mean((2, 3)))))
 
     def _stage(self, name: str, x: Tensor) -> Tensor:
         relative_pos = getattr(self, f"relative_pos_{name}")

@@ -15,6 +15,7 @@ from .declaration import (
     option_of as option_of,
     options_of as options_of,
 )
+from .explanation import ExplainSettings as ExplainSettings
 from .exporting import MPP_HELP as MPP_HELP, ExportSettings as ExportSettings, StyleName as StyleName
 from .grid import (
     BIN_SIDES as BIN_SIDES,

@@ -1,0 +1,127 @@
+"""What drives a gene, as files: a gallery, tables, a record."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from napari_tcgn.engine import as_line, package_versions
+from napari_tcgn.explanation.drivers import Gallery, GeneDrivers
+from napari_tcgn.files import check_folder, make_folder, write_text_whole, write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PICTURE, TABLE, SPOTS, RECORD = "gallery.png", "morphology.csv", "spots.csv", "gene.json"
+DRIVERS_FILES = (PICTURE, TABLE, SPOTS, RECORD)
+COLUMNS = 8
+SIGNIFICANT = 0.05
+
+
+def write_drivers(
+    found: GeneDrivers, folder: str | Path, overwrite: bool = False, command: list[str] | None = None
+) -> list[Path]:
+    """Write the gallery (PNG), the correlations and the spots' morphology (CSV), and a record (JSON) into a folder.
+
+    Parameters
+    ----------
+    found : GeneDrivers
+    folder : str or pathlib.Path
+        Made if it is missing.
+    overwrite : bool
+        Whether existing files may be replaced.
+    command : list of str, optional
+        What makes it again, for the record.
+
+    Returns
+    -------
+    list of pathlib.Path
+        What was written, each whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made, or a file exists or cannot be written.
+    """
+    folder = Path(folder)
+    check_folder(folder, DRIVERS_FILES, overwrite)
+    make_folder(folder)
+    with write_whole(folder / PICTURE, overwrite) as temporary:
+        _draw(found).savefig(temporary, dpi=150)
+    table = pd.DataFrame([_row(one) for one in found.drivers])
+    morphology = found.morphology
+    names = [f"{name}, {unit}" for name, unit in zip(morphology.names, morphology.units, strict=True)]
+    spots = pd.DataFrame(morphology.values, columns=names, index=pd.Index(found.spots, name="spot"))
+    for name, one, index in ((TABLE, table, False), (SPOTS, spots, True)):
+        with write_whole(folder / name, overwrite) as temporary:
+            one.to_csv(temporary, index=index, lineterminator="\n")
+    record = drivers_record(found) | ({"command": as_line(command)} if command is not None else {})
+    write_text_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n", overwrite)
+    return [folder / name for name in DRIVERS_FILES]
+
+
+def drivers_record(found: GeneDrivers) -> dict[str, Any]:
+    """Return everything but the pictures as JSON-able values."""
+    return {
+        "gene": found.gene,
+        "library_id": found.library_id,
+        "unit": found.unit,
+        "side_um": found.side_um,
+        "spots": len(found.spots),
+        "highest": _gallery_record(found.highest),
+        "lowest": _gallery_record(found.lowest),
+        "morphology": [_row(one) for one in found.drivers],
+        "notes": list(found.notes),
+        "versions": package_versions(),
+    }
+
+
+def _gallery_record(gallery: Gallery) -> list[dict[str, Any]]:
+    rows = zip(gallery.spots, gallery.values.tolist(), gallery.xy.tolist(), strict=True)
+    return [{"spot": spot, "value": value, "x": x, "y": y} for spot, value, (x, y) in rows]
+
+
+def _row(one: Any) -> dict[str, Any]:
+    figures = {name: getattr(one, name) for name in ("rho", "p", "q")}
+    known = {name: value if math.isfinite(value) else None for name, value in figures.items()}
+    return {"feature": one.feature, "unit": one.unit} | known
+
+
+def _draw(found: GeneDrivers) -> Figure:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(15, 9), layout="constrained")
+    FigureCanvasAgg(figure)
+    figure.suptitle(
+        f"{found.gene} over {found.library_id}: patches of {found.side_um:g} µm at {len(found.spots)} spots",
+        fontsize=12,
+    )
+    halves: Any = figure.subfigures(1, 2, width_ratios=(3, 1.3))  # an array, which matplotlib's types do not say
+    ends: Any = halves[0].subfigures(2, 1)
+    for part, name, gallery in zip(ends, ("highest", "lowest"), (found.highest, found.lowest), strict=True):
+        span = f"{gallery.values.min():.3f} to {gallery.values.max():.3f}"
+        part.suptitle(f"The {len(gallery.spots)} {name}, {span} ({found.unit})", fontsize=10)
+        rows = -(-len(gallery.spots) // COLUMNS)
+        axes = list(part.subplots(rows, COLUMNS, squeeze=False).flat)
+        for axis in axes:
+            axis.set_axis_off()
+        for axis, spot, patch in zip(axes, gallery.spots, gallery.patches, strict=False):
+            axis.imshow(patch)
+            axis.set_title(spot, fontsize=6, pad=2)
+    axis = halves[1].subplots()
+    weakest_first = found.drivers[::-1]
+    colours = ["tab:blue" if one.q < SIGNIFICANT else "0.75" for one in weakest_first]
+    names, lengths = zip(*((one.feature, float(np.nan_to_num(one.rho))) for one in weakest_first), strict=True)
+    axis.barh(names, lengths, color=colours)
+    axis.axvline(0, color="black", linewidth=0.8)
+    axis.set_xlim(-1, 1)
+    axis.set_xlabel("Spearman's correlation\nwith the gene over the spots", fontsize=9)
+    axis.set_title("Plain morphology; blue: q < 0.05 against\nshifts of the section against itself", fontsize=9)
+    axis.tick_params(labelsize=8)
+    return figure

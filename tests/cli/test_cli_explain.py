@@ -1,0 +1,113 @@
+"""`napari-tcgn explain` and `explain-gene`: what they write, and what they refuse in a sentence."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from anndata import read_h5ad
+
+MPP = ("--mpp", "2")  # what the array of the drawn section implies: patches of 20 px
+
+
+@pytest.fixture
+def explain(run, section, colour_model, tmp_path):
+    def call(*more: object, spot: str = "2x2", gene: str = "RED", slide: object = None):
+        where = [slide or section.image, *MPP, "--spots", section.spots, "--out", tmp_path / "why"]
+        return run("explain", *where, "--spot", spot, "--gene", gene, "--model", "colours", *more)
+
+    return call
+
+
+def test_a_figure_arrays_and_a_record_are_written(explain, tmp_path) -> None:
+    code, out, err = explain("--window-um", "10")
+    assert code == 0, err
+    assert "RED at spot 2x2 of T1" in out
+    assert "colours is no TCGN: it is explained by occlusion only." in out
+    assert sorted(path.name for path in (tmp_path / "why").iterdir()) == [
+        "explanation.json", "explanation.npz", "explanation.png", "explanation.svg",
+    ]  # fmt: skip
+    record = json.loads((tmp_path / "why/explanation.json").read_text(encoding="utf-8"))
+    arrays = np.load(tmp_path / "why/explanation.npz")
+    assert record["prediction"] == pytest.approx(arrays["patch"][..., 0].mean(), abs=0.01)
+    assert arrays["map_occlusion"].shape == (4, 4)
+    assert record["maps"][0]["array"] == "map_occlusion"
+    assert record["maps"][0]["side_um"] == 10
+    both = (arrays["fill_mean_colour"] + arrays["fill_blur"]) / 2
+    assert arrays["map_occlusion"] == pytest.approx(both, abs=1e-5)
+    assert "<svg" in (tmp_path / "why/explanation.svg").read_text(encoding="utf-8")
+
+
+def test_the_command_in_the_record_makes_the_same_again(explain, run, tmp_path) -> None:
+    import shlex
+
+    explain("--window-um", "10")
+    before = np.load(tmp_path / "why/explanation.npz")["map_occlusion"]
+    command = json.loads((tmp_path / "why/explanation.json").read_text(encoding="utf-8"))["command"]
+    code, _, err = run(*shlex.split(command)[1:], "--overwrite")
+    assert code == 0, err
+    assert (np.load(tmp_path / "why/explanation.npz")["map_occlusion"] == before).all()
+
+
+def test_a_map_that_fails_its_check_says_so(explain, tmp_path) -> None:
+    # Squares of one colour: no window speaks for anything.
+    code, out, _ = explain("--window-um", "10", "--check", "--random-orders", "2")
+    assert code == 0
+    assert "FAILED: deletion (occlusion)" in out
+    assert "Do not rely on the map of occlusion here: it failed a check." in out
+    record = json.loads((tmp_path / "why/explanation.json").read_text(encoding="utf-8"))
+    assert "deletion" in record["maps"][0]["failed"]
+
+
+def test_json_is_the_record(explain) -> None:
+    code, out, _ = explain("--json")
+    assert code == 0
+    assert json.loads(out)["gene"] == "RED"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"spot": "9x9"}, "There is no spot '9x9' among the 9 spots."),
+        ({"gene": "PINK"}, "Gene 'PINK' is not among the 3 genes of model 'colours'."),
+        ({"slide": "gone.tif"}, "gone.tif"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_nothing_is_written(explain, tmp_path, given, said) -> None:
+    code, _, err = explain(**given)
+    assert code == 1
+    assert said in err
+    assert "bug" not in err
+    assert not (tmp_path / "why").exists()
+
+
+def test_what_is_there_is_not_replaced_unasked(explain, tmp_path) -> None:
+    assert explain("--window-um", "20")[0] == 0
+    code, _, err = explain("--window-um", "20")
+    assert code == 1
+    assert "exists already" in err
+    assert explain("--window-um", "20", "--overwrite")[0] == 0
+
+
+def test_a_gene_over_a_result(run, sections, colour_model, tmp_path) -> None:
+    image = sections / "ST-imgs/C/C2/HE.png"
+    result = tmp_path / "C2.h5ad"
+    spots = sections / "ST-spotfiles/C2_selection.tsv"
+    code, _, err = run("predict", image, *MPP, "--spots", spots, "--model", "colours", "--out", result)
+    assert code == 0, err
+    code, out, err = run("explain-gene", result, image, "--gene", "RED", "--out", tmp_path / "red")
+    assert code == 0, err
+    assert "25 spots, squares of 40 µm" in out
+    record = json.loads((tmp_path / "red/gene.json").read_text(encoding="utf-8"))
+    values = read_h5ad(result).to_df()["RED"]
+    assert record["highest"][0]["spot"] == values.idxmax()
+    assert record["lowest"][0]["spot"] == values.idxmin()
+    assert len(record["highest"]) == 12
+    table = (tmp_path / "red/morphology.csv").read_text(encoding="utf-8").splitlines()
+    assert table[0] == "feature,unit,rho,p,q"
+    assert len(table) == 9
+    assert len((tmp_path / "red/spots.csv").read_text(encoding="utf-8").splitlines()) == 26
+    code, _, err = run("explain-gene", result, image, "--gene", "PINK", "--out", tmp_path / "pink")
+    assert code == 1
+    assert "Gene 'PINK' is not among the 3 genes of the result." in err
