@@ -84,7 +84,7 @@ def _with_patients_out(scored: Sequence[Scored], method: str, panel: Sequence[st
     mine = [s for s in scored if s.by == "patient" and s.method == method]
     if not mine:
         return None
-    return [_rounded(value) for value in pool(mine).genes["pcc"].reindex(panel)]
+    return [_rounded(value) for value in pool(mine).genes["pcc"].reindex(list(panel)).to_numpy()]
 
 
 def _rounded(value: float) -> float | None:
