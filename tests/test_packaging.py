@@ -78,7 +78,8 @@ def test_the_wheel_holds_the_sample_and_nothing_of_the_tests(wheel: Path) -> Non
 def test_the_wheel_holds_the_bundled_models(wheel: Path) -> None:
     cards = list((wheel / "napari_tcgn" / "model" / "bundled").glob("*/card.json"))
     assert cards
-    assert all(len(list(card.parent.glob("*.safetensors"))) == 1 for card in cards)
+    for card in cards:
+        assert {path.name for path in card.parent.glob("*.safetensors")} == {"model.safetensors", "domain.safetensors"}
 
 
 def test_manifest_and_sample_are_found_in_a_wheel(wheel: Path) -> None:

@@ -57,6 +57,8 @@ def test_tables_and_words(files, run) -> None:
     assert code == 0, error
     assert "42 spots matched by name, 3 of 3 genes measured (3 of them vary)." in out
     assert "haematoxylin alone" in out
+    assert "reachable at best" in out
+    assert "Too noisy to judge: 0 of 3 genes" in out
     assert "measured depth (no predictor)" in out
     assert "Note: The model was trained on T1, T2" in out
     assert "figures: " in error

@@ -14,12 +14,14 @@ from scipy import stats
 
 import napari_tcgn
 from napari_tcgn.comparison.baselines import DEPTH_ALONE, HAEMATOXYLIN
+from napari_tcgn.comparison.report import report
 from napari_tcgn.comparison.steps import compare, compare_steps
 from napari_tcgn.comparison.write import write_comparison
 from napari_tcgn.engine import run_to_end
 from napari_tcgn.errors import DataError, OutputError
 from napari_tcgn.expression import scale_counts
 from napari_tcgn.options import CompareSettings
+from napari_tcgn.trust import reachable_pcc
 
 QUICK = CompareSettings(domains=False, draws=40, permutations=19)
 
@@ -146,7 +148,7 @@ def test_progress_can_be_stopped_between_steps(pair) -> None:
     stages: list[str] = []
     run_to_end(compare_steps(*pair, QUICK), lambda step: stages.append(step.stage))
     assert list(dict.fromkeys(stages)) == [
-        "match spots and genes", "simple predictors", "figures", "null", "null, depth controlled",
+        "match spots and genes", "simple predictors", "figures", "reachable", "null", "null, depth controlled",
     ]  # fmt: skip
 
 
@@ -347,3 +349,30 @@ def test_a_measurement_of_several_sections(pair, tmp_path: Path, column: str) ->
         assert chosen.manifest.measured.spots == measured.n_obs
     with pytest.raises(DataError, match=r"no section 's3'; it holds s1, s2"):
         compare(predicted, both, CompareSettings(library="s3"))
+
+
+def test_what_can_be_reached_stands_beside_what_is_reached(pair, comparison, tmp_path: Path) -> None:
+    genes, medians = comparison.genes, comparison.overall.medians
+    counts = np.asarray(pair[1].X)
+    depth = np.log10(1 + counts.sum(axis=1, dtype=float))
+    known = reachable_pcc(counts, scale_counts, depth)
+    for before, ceiling in (("", known.plain), ("depth_", known.depth)):
+        np.testing.assert_allclose(genes[f"{before}ceiling_pcc"], ceiling)
+        noisy = ceiling < 0.1
+        share = (genes[f"{before}pcc"] / ceiling).where(~noisy)
+        np.testing.assert_allclose(genes[f"{before}share_of_ceiling"], share)
+        assert (genes[f"{before}judgeable"] == np.where(noisy, "too noisy to judge", "yes")).all()
+        assert medians[f"{before}ceiling_pcc"].median == pytest.approx(np.median(ceiling))
+        assert comparison.adata.var[f"compare_{before}judgeable"].tolist() == genes[f"{before}judgeable"].tolist()
+    assert (genes["ceiling_pcc"] > 0.3).sum() > 5
+    np.testing.assert_allclose(comparison.adata.var["compare_share_of_ceiling"], genes["share_of_ceiling"])
+    assert "could be predicted with a PCC of" in report(comparison)
+
+
+def test_without_counts_nothing_can_be_said_of_what_is_reachable(pair) -> None:
+    predicted, measured = pair
+    scaled = measured.copy()
+    scaled.X = scale_counts(measured.X)
+    result = compare(predicted, scaled, CompareSettings(domains=False, draws=40, values="model-scale"))
+    assert "ceiling_pcc" not in result.genes
+    assert any("Without raw counts" in sentence for sentence in result.warnings)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_tcgn.errors import ModelError
-from napari_tcgn.model import FoldFigures, HeldOut, ModelCard, SectionStain
+from napari_tcgn.model import FoldFigures, HeldOut, ModelCard, SectionStain, describe
 from napari_tcgn.model.registry import BUNDLED
 
 CARDS = sorted(Path(BUNDLED).glob("*/card.json"))
@@ -49,6 +50,13 @@ def test_wrong_parts_are_named(part: dict, found: str) -> None:
     raw = {"name": "m", "version": "1", "architecture": {}, "genes": ["A"], "patch_um": 55.0}
     with pytest.raises(ModelError, match=found):
         ModelCard.from_json(json.dumps(raw | part))
+
+
+def test_what_an_older_card_does_not_say_is_unknown() -> None:
+    card = ModelCard("m", "1", {}, ["A"], 55.0, metrics=HeldOut("p", 3, median_pcc=0.2, pcc=[0.2]))
+    assert np.isnan(card.gene_metric("ceiling_pcc")).all()
+    assert describe(card)["Reachable"] == "unknown"
+    assert "ceiling_pcc" not in card.to_json()
 
 
 def test_figures_of_some_genes() -> None:

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import torch
 
-from napari_tcgn.cli.cross_validate import scale_set
+from napari_tcgn.cli.cross_validate import evaluation_text, scale_set
 from napari_tcgn.engine import run, run_to_end
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.expression import TOTAL_SCALE
-from napari_tcgn.model import FeatureExtractor, ModelCard, load_model
+from napari_tcgn.model import FeatureExtractor, ModelCard, describe, domain_of, load_model, read_domain
 from napari_tcgn.options import TrainSettings
 from napari_tcgn.slide import open_slide
 from napari_tcgn.stats import median_counting_constants, pearson_per_gene
@@ -51,6 +51,38 @@ def test_no_network_is_trained_and_every_line_is_scored(evaluated) -> None:
     assert record["panels"]["B1"] == {"genes": 9, "source": "seen in at least 5% of the spots of each of B2, C1"}
     # 150 px around spots that are 100 px from the edge: none leaves the image.
     assert record["sections"]["B1"]["padded"] == {"line-300um": 0, "context-line": 0}
+
+
+def test_what_can_be_reached_stands_beside_every_median_and_on_the_card(evaluated) -> None:
+    summary, genes = evaluated.summary, evaluated.genes
+    for before in ("", "depth_"):
+        ceilings = summary.groupby(["by", "section"])[f"median_{before}ceiling_pcc"]
+        assert (ceilings.nunique() == 1).all(), "a property of the measurement, whatever predicts it"
+        assert ceilings.first().between(0.05, 1).all()
+        judged = genes[f"{before}ceiling_pcc"] >= 0.1
+        share = (genes[f"{before}pcc"] / genes[f"{before}ceiling_pcc"]).where(judged)
+        np.testing.assert_allclose(genes[f"{before}share_of_ceiling"], share)
+    card = ModelCard.read(evaluated.models["haematoxylin"] / "card.json")
+    mine = genes.query("by == 'section' and method == 'haematoxylin'").groupby("gene")["ceiling_pcc"].mean()
+    np.testing.assert_allclose(card.gene_metric("ceiling_pcc"), mine.reindex(card.genes), atol=1e-4)
+    assert card.metrics.median_ceiling_pcc == pytest.approx(mine.median(), abs=1e-4)
+    assert describe(card)["Reachable"].startswith(f"median PCC {card.metrics.median_ceiling_pcc:.3f} at best")
+    assert "reachable at best" in evaluation_text(evaluated)
+    assert "median ceiling pcc" in (evaluated.out / "report.html").read_text()
+
+
+def test_every_model_knows_its_training_patches(evaluated, dataset) -> None:
+    for method, folder in evaluated.models.items():
+        card = ModelCard.read(folder / "card.json")
+        domain = read_domain(folder, card)
+        assert domain.sections == tuple(sorted(card.training["sections"]))
+        assert len(domain.centre) == 30 * (2 if method == "context-line" else 1)
+    card = ModelCard.read(evaluated.models["haematoxylin"] / "card.json")
+    predictor = load_model(evaluated.models["haematoxylin"])
+    section = load_section(find_sections(dataset)[0], card.genes, card, mpp=2.0)
+    p = domain_of(predictor)(section.patches)
+    assert np.median(p) > 0.3, "its own patches are not foreign to it"
+    assert domain_of(predictor)(np.zeros_like(section.patches)).max() <= 0.05
 
 
 def test_the_model_looks_at_its_scales_and_predicts_what_the_line_does(evaluated, dataset) -> None:

@@ -117,6 +117,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
         lines.append(f"{row['method']:<32}{_span(row, 'pcc'):<28}{_span(row, 'depth_pcc')}")
     for row in comparison.baselines.iloc[1:].to_dict(orient="records"):
         lines.append(f"Lead over {row['method']}: {row['lead']:.3f} ({row['lead_low']:.3f} to {row['lead_high']:.3f}).")
+    lines += _ceiling_lines(comparison)
     null, controlled = overall.null, overall.genes_significant_depth_controlled
     lines.append(
         f"Significant at a false discovery rate of 5 %: {overall.genes_significant} genes"
@@ -130,6 +131,19 @@ def comparison_lines(comparison: Comparison) -> list[str]:
             f"Domains: {found.n_predicted} predicted, {found.n_measured} measured; ARI {found.ari:.2f}{others}."
         )
     return lines + [f"Note: {sentence}" for sentence in comparison.warnings]
+
+
+def _ceiling_lines(comparison: Comparison) -> list[str]:
+    """Say what could be reached at all, where it is known."""
+    from napari_tcgn.comparison import too_noisy
+
+    medians = comparison.overall.medians
+    if "ceiling_pcc" not in medians or medians["ceiling_pcc"].median is None:
+        return []
+    plain, depth = (medians[name].median for name in ("ceiling_pcc", "depth_ceiling_pcc"))
+    noisy = too_noisy(comparison.genes)
+    best = f"{'reachable at best':<32}{plain:<28.3f}" + ("-" if depth is None else f"{depth:.3f}")
+    return [best, f"Too noisy to judge: {noisy} of {comparison.overall.n_genes} genes (reachable PCC below 0.1)."]
 
 
 def _span(row: Mapping[Hashable, Any], name: str) -> str:

@@ -125,5 +125,18 @@ def evaluation_text(result: Evaluation) -> str:
         plain = f"{row['median_pcc']:.3f} ({row['pcc_low']:.3f} to {row['pcc_high']:.3f})"
         depth = f"{row['median_depth_pcc']:.3f} ({row['depth_pcc_low']:.3f} to {row['depth_pcc_high']:.3f})"
         lines.append(f"{row['by'] + ' ' + row['section']:<18}{row['method']:<42}{plain:<26}{depth}")
+    lines += _ceiling_lines(result)
     models = "".join(f"\nModel: {folder}" for folder in result.models.values())
     return "\n".join(lines) + f"\nTables, figures and report.html are in {result.out}.{models}"
+
+
+def _ceiling_lines(result: Evaluation) -> list[str]:
+    """Say what no method could exceed, for the same sections as the medians."""
+    lines = []
+    for by, rows in result.summary.groupby("by", sort=False):
+        row = rows.iloc[-1]  # pooled, where there are several sections; the same for every method
+        if row["median_ceiling_pcc"] == row["median_ceiling_pcc"]:  # known
+            best = f"{row['median_ceiling_pcc']:.3f}"
+            name = f"{by} {row['section']}"
+            lines.append(f"{name:<18}{'reachable at best':<42}{best:<26}{row['median_depth_ceiling_pcc']:.3f}")
+    return lines

@@ -52,6 +52,8 @@ class Pairing:
         On the model's scale.
     counts : float64 [n, genes] or None
         None where the measured values were on the model's scale already.
+    totals : float64 [n] or None
+        Counts of every spot over all its genes, where the model's scale goes by these; None: by those over the panel.
     depth : float64 [n] or None
         log10(1 + total of the spot) that the model's scale goes by: over its panel or all genes; None where unknown.
     lattice : Lattice
@@ -67,6 +69,7 @@ class Pairing:
     predicted: Floats
     measured: Floats
     counts: Floats | None
+    totals: Floats | None
     depth: Floats | None
     lattice: Lattice
     alignment: Alignment
@@ -148,7 +151,7 @@ def pair(
         versions=package_versions(),
     )
     depth = _depth(measured, alignment, counts, total.counts)
-    return Pairing(x, values, counts, depth, lattice, alignment, match, card, mpp, manifest, warnings)
+    return Pairing(x, values, counts, total.counts, depth, lattice, alignment, match, card, mpp, manifest, warnings)
 
 
 def _mirrored(predicted: AnnData, record: RunRecord) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_tcgn.comparison.ceilings import too_noisy
 from napari_tcgn.comparison.pictures import domains_figure, genes_figure, maps_figure, section_figure
 from napari_tcgn.expression import UNS_KEY
 from napari_tcgn.files import write_text_whole
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 BEST, ROWS = 3, 20
 MAX_GENES_ON_PAGE = 2_000
 TABLE = (
-    "pcc", "pcc_low", "pcc_high", "depth_pcc", "spearman", "rmse", "r2", "ssim", "variance_ratio", "morans_i_predicted",
-    "morans_i_measured", "depth_alone_pcc", "haematoxylin_pcc", "q", "depth_q",
+    "pcc", "pcc_low", "pcc_high", "ceiling_pcc", "share_of_ceiling", "judgeable", "depth_pcc", "depth_ceiling_pcc",
+    "depth_share_of_ceiling", "depth_judgeable", "spearman", "rmse", "r2", "ssim", "variance_ratio",
+    "morans_i_predicted", "morans_i_measured", "depth_alone_pcc", "haematoxylin_pcc", "q", "depth_q",
 )  # fmt: skip
 
 
@@ -49,6 +51,7 @@ def report(comparison: Comparison) -> str:
         overall=comparison.overall,
         warnings=comparison.warnings,
         baselines=comparison.baselines,
+        too_noisy=too_noisy(comparison.genes),
         leads=comparison.baselines.iloc[1:].to_dict(orient="records"),
         pictures=_pictures(comparison),
         domains=_domains(comparison),

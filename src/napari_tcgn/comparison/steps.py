@@ -18,6 +18,7 @@ from napari_tcgn.comparison.baselines import (
     haematoxylin_of_patches,
     haematoxylin_of_picture,
 )
+from napari_tcgn.comparison.ceilings import add_ceilings
 from napari_tcgn.comparison.domains import domain_agreement, leiden_domains, niche_table
 from napari_tcgn.comparison.pairing import Pairing, pair
 from napari_tcgn.comparison.records import BootstrapRecord, DomainAgreement, Median, NullRecord, Overall
@@ -39,6 +40,7 @@ Floats = NDArray[np.float64]
 UNS_COMPARE = "napari_tcgn_compare"
 PATCHES_AT_ONCE = 64
 FEW_BLOCKS = 8
+TEXTS = ("judgeable", "depth_judgeable")  # columns of words about a gene that go into the .h5ad
 SIGNIFICANT = 0.05  # false discovery rate
 
 
@@ -70,7 +72,7 @@ def compare_steps(
     Yields
     ------
     Progress
-        Stages "match spots and genes", "simple predictors", "figures", "null", "domains".
+        Stages "match spots and genes", "simple predictors", "figures", "reachable", "null", "domains".
 
     Returns
     -------
@@ -170,6 +172,9 @@ class _Work:
         """Compute every gene's figures and the medians with their intervals."""
         yield Progress("figures", 0, 3)
         self.genes, ssim = compared_genes(self.paired, self.names, self.baseline_values, self.bootstrap)
+        yield Progress("reachable", 0, 1)
+        self.warnings += add_ceilings(self.genes, self.paired, self.settings.seed)
+        yield Progress("reachable", 1, 1)
         yield Progress("figures", 1, 3)
         intervals = Intervals(self.paired, self.bootstrap, ssim)
         for name, (low, high) in intervals.of_genes().items():
@@ -263,6 +268,10 @@ class _Work:
             column = self.genes[name]
             if column.dtype.kind == "f":
                 adata.var[f"compare_{name}"] = column.reindex(adata.var_names).to_numpy()
+            elif name in TEXTS:
+                adata.var[f"compare_{name}"] = column.reindex(adata.var_names, fill_value="unknown").to_numpy(
+                    dtype=object
+                )
         layer = np.full(adata.shape, np.nan, dtype=np.float32)
         layer[np.ix_(spots, genes)] = self.y
         adata.layers["measured"] = layer

@@ -33,6 +33,7 @@ Floats = NDArray[np.float64]
 ZERO_IF_CONSTANT = ("pcc", "spearman", "depth_pcc", "ssim")
 MEDIANS = (
     "pcc", "depth_pcc", "spearman", "rmse", "r2", "ssim", "variance_ratio", "morans_i_predicted", "morans_i_measured",
+    "ceiling_pcc", "share_of_ceiling", "depth_ceiling_pcc", "depth_share_of_ceiling",
 )  # fmt: skip
 # Values that figures are computed of at once: tables of thousands of genes neither fit into a processor's cache nor,
 # a dozen times, into memory.

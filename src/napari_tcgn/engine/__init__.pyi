@@ -1,3 +1,4 @@
+from .before import sample_domain as sample_domain
 from .command import (
     Files as Files,
     Repeat as Repeat,
@@ -13,7 +14,11 @@ from .device import (
     is_out_of_memory as is_out_of_memory,
     precision_reason as precision_reason,
 )
-from .domain import domain_warnings as domain_warnings, stained_like as stained_like
+from .domain import (
+    domain_warnings as domain_warnings,
+    outside_warnings as outside_warnings,
+    stained_like as stained_like,
+)
 from .identity import digest as digest, model_identity as model_identity, path_digest as path_digest
 from .lock import lock_folder as lock_folder
 from .loop import run as run
@@ -29,6 +34,6 @@ from .patches import (
     reading_order as reading_order,
 )
 from .progress import Prediction as Prediction, Progress as Progress
-from .record import RunRecord as RunRecord, package_versions as package_versions
+from .record import DomainRecord as DomainRecord, RunRecord as RunRecord, package_versions as package_versions
 from .steps import run_to_end as run_to_end, to_the_end as to_the_end
 from .work import WorkFolder as WorkFolder, work_folder_of as work_folder_of

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_tcgn.engine.progress import Prediction
+from napari_tcgn.engine.record import DomainRecord
+from napari_tcgn.engine.work import WorkFolder
 from napari_tcgn.errors import ModelError
-from napari_tcgn.model import ModelCard, SectionStain
+from napari_tcgn.model import ModelCard, Predictor, SectionStain, domain_of
 from napari_tcgn.options import StainName
 from napari_tcgn.slide import Slide, StainStatistics, contradicts_file, mpp_hint, overview_of
 
 COARSER = 1.25  # times the coarsest training slide: finer ones are shrunk to the same, detail that is not there is not
+OUTSIDE = 0.05  # p-values up to it are taken for unlike the training
+MANY_OUTSIDE, ENOUGH_SPOTS = 0.15, 20  # share of a slide's spots that is told of; three times what is expected
 FURTHER = 0.5  # standard deviations: the four bundled training sections lie within 0.4 of each other
 STAIN_NAMES = ("haematoxylin", "eosin")
 
@@ -48,6 +56,39 @@ def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None
     for name in STAIN_NAMES if sections else ():
         found.extend(_stain_warning(name, getattr(stain, f"{name}_mean"), list(sections.values()), card.name))
     return found
+
+
+def count_outside(p: NDArray[np.float32] | None) -> DomainRecord | None:
+    """Count the spots that look unlike the training patches, from the p-values of those that are predicted."""
+    if p is None:
+        return None
+    known = p[~np.isnan(p)]
+    return DomainRecord(OUTSIDE, len(known), int((known <= np.float32(OUTSIDE)).sum()))
+
+
+def outside_warnings(found: DomainRecord | None, model: str) -> list[str]:
+    """Return a sentence where many spots of a slide look unlike the training patches."""
+    if found is None or found.spots < ENOUGH_SPOTS or found.share < MANY_OUTSIDE:
+        return []
+    return [
+        f"{found.outside} of {found.spots} spots ({found.share:.0%}) look unlike the patches that {model} was trained "
+        f"on; {found.level:.0%} are expected. Expect less of it there (domain_p up to {found.level:g})."
+    ]
+
+
+def note_domain(prediction: Prediction, warnings: list[str]) -> None:
+    """Bring what a record says of spots unlike the training up to date; `warnings` are those of the whole slide."""
+    record = prediction.record
+    record.domain = count_outside(prediction.domain_p)
+    record.warnings = [*warnings, *outside_warnings(record.domain, prediction.card.name)]
+
+
+def make_room_for_domain(prediction: Prediction, predictor: Predictor, work: WorkFolder | None) -> None:
+    """Give a prediction room for its spots' p-values, with what is known of them already; none for a model without."""
+    if domain_of(predictor) is None:
+        return
+    kept = None if work is None else work.domain_p()
+    prediction.domain_p = np.full(len(prediction.spots), np.nan, dtype=np.float32) if kept is None else kept
 
 
 def _stain_warning(name: str, mean: float, sections: list[SectionStain], model: str) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.engine.device import default_batch_size, free_memory, is_out_of_memory
-from napari_tcgn.engine.domain import domain_warnings, stained_like
+from napari_tcgn.engine.domain import domain_warnings, make_room_for_domain, note_domain, stained_like
 from napari_tcgn.engine.identity import run_identity
 from napari_tcgn.engine.memory import require_memory
 from napari_tcgn.engine.patches import choose_patches, cut_batch, patch_source, reading_order
@@ -22,7 +22,7 @@ from napari_tcgn.engine.progress import Prediction, Progress
 from napari_tcgn.engine.record import PatchRecord, RunRecord, start_record
 from napari_tcgn.engine.work import WorkFolder
 from napari_tcgn.errors import DeviceError, ModelError, SpotsError
-from napari_tcgn.model import ModelCard, Predictor, StartingPredictor
+from napari_tcgn.model import ModelCard, Predictor, PredictsWithDomain, StartingPredictor, domain_of
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide, overview_of, require_mpp
 from napari_tcgn.spots import Spots, check_on_slide
@@ -32,6 +32,8 @@ RATE_SECONDS = 10.0  # the rate is measured over the latest ones: the first mode
 
 Indices = NDArray[np.intp]
 Patches = NDArray[np.uint8]
+Values = NDArray[np.float32]
+Both = tuple[Values, Values | None]  # float32 [B, genes], and p-values [B] of the patches
 
 
 def run(
@@ -92,25 +94,31 @@ def run(
     prediction = _empty_prediction(slide, spots, predictor, record)
     order = reading_order(spots.x, spots.y, patch.side_px)
     _make_room_for_values(prediction, slide, settings, order, work)
+    make_room_for_domain(prediction, predictor, work)
     stained = stained_like(slide, card, settings.stain)  # after the work folder, which refuses another run
     source, level = patch_source(stained, card, patch)
     batches = _open_batches(order, batch_size, prediction.done)
     record.spots_resumed = int(prediction.done.sum())
     yield Progress("read slide", 1, 1, prediction=prediction)
 
+    before = record.warnings
+    note_domain(prediction, before)
     clock = _Clock(len(spots), record.spots_resumed)
     clock.note(record)
     try:
         with closing(_read_ahead(source, level, spots, patch, batches, settings.read_threads)) as patches:
-            for new, values in _predict_batches(predictor, patches, batch_size, record):
+            for new, values, domain_p in _predict_batches(predictor, patches, batch_size, record):
                 _check_values(values, spots, new, card)
+                if domain_p is not None and prediction.domain_p is not None:
+                    prediction.domain_p[new] = domain_p
                 if work is None:
                     prediction.values[new] = values
                 else:
-                    work.add(new, values)
+                    work.add(new, values, domain_p)
                 prediction.done[new] = True
                 clock.count(len(new))
                 clock.note(record)
+                note_domain(prediction, before)
                 yield Progress("predict", clock.done, clock.total, clock.rate, clock.eta, prediction, new)
     finally:
         if work is not None:
@@ -222,19 +230,20 @@ def _read_ahead(
 
 def _predict_batches(
     predictor: Predictor, batches: Iterable[tuple[Indices, Patches]], batch_size: int, record: RunRecord
-) -> Generator[tuple[Indices, NDArray[np.float32]], None, None]:
-    """Yield (spot indices [B], values float32 [B, genes]); halves the batch, and notes it, when memory runs out.
+) -> Generator[tuple[Indices, Values, Values | None], None, None]:
+    """Yield (spot indices [B], values float32 [B, genes], p-values of their patches float32 [B] or None).
 
-    A predictor that can start a batch without waiting for it (`StartingPredictor`) always has the next one in hand
-    before the last one is fetched, so that its device does not wait for this program.
+    Halves the batch, and notes it, when memory runs out. A predictor that can start a batch without waiting for it
+    (`StartingPredictor`) always has the next one in hand before the last one is fetched, so that its device does not
+    wait for this program.
     """
     ahead = 1 if isinstance(predictor, StartingPredictor) else 0
-    started: deque[tuple[Indices, Callable[[], NDArray[np.float32]]]] = deque()
+    started: deque[tuple[Indices, Callable[[], Both]]] = deque()
 
-    def fetch(keep: int) -> Generator[tuple[Indices, NDArray[np.float32]], None, None]:
+    def fetch(keep: int) -> Generator[tuple[Indices, Values, Values | None], None, None]:
         while len(started) > keep:
             new, wait = started.popleft()
-            yield new, wait()
+            yield new, *wait()
 
     for indices, patches in batches:
         done = 0
@@ -251,17 +260,24 @@ def _predict_batches(
     yield from fetch(keep=0)
 
 
-def _try_start(predictor: Predictor, patches: Patches) -> Callable[[], NDArray[np.float32]] | None:
-    """Start the prediction of a batch and return the call that waits for it, or None if memory ran out."""
+def _try_start(predictor: Predictor, patches: Patches) -> Callable[[], Both] | None:
+    """Start the prediction of a batch and return the call that waits for the result, or None if memory ran out."""
+    domain = domain_of(predictor)
     try:
+        if isinstance(predictor, PredictsWithDomain):
+            both = predictor.predict_with_domain(patches)
+            return lambda: both
         if isinstance(predictor, StartingPredictor):
-            return predictor.start(patches)
+            wait = predictor.start(patches)
+            p = None if domain is None else domain(patches)  # while the device is at work
+            return lambda: (wait(), p)
         values = predictor.predict(patches)
+        beside = values, None if domain is None else domain(patches)
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error):
             return None
         raise
-    return lambda: values
+    return lambda: beside
 
 
 def _halve(tried: int, predictor: Predictor) -> int:

@@ -35,6 +35,9 @@ class Prediction:
     thumbnail_scale : float
         Thumbnail px per full-resolution px.
     record : RunRecord
+    domain_p : float32 [spots] or None
+        How usual the patch of a spot is among those of the training (small: unlike them); NaN where not yet predicted.
+        None: unknown, because the model has nothing to compare with.
     """
 
     values: NDArray[np.float32] | DiskRows
@@ -46,6 +49,7 @@ class Prediction:
     thumbnail: NDArray[np.uint8]
     thumbnail_scale: float
     record: RunRecord = field(default_factory=RunRecord)
+    domain_p: NDArray[np.float32] | None = None
 
     @property
     def partial(self) -> bool:

@@ -57,6 +57,30 @@ class PatchRecord:
     shrink: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class DomainRecord:
+    """How many spots look unlike the training patches.
+
+    Attributes
+    ----------
+    level : float
+        p-values up to it are taken for unlike; as large a share of the spots is expected to be.
+    spots : int
+        That were looked at.
+    outside : int
+        Of them, the unlike ones.
+    """
+
+    level: float = 0.05
+    spots: int = 0
+    outside: int = 0
+
+    @property
+    def share(self) -> float:
+        """Of the spots outside; NaN without any spot."""
+        return self.outside / self.spots if self.spots else math.nan
+
+
 @dataclass(slots=True, kw_only=True)
 class RunRecord:
     """The record of a run; the engine keeps its counts up to date while it runs.
@@ -87,6 +111,8 @@ class RunRecord:
     stain : dict of float or None
         See `slide.StainStatistics.to_record`.
     warnings : list of str
+    domain : DomainRecord or None
+        None: unknown, the model has no training patches to compare with.
     spots_resumed : int
         Spots that an interrupted run had done.
     unknown_settings : dict
@@ -113,6 +139,7 @@ class RunRecord:
     patch: PatchRecord = field(default_factory=PatchRecord)
     stain: dict[str, float] | None = None
     warnings: list[str] = field(default_factory=list)
+    domain: DomainRecord | None = None
     spots_resumed: int = 0
     unknown_settings: dict[str, Any] = field(default_factory=dict)
     other: dict[str, Any] = field(default_factory=dict)
@@ -125,8 +152,9 @@ class RunRecord:
         for name in ("sha256", "orientation"):
             if parts["slide"][name] is None:
                 del parts["slide"][name]
+        domain = {"domain": None if self.domain is None else asdict(self.domain)}
         settings = to_record(self.settings) | self.unknown_settings
-        return plain | parts | {"settings": settings, "spots": self.spots.to_record()} | self.other
+        return plain | parts | domain | {"settings": settings, "spots": self.spots.to_record()} | self.other
 
     def to_json(self) -> str:
         """Return it as the text that is kept in `uns["napari_tcgn"]["run_record"]`."""
@@ -150,6 +178,7 @@ class RunRecord:
             "slide": SlideRecord.read(known.get("slide") or {}),
             "patch": read_part(PatchRecord, known.get("patch")),
             "spots": SpotsRecord.read(known.get("spots", {})),
+            "domain": read_part(DomainRecord, known["domain"]) if known.get("domain") else None,
         }
         other = {name: value for name, value in record.items() if name not in names}
         return cls(**known, unknown_settings=unknown, other=other)

@@ -1,7 +1,8 @@
 """The work folder of a run: predicted values on disk as they come, so that a killed run can go on.
 
-A zarr group: `values` (float32 [spots, genes]) and `done` (bool [spots]), both in the order in which the engine reads
-the slide, so that what comes together lies together; its attributes say which run it belongs to.
+A zarr group: `values` (float32 [spots, genes]), `done` (bool [spots]) and `domain_p` (float32 [spots]), all in the
+order in which the engine reads the slide, so that what comes together lies together; its attributes say which run it
+belongs to.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class WorkFolder:
         self._lock: BaseFileLock | None = None
         self._group: Any = None
         self._done = np.zeros(0, bool)  # in reading order
+        self._domain_p = np.zeros(0, np.float32)  # likewise
         self._failed = False
 
     def __enter__(self) -> WorkFolder:
@@ -99,6 +101,8 @@ class WorkFolder:
         try:
             self._group = zarr.open_group(path, mode="r+")
             self._done = np.array(self._group["done"][:])
+            kept = self._group["domain_p"][:] if "domain_p" in self._group else np.full(len(self._done), np.nan)
+            self._domain_p = np.array(kept, np.float32)
             self.batch_size = int(self._group.attrs["batch_size"])
         except (ValueError, KeyError, OSError, TypeError) as error:
             raise OutputError(f"{path} is no work folder of a run: {error}.", "Move it away.") from error
@@ -148,7 +152,7 @@ class WorkFolder:
             self._forget_damaged()
         else:
             _require_room(self.path, 2 * 4 * len(order) * genes)  # here, and in the result
-            self._done = np.zeros(len(order), bool)
+            self._done, self._domain_p = np.zeros(len(order), bool), np.full(len(order), np.nan, np.float32)
             self._rows = DiskRows(self._create(identity, len(order), genes, batch_size), position)
         self._last_flush = time.monotonic()
         return self._rows, self._done[position]
@@ -161,7 +165,8 @@ class WorkFolder:
             # Its own store, because opening a group for writing would empty the folder, lock and all.
             group = zarr.create_group(zarr.storage.LocalStore(self.path))
             more: dict[str, Any] = {"compressors": None}
-            group.create_array("done", shape=(spots,), dtype=bool, chunks=(min(spots, DONE_ROWS),), **more)
+            for name, kind in (("done", bool), ("domain_p", "float32")):
+                group.create_array(name, shape=(spots,), dtype=kind, chunks=(min(spots, DONE_ROWS),), **more)
             values = group.create_array(
                 "values", shape=(spots, genes), dtype="float32", chunks=(min(spots, rows), genes), fill_value=np.nan,
                 **more,
@@ -186,8 +191,14 @@ class WorkFolder:
                     done[part] = False
                     values[part] = np.nan
 
-    def add(self, spots: NDArray[np.intp], values: NDArray[np.float32]) -> None:
-        """Keep the values (float32 [B, genes]) of finished spots; on disk after a second at most.
+    def domain_p(self) -> NDArray[np.float32]:
+        """Return the p-values of the spots' patches that are known, float32 [spots]; NaN for the others."""
+        return np.where(self._done, self._domain_p, np.float32(np.nan))[self._position]
+
+    def add(
+        self, spots: NDArray[np.intp], values: NDArray[np.float32], domain_p: NDArray[np.float32] | None = None
+    ) -> None:
+        """Keep the values (float32 [B, genes]) of finished spots, and p-values [B]; on disk after a second at most.
 
         Raises
         ------
@@ -199,6 +210,8 @@ class WorkFolder:
         except OSError as error:
             raise self._full(error) from error
         self._done[self._position[spots]] = True
+        if domain_p is not None:
+            self._domain_p[self._position[spots]] = domain_p
         if time.monotonic() - self._last_flush >= FLUSH_SECONDS:
             self.flush()
 
@@ -208,6 +221,8 @@ class WorkFolder:
             return
         try:
             self._rows.flush()
+            if "domain_p" in self._group:  # a folder of an older version has none
+                self._group["domain_p"][:] = self._domain_p
             self._group["done"][:] = self._done
         except OSError as error:
             raise self._full(error) from error

@@ -35,7 +35,8 @@ def to_anndata(prediction: Prediction) -> AnnData:
     -------
     anndata.AnnData
         X float32 [spots, genes] on the model's output scale. obs: array_row, array_col, in_tissue (0 or 1),
-        tissue_fraction, patch_padded (the patch reaches over the slide's edge). var: gene_ids where known,
+        tissue_fraction, patch_padded (the patch reaches over the slide's edge), domain_p (how usual the patch is among
+        those of the training: small is unlike them; NaN: unknown). var: gene_ids where known,
         held_out_pcc and its interval held_out_pcc_low, held_out_pcc_high; held_out_depth_pcc (sequencing depth taken
         out); better_simple_model ("" where no simple model does better on held-out sections). obsm["spatial"]:
         float64 (x, y) in full-resolution px. uns["spatial"][library_id]: image and scale factors.
@@ -115,7 +116,10 @@ def _spot_table(prediction: Prediction) -> pd.DataFrame:
     slide = prediction.record.slide
     side = prediction.record.patch.side_px
     padded = leaves_image(spots.x, spots.y, side, slide.width_px, slide.height_px)
-    return pd.DataFrame(_spot_columns(spots) | {"patch_padded": padded}, index=pd.Index(spots.ids.astype(object)))
+    known = prediction.domain_p
+    domain_p = np.full(len(spots), np.nan, np.float32) if known is None else known[prediction.done]
+    columns = _spot_columns(spots) | {"patch_padded": padded, "domain_p": domain_p}
+    return pd.DataFrame(columns, index=pd.Index(spots.ids.astype(object)))
 
 
 def _spot_columns(spots: Spots) -> dict[str, Any]:

@@ -1,6 +1,18 @@
-from .card import ModelCard as ModelCard, Predictor as Predictor, StartingPredictor as StartingPredictor
+from .card import (
+    DomainOf as DomainOf,
+    ModelCard as ModelCard,
+    Predictor as Predictor,
+    PredictsWithDomain as PredictsWithDomain,
+    StartingPredictor as StartingPredictor,
+    domain_of as domain_of,
+)
 from .card_words import describe as describe, skill_of as skill_of
-from .domain import SectionStain as SectionStain, TrainingDomain as TrainingDomain, TrainingStain as TrainingStain
+from .domain import (
+    PatchDomain as PatchDomain,
+    SectionStain as SectionStain,
+    TrainingDomain as TrainingDomain,
+    TrainingStain as TrainingStain,
+)
 from .features import FEATURES as FEATURES
 from .graph import Graph as Graph, build_graph as build_graph
 from .held_out import FoldFigures as FoldFigures, HeldOut as HeldOut
@@ -28,6 +40,15 @@ from .ridge import (
     ridge_state as ridge_state,
 )
 from .some_genes import for_genes as for_genes
+from .spot_domain import (
+    DOMAIN_NAME as DOMAIN_NAME,
+    DomainOfPatches as DomainOfPatches,
+    SpotDomain as SpotDomain,
+    by_ratio as by_ratio,
+    domain_features as domain_features,
+    read_domain as read_domain,
+    save_domain as save_domain,
+)
 from .tcgn import GRID as GRID, TCGN as TCGN, whole_head as whole_head
 from .timm_import import declared_operators as declared_operators, import_timm as import_timm
 from .weights import (

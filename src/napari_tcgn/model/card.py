@@ -261,3 +261,32 @@ class StartingPredictor(Predictor, Protocol):
             At once, not in the returned call, if the device has no memory for the batch.
         """
         ...
+
+
+class DomainOf(Protocol):
+    """Tells of patches how like the training they are."""
+
+    def __call__(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return p-values, float32 [B], of uint8 patches [B, H, W, 3] as `Predictor.predict` is handed them."""
+        ...
+
+
+@runtime_checkable
+class KnowsDomain(Protocol):
+    """A predictor that can have a domain; one of another package need not."""
+
+    domain_of: DomainOf | None
+
+
+@runtime_checkable
+class PredictsWithDomain(KnowsDomain, Protocol):
+    """A predictor that makes both from the same features, for hardly more than the time of one."""
+
+    def predict_with_domain(self, patches: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return what `predict` and `domain_of` do."""
+        ...
+
+
+def domain_of(predictor: object) -> DomainOf | None:
+    """Return what tells how like the training a predictor's patches are; None where that is unknown."""
+    return predictor.domain_of if isinstance(predictor, KnowsDomain) else None

@@ -193,6 +193,11 @@ METRICS: dict[str, Check] = {
     "pcc_low": _PER_GENE_PCC,
     "pcc_high": _PER_GENE_PCC,
     "depth_pcc": _PER_GENE_PCC,
+    "ceiling_pcc": _PER_GENE_PCC,
+    "depth_ceiling_pcc": _PER_GENE_PCC,
+    "patient_pcc": _PER_GENE_PCC,
+    "median_ceiling_pcc": or_null(_PCC),
+    "median_depth_ceiling_pcc": or_null(_PCC),
     "sections_significant": or_null(list_of(or_null(_counted))),
     "better_simple": or_null(list_of(or_null(text(0, 200)))),
     "folds": list_of(
@@ -209,7 +214,19 @@ _STAIN = _entries(
         ),
     }
 )
-DOMAIN: dict[str, Check] = {"mpp": or_null(list_of(_UM, 1, 10_000)), "stain": or_null(_STAIN)}
+_PATCHES = _entries(
+    {
+        "file": text(1, 255),
+        "sha256": text(64, 64),
+        "sections": list_of(text(1, 1000), 0, 100_000),
+        "patches": number(1, 1e9, whole=True),
+    }
+)
+DOMAIN: dict[str, Check] = {
+    "mpp": or_null(list_of(_UM, 1, 10_000)),
+    "stain": or_null(_STAIN),
+    "patches": or_null(_PATCHES),
+}
 CARD: dict[str, Check] = {
     "name": text(1, 200),
     "version": text(0, 200),

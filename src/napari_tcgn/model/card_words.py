@@ -33,6 +33,7 @@ def describe(card: ModelCard) -> dict[str, str]:
         "Sections": ", ".join(training.get("sections", [])),
         "Accuracy": skill_of(card),
         "Depth taken out": "" if without_depth is None else f"median PCC {without_depth:.3f}",
+        "Reachable": _reachable(card),
         "Simple models": f"one does better for {simpler} of {len(card.genes)} genes" if simpler else "",
         "Protocol": card.metrics.protocol,
         "Best genes": ", ".join(f"{card.genes[i]} {pcc[i]:.2f}" for i in ranked),
@@ -42,6 +43,15 @@ def describe(card: ModelCard) -> dict[str, str]:
         "Weights": f"sha256 {card.sha256}" if card.sha256 else "",
     }
     return {heading: text for heading, text in lines.items() if text}
+
+
+def _reachable(card: ModelCard) -> str:
+    """Say how much of the measured variation could be predicted at all, in the gene in the middle."""
+    plain, depth = card.metrics.median_ceiling_pcc, card.metrics.median_depth_ceiling_pcc
+    if plain is None:
+        return "unknown" if card.metrics.median_pcc is not None else ""
+    without_depth = "" if depth is None else f", {depth:.3f} with depth taken out"
+    return f"median PCC {plain:.3f} at best{without_depth}: the rest is noise of counting"
 
 
 def _squares(card: ModelCard) -> str:

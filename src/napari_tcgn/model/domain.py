@@ -58,6 +58,26 @@ class TrainingStain:
 
 
 @dataclass(frozen=True, slots=True)
+class PatchDomain:
+    """The file that says what the training patches looked like (`SpotDomain`).
+
+    Attributes
+    ----------
+    file, sha256 : str
+        Its name beside the card, and its hash.
+    sections : list of str
+        That it was made from.
+    patches : int
+        That it holds.
+    """
+
+    file: str
+    sha256: str
+    sections: list[str]
+    patches: int
+
+
+@dataclass(frozen=True, slots=True)
 class TrainingDomain:
     """What the training slides were like.
 
@@ -66,22 +86,26 @@ class TrainingDomain:
     mpp : (float, float) or None
         Smallest and largest µm per pixel; None: unknown.
     stain : TrainingStain or None
+    patches : PatchDomain or None
+        None: unknown.
     more : dict
         Other entries of the card, kept as they are.
     """
 
     mpp: tuple[float, float] | None = None
     stain: TrainingStain | None = None
+    patches: PatchDomain | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> TrainingDomain:
         """Read the `domain` of a card.json."""
-        mpp, stain = record.get("mpp"), record.get("stain")
+        mpp, stain, patches = record.get("mpp"), record.get("stain"), record.get("patches")
         return cls(
             mpp=(float(mpp[0]), float(mpp[-1])) if mpp else None,
             stain=TrainingStain.from_record(stain) if stain else None,
-            more={name: value for name, value in record.items() if name not in ("mpp", "stain")},
+            patches=PatchDomain(**patches) if patches else None,
+            more={name: value for name, value in record.items() if name not in ("mpp", "stain", "patches")},
         )
 
     def to_record(self) -> dict[str, Any]:
@@ -89,4 +113,6 @@ class TrainingDomain:
         own: dict[str, Any] = {} if self.mpp is None else {"mpp": list(self.mpp)}
         if self.stain is not None:
             own["stain"] = self.stain.to_record()
+        if self.patches is not None:
+            own["patches"] = asdict(self.patches)
         return {**own, **self.more}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import ModelError
 
-GeneFigure = Literal["pcc", "pcc_low", "pcc_high", "depth_pcc"]
+GeneFigure = Literal["pcc", "pcc_low", "pcc_high", "depth_pcc", "ceiling_pcc", "depth_ceiling_pcc", "patient_pcc"]
 Interval = tuple[float, float]
 # Cards written before the two numbers were kept as numbers.
 _COUNTED_IN_WORDS = " of "
@@ -40,10 +40,16 @@ class HeldOut:
         Median over the genes of the PCC, plain and with sequencing depth taken out.
     median_pcc_interval, median_depth_pcc_interval : (float, float) or None
         95 % intervals of the medians.
+    median_ceiling_pcc, median_depth_ceiling_pcc : float or None
+        Median over the genes of what could be reached at most.
     pcc, pcc_low, pcc_high : list of (float or None) [genes], or None
         PCC with its 95 % interval.
     depth_pcc : list of (float or None) [genes], or None
         PCC with sequencing depth taken out.
+    ceiling_pcc, depth_ceiling_pcc : list of (float or None) [genes], or None
+        The PCC that no predictor could exceed there, plain and with sequencing depth taken out (`trust.reachable_pcc`).
+    patient_pcc : list of (float or None) [genes], or None
+        PCC of models that had seen no section of the patient, where several patients were held out in turn.
     sections_significant : list of ((int, int) or None) [genes], or None
         In how many held-out sections the PCC is significant, and in how many it was tested.
     better_simple : list of (str or None) [genes], or None
@@ -60,10 +66,15 @@ class HeldOut:
     median_pcc_interval: Interval | None = None
     median_depth_pcc: float | None = None
     median_depth_pcc_interval: Interval | None = None
+    median_ceiling_pcc: float | None = None
+    median_depth_ceiling_pcc: float | None = None
     pcc: list[float | None] | None = None
     pcc_low: list[float | None] | None = None
     pcc_high: list[float | None] | None = None
     depth_pcc: list[float | None] | None = None
+    ceiling_pcc: list[float | None] | None = None
+    depth_ceiling_pcc: list[float | None] | None = None
+    patient_pcc: list[float | None] | None = None
     sections_significant: list[tuple[int, int] | None] | None = None
     better_simple: list[str | None] | None = None
     folds: list[FoldFigures] = field(default_factory=list)
@@ -112,7 +123,10 @@ class HeldOut:
         return replace(self, **chosen)
 
 
-_PER_GENE = ("pcc", "pcc_low", "pcc_high", "depth_pcc", "sections_significant", "better_simple")
+_PER_GENE = (
+    "pcc", "pcc_low", "pcc_high", "depth_pcc", "ceiling_pcc", "depth_ceiling_pcc", "patient_pcc",
+    "sections_significant", "better_simple",
+)  # fmt: skip
 
 
 def _counted(value: Any) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from napari_tcgn.errors import CheckpointError, ModelError
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model.card import ModelCard, Predictor
+from napari_tcgn.model.card import DomainOf, KnowsDomain, ModelCard, Predictor
 from napari_tcgn.model.inference import for_inference
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.tcgn import TCGN
@@ -40,6 +40,8 @@ class TCGNPredictor:
     net : TCGN
         As it was trained, for whoever needs gradients or activations.
     """
+
+    domain_of: DomainOf | None = None
 
     def __init__(self, net: TCGN, card: ModelCard, device: str = "cpu", precision: PrecisionName = "float32") -> None:
         self.card = card
@@ -131,6 +133,8 @@ class SumPredictor:
         The two, whose values are the shares of a prediction.
     """
 
+    domain_of: DomainOf | None = None
+
     def __init__(self, card: ModelCard, network: TCGNPredictor, line: Predictor) -> None:
         self.card, self.device, self.net = card, network.device, network.net
         self.network, self.line = network, line
@@ -196,6 +200,27 @@ def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "f
 
 
 def from_weights(card: ModelCard, weights: Path, device: str, precision: PrecisionName) -> Predictor:
+    """Build the predictor that a card describes from a file of weights, with the domain that lies beside it.
+
+    Raises
+    ------
+    ModelError, CheckpointError
+        See `load_folder`.
+    """
+    from napari_tcgn.model.ridge import RidgePredictor
+    from napari_tcgn.model.spot_domain import DomainOfPatches, domain_features, read_domain
+
+    predictor = _without_domain(card, weights, device, precision)
+    domain = read_domain(weights.parent, card)
+    if domain is not None and isinstance(predictor, KnowsDomain):
+        extract = domain_features(card, device)
+        predictor.domain_of = DomainOfPatches(domain, extract)
+        if isinstance(predictor, RidgePredictor) and predictor.sees_features_of(extract):
+            predictor.domain_of_features = domain.p_values
+    return predictor
+
+
+def _without_domain(card: ModelCard, weights: Path, device: str, precision: PrecisionName) -> Predictor:
     """Build the predictor that a card describes from a file of weights.
 
     Raises

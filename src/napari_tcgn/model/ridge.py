@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_tcgn.errors import CheckpointError, ModelError
-from napari_tcgn.model.card import ModelCard
+from napari_tcgn.model.card import DomainOf, ModelCard
 from napari_tcgn.model.features import FEATURE_PX, FEATURES, image_features
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.scales import scale_crops
@@ -128,6 +128,9 @@ class FeatureExtractor:
 class RidgePredictor:
     """Predict expression with a line through features (see `Predictor`)."""
 
+    domain_of: DomainOf | None = None
+    domain_of_features: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None  # where they are the line's
+
     def __init__(self, extract: FeatureExtractor, line: Line, card: ModelCard | None = None) -> None:
         self.card, self.device = card or extract.card, extract.device
         self._extract = extract
@@ -147,7 +150,22 @@ class RidgePredictor:
             some = replace(line, slope=line.slope[:, chosen], level=level)
         else:
             some = replace(line, directions=line.directions[:, chosen], level=level)
-        return RidgePredictor(self._extract, some, self.card.select(chosen))
+        predictor = RidgePredictor(self._extract, some, self.card.select(chosen))
+        predictor.domain_of, predictor.domain_of_features = self.domain_of, self.domain_of_features
+        return predictor
+
+    def sees_features_of(self, other: FeatureExtractor) -> bool:
+        """Whether the line is through the same features of the same squares as another extractor makes."""
+        own = self._extract
+        return (own.which, own.card.scales_um) == (other.which, other.card.scales_um)
+
+    def predict_with_domain(self, patches: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return what `predict` and `domain_of` do, from features that are made once where both go by the same."""
+        features = self._extract(patches).clone()
+        values: NDArray[np.float32] = self._line(features).cpu().numpy()
+        if self.domain_of_features is not None:
+            return values, self.domain_of_features(features.cpu().numpy())
+        return values, None if self.domain_of is None else self.domain_of(patches)
 
     def predict(self, patches: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Predict uint8 patches [B, H, W, 3] as float32 [B, genes] on the card's output scale."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.model.card import Predictor, StartingPredictor
+from napari_tcgn.model.card import DomainOf, Predictor, StartingPredictor, domain_of
 from napari_tcgn.model.ridge import RidgePredictor
 
 
@@ -24,15 +24,16 @@ def for_genes(predictor: Predictor, genes: Sequence[str]) -> Predictor:
     """
     place = {gene: row for row, gene in enumerate(predictor.card.genes)}
     rows = [place[gene] for gene in genes]
-    if isinstance(predictor, RidgePredictor):
-        return predictor.select(rows)
-    if isinstance(predictor, StartingPredictor):
-        return _StartingSomeGenes(predictor, rows)
-    return _SomeGenes(predictor, rows)
+    kind = _StartingSomeGenes if isinstance(predictor, StartingPredictor) else _SomeGenes
+    some = predictor.select(rows) if isinstance(predictor, RidgePredictor) else kind(predictor, rows)
+    some.domain_of = domain_of(predictor)
+    return some
 
 
 class _SomeGenes:
     """Columns of what another model predicts."""
+
+    domain_of: DomainOf | None = None
 
     def __init__(self, predictor: Predictor, rows: list[int]) -> None:
         self.card, self.device = predictor.card.select(rows), predictor.device
@@ -46,8 +47,9 @@ class _SomeGenes:
 class _StartingSomeGenes(_SomeGenes):
     """The same of a model whose device works on its own."""
 
-    def __init__(self, predictor: StartingPredictor, rows: list[int]) -> None:
+    def __init__(self, predictor: Predictor, rows: list[int]) -> None:
         super().__init__(predictor, rows)
+        assert isinstance(predictor, StartingPredictor)
         self._starts = predictor.start
 
     def start(self, patches: NDArray[np.uint8]) -> Callable[[], NDArray[np.float32]]:

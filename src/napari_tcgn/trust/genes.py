@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 
 from napari_tcgn.model import ModelCard
 
-Verdict = Literal["yes", "simpler", "no", "?"]
+Verdict = Literal["yes", "simpler", "caution", "no", "?"]
 
 VERDICTS: dict[Verdict, str] = {
     "yes": "the held-out PCC's 95 % interval lies above 0, the PCC stays above 0 once sequencing depth is taken out, "
     "and it is significant in more than half of the held-out sections, where the card counts them",
+    "caution": "predictable in a section whose patient the model knows, but not with all sections of the patient held "
+    "out: its PCC is then not above 0, and on your tissue it may be the wrong way round",
     "simpler": "predictable, but a simple model predicts it better on held-out sections",
     "no": "at least one of these does not hold: do not read its map as expression",
     "?": "never measured on held-out sections",
@@ -23,16 +25,20 @@ VERDICTS: dict[Verdict, str] = {
 def verdicts(card: ModelCard) -> list[Verdict]:
     """Say of every gene of a model whether it is predictable; `VERDICTS` says what the words mean."""
     pcc, low, depth = card.gene_metric("pcc"), card.gene_metric("pcc_low"), card.gene_metric("depth_pcc")
+    fails = card.gene_metric("patient_pcc") <= 0  # unknown is no failure
     # A card without intervals or without the figure for depth is judged by what it has.
     firm = np.where(np.isnan(low), pcc, low) > 0
     firm &= np.isnan(depth) | (depth > 0)
     found: list[Verdict] = []
     sections = card.metrics.sections_significant or [None] * len(card.genes)
-    for known, good, counted, better in zip(~np.isnan(pcc), firm, sections, card.better_baselines(), strict=True):
+    better_ones = card.better_baselines()
+    for known, good, counted, failed, better in zip(~np.isnan(pcc), firm, sections, fails, better_ones, strict=True):
         if not known:
             found.append("?")
         elif not good or not _in_most(counted):
             found.append("no")
+        elif failed:
+            found.append("caution")
         else:
             found.append("simpler" if better else "yes")
     return found
@@ -41,7 +47,8 @@ def verdicts(card: ModelCard) -> list[Verdict]:
 def trusted(card: ModelCard) -> NDArray[np.bool_]:
     """Say of every gene of a model whether its held-out figures call it predictable (bool [genes]).
 
-    Also where a simple model predicts it better: this is what "trusted" means in the options, the dock and the exports.
+    Also where a simple model predicts it better, but not where a new patient turns it round. This is what "trusted"
+    means in the options, the dock and the exports.
     """
     return np.array([verdict in ("yes", "simpler") for verdict in verdicts(card)], dtype=bool)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_tcgn.files import write_text_whole
-from napari_tcgn.model import CARD_NAME, WEIGHTS_NAME, HeldOut, ModelCard, read_checkpoint, save_model
+from napari_tcgn.model import CARD_NAME, WEIGHTS_NAME, HeldOut, ModelCard, read_checkpoint, save_domain, save_model
 from napari_tcgn.paths import portable_name
 from napari_tcgn.training.data.panel import Panel
 from napari_tcgn.training.evaluate.baselines import LINE_METHOD
@@ -16,6 +16,7 @@ from napari_tcgn.training.evaluate.held_out import held_out_figures
 from napari_tcgn.training.evaluate.scored import BOTH, TCGN_METHOD, Scored
 from napari_tcgn.training.fit.card import draft_card, finished_card
 from napari_tcgn.training.fit.residual import mean_of
+from napari_tcgn.trust import fit_domain
 
 
 def final_models(
@@ -42,6 +43,9 @@ def final_models(
     """
     settings, names = scorer.settings, list(scorer.sections)
     models: dict[str, Path] = {}
+    # A line through colour and texture sees what the domain goes by; the others look at the line's own squares.
+    domains = {b.name: fit_domain(scorer.features[b.name]) for b in scorer.baselines if b.scales_um}
+    domains[LINE_METHOD] = fit_domain(scorer.features[LINE_METHOD])
     if run is None:
         trained = _lines_card(scorer, panel)
     else:
@@ -71,6 +75,7 @@ def final_models(
     for method, place in models.items():
         written = ModelCard.read(place / CARD_NAME)
         finished = replace(written, metrics=held_out_figures(scored, method, written.genes))
+        finished = save_domain(place, domains[method if method in domains else LINE_METHOD], finished)
         write_text_whole(place / CARD_NAME, finished.to_json() + "\n", overwrite=True)
     return models
 

@@ -24,6 +24,7 @@ from napari_tcgn.training.evaluate.scored import (
     TRAINING_MEAN,
     Scored,
     depth_of,
+    reachable_in,
     score_section,
 )
 
@@ -72,10 +73,11 @@ class FoldScorer:
             ]
         predictions[TRAINING_MEAN] = [_training_mean(train_sections, len(s)) for s in test_sections]
         predictions[DEPTH_ALONE] = [np.repeat(depth_of(s)[:, None], len(panel.genes), axis=1) for s in test_sections]
+        reachable = [reachable_in(section) for section in test_sections]
         return [
-            score_section(values, section, panel.genes, by, fold.label, method)
+            score_section(values, section, panel.genes, by, fold.label, method, limit)
             for method, tables in predictions.items()
-            for values, section in zip(tables, test_sections, strict=True)
+            for values, section, limit in zip(tables, test_sections, reachable, strict=True)
         ]
 
     def _predict(self, model: Path, sections: Sequence[MeasuredSection]) -> list[NDArray[np.float32]]:

@@ -36,7 +36,7 @@ def held_out_figures(scored: Sequence[Scored], method: str, panel: Sequence[str]
     significant, tested = (q < SIGNIFICANT).sum(axis=0), (~np.isnan(q)).sum(axis=0)
 
     def column(name: str) -> list[float | None]:
-        return [None if np.isnan(v) else round(float(v), 4) for v in table[name]]
+        return [_rounded(v) for v in table[name]]
 
     best = pd.DataFrame(simple, index=panel)
     better: list[str | None] = [None] * len(panel)
@@ -64,6 +64,11 @@ def held_out_figures(scored: Sequence[Scored], method: str, panel: Sequence[str]
         pcc_low=column("pcc_low"),
         pcc_high=column("pcc_high"),
         depth_pcc=column("depth_pcc"),
+        median_ceiling_pcc=_rounded(whole["median_ceiling_pcc"]),
+        median_depth_ceiling_pcc=_rounded(whole["median_depth_ceiling_pcc"]),
+        ceiling_pcc=column("ceiling_pcc"),
+        depth_ceiling_pcc=column("depth_ceiling_pcc"),
+        patient_pcc=_with_patients_out(scored, method, panel) if kind == "section" else None,
         sections_significant=[(int(a), int(b)) for a, b in zip(significant, tested, strict=True)],
         better_simple=better,
         folds=[
@@ -72,3 +77,15 @@ def held_out_figures(scored: Sequence[Scored], method: str, panel: Sequence[str]
             if row["section"] != "all"
         ],
     )
+
+
+def _with_patients_out(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> list[float | None] | None:
+    """Return every gene's mean PCC over sections of which the patient was held out as a whole; None where none was."""
+    mine = [s for s in scored if s.by == "patient" and s.method == method]
+    if not mine:
+        return None
+    return [_rounded(value) for value in pool(mine).genes["pcc"].reindex(list(panel)).to_numpy()]
+
+
+def _rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(float(value), 4)

@@ -105,7 +105,17 @@ def gap_figure(result: Evaluation) -> Figure:
 
 def _page(result: Evaluation, pictures: list[Picture]) -> str:
     pooled = pool([s for s in result.scored if s.by == result.scored[0].by and s.method == result.lead]).genes
-    columns = ["pcc", "pcc_low", "pcc_high", "depth_pcc", "spearman", "rmse", "variance_ratio"]
+    columns = [
+        "pcc",
+        "pcc_low",
+        "pcc_high",
+        "ceiling_pcc",
+        "depth_pcc",
+        "depth_ceiling_pcc",
+        "spearman",
+        "rmse",
+        "variance_ratio",
+    ]
     return render_page(
         "evaluation.html",
         title="napari-tcgn cross-validation",

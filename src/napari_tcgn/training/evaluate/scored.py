@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_tcgn.errors import DataError
 from napari_tcgn.stats import (
     BlockBootstrap,
     interval,
@@ -22,6 +23,7 @@ from napari_tcgn.stats import (
     without,
 )
 from napari_tcgn.training.data.section import MeasuredSection
+from napari_tcgn.trust import Reachable, reachable_pcc, share_of_ceiling
 
 DRAWS = 1000
 # Names of methods in tables.
@@ -41,7 +43,8 @@ class Scored:
     fold, section, method : str
     genes : pandas.DataFrame
         One row per gene of the panel that varies in the section, indexed by gene: pcc (0 for a constant prediction),
-        pcc_low, pcc_high, spearman, rmse, variance_ratio, depth_pcc, p, q.
+        pcc_low, pcc_high, spearman, rmse, variance_ratio, depth_pcc, p, q, and what could be reached: ceiling_pcc,
+        share_of_ceiling and the same with depth_ in front.
     samples, depth_samples : float32 [draws, rows of genes]
         PCC and depth-controlled PCC in bootstrap samples; the same draws for every method, so that their differences
         are paired.
@@ -64,10 +67,35 @@ def depth_of(section: MeasuredSection) -> NDArray[np.float64]:
     return depth
 
 
+def reachable_in(section: MeasuredSection) -> Reachable:
+    """Return the PCC that no prediction of a section can exceed, per gene of its panel; NaN where it has no counts."""
+    from napari_tcgn.expression import scale_counts
+
+    try:
+        return reachable_pcc(section.counts, scale_counts, depth_of(section), section.totals)
+    except DataError:  # no whole numbers: what cannot be estimated is unknown
+        return Reachable(*np.full((2, section.counts.shape[1]), np.nan))
+
+
 def score_section(
-    predicted: NDArray[np.float32], section: MeasuredSection, panel: Sequence[str], by: str, fold: str, method: str
+    predicted: NDArray[np.float32],
+    section: MeasuredSection,
+    panel: Sequence[str],
+    by: str,
+    fold: str,
+    method: str,
+    reachable: Reachable | None = None,
 ) -> Scored:
-    """Score a prediction [n, genes] of every spot of a held-out section."""
+    """Score a prediction [n, genes] of every spot of a held-out section.
+
+    Parameters
+    ----------
+    predicted, section, panel, by, fold, method
+        See `Scored`.
+    reachable : Reachable, optional
+        Of the section, where several methods are scored on it (`reachable_in`).
+    """
+    ceiling = reachable_in(section) if reachable is None else reachable
     target = section.target.astype(np.float64)
     varies = section.measured & (target.max(axis=0) > target.min(axis=0))
     x, y = np.asarray(predicted, dtype=np.float64)[:, varies], target[:, varies]
@@ -87,13 +115,23 @@ def score_section(
             "depth_pcc": _zero(partial_pcc_per_gene(x, y, depth)),
             "p": p,
             "q": q_values(p),
+            "ceiling_pcc": ceiling.plain[varies],
+            "depth_ceiling_pcc": ceiling.depth[varies],
         },
         index=pd.Index(np.asarray(panel, dtype=str)[varies], name="gene"),
     )
+    _add_shares(genes)
     depth_samples = _zero(bootstrap.pcc(without(x, depth), without(y, depth)))
     # Halves what thousands of genes and many methods hold.
     kept = (samples.astype(np.float32), depth_samples.astype(np.float32))
     return Scored(by, fold, section.name, method, genes, *kept, len(section))
+
+
+def _add_shares(genes: pd.DataFrame) -> None:
+    """Say of every gene what share of the reachable PCC it has."""
+    for before in ("", "depth_"):
+        share = share_of_ceiling(genes[f"{before}pcc"], genes[f"{before}ceiling_pcc"])
+        genes[f"{before}share_of_ceiling"] = share
 
 
 def _zero(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -114,6 +152,7 @@ def pool(scored: Sequence[Scored]) -> Scored:
     )
     genes["pcc_low"], genes["pcc_high"] = interval(samples)
     genes["p"] = genes["q"] = np.nan  # p-values are not averaged
+    _add_shares(genes)  # of the means: a mean of shares would be that of the noisiest section
     spots = sum(s.n_spots for s in scored)
     return Scored(first.by, "all", "all", first.method, genes, samples, depth, spots)
 

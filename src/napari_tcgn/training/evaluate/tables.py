@@ -28,7 +28,8 @@ def summary_table(scored: Sequence[Scored]) -> pd.DataFrame:
     """Return the medians over genes: per section and method, and pooled over the sections of a kind of fold.
 
     Pooled figures are the mean of a gene over the sections that have it, then the median over the genes. Intervals are
-    95 % percentile intervals over blocks of spots; that the next patient differs from these is not in them.
+    95 % percentile intervals over blocks of spots; that the next patient differs from these is not in them. Beside each
+    median stands the one of what could be reached; shares are over the genes that are not too noisy to judge.
     """
     rows = []
     for by in dict.fromkeys(s.by for s in scored):
@@ -56,6 +57,10 @@ def _medians(scored: Sequence[Scored]) -> dict[str, float | int | None]:
         "median_depth_pcc": float(genes["depth_pcc"].median()),
         "depth_pcc_low": depth_low,
         "depth_pcc_high": depth_high,
+        "median_ceiling_pcc": float(genes["ceiling_pcc"].median()),
+        "median_share_of_ceiling": float(genes["share_of_ceiling"].median()),
+        "median_depth_ceiling_pcc": float(genes["depth_ceiling_pcc"].median()),
+        "median_depth_share_of_ceiling": float(genes["depth_share_of_ceiling"].median()),
         "median_spearman": float(genes["spearman"].median()),
         "median_rmse": float(genes["rmse"].median()),
         "median_variance_ratio": float(genes["variance_ratio"].median()),

@@ -8,8 +8,18 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from napari_tcgn.model import TCGN, WEIGHTS_NAME, ModelCard, load_into, read_checkpoint, save_model, whole_head
+from napari_tcgn.model import (
+    TCGN,
+    WEIGHTS_NAME,
+    ModelCard,
+    load_into,
+    read_checkpoint,
+    save_domain,
+    save_model,
+    whole_head,
+)
 from napari_tcgn.training.fit.card import finished_card, held_out_metrics
+from napari_tcgn.training.fit.domain import domain_of_sections
 from napari_tcgn.training.fit.held_out_runs import pooled_metrics
 from napari_tcgn.training.fit.material import Material
 from napari_tcgn.training.fit.record import TrainResult, number_or_none
@@ -52,6 +62,7 @@ def finish(
     card = finished_card(
         card, trainer.settings, material.training, material.study, material.panel, device, best, metrics
     )
+    card = save_domain(run.model_path, domain_of_sections(material.training, card), card)
     save_model(run.model_path, weights, card)
     held_out = [section.name for section in material.test]
     protocol = metrics.protocol or "trained on every section; nothing scored"

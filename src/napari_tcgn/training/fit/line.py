@@ -37,7 +37,11 @@ def section_features(
     net : nn.Module, optional
         The encoder whose features they are; needed where the card names one.
     """
-    extract = FeatureExtractor(card, device, net)
+    return features_of(FeatureExtractor(card, device, net), sections)
+
+
+def features_of(extract: FeatureExtractor, sections: Sequence[MeasuredSection]) -> list[NDArray[np.float64]]:
+    """Return what an extractor makes of every section's patches, float64 [n, features] each."""
     return [
         torch.cat([extract(s.patches[i : i + BATCH]).cpu() for i in range(0, len(s), BATCH)]).double().numpy()
         for s in sections

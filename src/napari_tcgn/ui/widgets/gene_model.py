@@ -19,7 +19,13 @@ from napari_tcgn.ui.widgets.pick_table import GENE, GeneRows, short
 VERDICT, PCC, DEPTH, SD, MORAN = range(GENE + 1, 6)
 HEADINGS = ("gene", "trust", "held-out\nPCC", "depth\nout", "sd", "Moran\nI")
 TRUST_COLUMNS = (VERDICT, PCC, DEPTH)
-SIGNS = {"yes": "✓", "simpler": "(✓)", "no": "✗", "?": "?"}  # of verdicts; words would not fit beside the figures
+SIGNS = {
+    "yes": "✓",
+    "simpler": "(✓)",
+    "caution": "!",
+    "no": "✗",
+    "?": "?",
+}  # of verdicts; words would not fit beside the figures
 MEANINGS = (
     "Gene of the panel",
     "Is the gene predictable?\n" + "\n".join(f"{SIGNS[word]} {meaning}" for word, meaning in VERDICTS.items()),
