@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -140,6 +141,35 @@ def training(check: Check, kind: str, batches: list[int]) -> dict[int, float]:
     return rates
 
 
+def end_to_end(check: Check, slide_px: int, spots: int) -> dict[str, float]:
+    """Return patches/s of a whole prediction with reading, of a network with random weights, and of the model alone."""
+    from napari_tcgn.engine import default_batch_size, run, run_to_end
+    from napari_tcgn.model import ModelCard
+    from napari_tcgn.model.predictor import make_predictor
+    from napari_tcgn.options import PredictSettings
+    from napari_tcgn.slide import ArraySlide
+    from napari_tcgn.spots import Spots
+
+    rng = np.random.default_rng(0)
+    slide = ArraySlide(rng.integers(0, 255, (slide_px, slide_px, 3), dtype=np.uint8), name="noise", mpp=0.5)
+    side = int(np.ceil(np.sqrt(spots)))
+    row, column = np.divmod(np.arange(spots), side)
+    pitch = (slide_px - 400) / side
+    genes = [f"G{i}" for i in range(GENES)]
+    card = ModelCard("random", "1", {"family": "tcgn", "size": "tiny"}, genes, 112.0)
+    predictor = make_predictor(TCGN(GENES), card, check.device, "float32")
+    names = np.arange(spots).astype(str)
+    laid = Spots(names, 200 + column * pitch, 200 + row * pitch, row, column, pitch * 0.25, pitch * 0.5, "square")
+    settings = PredictSettings(device=check.device)  # type: ignore[arg-type]
+    run_to_end(run(slide, laid.select(np.arange(min(64, spots))), predictor, settings))
+    started = time.perf_counter()
+    run_to_end(run(slide, laid, predictor, settings))
+    whole = spots / (time.perf_counter() - started)
+    batch = min(spots, default_batch_size(check.device))
+    patches = rng.integers(0, 255, (batch, 224, 224, 3), dtype=np.uint8)
+    return {"whole": round(whole, 1), "model": round(check.rate(lambda: predictor.predict(patches)) * batch, 1)}
+
+
 def where_time_goes(check: Check, net: nn.Module, kind: str, batch: int) -> list[str]:
     """Return the operations that take most of the device's time in one pass, with their share."""
     from torch.profiler import ProfilerActivity, profile
@@ -173,6 +203,7 @@ def main() -> None:
     net = net.to(check.device)
     folded = for_inference(net)
     few = [1, 4] if chosen.quick else [16, 32, 128]
+    check.case("patches/s end to end", lambda: end_to_end(check, *((2000, 32) if chosen.quick else (8000, 4096))))
     check.case("training images/s bf16", lambda: training(check, "bf16", few[:2] if not check.cuda else few))
     check.case("training images/s float32", lambda: training(check, "float32", few[:2]))
     if check.cuda:

@@ -71,7 +71,10 @@ class Worker:
 
     def fit(self, job: Job) -> dict[str, Any] | None:
         """Train, predict all sections that did not, write the factors, return the scores."""
-        started = time.time()
+        started, written = time.time(), self.out / f"{job.name}.json"
+        if written.is_file():  # of an earlier call with the same folder
+            found: dict[str, Any] = json.loads(written.read_text())
+            return found
         if started > job.until:
             return None
         recipe = self.recipes[job.recipe]
@@ -114,7 +117,7 @@ class Worker:
         result["median_pcc"] = self._predict(job, trainer, dataset, recipe, others)
         if job.stage == "outer" and job.seed == 0:
             result["precision"] = self._precision(trainer, dataset)
-        (self.out / f"{job.name}.json").write_text(json.dumps(result))
+        written.write_text(json.dumps(result))
         return result
 
     def _taught_state(

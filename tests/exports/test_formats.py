@@ -361,3 +361,18 @@ def test_spots_of_unknown_size_have_no_outline(tmp_path: Path, adata) -> None:
         with pytest.raises(DataError, match="size of the spots"):
             export(adata, tmp_path / f"t{suffix}")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_how_usual_a_spot_is_goes_along_where_it_is_known(tmp_path: Path, adata) -> None:
+    every = ExportSettings(genes="all")
+    export(adata, tmp_path / "unknown.csv", every)
+    assert "domain_p" not in pd.read_csv(tmp_path / "unknown.csv").columns
+    usual = np.linspace(0, 1, adata.n_obs)
+    usual[3] = np.nan
+    adata.obs["domain_p"] = usual
+    export(adata, tmp_path / "known.csv", every)
+    np.testing.assert_allclose(pd.read_csv(tmp_path / "known.csv")["domain_p"], usual)
+    export(adata, tmp_path / "known.geojson", every)
+    found = json.loads((tmp_path / "known.geojson").read_text(encoding="utf-8"))["features"]
+    assert found[5]["properties"]["measurements"]["domain_p"] == pytest.approx(usual[5], abs=1e-6)
+    assert "domain_p" not in found[3]["properties"]["measurements"]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.exports.genes import TRUSTED, choose_genes
-from napari_tcgn.expression import Library, block, library_of
+from napari_tcgn.expression import DOMAIN_P, Library, block, domain_p_of, library_of
 from napari_tcgn.files import check_target, write_whole
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def _features(library: Library, genes: list[str], outline: NDArray[np.float64]) 
     names = library.adata.obs_names
     measured = [f"{gene} ({library.kind})" for gene in genes]
     spot_class = {"name": "Spot (partial result)" if library.partial else "Spot", "color": COLOUR}
+    usual = domain_p_of(library.adata)
     made = library.record.started if library.record is not None else library.kind
     # The same result has the same ids in every export; another run has others.
     run = uuid.uuid5(uuid.NAMESPACE_OID, f"{library.library_id} {made}")
@@ -114,6 +115,7 @@ def _features(library: Library, genes: list[str], outline: NDArray[np.float64]) 
                     # Seven digits are all that float32 has.
                     "measurements": {
                         name: float(f"{value:.7g}") for name, value, k in zip(measured, row, known, strict=True) if k
-                    },
+                    }
+                    | ({DOMAIN_P: float(f"{usual[i]:.7g}")} if np.isfinite(usual[i]) else {}),
                 },
             }

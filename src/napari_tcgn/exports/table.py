@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.exports.genes import ALL, choose_genes
-from napari_tcgn.expression import Library, block, library_of
+from napari_tcgn.expression import DOMAIN_P, Library, block, domain_p_of, library_of
 from napari_tcgn.files import check_target, without_formulas, write_whole
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def write_table(
 
     Wide: one row per spot; columns spot, x_px and y_px (px of the full-resolution image), x_um and y_um (empty where µm
     per px is unknown), array_row and array_col (empty where the AnnData has none), partial_result (true if the run was
-    stopped before every spot was predicted), then one column per gene. Tidy: one row per spot and gene, with the
+    stopped before every spot was predicted), domain_p (how usual the spot's patch is among those of the training) where
+    that is known, then one column per gene. Tidy: one row per spot and gene, with the
     columns gene and value instead. A missing value is empty. A Parquet file also carries library_id, output_scale,
     mpp, run_record and model_card as its metadata.
 
@@ -68,7 +69,7 @@ def write_table(
     check_target(path, overwrite)
     library = library_of(adata, library_id, mpp)
     chosen = choose_genes(library, genes)
-    clash = sorted(set(chosen) & set(COLUMNS))
+    clash = sorted(set(chosen) & {*COLUMNS, DOMAIN_P})
     if clash and not tidy:
         raise OutputError(f"A gene has the name of the column {clash[0]}.", "Write a tidy table, or leave it out.")
     with write_whole(path, overwrite) as temporary:
@@ -101,6 +102,7 @@ def _about_spots(library: Library) -> pd.DataFrame:
     import pandas as pd
 
     obs, n = library.adata.obs, library.adata.n_obs
+    usual = domain_p_of(library.adata)
     um = library.centres * (library.mpp if library.mpp is not None else np.nan)
     # Whole numbers that may be missing.
     places = {
@@ -116,6 +118,7 @@ def _about_spots(library: Library) -> pd.DataFrame:
             "y_um": um[:, 1],
             **places,
             "partial_result": np.full(n, library.partial),
+            **({DOMAIN_P: usual} if np.isfinite(usual).any() else {}),
         }
     )
 

@@ -4,8 +4,10 @@ from .aliases import (
     symbol_of_alias as symbol_of_alias,
 )
 from .build import (
+    DOMAIN_P as DOMAIN_P,
     UNS_KEY as UNS_KEY,
     check_h5ad_target as check_h5ad_target,
+    domain_p_of as domain_p_of,
     read_prediction as read_prediction,
     section_anndata as section_anndata,
     to_anndata as to_anndata,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_tcgn.engine import Prediction, leaves_image
 from napari_tcgn.errors import DataError, OutputError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 UNS_KEY = "napari_tcgn"
+DOMAIN_P = "domain_p"  # column of obs
 
 
 def to_anndata(prediction: Prediction) -> AnnData:
@@ -118,7 +120,7 @@ def _spot_table(prediction: Prediction) -> pd.DataFrame:
     padded = leaves_image(spots.x, spots.y, side, slide.width_px, slide.height_px)
     known = prediction.domain_p
     domain_p = np.full(len(spots), np.nan, np.float32) if known is None else known[prediction.done]
-    columns = _spot_columns(spots) | {"patch_padded": padded, "domain_p": domain_p}
+    columns = _spot_columns(spots) | {"patch_padded": padded, DOMAIN_P: domain_p}
     return pd.DataFrame(columns, index=pd.Index(spots.ids.astype(object)))
 
 
@@ -225,6 +227,14 @@ def check_h5ad_target(path: Path, overwrite: bool = False) -> None:
     if path.suffix != ".h5ad":
         raise OutputError(f"{path.name} does not end in .h5ad.", "Name the result like prediction.h5ad.")
     check_target(path, overwrite)
+
+
+def domain_p_of(adata: AnnData) -> NDArray[np.float64]:
+    """Return how usual every spot's patch is among those of the model's training (float64 [spots]), NaN: unknown."""
+    if DOMAIN_P not in adata.obs:
+        return np.full(adata.n_obs, np.nan)
+    known: NDArray[np.float64] = adata.obs[DOMAIN_P].to_numpy(np.float64)
+    return known
 
 
 def read_prediction(path: str | Path) -> AnnData:

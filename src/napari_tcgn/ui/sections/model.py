@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 from napari_tcgn.model import ModelCard, describe
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide
+from napari_tcgn.spots import Spots
 from napari_tcgn.trust import trusted
 from napari_tcgn.ui.actions import models
 from napari_tcgn.ui.sections.base import Section, text_label
@@ -29,6 +30,7 @@ REMOVABLE = "Take the chosen model out of the list; its files stay where they ar
 INSTALLED = "Only a model that was added here can be taken out of the list; the chosen one is installed"
 
 About = tuple[Slide | None, float | None, ModelChoice | None]  # slide, its µm per px, model
+AboutSpots = tuple[Spots | None, Slide | None, float | None, ModelChoice | None, str]  # and how its stain is changed
 
 
 class ModelSection(Section):
@@ -77,8 +79,16 @@ class ModelSection(Section):
         events.rate.connect(self._show_device)
         for event in (events.model, events.slide, events.mpp):
             event.connect(self._look_at_domain)
+        for event in (events.model, events.slide, events.mpp, events.spots, events.settings):
+            event.connect(self._look_at_spots)
         self._device_text, self._adding = "", False
+        self._of_slide: list[str] = []  # how it differs from the training, in sentences
+        self._of_spots: list[str] = []
+        self._asked: AboutSpots | None = None
         self._domain = Latest(session.background, self._warn, self._on_domain_failed)
+        self._like = Latest(
+            session.background, self._warn_of_spots, lambda _: None
+        )  # running the model tells the failure
         models.find_models(session, self.message.fail)
         self._look_at_device()
 
@@ -184,12 +194,51 @@ class ModelSection(Section):
         self._domain.ask(look)
 
     def _warn(self, found: tuple[About, list[str]]) -> None:
-        about, sentences = found[0], [in_the_dock(sentence) for sentence in found[1]]
+        about, sentences = found
         state = self.session.state
         if about == (state.slide, state.mpp, state.model):  # else overtaken
-            self.warnings.setText("\n".join(f"⚠ {sentence}" for sentence in sentences))
-            self.warnings.setVisible(bool(sentences))
-            state.warnings = tuple(sentences)
+            self._of_slide = [in_the_dock(sentence) for sentence in sentences]
+            self._show_warnings()
+
+    def _show_warnings(self) -> None:
+        sentences = [*self._of_slide, *self._of_spots]
+        self.warnings.setText("\n".join(f"⚠ {sentence}" for sentence in sentences))
+        self.warnings.setVisible(bool(sentences))
+        self.session.state.warnings = tuple(sentences)
+
+    def _about_spots(self) -> AboutSpots:
+        state = self.session.state
+        stain = "none" if state.model is None else state.predict_settings().stain
+        return state.spots, state.slide, state.mpp, state.model, stain
+
+    def _look_at_spots(self) -> None:
+        """Look in the background whether some of the spots are like the training, before anybody waits for all."""
+        about = self._about_spots()
+        if self._asked is not None and all(new is old for new, old in zip(about, self._asked, strict=True)):
+            return
+        self._asked, self._of_spots = about, []
+        self._show_warnings()
+        spots, slide, mpp, model, _ = about
+        if spots is None or slide is None or mpp is None or model is None or model.card.domain.patches is None:
+            self._like.cancel()
+            return
+        settings, models = self.session.state.predict_settings(), self.session.models
+
+        def look() -> tuple[AboutSpots, list[str]]:
+            from napari_tcgn.engine import choose_device, choose_precision, outside_warnings, sample_domain
+
+            device = choose_device(settings.device)
+            predictor = models.load(settings.model, device, choose_precision(settings.precision, device))
+            found = sample_domain(slide, spots, predictor, settings.stain)
+            return about, outside_warnings(found, predictor.card.name)
+
+        self._like.ask(look)
+
+    def _warn_of_spots(self, found: tuple[AboutSpots, list[str]]) -> None:
+        about, sentences = found
+        if all(new is old for new, old in zip(self._about_spots(), about, strict=True)):  # else overtaken
+            self._of_spots = [in_the_dock(sentence) for sentence in sentences]
+            self._show_warnings()
 
     def _on_domain_failed(self, failure: Failure) -> None:
         state = self.session.state
