@@ -89,4 +89,4 @@ def test_with_the_bundled_model(run, tmp_path: Path) -> None:
     assert np.isfinite(adata.X).all()
     assert (adata.X.std(axis=0) > 0).all()  # every gene follows the picture somehow
     assert json.loads(adata.uns["napari_tcgn"]["run_record"])["model"]["name"] == PredictSettings().model
-    assert "785 genes at 79 spots" in said
+    assert "8373 genes at 79 spots" in said
