@@ -98,3 +98,15 @@ def test_targets_that_are_no_files(tmp_path: Path) -> None:
         (tmp_path / "gone.h5ad").symlink_to(tmp_path / "nowhere" / "x.h5ad")
         with pytest.raises(OutputError, match="which does not exist"):
             check_target(tmp_path / "gone.h5ad", overwrite)
+
+
+@pytest.mark.parametrize("command", ["explain", "explain-gene"])
+def test_explaining_over_the_slide(tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    slide = tmp_path / ("explanation.png" if command == "explain" else "gallery.png")
+    slide.write_bytes(b"slide")
+    other = str(SAMPLE / ("section_selection.tsv" if command == "explain" else "section.h5ad"))
+    given = [str(slide), "--spots", other, "--spot", "7x7"] if command == "explain" else [other, str(slide)]
+    with pytest.raises(SystemExit):
+        main([command, *given, "--gene", "EPCAM", "--out", str(tmp_path), "--overwrite"])
+    assert "it would be lost" in capsys.readouterr().err
+    assert slide.read_bytes() == b"slide"

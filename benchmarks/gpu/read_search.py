@@ -20,7 +20,7 @@ from napari_tcgn.training.evaluate.tables import difference_table, summary_table
 LINE, BOTH = "line", "mean of both"
 
 
-def scores_of(stage: list[dict[str, Any]], factors: Path, material: Material) -> list[Scored]:
+def scores_of(stage: list[dict[str, Any]], recipes: dict[str, Any], factors: Path, material: Material) -> list[Scored]:
     """Score the three predictions of every section that a fit has not seen; "by" is the recipe."""
     genes = material.panel(("",), 0.0)
     sections, found = material.sections(genes, 154.0, 0.0), []
@@ -34,7 +34,7 @@ def scores_of(stage: list[dict[str, Any]], factors: Path, material: Material) ->
             for number, name in enumerate(n for n in material.names if n not in training):
                 plain = line(torch.from_numpy(material.features(name)).float()).numpy()
                 net = values[parts[f"{key}/section_of"] == number].astype(np.float32)
-                if fit["recipe"].startswith("residual"):
+                if recipes[fit["recipe"]].get("base"):
                     net = net + plain
                 fold = f"{'+'.join(training)} > {name}"
                 for method, predicted in {"TCGN": net, LINE: plain, BOTH: (net + plain) / 2}.items():
@@ -55,9 +55,9 @@ def main() -> None:
     chosen = args.parse_args()
     material = Material(chosen.data, chosen.kept)
     log = json.loads((chosen.found / "search.json").read_text())
-    told: dict[str, Any] = {key: log[key] for key in ("device", "date", "workers", "choice") if key in log}
+    told: dict[str, Any] = {key: log[key] for key in ("device", "date", "workers", "recipes", "choice") if key in log}
     for stage in ("inner", "outer"):
-        scored = scores_of(log.get(stage, []), chosen.found / "factors.npz", material)
+        scored = scores_of(log.get(stage, []), log["recipes"], chosen.found / "factors.npz", material)
         if not scored:
             continue
         summary, minus = summary_table(scored), difference_table(scored, LINE)

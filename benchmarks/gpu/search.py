@@ -88,8 +88,7 @@ class Worker:
             line = self.material.line(job.training, genes, settings.measurable)
             features = np.concatenate([self.material.features(section.name) for section in order])
             base = line(torch.from_numpy(features).float()).to(self.device)
-            dataset = replace(dataset, base=base, taught=dataset.taught - base)
-            dataset = replace(dataset, base=torch.zeros_like(base))  # what is learnt is the rest; it is added later
+            dataset = replace(dataset, taught=dataset.taught - base)  # what is learnt is the rest; it is added later
         card = draft_card(settings, others, genes, self.material.folder.study)
         state = self._taught_state(job, recipe, settings)
 

@@ -48,8 +48,9 @@ def explain(
       napari-tcgn explain C2.jpg --mpp 0.688 --spots C2_selection.tsv --spot 25x23 --gene CD74 --check --out why
     """
     from napari_tcgn.explanation import FILES, to_record, write_explanation
-    from napari_tcgn.files import check_folder
+    from napari_tcgn.files import check_folder, require_no_input
 
+    require_no_input([out / name for name in FILES], [slide, spots])
     check_folder(out, FILES, overwrite)  # before any work
     with when_stopped(f"Stopped; nothing was written to {out}."):
         found = _run(slide, spots, spot, gene, mpp, taken, settings, how)

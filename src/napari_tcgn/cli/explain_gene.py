@@ -38,9 +38,10 @@ def explain_gene(
     from napari_tcgn.engine import run_to_end
     from napari_tcgn.explanation import DRIVERS_FILES, drivers_record, gene_drivers_steps, write_drivers
     from napari_tcgn.expression import library_of, read_section
-    from napari_tcgn.files import check_folder
+    from napari_tcgn.files import check_folder, require_no_input
     from napari_tcgn.slide import open_slide
 
+    require_no_input([out / name for name in DRIVERS_FILES], [result, slide])
     check_folder(out, DRIVERS_FILES, overwrite)  # before any work
     with when_stopped(f"Stopped; nothing was written to {out}."):
         adata, notes = read_section(result)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from napari_tcgn.engine import as_line, package_versions
 from napari_tcgn.explanation.drivers import Gallery, GeneDrivers
-from napari_tcgn.files import check_folder, make_folder, write_text_whole, write_whole
+from napari_tcgn.files import check_folder, make_folder, without_formulas, write_text_whole, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,7 +59,7 @@ def write_drivers(
     spots = pd.DataFrame(morphology.values, columns=names, index=pd.Index(found.spots, name="spot"))
     for name, one, index in ((TABLE, table, False), (SPOTS, spots, True)):
         with write_whole(folder / name, overwrite) as temporary:
-            one.to_csv(temporary, index=index, lineterminator="\n")
+            without_formulas(one).to_csv(temporary, index=index, lineterminator="\n")
     record = drivers_record(found) | ({"command": as_line(command)} if command is not None else {})
     write_text_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n", overwrite)
     return [folder / name for name in DRIVERS_FILES]
