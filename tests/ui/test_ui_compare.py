@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_tcgn.expression import OUTPUT_SCALE
+from napari_tcgn.model import HeldOut, ModelCard
 from napari_tcgn.ui.actions.comparing import best_measured
 from napari_tcgn.ui.dock import MINIMUM_WIDTH
 from napari_tcgn.ui.layers import result_layers, slide_layers, store
@@ -423,7 +424,14 @@ def test_counts_that_are_not_in_x_are_asked_for(predicted, qtbot, tmp_path, monk
 
 def test_the_best_measured_gene_is_seen_where_the_shown_one_was_not_measured():
     genes = pd.DataFrame({"pcc": [0.1, np.nan, 0.6, 0.9]}, index=["A", "B", "C", "D"])
-    comparison, measured = SimpleNamespace(genes=genes), SimpleNamespace(genes=("A", "B", "C"))
-    assert best_measured(comparison, measured) == "C"
+    compared = SimpleNamespace(
+        comparison=SimpleNamespace(genes=genes),
+        measured=SimpleNamespace(genes=("A", "B", "C")),
+        predicted=SimpleNamespace(card=None),
+    )
+    assert best_measured(compared) == "C"
+    figures = HeldOut.from_record({"pcc": [0.2, 0.2, -0.1, 0.2]})  # C did well here by chance
+    compared.predicted.card = ModelCard("m", "1", {}, ["A", "B", "C", "D"], 77.0, metrics=figures)
+    assert best_measured(compared) == "A"
     genes["pcc"] = np.nan
-    assert best_measured(comparison, measured) == "A"
+    assert best_measured(compared) == "A"

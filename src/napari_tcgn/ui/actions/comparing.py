@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from napari_tcgn.options import CompareSettings
+from napari_tcgn.trust import trusted
 from napari_tcgn.ui.actions.side_by_side import SideBySide
 from napari_tcgn.ui.layers import canvas, layer_names, result_layers, store
 from napari_tcgn.ui.session import Session
@@ -191,7 +192,7 @@ class Comparing:
         if work is not None:
             session.slides.claim(compared.measured, work.image)
         gene = result_layers.shown_gene(predicted)
-        shown = gene if compared.measured.has(gene) else best_measured(compared.comparison, compared.measured)
+        shown = gene if compared.measured.has(gene) else best_measured(compared)
         with session.selection_kept():
             added = result_layers.add_result_like(viewer, predicted, compared.measured, shown)
         session.colours.pair(predicted, added)
@@ -203,11 +204,18 @@ class Comparing:
             session.story.retell()  # another slide or result was chosen meanwhile
 
 
-def best_measured(comparison: Comparison, measured: store.Result) -> str:
-    """Return the gene to look at first where the one that was seen is not measured: the best predicted one."""
-    pcc = comparison.genes["pcc"]
-    known = pcc[pcc.notna() & pcc.index.isin(measured.genes)]
-    return str(known.idxmax()) if len(known) else measured.genes[0]
+def best_measured(compared: Compared) -> str:
+    """Return the gene to look at first where the one that was seen is not measured: the best predicted one.
+
+    One that the model's held-out figures call predictable, if there is any: of thousands some do well by chance.
+    """
+    pcc, card = compared.comparison.genes["pcc"], compared.predicted.card
+    known = pcc[pcc.notna() & pcc.index.isin(compared.measured.genes)]
+    good = np.array(card.genes)[trusted(card)] if card is not None else ()
+    for some in (known[known.index.isin(good)], known):
+        if len(some):
+            return str(some.idxmax())
+    return compared.measured.genes[0]
 
 
 def measured_result(result: store.Result, comparison: Comparison) -> store.Result:
