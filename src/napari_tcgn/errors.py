@@ -69,3 +69,7 @@ class CohortError(TcgnError):
 
 class MissingDependencyError(TcgnError, ImportError):
     """An optional package that this feature needs is not installed."""
+
+
+class LicenceError(ModelError):
+    """A model or encoder comes with conditions that the user has not accepted."""

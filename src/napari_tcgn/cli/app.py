@@ -19,7 +19,7 @@ from napari_tcgn.cli.doctor import doctor
 from napari_tcgn.cli.explain import explain
 from napari_tcgn.cli.explain_gene import explain_gene
 from napari_tcgn.cli.export import export
-from napari_tcgn.cli.models import models_app
+from napari_tcgn.cli.models_hub import models_app
 from napari_tcgn.cli.predict import predict
 from napari_tcgn.cli.pseudobulk import pseudobulk
 from napari_tcgn.cli.stop import Stopped

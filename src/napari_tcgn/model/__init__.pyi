@@ -6,6 +6,16 @@ from .card import (
     StartingPredictor as StartingPredictor,
     domain_of as domain_of,
 )
+from .card_schema import (
+    Check as Check,
+    entries_of as entries_of,
+    list_of as list_of,
+    matches as matches,
+    number as number,
+    one_of as one_of,
+    or_null as or_null,
+    text as text,
+)
 from .card_words import describe as describe, skill_of as skill_of
 from .domain import (
     PatchDomain as PatchDomain,
@@ -27,7 +37,9 @@ from .registry import (
     left_out as left_out,
     list_models as list_models,
     load_model as load_model,
+    model_folder as model_folder,
     read_card as read_card,
+    user_models_folder as user_models_folder,
 )
 from .ridge import (
     FeatureExtractor as FeatureExtractor,

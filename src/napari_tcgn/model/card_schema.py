@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -48,7 +49,7 @@ def parse_card(text: str, source: str) -> dict[str, Any]:
             f"Model card {source}: unknown entries {unknown}, missing entries {missing}.",
             f"The entries are {sorted(CARD)}.",
         )
-    found = _entries(CARD)(raw)
+    found = entries_of(CARD)(raw)
     if found is None and raw.get("gene_ids") and len(raw["gene_ids"]) != len(raw["genes"]):
         found = f"gene_ids: has {len(raw['gene_ids'])} entries for {len(raw['genes'])} genes; wanted: one per gene"
     if found is not None:
@@ -66,6 +67,10 @@ def _no_number(name: str) -> None:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int) else None  # what cannot be looked up is none of them
 
 
 def _is(right: bool, value: Any, wanted: str) -> str | None:
@@ -96,9 +101,16 @@ def number(least: float = -math.inf, most: float = math.inf, whole: bool = False
     return check
 
 
-def one_of(*values: str) -> Check:
-    """One of some words."""
-    return lambda value: _is(isinstance(value, str) and value in values, value, " or ".join(values))
+def one_of(*values: str | int) -> Check:
+    """One of some words or numbers."""
+    right = {(type(one), one) for one in values}
+    return lambda value: _is((type(value), _plain(value)) in right, value, " or ".join(map(str, values)))
+
+
+def matches(pattern: str, wanted: str) -> Check:
+    """Text that a regular expression describes as a whole."""
+    whole = re.compile(pattern, re.ASCII)
+    return lambda value: _is(isinstance(value, str) and whole.fullmatch(value) is not None, value, wanted)
 
 
 def or_null(kind: Check) -> Check:
@@ -152,7 +164,7 @@ def plain(value: Any) -> str | None:
     return _is(not level, value, f"JSON nested at most {MAX_DEPTH} deep")
 
 
-def _entries(declared: Mapping[str, Check], others: Check = plain) -> Check:
+def entries_of(declared: Mapping[str, Check], others: Check = plain) -> Check:
     """An object with declared entries; `others` is asked about the rest."""
 
     def check(value: Any) -> str | None:
@@ -201,20 +213,20 @@ METRICS: dict[str, Check] = {
     "sections_significant": or_null(list_of(or_null(_counted))),
     "better_simple": or_null(list_of(or_null(text(0, 200)))),
     "folds": list_of(
-        _entries({"protocol": text(), "n_spots": number(0, 1e12, whole=True), "median_pcc": or_null(_PCC)}), 0, 10_000
+        entries_of({"protocol": text(), "n_spots": number(0, 1e12, whole=True), "median_pcc": or_null(_PCC)}), 0, 10_000
     ),
 }
-_STAIN = _entries(
+_STAIN = entries_of(
     {
         "um_per_px": or_null(_UM),
         "sections": mapping_of(
-            _entries(
+            entries_of(
                 {name: number(-100, 100) for name in ("haematoxylin_mean", "haematoxylin_sd", "eosin_mean", "eosin_sd")}
             )
         ),
     }
 )
-_PATCHES = _entries(
+_PATCHES = entries_of(
     {
         "file": text(1, 255),
         "sha256": text(64, 64),
@@ -230,7 +242,7 @@ DOMAIN: dict[str, Check] = {
 CARD: dict[str, Check] = {
     "name": text(1, 200),
     "version": text(0, 200),
-    "architecture": _entries(
+    "architecture": entries_of(
         {
             "family": text(1, 200),
             "size": text(0, 200),
@@ -252,9 +264,9 @@ CARD: dict[str, Check] = {
     "mean": list_of(number(-1000, 1000), 3, 3),
     "std": list_of(number(1e-6, 1000), 3, 3),
     "output_scale": text(),
-    "training": _entries({}),
-    "domain": _entries(DOMAIN),
-    "metrics": _entries(METRICS),
+    "training": entries_of({}),
+    "domain": entries_of(DOMAIN),
+    "metrics": entries_of(METRICS),
     "weights": text(0, 255),
     "sha256": text(0, 64),
     "licence": text(),

@@ -128,6 +128,24 @@ def read_card(name_or_path: str | Path) -> ModelCard:
     raise _no_such_model(name, [*folders, *packages])
 
 
+def model_folder(name_or_path: str | Path) -> Path:
+    """Return the folder of a model; names and paths as for `load_model`.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model, or it is of another package and has none.
+    """
+    folders, path = _folders(), Path(name_or_path)
+    if str(name_or_path) in folders:
+        return folders[str(name_or_path)][0]
+    if path.exists():
+        return path if path.is_dir() else path.parent
+    if str(name_or_path) in _from_packages():
+        raise ModelError(f"The model {name_or_path!r} is of another package and has no folder.", "Ask its authors.")
+    raise _no_such_model(str(name_or_path), list(folders))
+
+
 def installed_name(folder: Path) -> str:
     """Return the name by which the model of a folder is found; "" if it is only found by its path."""
     folder = folder.resolve()

@@ -11,23 +11,16 @@ import json
 import re
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
-from urllib.error import HTTPError, URLError
+from urllib.error import URLError
 from urllib.parse import quote
-from urllib.request import Request, urlopen
 
+from napari_tcgn.download import CHUNK_BYTES, RemoteFile, fetch_file, open_url, unreachable
 from napari_tcgn.engine import Progress
-from napari_tcgn.errors import DataError, OutputError
-from napari_tcgn.files import put_in_place
-from napari_tcgn.moves import remove_file
+from napari_tcgn.errors import DataError
 from napari_tcgn.training.data.folds import patient_of
 from napari_tcgn.training.data.her2st import COUNTS, IMAGES, SPOTS
-
-CHUNK_BYTES = 1 << 18
-TIMEOUT_SECONDS = 60
-LFS_POINTER = b"version https://git-lfs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,7 @@ HER2ST = Source(
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteFile:
+class CommitFile:
     """A file of the commit: its path, git blob id (SHA-1) and size in bytes."""
 
     path: str
@@ -111,8 +104,10 @@ def fetch_her2st(
     written = []
     for file in wanted:
         target = out / file.path
-        if not (target.is_file() and target.stat().st_size == file.size and _blob_id(target) == file.blob):
-            for got in _download(source.files.format(commit=source.commit, path=quote(file.path)), target, file):
+        url = source.files.format(commit=source.commit, path=quote(file.path))
+        remote = RemoteFile(url, file.size, file.blob, _blob_id)
+        if not remote.lies_at(target):
+            for got in fetch_file(remote, target):
                 yield Progress(f"fetch {target.name}", done + got, total)
         done += file.size
         written.append(target)
@@ -120,20 +115,20 @@ def fetch_her2st(
     return written
 
 
-def _list_files(source: Source) -> list[RemoteFile]:
+def _list_files(source: Source) -> list[CommitFile]:
     url = source.listing.format(commit=source.commit)
     try:
-        with urlopen(Request(url, headers={"Accept": "application/json"}), timeout=TIMEOUT_SECONDS) as answer:
+        with open_url(url, {"Accept": "application/json"}) as answer:
             content = json.load(answer)
-        files = [RemoteFile(e["path"], e["sha"], int(e["size"])) for e in content["tree"] if e["type"] == "blob"]
+        files = [CommitFile(e["path"], e["sha"], int(e["size"])) for e in content["tree"] if e["type"] == "blob"]
     except (URLError, OSError, HTTPException) as error:
-        raise _unreachable(url, error) from error
+        raise unreachable(url, error) from error
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{url} does not answer with a list of files: {error}.", "Try again later.") from error
     return [file for file in files if file.section is not None]
 
 
-def _choose(files: Sequence[RemoteFile], sections: Sequence[str]) -> list[RemoteFile]:
+def _choose(files: Sequence[CommitFile], sections: Sequence[str]) -> list[CommitFile]:
     at_hand = {file.section for file in files if file.section is not None}
     chosen: set[str] = set()
     for name in sections:
@@ -144,44 +139,6 @@ def _choose(files: Sequence[RemoteFile], sections: Sequence[str]) -> list[Remote
     return [file for file in files if not sections or file.section in chosen]
 
 
-def _download(url: str, target: Path, file: RemoteFile) -> Generator[int, None, None]:
-    """Fetch one file beside its target, going on where an earlier try ended; yields the bytes that are there."""
-    part = target.with_name(target.name + ".part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        have = part.stat().st_size if part.is_file() else 0
-        if have > file.size:
-            part.unlink()
-            have = 0
-        if have < file.size:
-            request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
-            with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-                # A server that does not know ranges sends the whole file again.
-                resumed = have > 0 and answer.status == HTTPStatus.PARTIAL_CONTENT
-                have = have if resumed else 0
-                with part.open("ab" if resumed else "wb") as handle:
-                    while chunk := answer.read(CHUNK_BYTES):
-                        handle.write(chunk)
-                        have += len(chunk)
-                        yield have
-    except (URLError, HTTPException, TimeoutError, ConnectionError) as error:
-        raise _unreachable(url, error) from error
-    except OSError as error:
-        raise OutputError(
-            f"{part} cannot be written: {error}.", "Free space or choose another folder (--out)."
-        ) from error
-    if have < file.size:
-        raise DataError(
-            f"The connection ended after {have} of {file.size} bytes of {file.path}.", "Run the same command again."
-        )
-    if (found := _blob_id(part)) != file.blob:
-        pointer = part.read_bytes()[: len(LFS_POINTER)] == LFS_POINTER
-        remove_file(part)
-        what = "a pointer to a file kept elsewhere" if pointer else f"content with id {found[:12]}…"
-        raise DataError(f"{file.path} should have the id {file.blob[:12]}…, fetched {what}.", "Run the command again.")
-    put_in_place(part, target)
-
-
 def _blob_id(path: Path) -> str:
     """Return the id that git gives a file's content."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
@@ -189,11 +146,3 @@ def _blob_id(path: Path) -> str:
         while chunk := handle.read(CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _unreachable(url: str, error: Exception) -> DataError:
-    reason = f"{error.code} {error.reason}" if isinstance(error, HTTPError) else str(getattr(error, "reason", error))
-    return DataError(
-        f"{url} cannot be fetched: {reason}.",
-        "Check the connection and run the same command again; what has been fetched is kept.",
-    )

@@ -1,0 +1,16 @@
+from .check import (
+    Finding as Finding,
+    ModelCheck as ModelCheck,
+    check_model as check_model,
+    require_usable as require_usable,
+)
+from .folder import remove_model as remove_model
+from .get import (
+    endpoint as endpoint,
+    get_model_from as get_model_from,
+    get_model_steps as get_model_steps,
+    outdated as outdated,
+)
+from .index import FileEntry as FileEntry, ModelEntry as ModelEntry, find_entry as find_entry, read_index as read_index
+from .licences import hub_licence as hub_licence, require_accepted as require_accepted
+from .pack import pack_model as pack_model

@@ -1,0 +1,94 @@
+"""A server that plays a hub of models, also a wrong, slow and cut-off one."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote
+
+from napari_tcgn.hub import ModelEntry
+
+
+class HubServer(ThreadingHTTPServer):
+    """Serves files as /REPO/resolve/COMMIT/NAME.
+
+    Attributes
+    ----------
+    files : dict of str to bytes
+        By path.
+    break_after : int or None
+        Bytes after which a connection ends.
+    status : int or None
+        Answered to everything.
+    page : bool
+        Answer with a web page, as a proxy that wants a login does.
+    elsewhere : str
+        Address that files lie at, to which it refers.
+    seen : list of (path, authorisation, range)
+    """
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files: dict[str, bytes] = {}
+        self.break_after: int | None = None
+        self.status: int | None = None
+        self.page = False
+        self.elsewhere = ""
+        self.seen: list[tuple[str, str | None, str | None]] = []
+
+    @property
+    def address(self) -> str:
+        """Where it is, on this machine."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def put(self, folder: Path, entry: ModelEntry) -> None:
+        """Serve the files of a packed model as those of the entry's commit."""
+        for file in entry.files:
+            self.files[f"/{entry.repo}/resolve/{entry.commit}/{file.name}"] = (folder / file.name).read_bytes()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: HubServer
+
+    def do_GET(self) -> None:
+        server, asked = self.server, self.headers.get("Range")
+        server.seen.append((self.path, self.headers.get("Authorization"), asked))
+        if server.status is not None:
+            self.send_error(server.status)
+            return
+        if server.elsewhere:
+            self.send_response(302)
+            self.send_header("Location", server.elsewhere + self.path)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        content = b"<!DOCTYPE html><html>log in</html>" if server.page else server.files.get(unquote(self.path))
+        if content is None:
+            self.send_error(404)
+            return
+        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked else 0  # type: ignore[index]
+        self.send_response(206 if start else 200)
+        self.send_header("Content-Length", str(len(content) - start))
+        self.end_headers()
+        self.wfile.write(content[start:][: server.break_after])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def hub_server() -> Iterator[HubServer]:
+    """Give a running server."""
+    server = HubServer()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
