@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-
-from napari_tcgn.cli.app import app
 from tests.hub.conftest import COMMIT, NAME
 from tests.support.hub import hub_server
+
+from napari_tcgn.cli.app import app
 
 
 @pytest.fixture
