@@ -49,6 +49,8 @@ from .spots import (
 from .training import (
     cross_validate as cross_validate,
     cross_validate_steps as cross_validate_steps,
+    fit_model as fit_model,
+    fit_model_steps as fit_model_steps,
     train as train,
     train_steps as train_steps,
 )

@@ -19,6 +19,7 @@ from napari_tcgn.cli.doctor import doctor
 from napari_tcgn.cli.explain import explain
 from napari_tcgn.cli.explain_gene import explain_gene
 from napari_tcgn.cli.export import export
+from napari_tcgn.cli.fit import fit
 from napari_tcgn.cli.models_hub import models_app
 from napari_tcgn.cli.predict import predict
 from napari_tcgn.cli.pseudobulk import pseudobulk
@@ -47,6 +48,7 @@ app.command("explain-gene")(explain_gene)
 app.command()(export)
 app.command()(train)
 app.command("cross-validate")(cross_validate)
+app.command("fit")(fit)
 app.add_typer(models_app, name="models")
 app.add_typer(data_app, name="data")
 app.command()(doctor)

@@ -29,6 +29,18 @@ if TYPE_CHECKING:
     from napari_tcgn.training import Evaluation
 
 
+Encoder = Annotated[
+    str | None, typer.Option(help="Also a ridge on the frozen features of this timm model, such as resnet50.")
+]
+EncoderWeights = Annotated[
+    str | None,
+    typer.Option(
+        help="Its weights: a file (.safetensors, or a torch file of tensors), or `hub` for those of timm's hub; "
+        "without, or where the hub is out of reach, they are random and labelled so."
+    ),
+]
+
+
 @with_options
 def cross_validate(
     data: TrainingData = None,
@@ -43,16 +55,8 @@ def cross_validate(
     genes: Genes = None,
     cache: Cache = None,
     use_cache: UseCache = True,
-    encoder: Annotated[
-        str | None, typer.Option(help="Also a ridge on the frozen features of this timm model, such as resnet50.")
-    ] = None,
-    encoder_weights: Annotated[
-        str | None,
-        typer.Option(
-            help="Its weights: a file (.safetensors, or a torch file of tensors), or `hub` for those of timm's hub; "
-            "without, or where the hub is out of reach, they are random and labelled so."
-        ),
-    ] = None,
+    encoder: Encoder = None,
+    encoder_weights: EncoderWeights = None,
     final: Annotated[
         bool, typer.Option("--final", help="Then train on every section, with the held-out figures on the cards.")
     ] = False,

@@ -65,6 +65,8 @@ def training_folder(data: str | None) -> Path:
 
         return training_sample()
     folder = Path(data)
+    if folder.is_file() and folder.name == "sections.csv":
+        return folder.parent
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder.", "Give the folder of the sections, or --data sample.")
     return folder

@@ -32,6 +32,7 @@ from .gene_names import (
     GeneMatchRecord as GeneMatchRecord,
     match_genes as match_genes,
     read_aliases as read_aliases,
+    species_of as species_of,
 )
 from .library import Library as Library, library_ids as library_ids, library_of as library_of
 from .measured import (

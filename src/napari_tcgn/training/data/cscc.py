@@ -84,6 +84,7 @@ def study(sections: list[SectionFiles]) -> Study:
         ),
         tissue="cutaneous squamous cell carcinoma",
         patients={section.name: section.patient for section in sections},
+        organism="Homo sapiens",
     )
 
 

@@ -21,6 +21,9 @@ class Study:
     name : str
         Part of the model's name.
     data, licence, citation, tissue : str
+        "" where it is not known.
+    organism : str
+        "" where it is not known; the names of the genes may tell.
     patients : mapping of str to str, or None
         Patient of every section; None: the published folds of the HER2+ study.
     """
@@ -31,6 +34,7 @@ class Study:
     citation: str
     tissue: str
     patients: Mapping[str, str] | None = None
+    organism: str = ""
 
 
 HER2ST = Study(
@@ -42,6 +46,7 @@ HER2ST = Study(
         "type interactions. Nature Communications 12, 6012 (2021). doi:10.1038/s41467-021-26271-2"
     ),
     tissue="HER2-positive breast cancer",
+    organism="Homo sapiens",
 )
 
 

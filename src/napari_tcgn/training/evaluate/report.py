@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,15 @@ if TYPE_CHECKING:
 COLOURS = ("#2166ac", "#d6604d", "#4d9221", "#7b3294", "#8c510a", "#35978f", "#c51b7d", "#666666", "#999999")
 
 
-def write_report(result: Evaluation) -> Path:
-    """Write figures (PNG) and report.html into the folder of a cross-validation; return the page's path."""
+def write_report(result: Evaluation, verdict: Sequence[str] = ()) -> Path:
+    """Write figures (PNG) and report.html into the folder of a cross-validation; return the page's path.
+
+    Parameters
+    ----------
+    result : Evaluation
+    verdict : sequence of str
+        Sentences on the model, above everything else.
+    """
     figures = {
         "Every gene's PCC": ("pcc_distribution.png", distribution_figure(result)),
         "Sections and methods": ("medians.png", medians_figure(result)),
@@ -34,7 +42,7 @@ def write_report(result: Evaluation) -> Path:
         with write_whole(result.out / name, overwrite=True) as temporary:
             temporary.write_bytes(pictures[-1].png)
     path = result.out / "report.html"
-    write_text_whole(path, _page(result, pictures), overwrite=True)
+    write_text_whole(path, _page(result, pictures, verdict), overwrite=True)
     return path
 
 
@@ -103,7 +111,7 @@ def gap_figure(result: Evaluation) -> Figure:
     return figure
 
 
-def _page(result: Evaluation, pictures: list[Picture]) -> str:
+def _page(result: Evaluation, pictures: list[Picture], verdict: Sequence[str]) -> str:
     pooled = pool([s for s in result.scored if s.by == result.scored[0].by and s.method == result.lead]).genes
     columns = [
         "pcc",
@@ -120,6 +128,7 @@ def _page(result: Evaluation, pictures: list[Picture]) -> str:
         "evaluation.html",
         title="napari-tcgn cross-validation",
         lead=result.lead,
+        verdict=verdict,
         record=result.record.to_record(),
         depth_alone=DEPTH_ALONE,
         summary=result.summary,

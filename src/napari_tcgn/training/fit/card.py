@@ -40,7 +40,7 @@ def selection_note(settings: TrainSettings) -> str:
 
 def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence[str], study: Study) -> ModelCard:
     """Return the card of the model to be trained, before anything is known of its data and skill."""
-    from napari_tcgn.expression import OUTPUT_SCALE, TOTAL_SCALE
+    from napari_tcgn.expression import OUTPUT_SCALE, TOTAL_SCALE, species_of
 
     return ModelCard(
         name=f"tcgn-{settings.size}-{study.name}"
@@ -50,6 +50,7 @@ def draft_card(settings: TrainSettings, held_out: Sequence[str], genes: Sequence
         | ({} if settings.residual == "none" else {"residual": settings.residual}),
         genes=list(genes),
         patch_um=settings.patch_um,
+        organism=study.organism or species_of(genes, []),
         tissue=study.tissue,
         output_scale=TOTAL_SCALE if settings.measurable else OUTPUT_SCALE,
         licence=f"{study.licence} (training data)" if study.licence else "",
