@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import threading
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ class HubServer(ThreadingHTTPServer):
         Answer with a web page, as a proxy that wants a login does.
     elsewhere : str
         Address that files lie at, to which it refers.
+    gated : bool
+        Refuse who has not logged in.
     seen : list of (path, authorisation, range)
     """
 
@@ -40,6 +43,7 @@ class HubServer(ThreadingHTTPServer):
         self.status: int | None = None
         self.page = False
         self.elsewhere = ""
+        self.gated = False
         self.seen: list[tuple[str, str | None, str | None]] = []
 
     @property
@@ -55,6 +59,24 @@ class HubServer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: HubServer
+
+    def do_HEAD(self) -> None:
+        """What the hub's own client asks first."""
+        server, content = self.server, self.server.files.get(unquote(self.path))
+        server.seen.append((self.path, self.headers.get("Authorization"), None))
+        if server.gated and not self.headers.get("Authorization"):
+            self.send_response(401)
+            self.send_header("X-Error-Code", "GatedRepo")
+        elif content is None:
+            self.send_response(404)
+            known = any(self.path.rpartition("/")[0] == path.rpartition("/")[0] for path in server.files)
+            self.send_header("X-Error-Code", "EntryNotFound" if known else "RepoNotFound")
+        else:
+            self.send_response(server.status or 200)
+            self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+            self.send_header("X-Repo-Commit", self.path.split("/")[4])
+            self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
 
     def do_GET(self) -> None:
         server, asked = self.server, self.headers.get("Range")

@@ -30,7 +30,11 @@ if TYPE_CHECKING:
 
 
 Encoder = Annotated[
-    str | None, typer.Option(help="Also a ridge on the frozen features of this timm model, such as resnet50.")
+    str | None,
+    typer.Option(
+        help="Also a ridge on the frozen features of this encoder: a timm model (resnet50), a known one with its "
+        "commit or a file (UNI2-h@COMMIT; `models encoders` lists them), or hf-hub:ORGANISATION/NAME@COMMIT."
+    ),
 ]
 EncoderWeights = Annotated[
     str | None,
@@ -38,6 +42,9 @@ EncoderWeights = Annotated[
         help="Its weights: a file (.safetensors, or a torch file of tensors), or `hub` for those of timm's hub; "
         "without, or where the hub is out of reach, they are random and labelled so."
     ),
+]
+AcceptLicence = Annotated[
+    bool, typer.Option("--accept-licence", help="Accept the conditions of the encoder's licence.")
 ]
 
 
@@ -57,6 +64,7 @@ def cross_validate(
     use_cache: UseCache = True,
     encoder: Encoder = None,
     encoder_weights: EncoderWeights = None,
+    accept_licence: AcceptLicence = False,
     final: Annotated[
         bool, typer.Option("--final", help="Then train on every section, with the held-out figures on the cards.")
     ] = False,
@@ -97,6 +105,7 @@ def cross_validate(
             final=final,
             scales=[scale_set(text) for text in scales or []],
             only_lines=only_lines,
+            accept_licence=accept_licence,
         )
         result = follow(steps)
         write_report(result)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from napari_tcgn.cli.cross_validate import Encoder, EncoderWeights
+from napari_tcgn.cli.cross_validate import AcceptLicence, Encoder, EncoderWeights
 from napari_tcgn.cli.report import duration
 from napari_tcgn.cli.stop import when_stopped
 from napari_tcgn.cli.train import Cache, EveryMpp, TrainingData, UseCache, follow
@@ -26,6 +26,7 @@ def fit(
     citation: Annotated[str, typer.Option(help="What to cite for the sections.")] = "",
     encoder: Encoder = None,
     encoder_weights: EncoderWeights = None,
+    accept_licence: AcceptLicence = False,
     mpp: EveryMpp = None,
     cache: Cache = None,
     use_cache: UseCache = True,
@@ -58,6 +59,7 @@ def fit(
             About(name, organism, tissue, licence, citation),
             encoder=encoder,
             encoder_weights=encoder_weights,
+            accept_licence=accept_licence,
             mpp=mpp,
             cache=patch_folder(cache) if use_cache else None,
         )

@@ -134,6 +134,25 @@ def remove(name: Annotated[str, typer.Argument(help="Name of a model that was fe
     typer.echo(f"Removed {remove_model(name)}.")
 
 
+@models_app.command("encoders")
+def encoders() -> None:
+    """List the published encoders that are known by name, for `fit` and `cross-validate --encoder`.
+
+    \b
+    Example:
+      napari-tcgn models encoders
+    """
+    from napari_tcgn.hub import encoder_presets
+
+    for one in encoder_presets().values():
+        scale = f", {one.mpp:g} µm per px" if one.mpp else ""
+        said = f"{one.parameters / 1e6:.0f} million weights, {one.input_px} px{scale}, {one.licence}"
+        gate = ", its authors grant access" if one.gated else ""
+        typer.echo(f"{one.name}: {one.of}; {said}{gate}; {one.repo} ({one.source})")
+        if one.why_not:
+            typer.echo(f"  Not usable here: {one.why_not}.")
+
+
 @models_app.command("pack")
 def pack(
     name: ModelName,

@@ -4,6 +4,14 @@ from .check import (
     check_model as check_model,
     require_usable as require_usable,
 )
+from .encoders import (
+    EncoderFiles as EncoderFiles,
+    EncoderPreset as EncoderPreset,
+    encoder_presets as encoder_presets,
+    fetch_encoder as fetch_encoder,
+    find_preset as find_preset,
+    is_on_hub as is_on_hub,
+)
 from .folder import remove_model as remove_model
 from .get import (
     endpoint as endpoint,

@@ -17,7 +17,7 @@ from napari_tcgn.errors import ModelError
 from napari_tcgn.files import sha256_of, write_text_whole, write_whole_folder
 from napari_tcgn.hub.folder import files_of, require_whole
 from napari_tcgn.hub.index import FileEntry, ModelEntry
-from napari_tcgn.hub.licences import hub_licence
+from napari_tcgn.hub.licences import FREE, hub_licence
 from napari_tcgn.model import CARD_NAME, ModelCard, describe, load_model, model_folder
 
 README_NAME, ENTRY_NAME = "README.md", "entry.json"
@@ -68,6 +68,7 @@ def pack_model(
             f"The card of model {card.name!r} states no licence, so nobody may use it.",
             "Name one (--licence 'CC BY 4.0'); that of the training data binds you, too.",
         )
+    _require_free_encoder(card)
     _require_private(card)
     out = Path(out)
     with write_whole_folder(out, overwrite, marks=(ENTRY_NAME,)) as temporary:
@@ -121,6 +122,19 @@ def _require_private(card: ModelCard) -> None:
                 f"The card of model {card.name!r} tells of a place on your machine ({entry}: {text[:80]!r}).",
                 "Take it out of card.json before you share the model.",
             )
+
+
+def _require_free_encoder(card: ModelCard) -> None:
+    """Refuse to pack somebody's encoder whose licence has conditions: its weights are in the model's file."""
+    origin = card.training.get("encoder")
+    if not isinstance(origin, dict):
+        return
+    licence = str(origin.get("licence", ""))
+    if licence and hub_licence(licence)[0] not in FREE:
+        raise ModelError(
+            f"The weights of model {card.name!r} hold those of {origin.get('name')}, whose licence is {licence}.",
+            "They may not be passed on without its authors' word; share the recipe instead.",
+        )
 
 
 def _texts(value: Any, entry: str = "") -> Iterator[tuple[str, str]]:

@@ -46,6 +46,7 @@ from .ridge import (
     Line as Line,
     RidgePredictor as RidgePredictor,
     build_encoder as build_encoder,
+    check_encoder_args as check_encoder_args,
     encoder_card as encoder_card,
     feature_card as feature_card,
     hub_encoder as hub_encoder,

@@ -250,6 +250,7 @@ CARD: dict[str, Check] = {
             "beside": text(0, 200),  # the name of `residual` in earlier cards
             "features": text(1, 200),
             "encoder": text(1, 200),
+            "encoder_args": mapping_of(plain, 32),
             "directions": number(0, MAX_GENES, whole=True),
             "scales_um": list_of(_UM, 1, 32),
         }

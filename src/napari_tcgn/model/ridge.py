@@ -21,6 +21,13 @@ from napari_tcgn.model.scales import scale_crops
 from napari_tcgn.model.timm_import import import_timm
 
 ENCODER = "encoder."  # begins the names of an encoder's weights
+# Arguments of timm's models that a card or a repository may name.
+_SIZES = (
+    "img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "init_values", "reg_tokens",
+    "class_token", "no_embed_class", "dynamic_img_size", "qkv_bias", "pre_norm", "fc_norm",
+)  # fmt: skip
+_LAYERS = {"mlp_layer": ("SwiGLUPacked",), "act_layer": ("silu", "gelu")}
+MOST_SIZE = 10_000  # of any of them: a network of such a size is none
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][\w.+-]*")  # of a timm model: neither "hf-hub:…" nor a folder nor an address
 
 
@@ -173,16 +180,47 @@ class RidgePredictor:
         return values
 
 
-def build_encoder(name: str, state: dict[str, Tensor] | None) -> nn.Module:
+def check_encoder_args(args: Mapping[str, Any]) -> None:
+    """Refuse arguments of an encoder that are not plain sizes, switches, or names of layers that are known.
+
+    Raises
+    ------
+    ModelError
+    """
+    for name, value in args.items():
+        known = name in _SIZES and isinstance(value, bool | int | float) and abs(value) < MOST_SIZE
+        if not known and not (name in _LAYERS and isinstance(value, str) and value in _LAYERS[name]):
+            raise ModelError(
+                f"The encoder's argument {name!r} is {value!r}, which is not known here.",
+                f"Known are {', '.join([*_SIZES, *_LAYERS])}; numbers below {MOST_SIZE:,} and names of layers.",
+            )
+
+
+def build_encoder(
+    name: str,
+    state: dict[str, Tensor] | None,
+    args: Mapping[str, Any] | None = None,
+    prepare: Mapping[str, Any] | None = None,
+) -> nn.Module:
     """Return a timm model without its classifier; random weights where none are given.
 
     Nothing is fetched: a name that leads timm to a hub, a folder or an address is refused. Weights are compared with
     the model's shapes before memory is taken for it.
 
+    Parameters
+    ----------
+    name : str
+        Of a timm model.
+    state : dict of str to Tensor, or None
+    args : mapping, optional
+        What distinguishes it from timm's own model of that name (`check_encoder_args`).
+    prepare : mapping, optional
+        `input_size`, `mean` and `std` where they are not timm's own.
+
     Raises
     ------
     ModelError
-        If timm has no such model.
+        If timm has no such model, or an argument is not known.
     CheckpointError
         If the weights are not those of the model, or not finite.
     """
@@ -193,8 +231,12 @@ def build_encoder(name: str, state: dict[str, Tensor] | None) -> nn.Module:
             "Name one of timm.list_models().",
         )
 
+    given = _encoder_args(args or {})
+
     def build() -> nn.Module:
-        made: nn.Module = timm.create_model(name, pretrained=False, num_classes=0)
+        made: nn.Module = timm.create_model(
+            name, pretrained=False, num_classes=0, pretrained_cfg_overlay=dict(prepare or {}), **given
+        )
         return made
 
     if not timm.is_model(name.partition(".")[0]):
@@ -209,13 +251,25 @@ def build_encoder(name: str, state: dict[str, Tensor] | None) -> nn.Module:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             encoder = build()
-    except RuntimeError as error:
-        raise ModelError(f"timm has no model {name!r}.", "Name one of timm.list_models().") from error
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
+        raise ModelError(
+            f"timm cannot build {name!r} with {dict(args or {})}: {error}.", "Name one of timm.list_models()."
+        ) from error
     if state is not None:
         own = encoder.state_dict()
         _require_fitting(name, own, state)
         encoder.load_state_dict({key: state[key] for key in own})
     return encoder
+
+
+def _encoder_args(args: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments with layers in place of their names."""
+    check_encoder_args(args)
+    import_timm()
+    from timm.layers.mlp import SwiGLUPacked
+
+    layers = {"SwiGLUPacked": SwiGLUPacked, "silu": nn.SiLU, "gelu": nn.GELU}
+    return {name: layers[value] if name in _LAYERS else value for name, value in args.items()}
 
 
 def _require_fitting(name: str, own: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> None:
@@ -255,7 +309,7 @@ def hub_encoder(name: str) -> tuple[nn.Module, str] | None:
     return encoder, ".".join(str(settings[key]) for key in ("architecture", "tag") if settings.get(key)) or name
 
 
-def encoder_card(like: ModelCard, name: str, encoder: nn.Module) -> ModelCard:
+def encoder_card(like: ModelCard, name: str, encoder: nn.Module, args: Mapping[str, Any] | None = None) -> ModelCard:
     """Return the card of a line through an encoder's features: patches are prepared as the encoder was trained."""
     import_timm()
     from timm.data.config import resolve_model_data_config
@@ -263,7 +317,8 @@ def encoder_card(like: ModelCard, name: str, encoder: nn.Module) -> ModelCard:
     wants = resolve_model_data_config(encoder)
     return replace(
         like,
-        architecture={"family": "ridge", "features": "encoder", "encoder": name},
+        architecture={"family": "ridge", "features": "encoder", "encoder": name}
+        | ({"encoder_args": dict(args)} if args else {}),
         input_px=int(wants["input_size"][-1]),
         mean=[float(v) for v in wants["mean"]],
         std=[float(v) for v in wants["std"]],
@@ -305,7 +360,9 @@ def from_state(card: ModelCard, state: dict[str, Tensor], device: str) -> RidgeP
     encoder = None
     if features == "encoder":
         weights = {k.removeprefix(ENCODER): v.float() for k, v in state.items() if k.startswith(ENCODER)}
-        encoder = build_encoder(str(card.architecture.get("encoder")), weights)
+        encoder = build_encoder(
+            str(card.architecture.get("encoder")), weights, card.architecture.get("encoder_args", {})
+        )
     return RidgePredictor(FeatureExtractor(card, device, encoder), line)
 
 

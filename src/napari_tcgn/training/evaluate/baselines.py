@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from napari_tcgn.errors import ModelError
 from napari_tcgn.files import sha256_of
+from napari_tcgn.hub import EncoderFiles, fetch_encoder, find_preset, is_on_hub, require_accepted
 from napari_tcgn.model import (
     Line,
     ModelCard,
@@ -71,7 +73,8 @@ class Baseline:
         """Return the card of this kind of model for the genes, tissue and patch size of another card."""
         if self._encoder is None:
             return replace(feature_card(like, self.features, self.scales_um), name=self.name)
-        return replace(encoder_card(like, self._encoder.name, self._encoder.net), name=self.name)
+        encoder = self._encoder
+        return replace(encoder_card(like, encoder.architecture, encoder.net, encoder.args), name=self.name)
 
     def extract(
         self, sections: Sequence[MeasuredSection], like: ModelCard, device: str = "cpu"
@@ -109,13 +112,19 @@ class Encoder:
     Attributes
     ----------
     name : str
-        As in timm.
+        As it was asked for, without a commit.
     net : nn.Module
     weights : str
         In words, for the labels of tables: the file and its hash, the hub's name, or that they are random.
     sha256 : str
         Of the file; "" for weights that are not from a file.
     random : bool
+    architecture : str
+        As in timm.
+    args : mapping
+        What distinguishes it from timm's own model of that name.
+    licence : str
+        "" where it is not known.
     """
 
     name: str
@@ -123,39 +132,72 @@ class Encoder:
     weights: str
     sha256: str = ""
     random: bool = False
+    architecture: str = ""
+    args: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = ""
 
     @property
     def origin(self) -> dict[str, str]:
         """Return name, weights and hash for records."""
-        return {"name": self.name, "weights": self.weights, "sha256": self.sha256}
+        told = {"name": self.name, "weights": self.weights, "sha256": self.sha256}
+        return told | ({"licence": self.licence} if self.licence else {})
 
 
-def load_encoder(name: str, weights: Path | str | None = None) -> Encoder:
+def load_encoder(name: str, weights: Path | str | None = None, accept_licence: bool = False) -> Encoder:
     """Build an encoder.
 
     Parameters
     ----------
     name : str
-        Of a timm model.
+        Of a timm model, of a known encoder (`hub.encoder_presets`; it needs weights), or of one on the hub with its
+        commit (`hub.fetch_encoder`).
     weights : pathlib.Path, "hub" or None
         File with its state_dict (.safetensors, or a torch file of tensors); "hub": the published ones, or random ones
         where the hub cannot be reached; None: random ones. What it has become stands in the result.
+    accept_licence : bool
+        Whether the conditions of its licence are accepted.
 
     Raises
     ------
     ModelError, CheckpointError
         If there is no such model, or the weights are not its own.
+    LicenceError, DataError
+        See `hub.fetch_encoder`.
     """
+    if is_on_hub(name):
+        if weights is not None:
+            raise ModelError(f"The encoder {name} comes with its weights.", "Leave --encoder-weights away.")
+        return _from_files(fetch_encoder(name, accept_licence=accept_licence))
+    preset = find_preset(name)
+    if weights is not None and weights != HUB:
+        file = Path(weights)
+        if preset is None:
+            return _from_files(EncoderFiles(name, name, {}, {}, file))
+        require_accepted(f"{preset.repo}, {file.name}", preset.licence, accept_licence)
+        prepare = {"input_size": (3, preset.input_px, preset.input_px), "mean": preset.mean, "std": preset.std}
+        return _from_files(
+            EncoderFiles(preset.name, str(preset.architecture), preset.args, prepare, file, preset.licence)
+        )
+    if preset is not None and preset.args:  # not one of timm's own
+        raise ModelError(
+            f"The encoder {preset.name} is nothing without its weights.",
+            f"Name a commit of {preset.repo} ({preset.name}@COMMIT), or a file (--encoder-weights FILE).",
+        )
     if weights is None:
-        return Encoder(name, build_encoder(name, None), "random weights", random=True)
-    if weights == HUB:
-        found = hub_encoder(name)
-        if found is None:
-            return Encoder(name, build_encoder(name, None), "random weights, for the hub is out of reach", random=True)
-        return Encoder(name, found[0], f"hub weights {found[1]}")
-    file = Path(weights)
-    net, digest = build_encoder(name, read_checkpoint(file)), sha256_of(file)
-    return Encoder(name, net, f"{file.name}, sha256 {digest[:12]}", digest)
+        return Encoder(name, build_encoder(name, None), "random weights", random=True, architecture=name)
+    found = hub_encoder(name)
+    if found is None:
+        net, said = build_encoder(name, None), "random weights, for the hub is out of reach"
+        return Encoder(name, net, said, random=True, architecture=name)
+    return Encoder(name, found[0], f"hub weights {found[1]}", architecture=name)
+
+
+def _from_files(files: EncoderFiles) -> Encoder:
+    """Build an encoder from what was fetched, or given."""
+    net = build_encoder(files.architecture, read_checkpoint(files.weights), files.args, files.prepare)
+    digest = sha256_of(files.weights)
+    said = f"{files.weights.name}, sha256 {digest[:12]}"
+    return Encoder(files.name, net, said, digest, False, files.architecture, files.args, files.licence)
 
 
 def context_line(scales_um: Sequence[float], taken: Sequence[str] = ()) -> Baseline:
@@ -179,13 +221,14 @@ def default_baselines(
     encoder: str | None = None,
     encoder_weights: Path | str | None = None,
     scales: Sequence[Sequence[float]] = (),
+    accept_licence: bool = False,
 ) -> list[Baseline]:
     """Return the baselines of every comparison, with an encoder if one is named (`load_encoder`) and other scales."""
     found = [Baseline("haematoxylin", "haematoxylin"), Baseline(LINE_METHOD, "colour-texture")]
     if encoder is not None:
-        loaded = load_encoder(encoder, encoder_weights)
+        loaded = load_encoder(encoder, encoder_weights, accept_licence)
         # Part of a folder's name in the end.
-        plain = re.sub(r"[^\w.-]+", "-", encoder)
+        plain = re.sub(r"[^\w.-]+", "-", loaded.name)
         found.append(Baseline(f"{plain}-pca-ridge ({loaded.weights})", "encoder", loaded))
     for scales_um in scales:
         found.append(context_line(scales_um, [one.name for one in found]))

@@ -61,6 +61,7 @@ def cross_validate_steps(
     final: bool = False,
     scales: Sequence[Sequence[float]] = (),
     only_lines: bool = False,
+    accept_licence: bool = False,
 ) -> Generator[Progress | EpochReport, None, Evaluation]:
     """Train and score every fold; folds that are finished already are taken as they are.
 
@@ -90,6 +91,8 @@ def cross_validate_steps(
         For each, also a line through colour-texture of squares of these sides in µm, read from the slides.
     only_lines : bool
         Train no TCGN: the simple models alone.
+    accept_licence : bool
+        Whether the conditions of the encoder's licence are accepted.
 
     Yields
     ------
@@ -111,7 +114,7 @@ def cross_validate_steps(
     folder = StudyFolder.open(Path(data))
     planned = _plan(by, folder)
     every = folder.fold("none")
-    baselines = default_baselines(encoder, encoder_weights, scales)
+    baselines = default_baselines(encoder, encoder_weights, scales, accept_licence)
     tables = (yield from _gene_tables(every.training, settings)) if is_chosen(settings) else {}
     panels: dict[str, Panel] = {}
     for fold in [*(one.fold for one in planned), *([every] if final else [])]:
