@@ -171,3 +171,30 @@ def test_what_is_known_can_be_built():
                 one.architecture, pretrained=False, num_classes=0, **_encoder_args(one.args)
             )
         assert sum(parameter.numel() for parameter in net.parameters()) == one.parameters, one.name
+
+
+def test_features_are_made_once_for_an_encoder_and_its_preparation(hub, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from napari_tcgn.sample import training_sample
+    from napari_tcgn.training import PatchCache, find_sections, load_section
+    from napari_tcgn.training.fit import feature_cache
+
+    encoder, cache = load_encoder(f"hf-hub:{REPO}@{COMMIT}"), PatchCache(tmp_path / "kept")
+    section = load_section(find_sections(training_sample())[0], ["GNAS"])
+    like = ModelCard(name="x", version="1", architecture={}, genes=["GNAS"], patch_um=77.0)
+    baseline = Baseline("tiny", "encoder", encoder)
+    first = baseline.extract([section], like, cache=cache)[0]
+    assert (cache.read, cache.written) == (0, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(feature_cache, "features_of", lambda *_: pytest.fail("they are there"))
+        np.testing.assert_array_equal(baseline.extract([section], like, cache=cache)[0], first)
+    other = torch_state(tmp_path / "tiny.safetensors")
+    other["norm.weight"] = other["norm.weight"] * 2
+    net = build_encoder("vit_tiny_patch16_224", other, ARGS, CONFIG["pretrained_cfg"])
+    doubled = Baseline("tiny", "encoder", replace(encoder, net=net)).extract([section], like, cache=cache)[0]
+    assert cache.written == 2, "features of another encoder are not taken for its own"
+    assert np.abs(doubled - first).max() > 0.1
+    next((tmp_path / "kept").glob("*.npy")).write_bytes(b"damaged")
+    again = baseline.extract([section], like, cache=cache)[0]
+    np.testing.assert_allclose(again, first, atol=1e-5)

@@ -91,7 +91,7 @@ def _patches(
     key = None if cache is None else patch_key(section.image, spots, side, level, slide.mpp)
     if cache is not None and key is not None:
         n = level_side_px(slide, side, level)
-        kept = cache.find(key, (len(spots), n, n, 3))
+        kept = cache.find(key, (len(spots), n, n, 3), np.uint8)
         if kept is not None:  # its spots were found to belong to this very slide when it was made
             return kept
     check_on_slide(spots, slide, scale=False)  # `_check_scale` has looked at it

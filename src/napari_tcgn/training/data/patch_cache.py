@@ -11,7 +11,7 @@ import hashlib
 import json
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +24,11 @@ FORMAT = "napari-tcgn patches 1"
 READERS = ("pillow", "tifffile", "imagecodecs", "openslide-python", "openslide-bin")
 # Slides of several files: the content of the one that is named does not say what the patches look like.
 SEVERAL_FILES = frozenset({".mrxs", ".vms", ".vmu", ".dcm"})
+Number = TypeVar("Number", bound=np.generic)
 
 
 class PatchCache:
-    """A folder of patches.
+    """A folder of patches, and of what encoders make of them.
 
     Parameters
     ----------
@@ -47,7 +48,7 @@ class PatchCache:
         self.read, self.written = 0, 0
         self.notes: list[str] = []
 
-    def find(self, key: str, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+    def find(self, key: str, shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number] | None:
         """Return the patches of a key, mapped from disk (changes to them are not written); None if they are not there.
 
         An entry whose shape, type or hash is not what it should be is not used; `notes` says so.
@@ -60,7 +61,7 @@ class PatchCache:
             patches = np.load(array, mmap_mode="c", allow_pickle=False)
             whole = (
                 said["format"] == FORMAT
-                and patches.dtype == np.uint8
+                and patches.dtype == dtype
                 and patches.shape == shape
                 and sha256_of(array) == said["sha256"]
             )
@@ -68,12 +69,12 @@ class PatchCache:
             whole = False
         if whole:
             self.read += 1
-            found: NDArray[np.uint8] = patches
+            found: NDArray[Number] = patches
             return found
-        self.notes.append(f"the entry {array.name} is damaged; its patches are cut again")
+        self.notes.append(f"the entry {array.name} is damaged; it is made again")
         return None
 
-    def keep(self, key: str, patches: NDArray[np.uint8], about: dict[str, Any]) -> NDArray[np.uint8]:
+    def keep(self, key: str, patches: NDArray[Number], about: dict[str, Any]) -> NDArray[Number]:
         """Write patches and return them mapped from disk; where they cannot be written, return them as they are."""
         array, entry = self._paths(key)
         try:
@@ -83,10 +84,10 @@ class PatchCache:
             content = {"format": FORMAT, "sha256": sha256_of(array), "shape": patches.shape, **about}
             # The entry counts from here on: a run killed before leaves an array that nobody reads.
             write_text_whole(entry, json.dumps(content, indent=1), overwrite=True)
-            mapped: NDArray[np.uint8] = np.load(array, mmap_mode="c", allow_pickle=False)
+            mapped: NDArray[Number] = np.load(array, mmap_mode="c", allow_pickle=False)
         except (OSError, OutputError) as error:
             reason = error.problem if isinstance(error, OutputError) else str(error)
-            self.notes.append(f"patches are kept in memory, for they cannot be written to the cache: {reason}")
+            self.notes.append(f"what was made is kept in memory, for it cannot be written to the cache: {reason}")
             return patches
         self.written += 1
         return mapped

@@ -26,7 +26,9 @@ from napari_tcgn.model import (
     ridge_state,
     save_model,
 )
+from napari_tcgn.training.data.patch_cache import PatchCache
 from napari_tcgn.training.data.section import MeasuredSection
+from napari_tcgn.training.fit.feature_cache import encoder_features
 from napari_tcgn.training.fit.line import fit_line, section_features
 from napari_tcgn.training.fit.wide_features import wide_features
 
@@ -77,15 +79,20 @@ class Baseline:
         return replace(encoder_card(like, encoder.architecture, encoder.net, encoder.args), name=self.name)
 
     def extract(
-        self, sections: Sequence[MeasuredSection], like: ModelCard, device: str = "cpu"
+        self,
+        sections: Sequence[MeasuredSection],
+        like: ModelCard,
+        device: str = "cpu",
+        cache: PatchCache | None = None,
     ) -> list[NDArray[np.float64]]:
-        """Return the features of every section's spots, float64 [n, features] each."""
+        """Return the features of every section's spots, float64 [n, features] each; an encoder's are kept."""
         if self.scales_um:
             found = [wide_features(section, self.card(like), device) for section in sections]
             self.padded = {section.name: wide.padded for section, wide in zip(sections, found, strict=True)}
             return [wide.values for wide in found]
-        net = None if self._encoder is None else self._encoder.net
-        return section_features(sections, self.card(like), device, net)
+        if self._encoder is not None:
+            return encoder_features(sections, self.card(like), device, self._encoder.net, cache)
+        return section_features(sections, self.card(like), device)
 
     def fit(self, features: Sequence[NDArray[np.float64]], sections: Sequence[MeasuredSection]) -> Line:
         """Fit the line on training sections; the ridge's strength is chosen among them only."""

@@ -208,7 +208,7 @@ def _prepare_scorer(
     features = {}
     for number, baseline in enumerate(baselines):
         yield Progress(f"features of {baseline.name}", number, len(baselines))
-        features[baseline.name] = dict(zip(names, baseline.extract(loaded, card, device), strict=True))
+        features[baseline.name] = dict(zip(names, baseline.extract(loaded, card, device, cache), strict=True))
     return FoldScorer(settings, folder.study, card, dict(zip(names, loaded, strict=True)), baselines, features)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.model import FeatureExtractor, Line, ModelCard
@@ -24,7 +23,7 @@ TINY = 1e-18  # share of the largest variance of a prediction below which anothe
 
 
 def section_features(
-    sections: Sequence[MeasuredSection], card: ModelCard, device: str = "cpu", net: nn.Module | None = None
+    sections: Sequence[MeasuredSection], card: ModelCard, device: str = "cpu"
 ) -> list[NDArray[np.float64]]:
     """Return the features of every section's spots, float64 [n, features] each.
 
@@ -34,10 +33,8 @@ def section_features(
     card : ModelCard
         Which features, and how patches are prepared for them.
     device : str
-    net : nn.Module, optional
-        The encoder whose features they are; needed where the card names one.
     """
-    return features_of(FeatureExtractor(card, device, net), sections)
+    return features_of(FeatureExtractor(card, device), sections)
 
 
 def features_of(extract: FeatureExtractor, sections: Sequence[MeasuredSection]) -> list[NDArray[np.float64]]:
