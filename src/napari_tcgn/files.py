@@ -215,7 +215,7 @@ class CacheSize:
     Attributes
     ----------
     entries : int
-        Sections (once per size of patch) or slides.
+        Sections (once per size of patch, and per encoder) or slides.
     bytes : int
     """
 

@@ -24,7 +24,7 @@ def test_one_command_shows_and_clears_both_caches(run, tmp_path: Path, monkeypat
     code, said, _ = run("data", "cache")
     assert code == 0
     first, second = said.splitlines()
-    assert first.startswith(f"{places[0]}: patches of 2 sections, ")
+    assert first.startswith(f"{places[0]}: patches and encoders' features in 2 entries, ")
     assert second.startswith(f"{places[1]}: pyramids of 1 slide, ")
     code, said, _ = run("data", "cache", "--clear")
     assert code == 0

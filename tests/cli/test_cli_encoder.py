@@ -51,9 +51,9 @@ def test_encoder_ridge_is_compared_written_and_predicts(run, sections: Path, tmp
 
     code, said, _ = run("data", "cache", "--folder", tmp_path / "cache")
     assert code == 0
-    assert "patches of 2 sections" in said
+    assert "features in 4 entries" in said
     code, said, _ = run("data", "cache", "--folder", tmp_path / "cache", "--clear")
-    assert said.startswith("Removed patches of 2 sections")
+    assert said.startswith("Removed patches and encoders' features in 4 entries")
     assert list((tmp_path / "cache").iterdir()) == []
 
 

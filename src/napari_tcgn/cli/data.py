@@ -51,7 +51,7 @@ def cache(
         Path | None, typer.Option(help="Only the patches in this folder, one that was given to `train --cache`.")
     ] = None,
 ) -> None:
-    """Say how much room patches (of training) and pyramids (of large flat images in napari) take, or remove them.
+    """Say how much room patches and features (of training) and pyramids (of large flat images in napari) take, or remove them.
 
     Both lie in the user's cache folder, or in the one that NAPARI_TCGN_CACHE names; nothing is lost by removing them.
 
@@ -65,10 +65,17 @@ def cache(
     from napari_tcgn.training import PatchCache
 
     patches = PatchCache(patch_folder(folder))
-    found = [("patches", "section", patches.clear() if clear else patches.size(), patches.folder)]
+    found = [
+        (
+            "patches and encoders' features in",
+            ("entry", "entries"),
+            patches.clear() if clear else patches.size(),
+            patches.folder,
+        )
+    ]
     if folder is None:
         pyramids = clear_pyramids() if clear else kept_size()
-        found.append(("pyramids", "slide", pyramids, cache_folder("pyramids")))
+        found.append(("pyramids of", ("slide", "slides"), pyramids, cache_folder("pyramids")))
     for kind, of, size, place in found:
-        what = f"{kind} of {size.entries} {of if size.entries == 1 else of + 's'}, {size.bytes / 1e6:.1f} MB"
+        what = f"{kind} {size.entries} {of[size.entries != 1]}, {size.bytes / 1e6:.1f} MB"
         typer.echo(f"Removed {what}, from {place}." if clear else f"{place}: {what}.")
