@@ -51,7 +51,7 @@ def cache(
         Path | None, typer.Option(help="Only the patches in this folder, one that was given to `train --cache`.")
     ] = None,
 ) -> None:
-    """Say how much room patches and features (of training) and pyramids (of large flat images in napari) take, or remove them.
+    """Say how much room patches and features (of training) and pyramids (of large flat images) take, or remove them.
 
     Both lie in the user's cache folder, or in the one that NAPARI_TCGN_CACHE names; nothing is lost by removing them.
 
