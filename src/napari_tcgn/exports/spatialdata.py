@@ -16,6 +16,7 @@ from napari_tcgn.errors import OutputError, SpotsError
 from napari_tcgn.exports.inner_names import make_inner_names_valid, renamed_inside
 from napari_tcgn.expression import Library, library_of, writable_strings
 from napari_tcgn.files import write_whole_folder
+from napari_tcgn.sdata import is_spatialdata
 from napari_tcgn.slide import Slide
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def write_spatialdata(
     path = Path(path)
     if path.suffix != ".zarr":
         raise OutputError(f"{path.name} does not end in .zarr.", "Name the result like prediction.zarr.")
-    if overwrite and path.is_dir() and not _is_spatialdata(path):
+    if overwrite and path.is_dir() and not is_spatialdata(path):
         raise OutputError(
             f"The folder {path} holds something else, no SpatialData, and is not replaced.", "Choose another name."
         )
@@ -156,12 +157,6 @@ def write_spatialdata(
             warnings.simplefilter("ignore")
             data.write(temporary / path.name, update_sdata_path=False)
     return _notes(adata, data)
-
-
-def _is_spatialdata(folder: Path) -> bool:
-    """Whether a folder was written as SpatialData: an OME-Zarr slide has the same suffix and must not be lost."""
-    files = [folder / name for name in ("zarr.json", ".zattrs") if (folder / name).is_file()]
-    return any("spatialdata_attrs" in file.read_text(encoding="utf-8", errors="replace") for file in files)
 
 
 def _notes(adata: AnnData, data: SpatialData) -> list[str]:

@@ -13,6 +13,7 @@ from napari_tcgn.errors import DataError
 from napari_tcgn.expression.matrix import is_matrix, matrix_in, read_matrix, sample_of_matrix
 from napari_tcgn.files import reading
 from napari_tcgn.h5ad import read_h5ad
+from napari_tcgn.sdata import as_h5ad, element_at
 from napari_tcgn.spots import (
     COLUMNS,
     POSITIONS,
@@ -51,7 +52,8 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
     path : str or pathlib.Path
         Count table (.tsv, .csv or .txt, also .gz) whose spots are named "<x>x<y>" as those of legacy ST, or by
         barcodes; a Visium folder as Space Ranger writes it, or of Visium HD with one size of bins; the count matrix in
-        it, .h5 or .mtx, or its folder; files of one sample as GEO keeps them; or an .h5ad.
+        it, .h5 or .mtx, or its folder; files of one sample as GEO keeps them; an .h5ad; or a SpatialData folder, of
+        several tables or shapes the one that the path names (`sdata`).
     spots : str or pathlib.Path, optional
         Where the spots of a count table lie: its ST selection table, or a Visium folder or table of positions.
 
@@ -92,6 +94,9 @@ def read_measured(path: str | Path, spots: str | Path | None = None) -> AnnData:
 
 
 def _read(path: Path, spots: str | Path | None, table: bool, notes: list[str]) -> tuple[AnnData, str]:
+    if path.is_dir() and element_at(path) is not None:
+        with as_h5ad(path) as file:
+            return read_h5ad(file), "SpatialData"
     if path.is_dir():
         matrix = matrix_in(section_folder(path, DataError))
         return _placed(read_matrix(matrix), matrix, notes), "Visium folder"

@@ -16,6 +16,7 @@ from napari_tcgn.errors import SlideError
 from napari_tcgn.files import reading
 from napari_tcgn.memory import require_budget
 from napari_tcgn.paths import is_of_system
+from napari_tcgn.sdata import is_spatialdata, only_image, um_per_px
 from napari_tcgn.slide.mpp import UM_PER_UNIT, PixelSize, checked_mpp, from_metadata, settled
 from napari_tcgn.slide.padding import (
     FourthChannel,
@@ -137,13 +138,15 @@ def is_zarr(path: Path) -> bool:
 
 def _image_of(path: Path) -> tuple[Path, dict[str, Any]]:
     """Return the folder of the image and its OME attributes."""
+    if is_spatialdata(path):
+        path = only_image(path, SlideError)
     attributes = _attributes(path)
     if "multiscales" not in attributes and (path / "0").is_dir():  # bioformats2raw: images are numbered
         path, attributes = path / "0", _attributes(path / "0")
     if "multiscales" not in attributes:
         raise SlideError(
             f"{path.name} is a Zarr folder without an OME multiscale image.",
-            "Give the folder of the image itself; of a SpatialData folder that is images/NAME.",
+            "Give the folder of the image itself.",
         )
     return path, attributes
 
@@ -257,7 +260,12 @@ def _fourth_channel(attributes: dict[str, Any]) -> FourthChannel:
 
 
 def _pixel_size(multiscale: dict[str, Any], finest: dict[str, Any], axes: list[str], name: str) -> PixelSize:
-    """Multiply the scales of the finest level and of the whole image; without a unit they say nothing of µm."""
+    """Multiply the scales of the finest level and of the whole image; without a unit they say nothing of µm.
+
+    An image of SpatialData has no units, but may lie in a coordinate system that is called µm.
+    """
+    if (told := um_per_px(multiscale)) is not None:
+        return from_metadata(*told, "SpatialData coordinate system in µm", name)
     steps = np.ones(len(axes))
     for owner in (finest, multiscale):
         for transformation in owner.get("coordinateTransformations") or []:

@@ -9,6 +9,7 @@ from typing import Literal
 from napari_tcgn.errors import SpotsError
 from napari_tcgn.files import cells_of, open_table, reading
 from napari_tcgn.options import SpotsSettings
+from napari_tcgn.sdata import as_h5ad, element_at
 from napari_tcgn.spots.h5ad import read_h5ad_spots
 from napari_tcgn.spots.outs import POSITIONS, positions_file, positions_files
 from napari_tcgn.spots.saved import MARK, read_saved_spots
@@ -21,7 +22,7 @@ _HDF5, _PARQUET = b"\x89HDF", b"PAR1"
 _LONGEST = 65536  # characters of a first line that are looked at
 KINDS = (
     "an ST selection table (.tsv), a Visium folder or its positions table, an .h5ad with obsm['spatial'], "
-    "or spots saved here (.csv)"
+    "a SpatialData folder, or spots saved here (.csv)"
 )
 
 
@@ -82,6 +83,9 @@ def holds_spots(path: Path) -> bool:
 def _read(
     path: Path, mpp: float | None, pitch_um: float | None, diameter_um: float | None, library: str | None
 ) -> Spots:
+    if path.is_dir() and element_at(path) is not None:
+        with as_h5ad(path, SpotsError) as file:
+            return read_h5ad_spots(file, mpp, pitch_um, diameter_um, library)
     start = b"" if path.is_dir() else _start(path)
     if start.startswith(_HDF5):
         return read_h5ad_spots(path, mpp, pitch_um, diameter_um, library)
