@@ -19,6 +19,7 @@ from .expression import (
     predict_steps as predict_steps,
     read_measured as read_measured,
     to_anndata as to_anndata,
+    with_intervals as with_intervals,
     write_h5ad as write_h5ad,
 )
 from .model import (

@@ -22,7 +22,7 @@ from napari_tcgn.engine.progress import Prediction, Progress
 from napari_tcgn.engine.record import PatchRecord, RunRecord, start_record
 from napari_tcgn.engine.work import WorkFolder
 from napari_tcgn.errors import DeviceError, ModelError, SpotsError
-from napari_tcgn.model import ModelCard, Predictor, PredictsWithDomain, StartingPredictor, domain_of
+from napari_tcgn.model import ModelCard, Predictor, PredictsWithDomain, StartingPredictor, domain_of, intervals_of
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide, overview_of, require_mpp
 from napari_tcgn.spots import Spots, check_on_slide
@@ -171,6 +171,7 @@ def _empty_prediction(slide: Slide, spots: Spots, predictor: Predictor, record: 
     """Return a prediction of no spot at all, without room for values."""
     overview = overview_of(slide)
     return Prediction(
+        intervals=intervals_of(predictor),
         values=np.empty((0, len(predictor.card.genes)), dtype=np.float32),
         done=np.zeros(len(spots), dtype=bool),
         spots=spots,

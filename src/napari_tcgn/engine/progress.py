@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.engine.disk_rows import DiskRows
 from napari_tcgn.engine.record import RunRecord
-from napari_tcgn.model import ModelCard
+from napari_tcgn.model import GeneIntervals, ModelCard
 from napari_tcgn.spots import Spots
 
 
@@ -38,6 +38,8 @@ class Prediction:
     domain_p : float32 [spots] or None
         How usual the patch of a spot is among those of the training (small: unlike them); NaN where not yet predicted.
         None: unknown, because the model has nothing to compare with.
+    intervals : GeneIntervals or None
+        What makes intervals of the values; None: unknown.
     """
 
     values: NDArray[np.float32] | DiskRows
@@ -50,6 +52,7 @@ class Prediction:
     thumbnail_scale: float
     record: RunRecord = field(default_factory=RunRecord)
     domain_p: NDArray[np.float32] | None = None
+    intervals: GeneIntervals | None = None
 
     @property
     def partial(self) -> bool:

@@ -34,6 +34,12 @@ from .gene_names import (
     read_aliases as read_aliases,
     species_of as species_of,
 )
+from .intervals import (
+    INTERVALS as INTERVALS,
+    gene_interval as gene_interval,
+    intervals_in as intervals_in,
+    with_intervals as with_intervals,
+)
 from .library import Library as Library, library_ids as library_ids, library_of as library_of
 from .measured import (
     MeasuredSource as MeasuredSource,

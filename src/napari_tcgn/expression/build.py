@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.engine import Prediction, leaves_image
 from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.expression.intervals import INTERVALS, interval_columns
 from napari_tcgn.files import check_target, reason_of, write_whole
 from napari_tcgn.h5ad import read_h5ad
 from napari_tcgn.spots import Spots
@@ -40,8 +41,9 @@ def to_anndata(prediction: Prediction) -> AnnData:
         tissue_fraction, patch_padded (the patch reaches over the slide's edge), domain_p (how usual the patch is among
         those of the training: small is unlike them; NaN: unknown). var: gene_ids where known,
         held_out_pcc and its interval held_out_pcc_low, held_out_pcc_high; held_out_depth_pcc (sequencing depth taken
-        out); better_simple_model ("" where no simple model does better on held-out sections). obsm["spatial"]:
-        float64 (x, y) in full-resolution px. uns["spatial"][library_id]: image and scale factors.
+        out); better_simple_model ("" where no simple model does better on held-out sections).
+        varm["napari_tcgn_intervals"]: what `with_intervals` makes intervals of, where the model knows them.
+        obsm["spatial"]: float64 (x, y) in full-resolution px. uns["spatial"][library_id]: image and scale factors.
         uns["napari_tcgn"]: run_record and model_card (JSON texts), output_scale, partial.
 
     Raises
@@ -60,6 +62,7 @@ def to_anndata(prediction: Prediction) -> AnnData:
         obs=_spot_table(prediction),
         var=_gene_table(prediction),
         obsm={"spatial": np.column_stack([spots.x, spots.y])},  # [n, 2]: x to the right, y down
+        varm={} if prediction.intervals is None else {INTERVALS: interval_columns(prediction.intervals)},
         uns={
             "spatial": {library_key(prediction.library_id): _library(prediction)},
             UNS_KEY: {

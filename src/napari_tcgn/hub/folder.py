@@ -13,7 +13,8 @@ ORIGIN_NAME = "origin.json"  # beside a card: the entry of the index that the mo
 
 def files_of(card: ModelCard) -> list[str]:
     """Return the names of the files that a card names: its own, the weights', and those of what is known of it."""
-    named = [CARD_NAME, card.weights, card.domain.patches.file if card.domain.patches else ""]
+    known = (card.domain.patches, card.metrics.intervals)
+    named = [CARD_NAME, card.weights, *(one.file for one in known if one is not None)]
     return [name for name in named if name]
 
 

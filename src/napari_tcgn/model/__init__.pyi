@@ -5,6 +5,7 @@ from .card import (
     PredictsWithDomain as PredictsWithDomain,
     StartingPredictor as StartingPredictor,
     domain_of as domain_of,
+    intervals_of as intervals_of,
 )
 from .card_schema import (
     Check as Check,
@@ -24,8 +25,16 @@ from .domain import (
     TrainingStain as TrainingStain,
 )
 from .features import FEATURES as FEATURES
+from .gene_intervals import (
+    LEVEL as LEVEL,
+    PROBABILITIES as PROBABILITIES,
+    GeneIntervals as GeneIntervals,
+    require_level as require_level,
+    standard_deviations as standard_deviations,
+)
 from .graph import Graph as Graph, build_graph as build_graph
-from .held_out import FoldFigures as FoldFigures, HeldOut as HeldOut
+from .held_out import FoldFigures as FoldFigures, HeldOut as HeldOut, IntervalFile as IntervalFile
+from .intervals import read_intervals as read_intervals, save_intervals as save_intervals
 from .loaded import LoadedModels as LoadedModels
 from .panels import read_panel as read_panel
 from .predictor import LINE as LINE, SumPredictor as SumPredictor, TCGNPredictor as TCGNPredictor

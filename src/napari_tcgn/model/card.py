@@ -16,6 +16,7 @@ from napari_tcgn.files import reading, require_regular
 from napari_tcgn.model.card_schema import MAX_BYTES, parse_card
 from napari_tcgn.model.card_text import readable_json
 from napari_tcgn.model.domain import TrainingDomain
+from napari_tcgn.model.gene_intervals import GeneIntervals
 from napari_tcgn.model.held_out import GeneFigure, HeldOut
 from napari_tcgn.options import StainName
 
@@ -285,6 +286,18 @@ class PredictsWithDomain(KnowsDomain, Protocol):
     def predict_with_domain(self, patches: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Return what `predict` and `domain_of` do."""
         ...
+
+
+@runtime_checkable
+class KnowsIntervals(Protocol):
+    """A predictor that can have intervals; one of another package need not."""
+
+    intervals: GeneIntervals | None
+
+
+def intervals_of(predictor: object) -> GeneIntervals | None:
+    """Return what makes intervals of a predictor's values; None where that is unknown."""
+    return predictor.intervals if isinstance(predictor, KnowsIntervals) else None
 
 
 def domain_of(predictor: object) -> DomainOf | None:

@@ -215,6 +215,17 @@ METRICS: dict[str, Check] = {
     "folds": list_of(
         entries_of({"protocol": text(), "n_spots": number(0, 1e12, whole=True), "median_pcc": or_null(_PCC)}), 0, 10_000
     ),
+    "intervals": or_null(
+        entries_of(
+            {
+                "file": text(1, 255),
+                "sha256": text(64, 64),
+                "level": number(0, 1),
+                "coverage": mapping_of(number(0, 1)),
+                "source": text(0, 1000),
+            }
+        )
+    ),
 }
 _STAIN = entries_of(
     {

@@ -27,6 +27,34 @@ class FoldFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class IntervalFile:
+    """The file that makes intervals of predicted values (`GeneIntervals`).
+
+    Attributes
+    ----------
+    file, sha256 : str
+        Its name beside the card, and its hash.
+    level : float
+        At which the coverage was measured.
+    coverage : dict of str to float
+        Of every held-out section, by intervals made of the others: share of its spots inside, in the median gene.
+    source : str
+        Where the residuals are from, if not from the folds of the held-out figures.
+    """
+
+    file: str
+    sha256: str
+    level: float
+    coverage: dict[str, float]
+    source: str = ""
+
+    @property
+    def guaranteed(self) -> float:
+        """The highest level that K held-out sections could promise, K / (K + 1), if the next one is like them."""
+        return len(self.coverage) / (len(self.coverage) + 1)
+
+
+@dataclass(frozen=True, slots=True)
 class HeldOut:
     """Held-out figures of a model; those of single genes stand in the order of the card's genes, None where unknown.
 
@@ -56,6 +84,8 @@ class HeldOut:
         The simple model that predicts the gene better by more than 0.02.
     folds : list of FoldFigures
         The single held-out parts.
+    intervals : IntervalFile or None
+        What makes intervals of predicted values; None: unknown.
     more : dict
         Other entries of the card, kept as they are.
     """
@@ -78,6 +108,7 @@ class HeldOut:
     sections_significant: list[tuple[int, int] | None] | None = None
     better_simple: list[str | None] | None = None
     folds: list[FoldFigures] = field(default_factory=list)
+    intervals: IntervalFile | None = None
     more: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -97,6 +128,8 @@ class HeldOut:
         if own.get("sections_significant") is not None:
             own["sections_significant"] = [_counted(value) for value in own["sections_significant"]]
         own["folds"] = [FoldFigures(**fold) for fold in own.get("folds", [])]
+        if own.get("intervals") is not None:
+            own["intervals"] = IntervalFile(**own["intervals"])
         return cls(**own, more={name: value for name, value in record.items() if name not in known})
 
     def to_record(self) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from napari_tcgn.errors import CheckpointError, ModelError
 from napari_tcgn.files import sha256_of
-from napari_tcgn.model.card import DomainOf, KnowsDomain, ModelCard, Predictor
+from napari_tcgn.model.card import DomainOf, KnowsDomain, KnowsIntervals, ModelCard, Predictor
+from napari_tcgn.model.gene_intervals import GeneIntervals
 from napari_tcgn.model.inference import for_inference
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.tcgn import TCGN
@@ -42,6 +43,7 @@ class TCGNPredictor:
     """
 
     domain_of: DomainOf | None = None
+    intervals: GeneIntervals | None = None
 
     def __init__(self, net: TCGN, card: ModelCard, device: str = "cpu", precision: PrecisionName = "float32") -> None:
         self.card = card
@@ -134,6 +136,7 @@ class SumPredictor:
     """
 
     domain_of: DomainOf | None = None
+    intervals: GeneIntervals | None = None
 
     def __init__(self, card: ModelCard, network: TCGNPredictor, line: Predictor) -> None:
         self.card, self.device, self.net = card, network.device, network.net
@@ -200,17 +203,20 @@ def load_folder(folder: Path, device: str = "cpu", precision: PrecisionName = "f
 
 
 def from_weights(card: ModelCard, weights: Path, device: str, precision: PrecisionName) -> Predictor:
-    """Build the predictor that a card describes from a file of weights, with the domain that lies beside it.
+    """Build the predictor that a card describes from weights, with the domain and intervals that lie beside them.
 
     Raises
     ------
     ModelError, CheckpointError
         See `load_folder`.
     """
+    from napari_tcgn.model.intervals import read_intervals
     from napari_tcgn.model.ridge import RidgePredictor
     from napari_tcgn.model.spot_domain import DomainOfPatches, domain_features, read_domain
 
     predictor = _without_domain(card, weights, device, precision)
+    if isinstance(predictor, KnowsIntervals):
+        predictor.intervals = read_intervals(weights.parent, card)
     domain = read_domain(weights.parent, card)
     if domain is not None and isinstance(predictor, KnowsDomain):
         extract = domain_features(card, device)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from napari_tcgn.errors import CheckpointError, ModelError
 from napari_tcgn.model.card import DomainOf, ModelCard
 from napari_tcgn.model.features import FEATURE_PX, FEATURES, image_features
+from napari_tcgn.model.gene_intervals import GeneIntervals
 from napari_tcgn.model.prepare import prepare_patches
 from napari_tcgn.model.scales import scale_crops
 from napari_tcgn.model.timm_import import import_timm
@@ -136,6 +137,7 @@ class RidgePredictor:
     """Predict expression with a line through features (see `Predictor`)."""
 
     domain_of: DomainOf | None = None
+    intervals: GeneIntervals | None = None
     domain_of_features: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None  # where they are the line's
 
     def __init__(self, extract: FeatureExtractor, line: Line, card: ModelCard | None = None) -> None:

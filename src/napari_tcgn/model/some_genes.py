@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.model.card import DomainOf, Predictor, StartingPredictor, domain_of
+from napari_tcgn.model.card import DomainOf, Predictor, StartingPredictor, domain_of, intervals_of
+from napari_tcgn.model.gene_intervals import GeneIntervals
 from napari_tcgn.model.ridge import RidgePredictor
 
 
@@ -27,6 +28,8 @@ def for_genes(predictor: Predictor, genes: Sequence[str]) -> Predictor:
     kind = _StartingSomeGenes if isinstance(predictor, StartingPredictor) else _SomeGenes
     some = predictor.select(rows) if isinstance(predictor, RidgePredictor) else kind(predictor, rows)
     some.domain_of = domain_of(predictor)
+    known = intervals_of(predictor)
+    some.intervals = None if known is None else known.select(rows)
     return some
 
 
@@ -34,6 +37,7 @@ class _SomeGenes:
     """Columns of what another model predicts."""
 
     domain_of: DomainOf | None = None
+    intervals: GeneIntervals | None = None
 
     def __init__(self, predictor: Predictor, rows: list[int]) -> None:
         self.card, self.device = predictor.card.select(rows), predictor.device

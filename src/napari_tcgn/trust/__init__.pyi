@@ -1,5 +1,11 @@
 from .domain import fit_domain as fit_domain
 from .genes import VERDICTS as VERDICTS, trusted as trusted, verdicts as verdicts
+from .intervals import (
+    HeldOutSection as HeldOutSection,
+    covered as covered,
+    fit_intervals as fit_intervals,
+    median_coverage as median_coverage,
+)
 from .reachable import (
     TOO_NOISY as TOO_NOISY,
     TOO_NOISY_WORDS as TOO_NOISY_WORDS,

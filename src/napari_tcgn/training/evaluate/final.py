@@ -7,16 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_tcgn.files import write_text_whole
-from napari_tcgn.model import CARD_NAME, WEIGHTS_NAME, HeldOut, ModelCard, read_checkpoint, save_domain, save_model
+from napari_tcgn.model import (
+    CARD_NAME,
+    WEIGHTS_NAME,
+    HeldOut,
+    ModelCard,
+    read_checkpoint,
+    save_domain,
+    save_intervals,
+    save_model,
+)
 from napari_tcgn.paths import portable_name
 from napari_tcgn.training.data.panel import Panel
 from napari_tcgn.training.evaluate.baselines import LINE_METHOD
 from napari_tcgn.training.evaluate.fold_scorer import FoldScorer
-from napari_tcgn.training.evaluate.held_out import held_out_figures
+from napari_tcgn.training.evaluate.held_out import held_out_figures, held_out_values
 from napari_tcgn.training.evaluate.scored import BOTH, TCGN_METHOD, Scored
 from napari_tcgn.training.fit.card import draft_card, finished_card
 from napari_tcgn.training.fit.residual import mean_of
-from napari_tcgn.trust import fit_domain
+from napari_tcgn.trust import fit_domain, fit_intervals
 
 
 def final_models(
@@ -76,6 +85,8 @@ def final_models(
         written = ModelCard.read(place / CARD_NAME)
         finished = replace(written, metrics=held_out_figures(scored, method, written.genes))
         finished = save_domain(place, domains[method if method in domains else LINE_METHOD], finished)
+        found = fit_intervals(held_out_values(scored, method, written.genes))
+        finished = save_intervals(place, found and found[0], finished, found[1] if found else {})
         write_text_whole(place / CARD_NAME, finished.to_json() + "\n", overwrite=True)
     return models
 

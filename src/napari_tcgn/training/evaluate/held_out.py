@@ -11,6 +11,7 @@ from napari_tcgn.comparison import DEPTH_ALONE
 from napari_tcgn.model import FoldFigures, HeldOut
 from napari_tcgn.training.evaluate.scored import BOTH, TCGN_METHOD, TRAINING_MEAN, Scored, pool
 from napari_tcgn.training.evaluate.tables import SIGNIFICANT, summary_table
+from napari_tcgn.trust import HeldOutSection
 
 NOT_SIMPLE = (TCGN_METHOD, BOTH, DEPTH_ALONE, TRAINING_MEAN)
 BETTER = 0.02  # a simple model is named where its PCC is higher by more than this
@@ -77,6 +78,21 @@ def held_out_figures(scored: Sequence[Scored], method: str, panel: Sequence[str]
             if row["section"] != "all"
         ],
     )
+
+
+def held_out_values(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> dict[str, HeldOutSection]:
+    """Return what a method predicted of every held-out section, and what was measured, for the genes of a model.
+
+    Folds by section are taken where there are any; a gene that a fold did not choose is NaN.
+    """
+    kind = "section" if any(s.by == "section" for s in scored) else "patient"
+    found = {}
+    for one in scored:
+        if one.by == kind and one.method == method and one.held_out is not None:
+            at = pd.Index(one.panel).get_indexer(pd.Index(list(panel)))
+            tables = (one.held_out.predicted, one.held_out.measured)
+            found[one.section] = HeldOutSection(*(np.where(at >= 0, t[:, at], np.float32(np.nan)) for t in tables))
+    return found
 
 
 def _with_patients_out(scored: Sequence[Scored], method: str, panel: Sequence[str]) -> list[float | None] | None:

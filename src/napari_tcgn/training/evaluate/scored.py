@@ -23,7 +23,7 @@ from napari_tcgn.stats import (
     without,
 )
 from napari_tcgn.training.data.section import MeasuredSection
-from napari_tcgn.trust import Reachable, reachable_pcc, share_of_ceiling
+from napari_tcgn.trust import HeldOutSection, Reachable, reachable_pcc, share_of_ceiling
 
 DRAWS = 1000
 # Names of methods in tables.
@@ -49,6 +49,9 @@ class Scored:
         PCC and depth-controlled PCC in bootstrap samples; the same draws for every method, so that their differences
         are paired.
     n_spots : int
+    held_out : HeldOutSection or None
+        The values, for intervals; genes in the order of `panel`.
+    panel : tuple of str
     """
 
     by: str
@@ -59,6 +62,8 @@ class Scored:
     samples: NDArray[np.float32]
     depth_samples: NDArray[np.float32]
     n_spots: int
+    held_out: HeldOutSection | None = None
+    panel: tuple[str, ...] = ()
 
 
 def depth_of(section: MeasuredSection) -> NDArray[np.float64]:
@@ -124,7 +129,10 @@ def score_section(
     depth_samples = _zero(bootstrap.pcc(without(x, depth), without(y, depth)))
     # Halves what thousands of genes and many methods hold.
     kept = (samples.astype(np.float32), depth_samples.astype(np.float32))
-    return Scored(by, fold, section.name, method, genes, *kept, len(section))
+    values = HeldOutSection(
+        np.asarray(predicted, dtype=np.float32), np.where(section.measured, section.target, np.float32(np.nan))
+    )
+    return Scored(by, fold, section.name, method, genes, *kept, len(section), values, tuple(panel))
 
 
 def _add_shares(genes: pd.DataFrame) -> None:
