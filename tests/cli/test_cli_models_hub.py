@@ -29,7 +29,7 @@ def run(tmp_path, monkeypatch):
 
 def test_a_model_goes_to_a_hub_and_comes_back(run, tmp_path: Path, monkeypatch):
     packed, index = tmp_path / "packed", tmp_path / "index.json"
-    assert "5 files" in run("pack", "haematoxylin-her2st", "--repo", "lab/models", "--out", str(packed))
+    assert "6 files" in run("pack", "haematoxylin-her2st", "--repo", "lab/models", "--out", str(packed))
     card = json.loads((packed / "card.json").read_text(encoding="utf-8")) | {"name": NAME}
     (packed / "card.json").write_text(json.dumps(card), encoding="utf-8")
     run("pack", str(packed), "--repo", "lab/models", "--out", str(packed.with_name("again")))

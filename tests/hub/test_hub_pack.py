@@ -22,7 +22,7 @@ def test_a_packed_folder(own_model, tmp_path):
     entry = pack_model(own_model, tmp_path / "packed", repo="lab/models")
     packed = tmp_path / "packed"
     assert {path.name for path in packed.iterdir()} == {
-        "card.json", "model.safetensors", "domain.safetensors", "README.md", "entry.json",
+        "card.json", "model.safetensors", "domain.safetensors", "intervals.safetensors", "README.md", "entry.json",
     }  # fmt: skip
     assert load_model(packed).card.name == NAME
     readme = (packed / "README.md").read_text(encoding="utf-8")

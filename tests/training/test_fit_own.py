@@ -31,11 +31,9 @@ def test_the_model_is_there_with_all_that_tells_how_far_to_trust_it(made):
     assert card.metrics.ceiling_pcc is not None
     assert card.metrics.patient_pcc is not None
     assert card.domain.patches is not None
-    assert sorted(path.name for path in made.folder.iterdir()) == [
-        "card.json",
-        "domain.safetensors",
-        "model.safetensors",
-    ]
+    files = {path.name for path in made.folder.iterdir()}
+    assert files == {"card.json", "domain.safetensors", "intervals.safetensors", "model.safetensors"}
+    assert set(card.metrics.intervals.coverage) == set(plan_fit(training_sample()).patients)
 
 
 def test_the_sentences_stand_in_the_report_and_say_the_figures(made):

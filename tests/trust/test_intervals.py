@@ -175,8 +175,10 @@ def result():
     from napari_tcgn.spots import read_st_spots
 
     slide = napari_tcgn.open_slide(sample_folder() / "section.ome.tif")
-    spots = read_st_spots(sample_folder() / "section_selection.tsv").select(np.arange(100) < 12)
-    return napari_tcgn.predict(slide, spots, "haematoxylin-her2st")
+    spots = read_st_spots(sample_folder() / "section_selection.tsv")
+    found = napari_tcgn.predict(slide, spots.select(np.arange(len(spots)) < 12), "haematoxylin-her2st")
+    slide.close()
+    return found
 
 
 def test_a_result_carries_them_and_makes_layers_of_them(result, tmp_path):

@@ -88,8 +88,8 @@ def _fit(sections: Sequence[HeldOutSection]) -> GeneIntervals:
 def _fit_genes(predicted: Floats, residual: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     known = ~np.isnan(residual)  # NaN where the gene was not measured, or a fold did not predict it
     n = known.sum(axis=0).clip(1)
-    centre = np.where(known, predicted, 0).sum(axis=0) / n
-    scale = np.sqrt((np.where(known, predicted - centre, 0) ** 2).sum(axis=0) / n)
+    centre = (np.where(known, predicted, 0).sum(axis=0) / n).astype(np.float32)
+    scale = np.sqrt((np.where(known, predicted - centre, 0) ** 2).sum(axis=0) / n).astype(np.float32)
     apart = standard_deviations(predicted, centre, scale)
     size = np.abs(residual)
     mean = np.where(known, size, 0).sum(axis=0) / n
