@@ -34,6 +34,12 @@ def test_a_card_is_judged_by_what_it_has():
     assert verdicts(card()) == ["?"] * 6
 
 
+def test_a_gene_that_nobody_can_predict_is_not_judged():
+    one = card(pcc=[0.3] * 6, ceiling_pcc=[0.5, 0.1, 0.099, 0.0, None, 0.09], patient_pcc=[0.1] * 5 + [-0.1])
+    assert verdicts(one) == ["yes", "yes", "?", "?", "yes", "?"]
+    assert trusted(one).tolist() == [True, True, False, False, True, False]
+
+
 def test_counts_of_sections_must_be_one_per_gene():
     with pytest.raises(ModelError, match="sections_significant"):
         card(sections_significant=["1 of 2"])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.exports.genes import TRUSTED, choose_genes
-from napari_tcgn.expression import DOMAIN_P, Library, block, domain_p_of, library_of
+from napari_tcgn.expression import BOUNDS, DOMAIN_P, Library, block, bounds_by_gene, domain_p_of, library_of
 from napari_tcgn.files import check_target, write_whole
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def write_geojson(
     library_id: str | None = None,
     overwrite: bool = False,
     top: int = 50,
+    level: float = 0.0,
 ) -> None:
     """Write the spots as a GeoJSON FeatureCollection that QuPath imports as detections.
 
@@ -55,6 +56,8 @@ def write_geojson(
         Whether an existing file may be replaced.
     top : int
         Largest number of "trusted" genes.
+    level : float
+        Of intervals, whose bounds are written as "GENE (predicted) low" and "… high"; 0: none.
 
     Raises
     ------
@@ -72,7 +75,7 @@ def write_geojson(
     outline = _outline(library)
     with write_whole(path, overwrite) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
         file.write('{"type": "FeatureCollection", "features": [')
-        for number, feature in enumerate(_features(library, chosen, outline)):
+        for number, feature in enumerate(_features(library, chosen, outline, level)):
             file.write(",\n" if number else "\n")
             json.dump(feature, file, ensure_ascii=False, allow_nan=False)
         file.write("\n]}\n")
@@ -90,9 +93,14 @@ def _outline(library: Library) -> NDArray[np.float64]:
     return ring
 
 
-def _features(library: Library, genes: list[str], outline: NDArray[np.float64]) -> Iterator[dict[str, Any]]:
+def _features(
+    library: Library, genes: list[str], outline: NDArray[np.float64], level: float
+) -> Iterator[dict[str, Any]]:
     names = library.adata.obs_names
     measured = [f"{gene} ({library.kind})" for gene in genes]
+    bounds_of = bounds_by_gene(library.adata, genes, level)
+    if level:
+        measured += [f"{name} {bound}" for bound in BOUNDS for name in measured[: len(genes)]]
     spot_class = {"name": "Spot (partial result)" if library.partial else "Spot", "color": COLOUR}
     usual = domain_p_of(library.adata)
     made = library.record.started if library.record is not None else library.kind
@@ -100,6 +108,7 @@ def _features(library: Library, genes: list[str], outline: NDArray[np.float64]) 
     run = uuid.uuid5(uuid.NAMESPACE_OID, f"{library.library_id} {made}")
     for start in range(0, len(names), ROWS):
         values = block(library.adata, slice(start, start + ROWS), genes)
+        values = np.concatenate([values, *bounds_of(values).values()], axis=1)
         for i, row in enumerate(values, start):
             ring = np.round(library.centres[i] + outline, 2)
             ring[-1] = ring[0]

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_tcgn.errors import OutputError
 from napari_tcgn.exports.genes import ALL, choose_genes
-from napari_tcgn.expression import DOMAIN_P, Library, block, domain_p_of, library_of
+from napari_tcgn.expression import DOMAIN_P, Library, block, bounds_by_gene, domain_p_of, library_of
 from napari_tcgn.files import check_target, without_formulas, write_whole
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def write_table(
     mpp: float | None = None,
     overwrite: bool = False,
     formulas: bool = False,
+    level: float = 0.0,
 ) -> None:
     """Write the values of genes at every spot as .csv or .parquet.
 
@@ -55,6 +56,8 @@ def write_table(
         Whether an existing file may be replaced.
     formulas : bool
         Write names into a .csv as they are, also those that a spreadsheet would compute (`without_formulas`).
+    level : float
+        Of intervals, whose bounds are written as further columns ("GENE low", "GENE high"; tidy: low, high); 0: none.
 
     Raises
     ------
@@ -73,15 +76,19 @@ def write_table(
     if clash and not tidy:
         raise OutputError(f"A gene has the name of the column {clash[0]}.", "Write a tidy table, or leave it out.")
     with write_whole(path, overwrite) as temporary:
-        blocks = _blocks(library, chosen, tidy, BLOCK_VALUES[path.suffix])
+        blocks = _blocks(library, chosen, tidy, BLOCK_VALUES[path.suffix], level)
         if path.suffix == ".csv":
             _write_csv(blocks if formulas else map(without_formulas, blocks), temporary)
         else:
             _write_parquet(library, blocks, temporary)
 
 
-def _blocks(library: Library, genes: list[str], tidy: bool, values_at_once: int) -> Iterator[pd.DataFrame]:
+def _blocks(
+    library: Library, genes: list[str], tidy: bool, values_at_once: int, level: float
+) -> Iterator[pd.DataFrame]:
     import pandas as pd
+
+    bounds_of = bounds_by_gene(library.adata, genes, level)
 
     about = _about_spots(library)
     n, rows = len(about), max(1, values_at_once // len(genes))
@@ -89,12 +96,17 @@ def _blocks(library: Library, genes: list[str], tidy: bool, values_at_once: int)
         part = slice(start, min(start + rows, n))
         values = block(library.adata, part, genes)  # [rows, genes]
         if not tidy:
-            wide = pd.DataFrame(values, columns=genes, index=about.index[part])
-            yield pd.concat([about.iloc[part], wide], axis=1)
+            tables = [pd.DataFrame(values, columns=genes, index=about.index[part])]
+            for name, bounds in bounds_of(values).items():
+                columns = [f"{gene} {name}" for gene in genes]
+                tables.append(pd.DataFrame(bounds, columns=columns, index=about.index[part]))
+            yield pd.concat([about.iloc[part], *tables], axis=1)
             continue
         long = about.iloc[np.repeat(np.arange(part.start, part.stop), len(genes))].reset_index(drop=True)
         long["gene"] = np.tile(np.array(genes, dtype=object), part.stop - part.start)
         long["value"] = values.ravel()
+        for name, bounds in bounds_of(values).items():
+            long[name] = bounds.ravel()
         yield long
 
 

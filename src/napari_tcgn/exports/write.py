@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_tcgn.errors import OutputError
 from napari_tcgn.exports import geojson, section_figure as figure, table as table_export
 from napari_tcgn.exports.genes import ALL, TRUSTED, aliases_of, choose_genes
-from napari_tcgn.expression import Library, library_ids, library_of, write_h5ad
+from napari_tcgn.expression import Library, library_ids, library_of, with_intervals, write_h5ad
 from napari_tcgn.files import check_target
 from napari_tcgn.options import ExportSettings
 
@@ -103,7 +103,7 @@ def export(
     OutputError
         As `check_export_target`.
     DataError
-        As `library_of` and `choose_genes` do; for a figure of too many genes.
+        As `library_of` and `choose_genes` do; for a figure of too many genes; for intervals that are not known.
     """
     path, settings = Path(path), settings if settings is not None else ExportSettings()
     check_export_target(path, overwrite)
@@ -114,6 +114,9 @@ def export(
     genes = choose_genes(library, asked, top)
     part = _only(library, genes, settings.mpp is not None)
     notes = [*library.doubts, *aliases_of(library, asked)]
+    level = settings.interval / 100
+    if level and path.suffix in (".h5ad", ".zarr"):
+        part = with_intervals(part, level)
     if path.suffix == ".h5ad":
         write_h5ad(part, path, overwrite)
     elif path.suffix == ".zarr":
@@ -121,9 +124,11 @@ def export(
 
         notes += write_spatialdata(part, path, slide, overwrite=overwrite)
     elif path.suffix in table_export.SUFFIXES:
-        table_export.write_table(part, path, ALL, settings.tidy, overwrite=overwrite, formulas=settings.formulas)
+        table_export.write_table(
+            part, path, ALL, settings.tidy, overwrite=overwrite, formulas=settings.formulas, level=level
+        )
     elif path.suffix in geojson.SUFFIXES:
-        geojson.write_geojson(part, path, ALL, overwrite=overwrite)
+        geojson.write_geojson(part, path, ALL, overwrite=overwrite, level=level)
     elif len(genes) > FIGURE_GENES:
         raise OutputError(
             f"A figure of {len(genes)} genes cannot be read.", f"Name up to {FIGURE_GENES} genes (--genes, --top)."

@@ -35,7 +35,9 @@ from .gene_names import (
     species_of as species_of,
 )
 from .intervals import (
+    BOUNDS as BOUNDS,
     INTERVALS as INTERVALS,
+    bounds_by_gene as bounds_by_gene,
     gene_interval as gene_interval,
     intervals_in as intervals_in,
     with_intervals as with_intervals,

@@ -5,12 +5,14 @@ Two further tables of spots by genes would triple every file; what they follow f
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
+from napari_tcgn.expression.values import dense
 from napari_tcgn.model import LEVEL, PROBABILITIES, GeneIntervals
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
 INTERVALS = "napari_tcgn_intervals"  # of varm: centre, scale, slope, then the quantiles of the residuals
 _BEFORE = 3
-LOW, HIGH = "low", "high"  # layers
+BOUNDS = ("low", "high")  # layers, and in the names of columns
 
 
 def interval_columns(intervals: GeneIntervals) -> NDArray[np.float32]:
@@ -78,12 +80,34 @@ def with_intervals(adata: AnnData, level: float = LEVEL) -> AnnData:
     SettingsError
         If the level is none.
     """
+    intervals = _required(adata)
+    found = adata.copy()
+    for name, bounds in zip(BOUNDS, intervals.bounds(dense(found.X), level), strict=True):
+        found.layers[name] = bounds
+    return found
+
+
+def bounds_by_gene(
+    adata: AnnData, genes: Sequence[str], level: float
+) -> Callable[[NDArray[np.floating]], dict[str, NDArray[np.float32]]]:
+    """Return what makes "low" and "high" (float32 [n, genes]) of blocks of values; nothing where the level is 0.
+
+    Raises
+    ------
+    DataError, SettingsError
+        As `with_intervals`.
+    """
+    if not level:
+        return lambda values: {}
+    some = _required(adata).select(adata.var_names.get_indexer(list(genes)).tolist())
+    return lambda values: dict(zip(BOUNDS, some.bounds(values, level), strict=True))
+
+
+def _required(adata: AnnData) -> GeneIntervals:
     intervals = intervals_in(adata)
     if intervals is None:
         raise DataError(
             "This result has no intervals: its model does not know how far it is off.",
             "Predict with a model that does (`napari-tcgn models info` says so).",
         )
-    found = adata.copy()
-    found.layers[LOW], found.layers[HIGH] = intervals.bounds(np.asarray(found.X), level)
-    return found
+    return intervals

@@ -34,6 +34,7 @@ def describe(card: ModelCard) -> dict[str, str]:
         "Accuracy": skill_of(card),
         "Depth taken out": "" if without_depth is None else f"median PCC {without_depth:.3f}",
         "Reachable": _reachable(card),
+        "Intervals": _intervals(card),
         "Simple models": f"one does better for {simpler} of {len(card.genes)} genes" if simpler else "",
         "Protocol": card.metrics.protocol,
         "Best genes": ", ".join(f"{card.genes[i]} {pcc[i]:.2f}" for i in ranked),
@@ -52,6 +53,20 @@ def _reachable(card: ModelCard) -> str:
         return "unknown" if card.metrics.median_pcc is not None else ""
     without_depth = "" if depth is None else f", {depth:.3f} with depth taken out"
     return f"median PCC {plain:.3f} at best{without_depth}: the rest is noise of counting"
+
+
+def _intervals(card: ModelCard) -> str:
+    """Say how often measurements of held-out sections lay inside their interval, and what nobody can promise."""
+    known = card.metrics.intervals
+    if known is None:
+        return ""
+    shares = ", ".join(f"{name} {share:.0%}" for name, share in known.coverage.items())
+    made = f" (from {known.source})" if known.source else ""
+    return (
+        f"at {known.level:.0%}, of the spots of each section held out there lay inside, in the median gene: "
+        f"{shares}{made}; "
+        f"no level above {known.guaranteed:.0%} is guaranteed by {len(known.coverage)} sections"
+    )
 
 
 def _squares(card: ModelCard) -> str:

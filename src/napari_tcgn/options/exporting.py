@@ -40,6 +40,12 @@ class ExportSettings:
         more="By default an apostrophe before them makes text of them.",
         label="names as they are, also formulas",
     )
+    interval: int = option(
+        0,
+        "Also the bounds between which so many of the measurements are to lie; 0: none.",
+        more="Layers low and high of .h5ad and SpatialData, columns of tables, measurements of .geojson.",
+        unit="%", at_least=0, at_most=98,
+    )  # fmt: skip
     library: str | None = option(None, "Which section, where the file holds several.")
     mpp: float | None = option(None, MPP_HELP, unit="µm", above=0)
     colormap: str = option("viridis", "Figures: colour map, by its name in matplotlib.", label="colour map")
@@ -62,6 +68,7 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         check(self)
+        require(not 0 < self.interval < 20, "interval", "0, or from 20 to 98", self.interval)
         low_and_high = self.limits_of_figure()
         require(low_and_high is None or low_and_high[0] < low_and_high[1], "limits", _LIMITS, self.limits)
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.model import ModelCard
+from napari_tcgn.trust.reachable import TOO_NOISY
 
 Verdict = Literal["yes", "simpler", "caution", "no", "?"]
 
@@ -18,7 +19,7 @@ VERDICTS: dict[Verdict, str] = {
     "out: its PCC is then not above 0, and on your tissue it may be the wrong way round",
     "simpler": "predictable, but a simple model predicts it better on held-out sections",
     "no": "at least one of these does not hold: do not read its map as expression",
-    "?": "never measured on held-out sections",
+    "?": "never measured on held-out sections, or too noisy to judge: no predictor could reach a PCC of 0.1 there",
 }
 
 
@@ -32,7 +33,10 @@ def verdicts(card: ModelCard) -> list[Verdict]:
     found: list[Verdict] = []
     sections = card.metrics.sections_significant or [None] * len(card.genes)
     better_ones = card.better_baselines()
-    for known, good, counted, failed, better in zip(~np.isnan(pcc), firm, sections, fails, better_ones, strict=True):
+    judged = ~np.isnan(pcc) & ~(
+        card.gene_metric("ceiling_pcc") < TOO_NOISY
+    )  # a ceiling that is unknown forbids nothing
+    for known, good, counted, failed, better in zip(judged, firm, sections, fails, better_ones, strict=True):
         if not known:
             found.append("?")
         elif not good or not _in_most(counted):

@@ -1,0 +1,86 @@
+"""The bounds of values in every format that can hold them."""
+
+from __future__ import annotations
+
+import json
+
+import anndata
+import numpy as np
+import pandas as pd
+import pytest
+
+import napari_tcgn
+from napari_tcgn.errors import DataError, SettingsError
+from napari_tcgn.exports import export
+from napari_tcgn.expression import with_intervals
+from napari_tcgn.options import ExportSettings
+from napari_tcgn.sample import sample_folder
+
+GENES = ["CD74", "GNAS"]
+
+
+@pytest.fixture(scope="module")
+def result():
+    slide = napari_tcgn.open_slide(sample_folder() / "section.ome.tif")
+    spots = napari_tcgn.read_st_spots(sample_folder() / "section_selection.tsv")
+    found = napari_tcgn.predict(slide, spots.select(np.arange(len(spots)) < 9), "haematoxylin-her2st")
+    slide.close()
+    return found
+
+
+@pytest.fixture(scope="module")
+def expected(result):
+    layers = with_intervals(result[:, GENES].copy(), 0.9).layers
+    assert (layers["low"] < layers["high"]).all()
+    return layers
+
+
+def settings(**more):
+    return ExportSettings(genes=",".join(GENES), interval=90, **more)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_tables(result, expected, tmp_path, suffix):
+    read = pd.read_csv if suffix == ".csv" else pd.read_parquet
+    export(result, tmp_path / f"wide{suffix}", settings())
+    wide = read(tmp_path / f"wide{suffix}")
+    export(result, tmp_path / f"tidy{suffix}", settings(tidy=True))
+    tidy = read(tmp_path / f"tidy{suffix}")
+    for bound in ("low", "high"):
+        np.testing.assert_allclose(wide[[f"{gene} {bound}" for gene in GENES]], expected[bound], rtol=1e-6)
+        np.testing.assert_allclose(tidy[bound].to_numpy().reshape(-1, 2), expected[bound], rtol=1e-6)
+    export(result, tmp_path / f"plain{suffix}", ExportSettings(genes="CD74"))
+    assert "CD74 low" not in read(tmp_path / f"plain{suffix}")
+
+
+def test_geojson(result, expected, tmp_path):
+    export(result, tmp_path / "r.geojson", settings())
+    features = json.loads((tmp_path / "r.geojson").read_text(encoding="utf-8"))["features"]
+    found = [feature["properties"]["measurements"] for feature in features]
+    for column, gene in enumerate(GENES):
+        for bound in ("low", "high"):
+            values = [one[f"{gene} (predicted) {bound}"] for one in found]
+            np.testing.assert_allclose(values, expected[bound][:, column], rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_layers(result, expected, tmp_path):
+    import spatialdata
+
+    export(result, tmp_path / "r.h5ad", settings())
+    export(result, tmp_path / "r.zarr", settings())
+    table = spatialdata.read_zarr(tmp_path / "r.zarr").tables["table"]
+    for found in (anndata.read_h5ad(tmp_path / "r.h5ad"), table):
+        for bound in ("low", "high"):
+            np.testing.assert_allclose(found.layers[bound], expected[bound])
+
+
+def test_what_is_not_known_is_said_and_nothing_is_written(result, tmp_path):
+    older = result.copy()
+    del older.varm["napari_tcgn_intervals"]
+    for suffix in (".csv", ".parquet", ".geojson", ".h5ad", ".zarr"):
+        with pytest.raises(DataError, match="has no intervals"):
+            export(older, tmp_path / f"r{suffix}", settings())
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(SettingsError, match="from 20 to 98"):
+        ExportSettings(interval=5)
