@@ -15,6 +15,7 @@ from .device import (
     precision_reason as precision_reason,
 )
 from .domain import (
+    OUTSIDE as OUTSIDE,
     domain_warnings as domain_warnings,
     outside_warnings as outside_warnings,
     stained_like as stained_like,

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Points
 
+from napari_tcgn.engine import OUTSIDE
+from napari_tcgn.model import LEVEL
 from napari_tcgn.ui.layers import composite, store
 
 if TYPE_CHECKING:
@@ -69,13 +71,24 @@ def _text_at_spot(layer: Layer | None) -> Callable[[int], str] | None:
     result, mixed = store.result_of(layer), composite.composite_of(layer)
     if result is not None and isinstance(layer, Points):
         features = layer.features
-        return lambda spot: value_text(features["gene"].iloc[spot], features["value"].iloc[spot], result.output_scale)
+        return lambda spot: (
+            value_text(features["gene"].iloc[spot], features["value"].iloc[spot], result.output_scale)
+            + trust_text(result, features["gene"].iloc[spot], spot)
+        )
     if mixed is not None:
         return lambda spot: (
             ", ".join(value_text(gene, mixed.result.values_of(gene)[spot], "") for gene in mixed.genes)
             + (f" {mixed.result.output_scale}")
         )
     return None
+
+
+def trust_text(result: store.Result, gene: str, spot: int) -> str:
+    """Return what is to be known of a value beside it: its interval, and whether the spot is unlike the training."""
+    bounds = result.bounds_at(gene, spot) if result.has(gene) and result.done[spot] else None
+    usual = result.domain_p
+    text = "" if bounds is None else f", {LEVEL:.0%}: {bounds[0]:.3g} to {bounds[1]:.3g}"
+    return text + (" · unlike the training" if usual is not None and usual[spot] <= OUTSIDE else "")
 
 
 def value_text(gene: str, value: float, unit: str) -> str:

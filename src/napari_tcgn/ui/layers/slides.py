@@ -124,7 +124,7 @@ class Slides:
 
     def owner_of(self, layer: Layer | None) -> SlideWork | None:
         """Return the slide that a layer lies on, or that it was made from a result of, if there is one."""
-        result = store.made_from(layer)
+        result = store.made_from(layer) or store.marks(layer)
         if result is None:
             return self.of(image_under(layer))
         if result in self._owners:
@@ -144,7 +144,7 @@ class Slides:
             return work
         if (image := image_under(layer)) is not None:
             return self.group_of(image)
-        result = store.made_from(layer)
+        result = store.made_from(layer) or store.marks(layer)
         if result is not None:
             return result.library_id
         return layer if slide_layers.may_be_slide(layer) else None

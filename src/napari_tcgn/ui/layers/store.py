@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
     from napari_tcgn.engine import Prediction, RunRecord
     from napari_tcgn.expression import Library
-    from napari_tcgn.model import ModelCard
+    from napari_tcgn.model import GeneIntervals, ModelCard
     from napari_tcgn.slide import Slide
     from napari_tcgn.spots import Spots
 
 KEY = "napari_tcgn"  # in a layer's metadata
+AROUND = f"{KEY}_around"  # in that of rings around a result's spots: they lie on whatever map is seen
 MADE_FROM = f"{KEY}_made_from"  # in that of a layer made from a result: its surface, three genes, scores
 
 
@@ -139,6 +140,33 @@ class Result:
         return self.spots.diameter_um / self.mpp
 
     @property
+    def intervals(self) -> GeneIntervals | None:
+        """What makes intervals of the values; None where that is unknown."""
+        from napari_tcgn.expression import intervals_in
+
+        if self.prediction is not None:
+            return self.prediction.intervals
+        return None if self.adata is None else intervals_in(self.adata)
+
+    @property
+    def domain_p(self) -> NDArray[np.floating] | None:
+        """How usual every spot's patch is among those of the training (float [spots]); None or NaN: unknown."""
+        from napari_tcgn.expression import domain_p_of
+
+        if self.prediction is not None:
+            return self.prediction.domain_p
+        return None if self.adata is None else domain_p_of(self.adata)
+
+    def bounds_at(self, gene: str, spot: int) -> tuple[float, float] | None:
+        """Return the bounds between which a measurement may lie at a spot; None where they are unknown."""
+        intervals, column = self.intervals, self._column[gene]
+        if intervals is None:
+            return None
+        values = self.block(slice(column, column + 1))[spot : spot + 1]
+        low, high = (float(bound[0, 0]) for bound in intervals.select([column]).bounds(values))
+        return None if np.isnan(low + high) else (low, high)
+
+    @property
     def record(self) -> RunRecord | None:
         """The run record; None where no run made the values."""
         from napari_tcgn.engine import RunRecord
@@ -233,6 +261,12 @@ def made_from(layer: Layer | None) -> Result | None:
     """Return the result that a layer was made from (a surface, three genes, scores), else the one that it shows."""
     source = None if layer is None else layer.metadata.get(MADE_FROM)
     return source if isinstance(source, Result) else result_of(layer)
+
+
+def marks(layer: Layer | None) -> Result | None:
+    """Return the result whose spots a layer draws rings around; None for any other layer."""
+    source = None if layer is None else layer.metadata.get(AROUND)
+    return source if isinstance(source, Result) else None
 
 
 def best_gene(result: Result) -> str:

@@ -9,6 +9,7 @@ from napari_tcgn.ui.sections.gene_parts.composite import CompositePart, suggest_
 from napari_tcgn.ui.sections.gene_parts.link import LinkPart
 from napari_tcgn.ui.sections.gene_parts.look import LookControls
 from napari_tcgn.ui.sections.gene_parts.scale import ScaleControls
+from napari_tcgn.ui.sections.gene_parts.trust import TrustPart
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.widgets.gene_names import GeneNames
 
@@ -28,7 +29,7 @@ class MapSection(Section):
     ----------
     scale : ScaleControls
     look : LookControls
-    link, composite : Part
+    trust, link, composite : Part
         Folded away until they are wanted.
     """
 
@@ -37,14 +38,15 @@ class MapSection(Section):
         self._best = best
         self.scale, self.look = ScaleControls(session), LookControls(session)
         self.link, self.composite = LinkPart(session), CompositePart(session, names)
-        for widget in (self.scale, self.look, self.link, self.composite):
+        self.trust = TrustPart(session)
+        for widget in (self.scale, self.look, self.trust, self.link, self.composite):
             self.body_column.addWidget(widget)  # Qt's forms forget the height of rows that wrap
         self.composite.heading.toggled.connect(self._suggest)
         session.state.events.result_layer.connect(self.scale.show_layer)
 
     def disconnect_all(self) -> None:
         """Stop listening to the viewer, which outlives the dock."""
-        for part in (self.look.surfaces, self.link, self.composite):
+        for part in (self.look.surfaces, self.trust, self.link, self.composite):
             part.disconnect_all()
 
     def _suggest(self, opened: bool) -> None:
