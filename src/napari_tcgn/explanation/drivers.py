@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from napari_tcgn.engine import Progress, choose_level, cut_patch, leaves_image, to_the_end
+from napari_tcgn.engine import OUTSIDE, Progress, choose_level, cut_patch, leaves_image, to_the_end
 from napari_tcgn.errors import DataError, SlideError
 from napari_tcgn.explanation.morphology import Morphology, measure_morphology
 from napari_tcgn.exports import choose_genes
-from napari_tcgn.expression import Library, column, library_of
+from napari_tcgn.expression import Library, column, domain_p_of, library_of
 from napari_tcgn.slide import Slide, require_mpp
 from napari_tcgn.spots import Lattice
 from napari_tcgn.stats import pearson_per_gene, q_values, shift_p
@@ -141,7 +141,8 @@ def gene_drivers_steps(
     values, spots = column(library.adata, chosen[0]), library.spots()
     # Of a model of several scales, the smallest one: what the eye can judge.
     side_um = library.card.scales_um[0] if library.card is not None else library.drawn_diameter_px() * mpp
-    keep, notes = _usable(values, spots.x, spots.y, round(side_um / mpp), slide)
+    usual = domain_p_of(library.adata)
+    keep, notes = _usable(values, spots.x, spots.y, round(side_um / mpp), slide, usual)
     if keep.sum() < FEWEST:
         raise DataError(
             f"{int(keep.sum())} spots have a value of {chosen[0]} and a whole patch: too few.",
@@ -208,9 +209,17 @@ def _medians(table: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _usable(
-    values: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64], side: int, slide: Slide
+    values: NDArray[np.float64],
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    side: int,
+    slide: Slide,
+    usual: NDArray[np.float64],
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Mark the spots that have a value and a whole patch, and say how many have not."""
+    """Mark the spots that have a value and a whole patch like those of the training, and say how many have not.
+
+    Where all are unlike the training, none is left out for that.
+    """
     known = np.isfinite(values)
     over = leaves_image(x, y, side, *slide.level_dimensions[0])
     notes = []
@@ -218,7 +227,13 @@ def _usable(
         notes.append(f"{int((~known).sum())} of {len(known)} spots have no value and are left out.")
     if (known & over).any():
         notes.append(f"{int((known & over).sum())} patches reach over the edge of the slide and are left out.")
-    return known & ~over, tuple(notes)
+    found, unlike = known & ~over, usual <= OUTSIDE
+    if (found & unlike).any() and (found & ~unlike).sum() >= FEWEST:
+        notes.append(f"{int((found & unlike).sum())} patches are unlike the training and are left out.")
+        found &= ~unlike
+    elif (found & unlike).any():
+        notes.append(f"{int((found & unlike).sum())} of {int(found.sum())} patches are unlike the training.")
+    return found, tuple(notes)
 
 
 def _require_same_slide(library: Library, slide: Slide) -> None:

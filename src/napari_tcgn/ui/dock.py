@@ -13,6 +13,7 @@ from napari_tcgn.ui.actions.speed import SpeedMeter
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Message, Section
 from napari_tcgn.ui.sections.compare import CompareSection
+from napari_tcgn.ui.sections.explain import ExplainSection
 from napari_tcgn.ui.sections.export import ExportSection
 from napari_tcgn.ui.sections.genes import GenesSection
 from napari_tcgn.ui.sections.map import MapSection
@@ -53,7 +54,7 @@ class Dock(QWidget):
     ----------
     session : Session
         The work behind the widgets.
-    slide, spots, model, genes, map, compare, export : Section
+    slide, spots, model, genes, map, explain, compare, export : Section
     run : RunFooter
     predict_page, explore_page : Page
         The two tabs of `tabs`.
@@ -68,6 +69,7 @@ class Dock(QWidget):
         self.model = ModelSection(session)
         self.genes = GenesSection(session)
         self.map = MapSection(session, self.genes.names, self.genes.table.visible_genes)
+        self.explain = ExplainSection(session)
         self.compare = CompareSection(session)
         self.export = ExportSection(session, self.compare.comparing)
         self.run = RunFooter(session)
@@ -82,9 +84,9 @@ class Dock(QWidget):
 
         # In the order of the work; further sections are added here.
         self.predict_page = Page((self.slide, self.spots, self.model, self.reset_button))
-        self.explore_page = Page((self.genes, self.map, self.compare, self.export))
+        self.explore_page = Page((self.genes, self.map, self.explain, self.compare, self.export))
         self.sections: tuple[Section, ...] = (
-            self.slide, self.spots, self.model, self.genes, self.map, self.compare, self.export,
+            self.slide, self.spots, self.model, self.genes, self.map, self.explain, self.compare, self.export,
         )  # fmt: skip
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)

@@ -75,12 +75,27 @@ def colour_surface(image: Image, scale: ColourScale) -> None:
 
 def surface_placement(layer: Points, surface: Surface) -> dict[str, Any]:
     """Return the transforms that lay a surface, whose positions are px as in `Spots`, where a points layer lies."""
+    return grid_placement(layer, surface.x0, surface.y0, surface.step)
+
+
+def grid_placement(layer: Points, x0: float, y0: float, step: float) -> dict[str, Any]:
+    """Return the transforms that lay a grid where a points layer lies.
+
+    Parameters
+    ----------
+    layer : napari points layer
+        Of spots.
+    x0, y0 : float
+        Where the middle of the grid's first px lies, in px as in `Spots`.
+    step : float
+        From one of its px to the next, in the same px.
+    """
     # Spots count from the corner of the first px, napari from its middle (`spot_layers`).
-    origin = np.array([surface.y0, surface.x0]) - 0.5
+    origin = np.array([y0, x0]) - 0.5
     affine = layer.affine.affine_matrix
     on_slide = np.linalg.solve(affine, [*to_world(layer, origin), 1.0])[:2]  # the world without `affine`
     return {
-        "scale": np.asarray(layer.scale) * surface.step,
+        "scale": np.asarray(layer.scale) * step,
         "translate": on_slide,
         "rotate": layer.rotate,
         "shear": layer.shear,

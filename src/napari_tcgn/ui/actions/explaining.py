@@ -1,0 +1,124 @@
+"""Explaining a spot of a result, and what drives its gene, in the background."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from napari_tcgn.errors import DataError
+from napari_tcgn.explanation import ExplainStep, Explanation, GeneDrivers
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import BackgroundTask, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_tcgn.engine import Progress
+    from napari_tcgn.slide import Slide
+
+
+class Explaining:
+    """Explains one thing at a time; a new wish ends the one before.
+
+    Parameters
+    ----------
+    session : Session
+    told : callable (ExplainStep or Progress)
+        Called with every step.
+    done : callable (Explanation or GeneDrivers)
+    failed : callable (Failure)
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        told: Callable[[Progress], object],
+        done: Callable[[Explanation | GeneDrivers], object],
+        failed: Callable[[Failure], object],
+    ) -> None:
+        self._session, self._told, self._done, self._failed = session, told, done, failed
+        self._task: BackgroundTask[Progress, Explanation | GeneDrivers] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether something is being explained."""
+        return self._task is not None
+
+    def cancel(self) -> None:
+        """Stop at the next call of the model, and listen to it no longer."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+
+    def spot(self, result: store.Result, spot: str, gene: str, check: bool = False) -> None:
+        """Explain the prediction of a gene at a spot."""
+        self._start(lambda: _spot_steps(self._session, result, spot, gene, check))
+
+    def gene(self, result: store.Result, gene: str) -> None:
+        """Look for what drives a gene over a result."""
+        self._start(lambda: _gene_steps(self._session, result, gene))
+
+    def _start(self, steps: Callable[[], Generator[Progress, None, Explanation | GeneDrivers]]) -> None:
+        self.cancel()
+        self._task = self._session.background.walk(steps, self._end_well, self._end_badly, self._told)
+
+    def _end_well(self, found: Explanation | GeneDrivers) -> None:
+        self._task = None
+        self._done(found)
+
+    def _end_badly(self, failure: Failure) -> None:
+        self._task = None
+        self._failed(failure)
+
+
+def why_not(result: store.Result | None) -> str:
+    """Say why a result cannot be explained; "" where it can."""
+    if result is None:
+        return "Predict a slide first, or open a result."
+    if result.record is None or result.card is None:
+        return "Only what a model has predicted can be explained; these values come from elsewhere."
+    return ""
+
+
+@contextmanager
+def _slide_of(session: Session, result: store.Result) -> Iterator[Slide]:
+    """Give the slide of a result: the one it was made from, or the open one of its name."""
+    with result.slide_for_reading() as slide:
+        open_one = session.state.slide
+        if slide is None and open_one is not None and open_one.name == result.library_id:
+            slide = open_one
+        if slide is None:
+            raise DataError(
+                f"The slide of this result ({result.library_id}) is not open.", "Open it in the section Slide."
+            )
+        yield slide
+
+
+def _spot_steps(
+    session: Session, result: store.Result, spot: str, gene: str, check: bool
+) -> Generator[ExplainStep, None, Explanation]:
+    from napari_tcgn.engine import choose_device, choose_precision
+    from napari_tcgn.explanation import explain_steps
+    from napari_tcgn.options import ExplainSettings
+
+    record = result.record
+    assert record is not None  # see `why_not`
+    settings = record.settings
+    with _slide_of(session, result) as slide:
+        yield ExplainStep("load model", 0, 1)
+        device = choose_device(settings.device)
+        precision = choose_precision(settings.precision, device)
+        model = session.models.load(settings.model, device, precision)
+        settings = replace(settings, precision=precision)
+        how = ExplainSettings(check=check)
+        return (yield from explain_steps(slide, result.spots, spot, gene, model, settings, how))
+
+
+def _gene_steps(session: Session, result: store.Result, gene: str) -> Generator[Progress, None, GeneDrivers]:
+    from napari_tcgn.explanation import gene_drivers_steps
+
+    with _slide_of(session, result) as slide:
+        return (yield from gene_drivers_steps(result.to_adata(), slide, gene))

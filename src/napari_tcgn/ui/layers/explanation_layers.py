@@ -1,0 +1,92 @@
+"""Maps over a spot's patch, and the graph that the network drew there, as layers that lie on the slide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Vectors
+
+from napari_tcgn.ui.layers import store
+from napari_tcgn.ui.layers.layer_names import DOT
+from napari_tcgn.ui.layers.surface_layer import grid_placement
+
+if TYPE_CHECKING:
+    from napari.layers import Points
+    from napari.viewer import Viewer
+
+    from napari_tcgn.explanation import AttributionMap, Explanation, TokenGraph
+
+COLOURS = "RdBu_r"  # red: what is there raises the gene
+ONE_SIGN = "magma"
+GRAPH = "graph"
+
+
+def map_name(explanation: Explanation, method: str) -> str:
+    """Return the name of the layer of a map."""
+    return DOT.join((explanation.library_id, f"spot {explanation.spot}", explanation.gene, method))
+
+
+def show_map(viewer: Viewer, layer: Points, explanation: Explanation, shown: AttributionMap) -> Image:
+    """Lay a map on the patch that it explains, or let the layer that does show it; returns the layer."""
+    name, limit = map_name(explanation, shown.method), float(np.nanmax(np.abs(shown.values))) or 1.0
+    low = -limit if shown.signed else 0.0
+    side_px = explanation.patch_um / explanation.mpp / shown.values.shape[0]
+    corner = explanation.patch_um / explanation.mpp / 2
+    found = {
+        "contrast_limits": (low, limit),
+        "colormap": COLOURS if shown.signed else ONE_SIGN,
+        **grid_placement(layer, explanation.x - corner + side_px / 2, explanation.y - corner + side_px / 2, side_px),
+    }
+    there = next((one for one in viewer.layers if one.name == name and is_explanation(one)), None)
+    if isinstance(there, Image):
+        there.data, there.contrast_limits = shown.values, found["contrast_limits"]
+        return there
+    metadata: dict[str, Any] = {store.MADE_FROM: store.result_of(layer), EXPLAINS: True}
+    image = viewer.add_image(
+        shown.values, name=name, opacity=0.75, interpolation2d="nearest", metadata=metadata, **found
+    )
+    assert isinstance(image, Image)  # several only for channels
+    viewer.layers.selection.active = layer
+    return image
+
+
+def show_graph(viewer: Viewer, layer: Points, explanation: Explanation, graph: TokenGraph, count: int) -> Vectors:
+    """Draw the strongest edges of a graph between the tokens that they join, coloured by attention."""
+    remove_explanations(viewer, GRAPH)
+    edges = graph.strongest(count)
+    # In px of the patch as shares of its side; (row, column) as napari has it.
+    places = graph.xy[:, ::-1].astype(float)
+    start, end = places[graph.edges[edges, 0]], places[graph.edges[edges, 1]]
+    attention = graph.attention[edges].mean(axis=1)
+    side = explanation.patch_um / explanation.mpp
+    vectors: Vectors = Vectors(
+        np.stack([start, end - start], axis=1),
+        name=DOT.join((explanation.library_id, f"spot {explanation.spot}", f"{GRAPH} of block {graph.block + 1}")),
+        properties={"attention": attention},
+        edge_color="attention",
+        edge_colormap="viridis",
+        edge_width=0.006,
+        vector_style="line",
+        metadata={store.MADE_FROM: store.result_of(layer), EXPLAINS: True},
+        # A share of 0 is the patch's corner, and napari's px 0 reaches from -0.5: `grid_placement` minds that.
+        **grid_placement(layer, explanation.x - side / 2, explanation.y - side / 2, side),
+    )
+    viewer.layers.append(vectors)
+    viewer.layers.selection.active = layer
+    return vectors
+
+
+EXPLAINS = f"{store.KEY}_explains"  # in a layer's metadata
+
+
+def is_explanation(layer: Any) -> bool:
+    """Whether a layer shows an explanation."""
+    return EXPLAINS in layer.metadata
+
+
+def remove_explanations(viewer: Viewer, ending: str = "", keep: Any = ()) -> None:
+    """Remove the layers of explanations: all, or graphs only; but for some."""
+    for one in list(viewer.layers):
+        if is_explanation(one) and one not in keep and (not ending or ending in one.name):
+            viewer.layers.remove(one)

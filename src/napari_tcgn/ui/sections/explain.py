@@ -1,0 +1,339 @@
+"""Section Why: which morphology speaks for the shown gene at a spot, and what goes along with it over the section."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Points
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QIcon, QImage, QPixmap
+from qtpy.QtWidgets import QLayout, QListWidget, QListWidgetItem, QPushButton, QSlider, QWidget
+
+from napari_tcgn.explanation import ExplainStep, Explanation, GeneDrivers
+from napari_tcgn.ui.actions.explaining import Explaining, why_not
+from napari_tcgn.ui.actions.spot_mark import SpotMark
+from napari_tcgn.ui.layers import explanation_layers as drawn, result_layers, store
+from napari_tcgn.ui.layers.hover import spot_at
+from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.session import Session
+from napari_tcgn.ui.tasks.background import Failure
+from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
+from napari_tcgn.ui.widgets.flow import FlowLayout
+
+if TYPE_CHECKING:
+    from napari.utils.events import Event
+    from napari.viewer import Viewer
+
+    from napari_tcgn.engine import Progress
+    from napari_tcgn.explanation import Gallery
+
+PREFERRED = ("occlusion", "integrated gradients")  # the first is what every model has
+MOST_EDGES, FEW_EDGES = 300, 60
+ICON_PX = 64
+NO_GRAPH, BLOCKS = "no graph", ("graph of block 1", "graph of block 2")
+ATTENTION = "Attention is where tokens exchange information, not what is important."
+CLICK = "Click a spot on the canvas to choose it."
+
+
+class ExplainSection(Section):
+    """Explain the shown gene at a spot that is clicked, and over the section.
+
+    Attributes
+    ----------
+    spot : str
+        Name of the chosen spot; "" for none.
+    explanation : Explanation or None
+        What is known of it.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session, "Why this gene, here", folded=True)
+        self.spot = ""
+        self.explanation: Explanation | None = None
+        self._wanted_map = ""  # as the user has chosen it
+        self.chosen = text_label()
+        self.explain_button = QPushButton("Explain")
+        self.explain_button.setToolTip("Show which parts of the patch raise or lower the prediction of the shown gene")
+        self.check_box = tick_box("with checks", "Test the maps against random orders and random weights; takes longer")
+        self.keep_box = tick_box("keep earlier maps", "Leave the maps of other spots and genes on the slide")
+        self.cancel_button = QPushButton("Cancel")
+        self.cancel_button.setToolTip("Stop explaining")
+        self.map_box = choice_box("Which map lies on the slide", characters=10)
+        self.graph_box = choice_box("The graph that the network drew over the patch", characters=10)
+        self.edge_slider = QSlider(Qt.Orientation.Horizontal)
+        self.edge_slider.setRange(5, MOST_EDGES)
+        self.edge_slider.setValue(FEW_EDGES)
+        self.edge_slider.setToolTip("How many of the strongest edges are drawn")
+        self.said = text_label()
+        self.drivers_button = QPushButton("What goes along with it")
+        self.drivers_button.setToolTip(
+            "Patches where the gene is predicted highest and lowest, and which morphology goes along"
+        )
+        self.drivers_text = text_label()
+        self.galleries = {"highest": gallery_list("highest"), "lowest": gallery_list("lowest")}
+        rows: tuple[QWidget | QLayout, ...] = (
+            self.chosen,
+            FlowLayout(self.explain_button, self.check_box, self.keep_box, growing=[self.explain_button]),
+            FlowLayout(self.map_box, self.graph_box, growing=[self.map_box, self.graph_box]),
+            self.edge_slider,
+            self.said,
+            FlowLayout(self.drivers_button, self.cancel_button, growing=[self.drivers_button]),
+            self.drivers_text,
+            *self.galleries.values(),
+        )
+        for row in rows:
+            self.form.add(row)
+        self.mark = SpotMark(session)
+        self.explaining = Explaining(session, self._on_step, self._on_done, self._on_failed)
+        self._drivers: tuple[Points, GeneDrivers] | None = None
+        self._connect()
+        self._show_nothing()
+        self._enable()
+
+    def _connect(self) -> None:
+        self.explain_button.clicked.connect(self.explain)
+        self.cancel_button.clicked.connect(self.cancel)
+        self.drivers_button.clicked.connect(self.look_for_drivers)
+        self.map_box.currentTextChanged.connect(self._take_map)
+        self.graph_box.currentTextChanged.connect(self._draw_graph)
+        self.edge_slider.valueChanged.connect(self._draw_graph)
+        for box in self.galleries.values():
+            box.itemClicked.connect(self._go_to)
+        events = self.session.state.events
+        for event in (events.result_layer, events.gene, events.running):
+            event.connect(self._on_result)
+        self.session.viewer.mouse_drag_callbacks.append(self._on_press)
+
+    def disconnect_all(self) -> None:
+        """Stop listening to the viewer, which outlives the dock."""
+        self.explaining.cancel()
+        self.mark.disconnect_all()
+        if self._on_press in self.session.viewer.mouse_drag_callbacks:
+            self.session.viewer.mouse_drag_callbacks.remove(self._on_press)
+
+    # -- a spot and a gene -------------------------------------------------------------------------------------------
+
+    def _on_press(self, viewer: Viewer, event: Event) -> Iterator[None]:
+        """Choose the spot that is clicked, not one over which the slide is dragged."""
+        yield
+        while event.type == "mouse_move":
+            return
+        layer = self.session.state.result_layer
+        if not self.heading.isChecked() or not isinstance(layer, Points) or not layer.visible:
+            return
+        spot = spot_at(layer, event.position)
+        if spot is not None:
+            self.choose(spot)
+
+    def choose(self, spot: int) -> None:
+        """Choose a spot of the shown result by its number."""
+        layer = self.session.state.result_layer
+        result = store.result_of(layer)
+        if layer is None or result is None:
+            return
+        self.spot = str(result.spots.ids[spot])
+        self.mark.mark([layer], spot)
+        self._enable()
+
+    def explain(self) -> None:
+        """Explain the shown gene at the chosen spot."""
+        result = store.result_of(self.session.state.result_layer)
+        assert result is not None  # the button is disabled without one
+        if not self.keep_box.isChecked():
+            drawn.remove_explanations(self.session.viewer)
+        self._show_nothing()
+        self.message.say("Explaining …")
+        self.explaining.spot(result, self.spot, self._gene(), self.check_box.isChecked())
+        self._enable()
+
+    def cancel(self) -> None:
+        """Stop explaining; what is drawn stays."""
+        self.explaining.cancel()
+        self.message.say("Stopped.")
+        self._enable()
+
+    def _on_step(self, step: Progress) -> None:
+        if step.total > 1:
+            self.message.say(f"{step.stage}: {step.done} of {step.total}")
+        known = step.explanation if isinstance(step, ExplainStep) else None
+        if known is not None and (self.explanation is None or len(known.maps) != len(self.explanation.maps)):
+            self._show(known)
+
+    def _on_done(self, found: Explanation | GeneDrivers) -> None:
+        self.message.say("")
+        if isinstance(found, Explanation):
+            self._show(found)
+        else:
+            self._show_drivers(found)
+        self._enable()
+
+    def _on_failed(self, failure: Failure) -> None:
+        self.message.fail(failure)
+        self._enable()
+
+    def _show_nothing(self) -> None:
+        self.explanation = None
+        for box in (self.map_box, self.graph_box):
+            box.blockSignals(True)
+            box.clear()
+            box.blockSignals(False)
+        self.said.setText("")
+        for widget in (self.map_box, self.graph_box, self.edge_slider, self.said):
+            widget.hide()
+
+    def _show(self, known: Explanation) -> None:
+        """Show what is known so far; the first map lies on the slide as soon as it is there."""
+        self.explanation = known
+        methods: list[str] = [one.method for one in known.maps]
+        preferred = [name for name in (*PREFERRED, *methods) if name in methods]
+        before = self._wanted_map
+        self.map_box.blockSignals(True)
+        self.map_box.clear()
+        self.map_box.addItems(methods)
+        if methods:
+            set_quietly(self.map_box, before if before in methods else preferred[0])
+        self.map_box.blockSignals(False)
+        if known.graphs and not self.graph_box.count():
+            self.graph_box.addItems([NO_GRAPH, *BLOCKS])
+        self.map_box.setVisible(bool(methods))
+        self.graph_box.setVisible(bool(known.graphs))
+        self.said.setText(words_of(known, self.map_box.currentText()))
+        self.said.show()
+        self._draw_map()
+
+    def _take_map(self, method: str) -> None:
+        self._wanted_map = method
+        self._draw_map()
+
+    def _draw_map(self) -> None:
+        layer, known = self.session.state.result_layer, self.explanation
+        shown = None if known is None else known.map_of(self.map_box.currentText())  # type: ignore[arg-type]
+        if layer is None or known is None or shown is None:
+            return
+        viewer = self.session.viewer
+        made = drawn.show_map(viewer, layer, known, shown)
+        for one in known.maps:  # of one spot and gene one map is seen
+            name = drawn.map_name(known, one.method)
+            for other in viewer.layers:
+                if other.name == name and drawn.is_explanation(other):
+                    other.visible = other is made
+        self.said.setText(words_of(known, shown.method))
+
+    def _draw_graph(self, _value: object = None) -> None:
+        layer, known, number = self.session.state.result_layer, self.explanation, self.graph_box.currentIndex()
+        drawn.remove_explanations(self.session.viewer, drawn.GRAPH)
+        self.edge_slider.setVisible(number > 0)
+        if layer is not None and known is not None and number > 0:
+            drawn.show_graph(self.session.viewer, layer, known, known.graphs[number - 1], self.edge_slider.value())
+            self.said.setText(f"{words_of(known, self.map_box.currentText())} {ATTENTION}")
+
+    # -- over the section --------------------------------------------------------------------------------------------
+
+    def look_for_drivers(self) -> None:
+        """Look for what goes along with the shown gene over the section."""
+        result = store.result_of(self.session.state.result_layer)
+        assert result is not None  # the button is disabled without one
+        self.message.say("Looking at the patches …")
+        self.explaining.gene(result, self._gene())
+        self._enable()
+
+    def _show_drivers(self, found: GeneDrivers) -> None:
+        layer = self.session.state.result_layer
+        if layer is None:
+            return
+        self._drivers = layer, found
+        strong = [one for one in found.drivers if one.q <= 0.05][:5]
+        rows = [f"{one.feature}: ρ {one.rho:+.2f} (q {one.q:.2g})" for one in strong]
+        told = "; ".join(rows) if rows else "no feature of the tissue goes along with it beyond what chance would do"
+        self.drivers_text.setText(f"{found.gene}: {told}. {' '.join(found.notes)}".strip())
+        self.drivers_text.show()
+        for name, part in (("highest", found.highest), ("lowest", found.lowest)):
+            fill(self.galleries[name], part)
+
+    def _go_to(self, item: QListWidgetItem) -> None:
+        """Look at the spot of a patch, which is then the one to explain."""
+        if self._drivers is None:
+            return
+        layer, _found = self._drivers
+        result = store.result_of(layer)
+        name = item.data(Qt.ItemDataRole.UserRole)
+        if result is None or layer not in self.session.viewer.layers:
+            return
+        self.session.state.result_layer = layer
+        self.choose(int(np.flatnonzero(result.spots.ids.astype(str) == name)[0]))
+
+    # ----------------------------------------------------------------------------------------------------------------
+
+    def _gene(self) -> str:
+        layer = self.session.state.result_layer
+        assert layer is not None  # the buttons are disabled without one
+        return result_layers.shown_gene(layer)
+
+    def _on_result(self, _event: object = None) -> None:
+        if self.session.closed:
+            return
+        result = store.result_of(self.session.state.result_layer)
+        if result is None or self.spot not in set(result.spots.ids.astype(str)):
+            self.spot = ""
+        self._enable()
+
+    def _enable(self) -> None:
+        state = self.session.state
+        result, running = store.result_of(state.result_layer), self.explaining.running
+        reason = why_not(result)
+        ready = not reason and not running and not state.running
+        self.explain_button.setEnabled(ready and bool(self.spot))
+        self.drivers_button.setEnabled(ready)
+        self.cancel_button.setVisible(running)
+        text = reason or (CLICK if not self.spot else f"{self._gene()} at spot {self.spot}. {CLICK}")
+        self.chosen.setText(text)
+
+
+def words_of(known: Explanation, method: str) -> str:
+    """Say what a map is in, what it is measured against, the shares of a sum, and what its checks have found."""
+    said = [f"{known.gene} at spot {known.spot}: {known.prediction:.3g}."]
+    if known.shares is not None:
+        said.append(f"Of these the network gives {known.shares.network:.3g} and the line {known.shares.line:.3g}.")
+    shown = next((one for one in known.maps if one.method == method), None)
+    if shown is not None:
+        colours = "Red raises it, blue lowers it" if shown.signed else "Bright is much"
+        unit = f", in {shown.unit}" if shown.unit else ""
+        said.append(f"{colours}{unit}; against: {shown.reference}.")
+        said += [shown.note] if shown.note else []
+    failed = known.failed(method) if shown is not None else ()  # type: ignore[arg-type]
+    said += [f"⚠ Check failed: {one.sentence}" for one in failed]
+    if known.checks and not failed:
+        said.append(f"All {sum(one.method == method for one in known.checks)} checks of this map passed.")
+    return " ".join([*said, *known.notes])
+
+
+def gallery_list(name: str) -> QListWidget:
+    """Return an empty list of patches, hidden until there are some."""
+    box = QListWidget()
+    box.setViewMode(QListWidget.ViewMode.IconMode)
+    box.setFlow(QListWidget.Flow.LeftToRight)
+    box.setWrapping(False)
+    box.setMovement(QListWidget.Movement.Static)
+    box.setIconSize(QSize(ICON_PX, ICON_PX))
+    box.setFixedHeight(ICON_PX + 48)
+    box.setAccessibleName(f"patches where the gene is {name}")
+    box.setToolTip(f"Patches where the gene is {name}; a click goes there")
+    box.hide()
+    return box
+
+
+def fill(box: QListWidget, part: Gallery) -> None:
+    """Show the patches of one end of a gene's values."""
+    box.clear()
+    for spot, value, patch in zip(part.spots, part.values, part.patches, strict=True):
+        pixels = np.ascontiguousarray(patch)
+        height, width, _ = pixels.shape
+        image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+        pixmap: Any = QPixmap.fromImage(image.copy())  # the array goes
+        item = QListWidgetItem(QIcon(pixmap), f"{value:.2f}")
+        item.setData(Qt.ItemDataRole.UserRole, spot)
+        item.setToolTip(f"spot {spot}")
+        box.addItem(item)
+    box.setVisible(bool(part.spots))
