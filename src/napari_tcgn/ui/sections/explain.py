@@ -213,12 +213,11 @@ class ExplainSection(Section):
         if layer is None or known is None or shown is None:
             return
         viewer = self.session.viewer
-        made = drawn.show_map(viewer, layer, known, shown)
-        for one in known.maps:  # of one spot and gene one map is seen
-            name = drawn.map_name(known, one.method)
-            for other in viewer.layers:
-                if other.name == name and drawn.is_explanation(other):
-                    other.visible = other is made
+        drawn.show_map(viewer, layer, known, shown)
+        seen, names = drawn.map_name(known, shown.method), {drawn.map_name(known, one.method) for one in known.maps}
+        for other in viewer.layers:  # of one spot and gene one map is seen
+            if other.name in names and drawn.is_explanation(other):
+                other.visible = other.name == seen
         self.said.setText(words_of(known, shown.method))
 
     def _draw_graph(self, _value: object = None) -> None:
