@@ -90,12 +90,18 @@ def test_what_is_there_is_not_replaced_unasked(explain, tmp_path) -> None:
     assert explain("--window-um", "20", "--overwrite")[0] == 0
 
 
-def test_a_gene_over_a_result(run, sections, colour_model, tmp_path) -> None:
-    image = sections / "ST-imgs/C/C2/HE.png"
-    result = tmp_path / "C2.h5ad"
+@pytest.fixture
+def predicted(run, sections, colour_model, tmp_path):
+    """A slide, and what a model has predicted of it."""
+    image, result = sections / "ST-imgs/C/C2/HE.png", tmp_path / "C2.h5ad"
     spots = sections / "ST-spotfiles/C2_selection.tsv"
     code, _, err = run("predict", image, *MPP, "--spots", spots, "--model", "colours", "--out", result)
     assert code == 0, err
+    return image, result
+
+
+def test_a_gene_over_a_result(run, predicted, tmp_path) -> None:
+    image, result = predicted
     code, out, err = run("explain-gene", result, image, "--gene", "RED", "--out", tmp_path / "red")
     assert code == 0, err
     assert "25 spots, squares of 40 µm" in out
@@ -111,3 +117,44 @@ def test_a_gene_over_a_result(run, sections, colour_model, tmp_path) -> None:
     code, _, err = run("explain-gene", result, image, "--gene", "PINK", "--out", tmp_path / "pink")
     assert code == 1
     assert "Gene 'PINK' is not among the 3 genes of the result." in err
+
+
+def test_the_page_of_a_gene_holds_explained_spots_with_the_outcome_of_their_checks(run, predicted, tmp_path) -> None:
+    image, result = predicted
+    adata = read_h5ad(result)
+    lowest = adata.obs_names[int(np.argmin(adata.to_df()["RED"]))]
+    adata.X[adata.obs_names.get_loc(lowest), list(adata.var_names).index("RED")] -= 50  # what the model never said
+    adata.write_h5ad(result)
+    given = ("--gene", "RED", "--explained", "1", "--random-orders", "2", "--out", tmp_path / "red")
+    code, out, err = run("explain-gene", result, image, *given)
+    assert code == 0, err
+    record = json.loads((tmp_path / "red/gene.json").read_text(encoding="utf-8"))
+    highest = record["highest"][0]["spot"]
+    assert [one["spot"] for one in record["explained"]] == [highest, lowest]
+    assert record["command"].count("--explained 1 --random-orders 2") == 1
+    page = (tmp_path / "red/report.html").read_text(encoding="utf-8")
+    assert f"RED at spot {highest}: " in page
+    assert f"RED at spot {lowest}: " in page
+    assert page.count('src="data:image/png') == 3, "the gallery, and two explained spots"
+    for one in record["explained"]:
+        assert [check["name"] for check in one["checks"]] == ["agreement of the fills", "deletion", "insertion"]
+        # The drawn spots are of one colour: no map can pass.
+        assert "deletion" in one["maps"][0]["failed"]
+    assert page.count("Do not rely on the map of occlusion here: it failed a check.") == 2
+    assert ">FAILED<" in page
+    assert page.count("<p>The result has ") == 1, "of the value that was changed"
+    assert "Do not rely on the map of occlusion" in out
+
+
+def test_what_no_model_has_predicted_is_not_explained(run, predicted, tmp_path) -> None:
+    image, result = predicted
+    adata = read_h5ad(result)
+    del adata.uns["napari_tcgn"]
+    adata.write_h5ad(result)
+    given = ("--mpp", "2", "--gene", "RED", "--out", tmp_path / "red")
+    code, _, err = run("explain-gene", result, image, *given, "--explained", "1")
+    assert code == 1
+    assert "Only what a model has predicted can be explained" in err
+    assert not (tmp_path / "red").exists()
+    assert run("explain-gene", result, image, *given)[0] == 0
+    assert "explained spots" not in (tmp_path / "red/report.html").read_text(encoding="utf-8")

@@ -10,6 +10,7 @@ from .drivers_files import (
     drivers_record as drivers_record,
     write_drivers as write_drivers,
 )
+from .ends import explain_ends_steps as explain_ends_steps
 from .figure import explanation_figure as explanation_figure
 from .morphology import Morphology as Morphology, measure_morphology as measure_morphology
 from .result import (

@@ -1,9 +1,10 @@
-"""What drives a gene, as files: a gallery, tables, a record."""
+"""What drives a gene, as files: a page, a gallery, tables, a record."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +13,28 @@ import pandas as pd
 
 from napari_tcgn.engine import as_line, package_versions
 from napari_tcgn.explanation.drivers import Gallery, GeneDrivers
+from napari_tcgn.explanation.drivers_page import SIGNIFICANT, drivers_page
+from napari_tcgn.explanation.result import Explanation
+from napari_tcgn.explanation.write import to_record
 from napari_tcgn.files import check_folder, make_folder, without_formulas, write_text_whole, write_whole
+from napari_tcgn.pages import Picture
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PICTURE, TABLE, SPOTS, RECORD = "gallery.png", "morphology.csv", "spots.csv", "gene.json"
-DRIVERS_FILES = (PICTURE, TABLE, SPOTS, RECORD)
+PAGE, PICTURE, TABLE, SPOTS, RECORD = "report.html", "gallery.png", "morphology.csv", "spots.csv", "gene.json"
+DRIVERS_FILES = (PAGE, PICTURE, TABLE, SPOTS, RECORD)
 COLUMNS = 8
-SIGNIFICANT = 0.05
 
 
 def write_drivers(
-    found: GeneDrivers, folder: str | Path, overwrite: bool = False, command: list[str] | None = None
+    found: GeneDrivers,
+    folder: str | Path,
+    overwrite: bool = False,
+    command: list[str] | None = None,
+    explanations: Sequence[Explanation] = (),
 ) -> list[Path]:
-    """Write the gallery (PNG), the correlations and the spots' morphology (CSV), and a record (JSON) into a folder.
+    """Write a page (HTML), the gallery (PNG), correlations and the spots' morphology (CSV), and a record (JSON).
 
     Parameters
     ----------
@@ -37,6 +45,8 @@ def write_drivers(
         Whether existing files may be replaced.
     command : list of str, optional
         What makes it again, for the record.
+    explanations : sequence of Explanation
+        Of spots, for the page and the record.
 
     Returns
     -------
@@ -51,8 +61,9 @@ def write_drivers(
     folder = Path(folder)
     check_folder(folder, DRIVERS_FILES, overwrite)
     make_folder(folder)
+    gallery = Picture.of("Patches of both ends", _draw(found))
     with write_whole(folder / PICTURE, overwrite) as temporary:
-        _draw(found).savefig(temporary, dpi=150)
+        temporary.write_bytes(gallery.png)
     table = pd.DataFrame([_row(one) for one in found.drivers])
     morphology = found.morphology
     names = [f"{name}, {unit}" for name, unit in zip(morphology.names, morphology.units, strict=True)]
@@ -60,12 +71,13 @@ def write_drivers(
     for name, one, index in ((TABLE, table, False), (SPOTS, spots, True)):
         with write_whole(folder / name, overwrite) as temporary:
             without_formulas(one).to_csv(temporary, index=index, lineterminator="\n")
-    record = drivers_record(found) | ({"command": as_line(command)} if command is not None else {})
+    record = drivers_record(found, explanations) | ({"command": as_line(command)} if command is not None else {})
+    write_text_whole(folder / PAGE, drivers_page(found, gallery, explanations, record), overwrite)
     write_text_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n", overwrite)
     return [folder / name for name in DRIVERS_FILES]
 
 
-def drivers_record(found: GeneDrivers) -> dict[str, Any]:
+def drivers_record(found: GeneDrivers, explanations: Sequence[Explanation] = ()) -> dict[str, Any]:
     """Return everything but the pictures as JSON-able values."""
     return {
         "gene": found.gene,
@@ -76,6 +88,7 @@ def drivers_record(found: GeneDrivers) -> dict[str, Any]:
         "highest": _gallery_record(found.highest),
         "lowest": _gallery_record(found.lowest),
         "morphology": [_row(one) for one in found.drivers],
+        "explained": [to_record(one) for one in explanations],
         "notes": list(found.notes),
         "versions": package_versions(),
     }

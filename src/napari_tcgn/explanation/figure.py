@@ -53,12 +53,13 @@ def explanation_figure(
     if path.suffix.lower() not in SUFFIXES:
         raise OutputError(f"{path.name} is no figure.", f"End its name in one of {', '.join(SUFFIXES)}.")
     check_target(path, overwrite)
-    figure = _draw(explanation, tissue)
+    figure = draw_explanation(explanation, tissue)
     with write_whole(path, overwrite) as temporary:
         figure.savefig(temporary, dpi=dpi)
 
 
-def _draw(explanation: Explanation, tissue: bool) -> Figure:
+def draw_explanation(explanation: Explanation, tissue: bool = True) -> Figure:
+    """Return the figure of an explanation."""
     # The object interface only: pyplot would touch the backend and the figures of the calling program.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
