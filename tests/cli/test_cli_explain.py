@@ -158,3 +158,18 @@ def test_what_no_model_has_predicted_is_not_explained(run, predicted, tmp_path) 
     assert not (tmp_path / "red").exists()
     assert run("explain-gene", result, image, *given)[0] == 0
     assert "explained spots" not in (tmp_path / "red/report.html").read_text(encoding="utf-8")
+
+
+def test_two_genes_are_compared(explain, tmp_path) -> None:
+    code, out, err = explain("--window-um", "10", "--beside", "GREEN")
+    assert code == 0, err
+    assert "The maps of RED and GREEN at spot 2x2 correlate by" in out
+    first, second = (
+        json.loads((tmp_path / folder / "explanation.json").read_text(encoding="utf-8"))
+        for folder in ("why", "why/beside")
+    )
+    assert (first["gene"], second["gene"]) == ("RED", "GREEN")
+    assert "--gene RED --beside GREEN" in first["command"]
+    code, _, err = explain("--window-um", "10", "--beside", "RED", "--overwrite")
+    assert code == 1
+    assert "Both explanations are of RED" in err

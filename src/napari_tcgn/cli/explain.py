@@ -30,6 +30,10 @@ def explain(
     spot: Annotated[str, typer.Option(help="Name of the spot.")],
     gene: Annotated[str, typer.Option(help="Name of the gene, one of the model's.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the figure, the arrays and the record.")],
+    beside: Annotated[
+        str | None,
+        typer.Option(help="A second gene to compare with, explained, too: into the folder `beside` of --out."),
+    ] = None,
     mpp: options.Mpp = None,
     *,
     taken: SpotsSettings,
@@ -47,34 +51,44 @@ def explain(
     Example:
       napari-tcgn explain C2.jpg --mpp 0.688 --spots C2_selection.tsv --spot 25x23 --gene CD74 --check --out why
     """
-    from napari_tcgn.explanation import FILES, to_record, write_explanation
+    from napari_tcgn.explanation import FILES, compare_genes, to_record, write_explanation
     from napari_tcgn.files import check_folder, require_no_input
 
-    require_no_input([out / name for name in FILES], [slide, spots])
-    check_folder(out, FILES, overwrite)  # before any work
+    folders = [out] if beside is None else [out, out / "beside"]
+    for folder in folders:  # before any work
+        require_no_input([folder / name for name in FILES], [slide, spots])
+        check_folder(folder, FILES, overwrite)
     with when_stopped(f"Stopped; nothing was written to {out}."):
-        found = _run(slide, spots, spot, gene, mpp, taken, settings, how)
+        genes = [gene] if beside is None else [gene, beside]
+        explained = _run(slide, spots, spot, genes, mpp, taken, settings, how)
+        found = explained[0]
+        two = compare_genes(*explained) if len(explained) == 2 else None
     command = ["napari-tcgn", "explain", str(slide), "--mpp", repr(found.mpp), "--spots", str(spots)]
     command += [*as_arguments(taken), "--spot", spot, "--gene", found.gene]
+    command += [] if two is None else ["--beside", two.genes[1]]
     command += [*as_arguments(settings, ("model",)), *as_arguments(how), "--out", str(out)]
-    written = write_explanation(found, out, overwrite, command)
+    pairs = zip(explained, folders, strict=True)
+    written = [path for one, folder in pairs for path in write_explanation(one, folder, overwrite, command)]
     if json:
-        say_json(to_record(found) | {"out": [str(path) for path in written]})
+        second = {} if two is None else {"beside": to_record(explained[1]) | {"alike": two.alike}}
+        say_json(to_record(found) | second | {"out": [str(path) for path in written]})
     else:
-        typer.echo("\n".join([*explanation_lines(found), f"Wrote {', '.join(str(path) for path in written)}."]))
+        lines = [line for one in explained for line in explanation_lines(one)]
+        lines += [] if two is None else [two.sentence]
+        typer.echo("\n".join([*lines, f"Wrote {', '.join(str(path) for path in written)}."]))
 
 
 def _run(
     slide: Path,
     spots: Path,
     spot: str,
-    gene: str,
+    genes: list[str],
     mpp: float | None,
     taken: SpotsSettings,
     settings: PredictSettings,
     how: ExplainSettings,
-) -> Explanation:
-    """Explain with progress on stderr."""
+) -> list[Explanation]:
+    """Explain genes with progress on stderr."""
     from napari_tcgn.engine import run_to_end
     from napari_tcgn.explanation import explain_steps
     from napari_tcgn.slide import open_slide
@@ -82,7 +96,8 @@ def _run(
 
     with ProgressReport("patches") as report, closing(open_slide(slide, mpp=mpp)) as opened:
         found = read_spots(spots, opened.mpp, taken=taken)
-        return run_to_end(explain_steps(opened, found, spot, gene, settings=settings, how=how), report)
+        steps = (explain_steps(opened, found, spot, gene, settings=settings, how=how) for gene in genes)
+        return [run_to_end(one, report) for one in steps]
 
 
 def explanation_lines(found: Explanation) -> list[str]:

@@ -23,4 +23,5 @@ from .result import (
     TokenGraph as TokenGraph,
 )
 from .steps import explain as explain, explain_steps as explain_steps
+from .two_genes import TwoGenes as TwoGenes, compare_genes as compare_genes
 from .write import FILES as FILES, to_record as to_record, write_explanation as write_explanation

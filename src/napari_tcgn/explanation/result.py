@@ -170,6 +170,8 @@ class Explanation:
         Of both GNN blocks; empty where the model draws none.
     checks : tuple of Check
     curves : tuple of Curves
+    directions : int or None
+        Into how many the model's output is confined, fewer than its genes; None: unknown, or not confined.
     notes : tuple of str
         What has to be known of the whole.
     record : dict
@@ -195,6 +197,7 @@ class Explanation:
     graphs: tuple[TokenGraph, ...] = ()
     checks: tuple[Check, ...] = ()
     curves: tuple[Curves, ...] = ()
+    directions: int | None = None
     notes: tuple[str, ...] = ()
     record: dict[str, Any] = field(default_factory=dict)
 

@@ -95,7 +95,10 @@ def explain_steps(
     model_of_gene = predictor if network is not None else for_genes(predictor, [symbol])
     task = _Task(model_of_gene, network, symbol, seen.patch, windows, how, settings)
     known = seen.begin(predictor.card, symbol, task.prediction(), settings, how)
-    known = replace(known, notes=(*known.notes, *_notes(predictor, network, windows)))
+    directions = directions_of(predictor)
+    directions = directions if directions is not None and directions < len(predictor.card.genes) else None
+    notes = (*known.notes, *_notes(predictor, network, windows, directions))
+    known = replace(known, directions=directions, notes=notes)
     known, gradients = task.with_network(known)
     yield ExplainStep("gradients", 1, 1, explanation=known)
     known = yield from task.with_occlusion(known)
@@ -212,13 +215,14 @@ def _maps_of(found: Gradients, known: Explanation) -> tuple[AttributionMap, Attr
     return integrated, cam
 
 
-def _notes(predictor: Predictor, network: TCGNPredictor | None, windows: Windows) -> tuple[str, ...]:
+def _notes(
+    predictor: Predictor, network: TCGNPredictor | None, windows: Windows, directions: int | None
+) -> tuple[str, ...]:
     """Say what of a model limits or shapes its explanation."""
     card, notes = predictor.card, []
     if network is None:
         notes.append(f"{card.name} is no TCGN: it is explained by occlusion only.")
-    directions = directions_of(predictor)
-    if directions is not None and directions < len(card.genes):
+    if directions is not None:
         notes.append(
             f"The output of {card.name} is confined to {directions} directions: the map of each of its "
             f"{len(card.genes)} genes is a mixture of the same {directions} maps."

@@ -87,6 +87,7 @@ def to_record(explanation: Explanation) -> dict[str, Any]:
         "unit": explanation.unit,
         "shares": None if shares is None else {"network": shares.network, "line": shares.line},
         "network_reference": explanation.network_reference,
+        "directions": explanation.directions,
         "agreement_of_fills": explanation.agreement if math.isfinite(explanation.agreement) else None,
         "maps": [_map_record(explanation, one) for one in explanation.maps],
         "checks": [
