@@ -111,3 +111,31 @@ def test_a_gene_over_a_result(run, sections, colour_model, tmp_path) -> None:
     code, _, err = run("explain-gene", result, image, "--gene", "PINK", "--out", tmp_path / "pink")
     assert code == 1
     assert "Gene 'PINK' is not among the 3 genes of the result." in err
+
+
+def test_the_maps_of_a_section_go_into_the_result(run, tmp_path) -> None:
+    import napari_tcgn
+    from napari_tcgn.explanation import attribution_in
+    from napari_tcgn.sample import sample_folder
+
+    image, spots = sample_folder() / "section.ome.tif", sample_folder() / "section_selection.tsv"
+    with_slide = napari_tcgn.open_slide(image)
+    few = napari_tcgn.read_st_spots(spots).select(np.arange(79) < 2)
+    for model in ("tcgn-tiny-her2st", "haematoxylin-her2st"):
+        napari_tcgn.write_h5ad(napari_tcgn.predict(with_slide, few, model), tmp_path / f"{model}.h5ad")
+    with_slide.close()
+    result, out = tmp_path / "tcgn-tiny-her2st.h5ad", tmp_path / "explained.h5ad"
+    code, said, err = run("explain-section", result, image, "--out", out)
+    assert code == 0, err
+    assert "2 spots, 3 directions of 785 genes" in said
+    adata = read_h5ad(out)
+    found = attribution_in(adata)
+    np.testing.assert_array_equal(adata.X, read_h5ad(result).X)
+    assert np.isfinite(found.stitched("CD74").values).any()
+    code, _, err = run("explain-section", tmp_path / "haematoxylin-her2st.h5ad", image, "--out", tmp_path / "no.h5ad")
+    assert code == 1
+    assert "only a TCGN can be explained over a whole section" in err
+    assert not (tmp_path / "no.h5ad").exists()
+    code, _, err = run("explain-section", result, image, "--out", result, "--overwrite")
+    assert code == 1
+    assert "which is read" in err

@@ -22,4 +22,13 @@ from .result import (
     TokenGraph as TokenGraph,
 )
 from .steps import explain as explain, explain_steps as explain_steps
+from .whole_section import (
+    SectionMap as SectionMap,
+    Stitched as Stitched,
+    attribution_in as attribution_in,
+    section_map as section_map,
+    section_map_steps as section_map_steps,
+    stitch as stitch,
+    with_attribution as with_attribution,
+)
 from .write import FILES as FILES, to_record as to_record, write_explanation as write_explanation
