@@ -1,5 +1,5 @@
 # `make demo` and `make test` do all the set-up by themselves; a second call starts at once.
-.PHONY: demo test test-quick check docs setup setup-gui clean
+.PHONY: demo test test-quick check docs setup setup-gui clean fuzz
 
 demo: setup
 	.venv/bin/napari-tcgn demo --out demo_output --overwrite
@@ -17,6 +17,10 @@ check: setup
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/npe2 validate napari-tcgn --imports
+
+# Damaged and hostile copies of small real files; `make test` tries 40 of each kind.
+fuzz: setup
+	NAPARI_TCGN_MUTATIONS=1000 .venv/bin/python -m pytest -q tests/test_mutated_files.py
 
 docs: setup
 	.venv/bin/pip install -q --disable-pip-version-check -c constraints.txt -e .[docs]

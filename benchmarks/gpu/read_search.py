@@ -22,15 +22,17 @@ LINE, BOTH = "line", "mean of both"
 
 def scores_of(stage: list[dict[str, Any]], recipes: dict[str, Any], factors: Path, material: Material) -> list[Scored]:
     """Score the three predictions of every section that a fit has not seen; "by" is the recipe."""
-    genes = material.panel(("",), 0.0)
-    sections, found = material.sections(genes, 154.0, 0.0), []
+    found = []
     with np.load(factors) as parts:
         for fit in stage:
             training, key = tuple(fit["training"]), fit["job"]
-            if "error" in fit or parts[f"{key}/loadings"].shape[1] != len(genes):
+            if "error" in fit:
                 continue
+            measurable = recipes[fit["recipe"]].get("measurable", 0.0)
+            genes = material.panel(training, measurable)
+            sections = material.sections(genes, 154.0, measurable)
             values = parts[f"{key}/scores"] @ parts[f"{key}/loadings"].astype(np.float32) + parts[f"{key}/centre"]
-            line = material.line(training, genes, 0.0)
+            line = material.line(training, genes, measurable)
             for number, name in enumerate(n for n in material.names if n not in training):
                 plain = line(torch.from_numpy(material.features(name)).float()).numpy()
                 net = values[parts[f"{key}/section_of"] == number].astype(np.float32)
@@ -39,8 +41,19 @@ def scores_of(stage: list[dict[str, Any]], recipes: dict[str, Any], factors: Pat
                 fold = f"{'+'.join(training)} > {name}"
                 for method, predicted in {"TCGN": net, LINE: plain, BOTH: (net + plain) / 2}.items():
                     one = score_section(predicted, sections[name], genes, fit["recipe"], fold, method)
-                    found.append(Scored(one.by, fold, fold, method, *_rest(one)))
+                    found += [Scored(by, fold, fold, method, *_rest(one)) for by in _kinds(fit, name, material)]
     return found
+
+
+def _kinds(fit: dict[str, Any], held_out: str, material: Material) -> list[str]:
+    """Return the tables that a held-out section belongs to: of outer folds, by what was held out with it."""
+    if fit["stage"] == "inner":
+        return [fit["recipe"]]
+    patients = {name: name[0] for name in material.names}
+    known = {patients[name] for name in fit["training"]}
+    several = len(fit["training"]) == len(material.names) - 1
+    kinds = (["section"] if several else []) + ([] if patients[held_out] in known else ["patient"])
+    return [f"{fit['recipe']}, {kind} held out" for kind in kinds]
 
 
 def _rest(one: Scored) -> tuple[Any, ...]:

@@ -157,7 +157,8 @@ def test_what_no_model_has_predicted_is_not_explained(run, predicted, tmp_path) 
     assert "Only what a model has predicted can be explained" in err
     assert not (tmp_path / "red").exists()
     assert run("explain-gene", result, image, *given)[0] == 0
-    assert "explained spots" not in (tmp_path / "red/report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "red/report.html").read_text(encoding="utf-8")
+    assert page.count('src="data:image/png') == 1, "the gallery"
 
 
 def test_two_genes_are_compared(explain, tmp_path) -> None:
@@ -173,3 +174,31 @@ def test_two_genes_are_compared(explain, tmp_path) -> None:
     code, _, err = explain("--window-um", "10", "--beside", "RED", "--overwrite")
     assert code == 1
     assert "Both explanations are of RED" in err
+
+
+def test_the_maps_of_a_section_go_into_the_result(run, tmp_path) -> None:
+    import napari_tcgn
+    from napari_tcgn.explanation import attribution_in
+    from napari_tcgn.sample import sample_folder
+
+    image, spots = sample_folder() / "section.ome.tif", sample_folder() / "section_selection.tsv"
+    with_slide = napari_tcgn.open_slide(image)
+    few = napari_tcgn.read_st_spots(spots).select(np.arange(79) < 2)
+    for model in ("tcgn-tiny-her2st", "haematoxylin-her2st"):
+        napari_tcgn.write_h5ad(napari_tcgn.predict(with_slide, few, model), tmp_path / f"{model}.h5ad")
+    with_slide.close()
+    result, out = tmp_path / "tcgn-tiny-her2st.h5ad", tmp_path / "explained.h5ad"
+    code, said, err = run("explain-section", result, image, "--out", out)
+    assert code == 0, err
+    assert "2 spots, 3 directions of 785 genes" in said
+    adata = read_h5ad(out)
+    found = attribution_in(adata)
+    np.testing.assert_array_equal(adata.X, read_h5ad(result).X)
+    assert np.isfinite(found.stitched("CD74").values).any()
+    code, _, err = run("explain-section", tmp_path / "haematoxylin-her2st.h5ad", image, "--out", tmp_path / "no.h5ad")
+    assert code == 1
+    assert "only a TCGN can be explained over a whole section" in err
+    assert not (tmp_path / "no.h5ad").exists()
+    code, _, err = run("explain-section", result, image, "--out", result, "--overwrite")
+    assert code == 1
+    assert "which is read" in err

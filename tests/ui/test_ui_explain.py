@@ -182,6 +182,33 @@ def test_patches_of_both_ends_lead_to_their_spots_and_foreign_ones_are_left_out(
     assert result.values_of(gene)[spot] == pytest.approx(values[1], abs=0.006)
 
 
+def test_the_map_over_the_section_follows_the_gene(open_dock, kit, qtbot):
+    made = open_dock("tcgn-tiny-her2st")
+    section, result = made.section, store.result_of(made.layer)
+    kit.click(section.section_button)
+    qtbot.waitUntil(lambda: not section.explaining.running, timeout=TIMEOUT)
+    assert "an attribution, not expression at this resolution" in section.message.text()
+    image = drawn.section_layer(made.viewer, result)
+    (found,) = section._sections.values()
+    gene = result_layers.shown_gene(made.layer)
+    np.testing.assert_array_equal(image.data, found.stitched(gene).values)
+    low, high = np.asarray(image.extent.world)[:, -2:]
+    for spot in made.layer.data:
+        place = to_world(made.layer, spot)
+        assert (low < place).all()
+        assert (place < high).all()
+    np.testing.assert_allclose(high - low, (np.array(image.data.shape) - 1) * 154 / 7, rtol=1e-3)
+    made.state.gene = "CD74" if gene != "CD74" else "GNAS"
+    qtbot.waitUntil(lambda: result_layers.shown_gene(made.layer) == made.state.gene, timeout=TIMEOUT)
+    image = drawn.section_layer(made.viewer, result)
+    assert image.name == f"section · {made.state.gene} · attribution"
+    np.testing.assert_array_equal(image.data, found.stitched(made.state.gene).values)
+
+
+def test_a_line_has_no_map_over_the_section(open_dock):
+    assert not open_dock("haematoxylin-her2st").section.section_button.isEnabled()
+
+
 def test_a_slide_that_is_not_open_is_named(open_dock, kit, qtbot):
     made = open_dock("haematoxylin-her2st", slide=False)
     press(made, qtbot, 7)

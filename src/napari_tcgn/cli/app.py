@@ -18,6 +18,7 @@ from napari_tcgn.cli.demo import demo
 from napari_tcgn.cli.doctor import doctor
 from napari_tcgn.cli.explain import explain
 from napari_tcgn.cli.explain_gene import explain_gene
+from napari_tcgn.cli.explain_section import explain_section
 from napari_tcgn.cli.export import export
 from napari_tcgn.cli.fit import fit
 from napari_tcgn.cli.models_hub import models_app
@@ -45,6 +46,7 @@ app.command()(compare)
 app.command()(pseudobulk)
 app.command()(explain)
 app.command("explain-gene")(explain_gene)
+app.command("explain-section")(explain_section)
 app.command()(export)
 app.command()(train)
 app.command("cross-validate")(cross_validate)

@@ -24,4 +24,13 @@ from .result import (
 )
 from .steps import explain as explain, explain_steps as explain_steps
 from .two_genes import TwoGenes as TwoGenes, compare_genes as compare_genes
+from .whole_section import (
+    SectionMap as SectionMap,
+    Stitched as Stitched,
+    attribution_in as attribution_in,
+    section_map as section_map,
+    section_map_steps as section_map_steps,
+    stitch as stitch,
+    with_attribution as with_attribution,
+)
 from .write import FILES as FILES, to_record as to_record, write_explanation as write_explanation

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.explanation import ExplainStep, Explanation, GeneDrivers
+from napari_tcgn.explanation import ExplainStep, Explanation, GeneDrivers, SectionMap
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import BackgroundTask, Failure
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_tcgn.engine import Progress
+    from napari_tcgn.model import Predictor
+    from napari_tcgn.options import PredictSettings
     from napari_tcgn.slide import Slide
 
 
@@ -36,11 +38,11 @@ class Explaining:
         self,
         session: Session,
         told: Callable[[Progress], object],
-        done: Callable[[Explanation | GeneDrivers], object],
+        done: Callable[[Explanation | GeneDrivers | SectionMap], object],
         failed: Callable[[Failure], object],
     ) -> None:
         self._session, self._told, self._done, self._failed = session, told, done, failed
-        self._task: BackgroundTask[Progress, Explanation | GeneDrivers] | None = None
+        self._task: BackgroundTask[Progress, Explanation | GeneDrivers | SectionMap] | None = None
 
     @property
     def running(self) -> bool:
@@ -61,11 +63,15 @@ class Explaining:
         """Look for what drives a gene over a result."""
         self._start(lambda: _gene_steps(self._session, result, gene))
 
-    def _start(self, steps: Callable[[], Generator[Progress, None, Explanation | GeneDrivers]]) -> None:
+    def section(self, result: store.Result) -> None:
+        """Make the maps of every spot of a result."""
+        self._start(lambda: _section_steps(self._session, result))
+
+    def _start(self, steps: Callable[[], Generator[Progress, None, Explanation | GeneDrivers | SectionMap]]) -> None:
         self.cancel()
         self._task = self._session.background.walk(steps, self._end_well, self._end_badly, self._told)
 
-    def _end_well(self, found: Explanation | GeneDrivers) -> None:
+    def _end_well(self, found: Explanation | GeneDrivers | SectionMap) -> None:
         self._task = None
         self._done(found)
 
@@ -97,24 +103,38 @@ def _slide_of(session: Session, result: store.Result) -> Iterator[Slide]:
         yield slide
 
 
-def _spot_steps(
-    session: Session, result: store.Result, spot: str, gene: str, check: bool
-) -> Generator[ExplainStep, None, Explanation]:
+def _model_of(session: Session, result: store.Result) -> tuple[Predictor, PredictSettings]:
+    """Return the model that made a result, kept from the run if it was one of the last, and its settings."""
     from napari_tcgn.engine import choose_device, choose_precision
-    from napari_tcgn.explanation import explain_steps
-    from napari_tcgn.options import ExplainSettings
 
     record = result.record
     assert record is not None  # see `why_not`
-    settings = record.settings
+    device = choose_device(record.settings.device)
+    precision = choose_precision(record.settings.precision, device)
+    model = session.models.load(record.settings.model, device, precision)
+    return model, replace(record.settings, precision=precision)
+
+
+def _spot_steps(
+    session: Session, result: store.Result, spot: str, gene: str, check: bool
+) -> Generator[ExplainStep, None, Explanation]:
+    from napari_tcgn.explanation import explain_steps
+    from napari_tcgn.options import ExplainSettings
+
     with _slide_of(session, result) as slide:
         yield ExplainStep("load model", 0, 1)
-        device = choose_device(settings.device)
-        precision = choose_precision(settings.precision, device)
-        model = session.models.load(settings.model, device, precision)
-        settings = replace(settings, precision=precision)
+        model, settings = _model_of(session, result)
         how = ExplainSettings(check=check)
         return (yield from explain_steps(slide, result.spots, spot, gene, model, settings, how))
+
+
+def _section_steps(session: Session, result: store.Result) -> Generator[Progress, None, SectionMap]:
+    from napari_tcgn.explanation import section_map_steps
+
+    with _slide_of(session, result) as slide:
+        yield ExplainStep("load model", 0, 1)
+        model, settings = _model_of(session, result)
+        return (yield from section_map_steps(slide, result.spots, model, settings))
 
 
 def _gene_steps(session: Session, result: store.Result, gene: str) -> Generator[Progress, None, GeneDrivers]:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from napari.layers import Points
     from napari.viewer import Viewer
 
-    from napari_tcgn.explanation import AttributionMap, Explanation, TokenGraph
+    from napari_tcgn.explanation import AttributionMap, Explanation, SectionMap, TokenGraph
 
 COLOURS = "RdBu_r"  # red: what is there raises the gene
 ONE_SIGN = "magma"
-GRAPH = "graph"
+GRAPH, SECTION = "graph", "attribution"
 
 
 def map_name(explanation: Explanation, method: str) -> str:
@@ -49,6 +49,41 @@ def show_map(viewer: Viewer, layer: Points, explanation: Explanation, shown: Att
     assert isinstance(image, Image)  # several only for channels
     viewer.layers.selection.active = layer
     return image
+
+
+def show_section(viewer: Viewer, layer: Points, found: SectionMap, gene: str) -> Image:
+    """Lay the map of a gene over the whole section, or let the layer that does show this gene; returns the layer."""
+    result = store.result_of(layer)
+    assert result is not None  # only results are explained
+    picture = found.stitched(gene)
+    limit = float(np.nanquantile(np.abs(picture.values), 0.99)) or 1.0
+    name = DOT.join((result.library_id, gene, SECTION))
+    there = section_layer(viewer, result)
+    if there is not None:
+        there.data, there.name = picture.values, name
+        there.contrast_limits_range = there.contrast_limits = (-limit, limit)
+        return there
+    image = viewer.add_image(
+        picture.values,
+        name=name,
+        colormap=COLOURS,
+        contrast_limits=(-limit, limit),
+        opacity=0.75,
+        interpolation2d="nearest",
+        metadata={store.MADE_FROM: result, EXPLAINS: True},
+        **grid_placement(layer, picture.x0, picture.y0, picture.step),
+    )
+    assert isinstance(image, Image)  # several only for channels
+    viewer.layers.selection.active = layer
+    return image
+
+
+def section_layer(viewer: Viewer, result: store.Result | None) -> Image | None:
+    """Return the layer that shows a map over the whole section of a result."""
+    for one in viewer.layers:
+        if isinstance(one, Image) and is_explanation(one) and SECTION in one.name and store.made_from(one) is result:
+            return one
+    return None
 
 
 def show_graph(viewer: Viewer, layer: Points, explanation: Explanation, graph: TokenGraph, count: int) -> Vectors:

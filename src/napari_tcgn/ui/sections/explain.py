@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Points
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QIcon, QImage, QPixmap
-from qtpy.QtWidgets import QLayout, QListWidget, QListWidgetItem, QPushButton, QSlider, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLayout, QListWidgetItem, QPushButton, QSlider, QWidget
 
-from napari_tcgn.explanation import ExplainStep, Explanation, GeneDrivers
+from napari_tcgn.explanation import ExplainStep, Explanation, GeneDrivers, SectionMap
 from napari_tcgn.ui.actions.explaining import Explaining, why_not
 from napari_tcgn.ui.actions.spot_mark import SpotMark
 from napari_tcgn.ui.layers import explanation_layers as drawn, result_layers, store
 from napari_tcgn.ui.layers.hover import spot_at
 from napari_tcgn.ui.sections.base import Section, text_label
+from napari_tcgn.ui.sections.explain_words import has_network, words_of
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
+from napari_tcgn.ui.widgets.gallery import fill, gallery_list
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
     from napari.viewer import Viewer
 
     from napari_tcgn.engine import Progress
-    from napari_tcgn.explanation import Gallery
 
 PREFERRED = ("occlusion", "integrated gradients")  # the first is what every model has
 MOST_EDGES, FEW_EDGES = 300, 60
-ICON_PX = 64
 NO_GRAPH, BLOCKS = "no graph", ("graph of block 1", "graph of block 2")
 ATTENTION = "Attention is where tokens exchange information, not what is important."
+OVER_SECTION = (
+    "What the network's patches speak for, finer than the spots: an attribution, not expression at this resolution. "
+    "Red raises the gene, blue lowers it, in units of the prediction of a patch."
+)
 CLICK = "Click a spot on the canvas to choose it."
 
 
@@ -53,6 +57,7 @@ class ExplainSection(Section):
         self.spot = ""
         self.explanation: Explanation | None = None
         self._wanted_map = ""  # as the user has chosen it
+        self._mapped: store.Result | None = None
         self.chosen = text_label()
         self.explain_button = QPushButton("Explain")
         self.explain_button.setToolTip("Show which parts of the patch raise or lower the prediction of the shown gene")
@@ -71,6 +76,10 @@ class ExplainSection(Section):
         self.drivers_button.setToolTip(
             "Patches where the gene is predicted highest and lowest, and which morphology goes along"
         )
+        self.section_button = QPushButton("Map over the section")
+        self.section_button.setToolTip(
+            "Lay the network's maps of all spots on the slide, averaged where patches overlap; it follows the gene"
+        )
         self.drivers_text = text_label()
         self.galleries = {"highest": gallery_list("highest"), "lowest": gallery_list("lowest")}
         rows: tuple[QWidget | QLayout, ...] = (
@@ -79,7 +88,8 @@ class ExplainSection(Section):
             FlowLayout(self.map_box, self.graph_box, growing=[self.map_box, self.graph_box]),
             self.edge_slider,
             self.said,
-            FlowLayout(self.drivers_button, self.cancel_button, growing=[self.drivers_button]),
+            FlowLayout(self.drivers_button, self.section_button, growing=[self.drivers_button, self.section_button]),
+            self.cancel_button,
             self.drivers_text,
             *self.galleries.values(),
         )
@@ -88,6 +98,7 @@ class ExplainSection(Section):
         self.mark = SpotMark(session)
         self.explaining = Explaining(session, self._on_step, self._on_done, self._on_failed)
         self._drivers: tuple[Points, GeneDrivers] | None = None
+        self._sections: weakref.WeakKeyDictionary[store.Result, SectionMap] = weakref.WeakKeyDictionary()
         self._connect()
         self._show_nothing()
         self._enable()
@@ -96,6 +107,8 @@ class ExplainSection(Section):
         self.explain_button.clicked.connect(self.explain)
         self.cancel_button.clicked.connect(self.cancel)
         self.drivers_button.clicked.connect(self.look_for_drivers)
+        self.section_button.clicked.connect(self.map_section)
+        self.session.colours.painted.connect(self._on_painted)
         self.map_box.currentTextChanged.connect(self._take_map)
         self.graph_box.currentTextChanged.connect(self._draw_graph)
         self.edge_slider.valueChanged.connect(self._draw_graph)
@@ -110,6 +123,7 @@ class ExplainSection(Section):
         """Stop listening to the viewer, which outlives the dock."""
         self.explaining.cancel()
         self.mark.disconnect_all()
+        self.session.colours.painted.disconnect(self._on_painted)
         if self._on_press in self.session.viewer.mouse_drag_callbacks:
             self.session.viewer.mouse_drag_callbacks.remove(self._on_press)
 
@@ -161,12 +175,15 @@ class ExplainSection(Section):
         if known is not None and (self.explanation is None or len(known.maps) != len(self.explanation.maps)):
             self._show(known)
 
-    def _on_done(self, found: Explanation | GeneDrivers) -> None:
+    def _on_done(self, found: Explanation | GeneDrivers | SectionMap) -> None:
         self.message.say("")
         if isinstance(found, Explanation):
             self._show(found)
-        else:
+        elif isinstance(found, GeneDrivers):
             self._show_drivers(found)
+        elif self._mapped is not None:
+            self._sections[self._mapped] = found
+            self._draw_section()
         self._enable()
 
     def _on_failed(self, failure: Failure) -> None:
@@ -238,6 +255,32 @@ class ExplainSection(Section):
         self.explaining.gene(result, self._gene())
         self._enable()
 
+    def map_section(self) -> None:
+        """Lay the maps of all spots on the slide; those that were made once are only drawn."""
+        self._mapped = result = store.result_of(self.session.state.result_layer)
+        assert result is not None  # the button is disabled without one
+        if result in self._sections:
+            self._draw_section()
+            return
+        self.message.say("Looking at all patches …")
+        self.explaining.section(result)
+        self._enable()
+
+    def _draw_section(self) -> None:
+        layer = self.session.state.result_layer
+        found = self._sections.get(store.result_of(layer)) if layer is not None else None  # type: ignore[arg-type]
+        if layer is None or found is None:
+            return
+        drawn.show_section(self.session.viewer, layer, found, self._gene())
+        self.message.say(OVER_SECTION)
+
+    def _on_painted(self, layer: Points) -> None:
+        """Let the map over the section follow the gene."""
+        result = store.result_of(layer)
+        found = None if result is None else self._sections.get(result)
+        if found is not None and drawn.section_layer(self.session.viewer, result) is not None:
+            drawn.show_section(self.session.viewer, layer, found, result_layers.shown_gene(layer))
+
     def _show_drivers(self, found: GeneDrivers) -> None:
         layer = self.session.state.result_layer
         if layer is None:
@@ -285,54 +328,9 @@ class ExplainSection(Section):
         ready = not reason and not running and not state.running
         self.explain_button.setEnabled(ready and bool(self.spot))
         self.drivers_button.setEnabled(ready)
+        self.section_button.setEnabled(
+            ready and result is not None and result.card is not None and has_network(result.card)
+        )
         self.cancel_button.setVisible(running)
         text = reason or (CLICK if not self.spot else f"{self._gene()} at spot {self.spot}. {CLICK}")
         self.chosen.setText(text)
-
-
-def words_of(known: Explanation, method: str) -> str:
-    """Say what a map is in, what it is measured against, the shares of a sum, and what its checks have found."""
-    said = [f"{known.gene} at spot {known.spot}: {known.prediction:.3g}."]
-    if known.shares is not None:
-        said.append(f"Of these the network gives {known.shares.network:.3g} and the line {known.shares.line:.3g}.")
-    shown = next((one for one in known.maps if one.method == method), None)
-    if shown is not None:
-        colours = "Red raises it, blue lowers it" if shown.signed else "Bright is much"
-        unit = f", in {shown.unit}" if shown.unit else ""
-        said.append(f"{colours}{unit}; against: {shown.reference}.")
-        said += [shown.note] if shown.note else []
-    failed = known.failed(method) if shown is not None else ()  # type: ignore[arg-type]
-    said += [f"⚠ Check failed: {one.sentence}" for one in failed]
-    if known.checks and not failed:
-        said.append(f"All {sum(one.method == method for one in known.checks)} checks of this map passed.")
-    return " ".join([*said, *known.notes])
-
-
-def gallery_list(name: str) -> QListWidget:
-    """Return an empty list of patches, hidden until there are some."""
-    box = QListWidget()
-    box.setViewMode(QListWidget.ViewMode.IconMode)
-    box.setFlow(QListWidget.Flow.LeftToRight)
-    box.setWrapping(False)
-    box.setMovement(QListWidget.Movement.Static)
-    box.setIconSize(QSize(ICON_PX, ICON_PX))
-    box.setFixedHeight(ICON_PX + 48)
-    box.setAccessibleName(f"patches where the gene is {name}")
-    box.setToolTip(f"Patches where the gene is {name}; a click goes there")
-    box.hide()
-    return box
-
-
-def fill(box: QListWidget, part: Gallery) -> None:
-    """Show the patches of one end of a gene's values."""
-    box.clear()
-    for spot, value, patch in zip(part.spots, part.values, part.patches, strict=True):
-        pixels = np.ascontiguousarray(patch)
-        height, width, _ = pixels.shape
-        image = QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-        pixmap: Any = QPixmap.fromImage(image.copy())  # the array goes
-        item = QListWidgetItem(QIcon(pixmap), f"{value:.2f}")
-        item.setData(Qt.ItemDataRole.UserRole, spot)
-        item.setToolTip(f"spot {spot}")
-        box.addItem(item)
-    box.setVisible(bool(part.spots))

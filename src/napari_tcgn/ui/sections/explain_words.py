@@ -1,0 +1,32 @@
+"""What the section Why says of a map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_tcgn.explanation import Explanation
+    from napari_tcgn.model import ModelCard
+
+
+def has_network(card: ModelCard) -> bool:
+    """Whether a model draws the last map that is explained over a section."""
+    return card.architecture.get("family") == "tcgn"
+
+
+def words_of(known: Explanation, method: str) -> str:
+    """Say what a map is in, what it is measured against, the shares of a sum, and what its checks have found."""
+    said = [f"{known.gene} at spot {known.spot}: {known.prediction:.3g}."]
+    if known.shares is not None:
+        said.append(f"Of these the network gives {known.shares.network:.3g} and the line {known.shares.line:.3g}.")
+    shown = next((one for one in known.maps if one.method == method), None)
+    if shown is not None:
+        colours = "Red raises it, blue lowers it" if shown.signed else "Bright is much"
+        unit = f", in {shown.unit}" if shown.unit else ""
+        said.append(f"{colours}{unit}; against: {shown.reference}.")
+        said += [shown.note] if shown.note else []
+    failed = known.failed(method) if shown is not None else ()  # type: ignore[arg-type]
+    said += [f"⚠ Check failed: {one.sentence}" for one in failed]
+    if known.checks and not failed:
+        said.append(f"All {sum(one.method == method for one in known.checks)} checks of this map passed.")
+    return " ".join([*said, *known.notes])
