@@ -121,6 +121,45 @@ def test_earlier_maps_are_kept_if_wanted(open_dock, kit, qtbot):
     assert [name.split(" · ")[1] for name in (one.name for one in maps(made))] == [f"spot {ids[8]}", f"spot {ids[9]}"]
 
 
+def test_two_genes_at_one_spot_are_compared(open_dock, kit, qtbot):
+    made = open_dock("haematoxylin-her2st")
+    section, genes = made.section, list(store.result_of(made.layer).genes)
+    kit.click(section.keep_box)
+    press(made, qtbot, 7)
+    for gene in genes[:2]:
+        made.state.gene = gene
+        kit.click(section.explain_button)
+        qtbot.waitUntil(lambda: not section.explaining.running, timeout=TIMEOUT)
+        compared = f"The maps of {genes[0]} and {genes[1]} at spot {section.spot} correlate by "
+        assert (compared in section.said.text()) == (gene == genes[1])
+    assert "confined to one direction: it has one map only" in section.said.text()
+    first, second = (one.data for one in maps(made))
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) == pytest.approx(1, abs=1e-3)
+    press(made, qtbot, 8)
+    kit.click(section.explain_button)
+    qtbot.waitUntil(lambda: not section.explaining.running, timeout=TIMEOUT)
+    assert "correlate by" not in section.said.text(), "another spot"
+
+
+def test_a_map_lies_on_the_slide_of_its_spot_whichever_result_is_shown(open_dock, kit, qtbot, saved):
+    made = open_dock("tcgn-tiny-her2st")
+    section = made.section
+    press(made, qtbot, 1)
+    kit.click(section.explain_button)
+    qtbot.waitUntil(lambda: section.explanation is not None and section.map_box.count() >= 2, timeout=TIMEOUT)
+    kit.click(section.cancel_button)
+    made.viewer.open(str(saved["haematoxylin-her2st"]), plugin="napari-tcgn")
+    qtbot.waitUntil(lambda: made.state.result_layer is not made.layer, timeout=TIMEOUT)
+    made.state.result_layer.translate = np.asarray(made.state.result_layer.translate) + 5000
+    before = section.map_box.currentText()
+    section.map_box.setFocus()
+    qtbot.keyClick(section.map_box, Qt.Key.Key_Down)
+    assert section.map_box.currentText() != before
+    (shown,) = [one for one in maps(made) if one.name.endswith(section.map_box.currentText())]
+    middle = np.asarray(shown.extent.world)[:, -2:].mean(axis=0)
+    np.testing.assert_allclose(middle, to_world(made.layer, made.layer.data[1]), atol=5)
+
+
 def test_gradients_come_first_the_graph_is_drawn_and_cancel_stops(open_dock, kit, qtbot):
     made = open_dock("tcgn-tiny-her2st")
     section = made.section

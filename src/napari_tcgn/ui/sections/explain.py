@@ -56,13 +56,18 @@ class ExplainSection(Section):
         super().__init__(session, "Why this gene, here", folded=True)
         self.spot = ""
         self.explanation: Explanation | None = None
+        self._layer: Points | None = None  # whose spot is explained; another may be shown meanwhile
+        self._earlier: Explanation | None = None  # of which the maps were kept
         self._wanted_map = ""  # as the user has chosen it
         self._mapped: store.Result | None = None
         self.chosen = text_label()
         self.explain_button = QPushButton("Explain")
         self.explain_button.setToolTip("Show which parts of the patch raise or lower the prediction of the shown gene")
         self.check_box = tick_box("with checks", "Test the maps against random orders and random weights; takes longer")
-        self.keep_box = tick_box("keep earlier maps", "Leave the maps of other spots and genes on the slide")
+        self.keep_box = tick_box(
+            "keep earlier maps",
+            "Leave the maps of other spots and genes on the slide; two genes at one spot are compared in words",
+        )
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop explaining")
         self.map_box = choice_box("Which map lies on the slide", characters=10)
@@ -153,9 +158,13 @@ class ExplainSection(Section):
 
     def explain(self) -> None:
         """Explain the shown gene at the chosen spot."""
-        result = store.result_of(self.session.state.result_layer)
-        assert result is not None  # the button is disabled without one
+        layer = self.session.state.result_layer
+        result = store.result_of(layer)
+        assert isinstance(layer, Points)  # the button is disabled without a result
+        assert result is not None
+        self._layer, self._earlier = layer, self.explanation
         if not self.keep_box.isChecked():
+            self._earlier = None
             drawn.remove_explanations(self.session.viewer)
         self._show_nothing()
         self.message.say("Explaining …")
@@ -216,7 +225,7 @@ class ExplainSection(Section):
             self.graph_box.addItems([NO_GRAPH, *BLOCKS])
         self.map_box.setVisible(bool(methods))
         self.graph_box.setVisible(bool(known.graphs))
-        self.said.setText(words_of(known, self.map_box.currentText()))
+        self.said.setText(words_of(known, self.map_box.currentText(), self._earlier))
         self.said.show()
         self._draw_map()
 
@@ -225,25 +234,25 @@ class ExplainSection(Section):
         self._draw_map()
 
     def _draw_map(self) -> None:
-        layer, known = self.session.state.result_layer, self.explanation
+        layer, known = self._layer, self.explanation
         shown = None if known is None else known.map_of(self.map_box.currentText())  # type: ignore[arg-type]
-        if layer is None or known is None or shown is None:
-            return
         viewer = self.session.viewer
+        if layer not in viewer.layers or known is None or shown is None:
+            return
         drawn.show_map(viewer, layer, known, shown)
         seen, names = drawn.map_name(known, shown.method), {drawn.map_name(known, one.method) for one in known.maps}
         for other in viewer.layers:  # of one spot and gene one map is seen
             if other.name in names and drawn.is_explanation(other):
                 other.visible = other.name == seen
-        self.said.setText(words_of(known, shown.method))
+        self.said.setText(words_of(known, shown.method, self._earlier))
 
     def _draw_graph(self, _value: object = None) -> None:
-        layer, known, number = self.session.state.result_layer, self.explanation, self.graph_box.currentIndex()
+        layer, known, number = self._layer, self.explanation, self.graph_box.currentIndex()
         drawn.remove_explanations(self.session.viewer, drawn.GRAPH)
         self.edge_slider.setVisible(number > 0)
-        if layer is not None and known is not None and number > 0:
+        if layer in self.session.viewer.layers and known is not None and number > 0:
             drawn.show_graph(self.session.viewer, layer, known, known.graphs[number - 1], self.edge_slider.value())
-            self.said.setText(f"{words_of(known, self.map_box.currentText())} {ATTENTION}")
+            self.said.setText(f"{words_of(known, self.map_box.currentText(), self._earlier)} {ATTENTION}")
 
     # -- over the section --------------------------------------------------------------------------------------------
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_tcgn.errors import DataError
+
 if TYPE_CHECKING:
     from napari_tcgn.explanation import Explanation
     from napari_tcgn.model import ModelCard
@@ -14,8 +16,11 @@ def has_network(card: ModelCard) -> bool:
     return card.architecture.get("family") == "tcgn"
 
 
-def words_of(known: Explanation, method: str) -> str:
-    """Say what a map is in, what it is measured against, the shares of a sum, and what its checks have found."""
+def words_of(known: Explanation, method: str, earlier: Explanation | None = None) -> str:
+    """Say what a map is in, what it is measured against, the shares of a sum, and what its checks have found.
+
+    Of a gene whose maps at this spot were kept, say how alike those are.
+    """
     said = [f"{known.gene} at spot {known.spot}: {known.prediction:.3g}."]
     if known.shares is not None:
         said.append(f"Of these the network gives {known.shares.network:.3g} and the line {known.shares.line:.3g}.")
@@ -29,4 +34,16 @@ def words_of(known: Explanation, method: str) -> str:
     said += [f"⚠ Check failed: {one.sentence}" for one in failed]
     if known.checks and not failed:
         said.append(f"All {sum(one.method == method for one in known.checks)} checks of this map passed.")
-    return " ".join([*said, *known.notes])
+    return " ".join([*said, *_compared(earlier, known), *known.notes])
+
+
+def _compared(earlier: Explanation | None, known: Explanation) -> list[str]:
+    """Say how alike the maps of two genes are; nothing where these are not two genes at one spot."""
+    from napari_tcgn.explanation import compare_genes
+
+    if earlier is None:
+        return []
+    try:
+        return [compare_genes(earlier, known).sentence]
+    except DataError:
+        return []
