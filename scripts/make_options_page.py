@@ -38,7 +38,11 @@ SETTINGS = (
     (PredictSettings, "Prediction", "`PredictSettings`: `napari-tcgn predict`; sections Model and Run of the dock."),
     (ExportSettings, "Export", "`ExportSettings`: `napari-tcgn export`; section Export of the dock."),
     (CompareSettings, "Comparison", "`CompareSettings`: `napari-tcgn compare`."),
-    (ExplainSettings, "Explanation", "`ExplainSettings`: `napari-tcgn explain`."),
+    (
+        ExplainSettings,
+        "Explanation",
+        "`ExplainSettings`: `napari-tcgn explain`, and all but `check` of `explain-gene`.",
+    ),
     (
         TrainSettings,
         "Training",

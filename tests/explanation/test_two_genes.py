@@ -23,7 +23,7 @@ def test_a_gene_and_its_negative_have_opposite_maps(slide, spots) -> None:
     assert found.genes == ("RED", "GREEN")
     assert found.alike == {"occlusion": pytest.approx(-1)}
     assert found.directions is None
-    assert found.sentence == "The maps of RED and GREEN at spot s5 correlate by -1.00 (occlusion) (Spearman)."
+    assert found.sentence == "The maps of RED and GREEN at spot s5 correlate by -1.00 (occlusion), Spearman's."
 
 
 def test_a_model_of_one_direction_has_one_map_only(slide, spots, tcgn) -> None:
@@ -37,7 +37,7 @@ def test_a_model_of_one_direction_has_one_map_only(slide, spots, tcgn) -> None:
     assert found.directions == first.directions == 1
     assert found.alike["integrated gradients"] == pytest.approx(-1, abs=1e-3)
     assert set(found.alike) == {"occlusion", "integrated gradients"}, "Grad-CAM has no sign to compare"
-    assert "confined to one direction: it has one map only" in found.sentence
+    assert "The model has one map only" in found.sentence
     assert explain(slide, spots, "s5", "RED", tcgn, how=HOW).directions is None, "as many as genes are no confinement"
 
 

@@ -32,15 +32,15 @@ class TwoGenes:
     def sentence(self) -> str:
         """What is to be known of the two, in plain words."""
         first, second = self.genes
-        maps = ", ".join(f"{rho:.2f} ({method})" for method, rho in self.alike.items())
-        said = f"The maps of {first} and {second} at spot {self.spot} correlate by {maps} (Spearman)."
+        maps = " and ".join(f"{rho:.2f} ({method})" for method, rho in self.alike.items())
+        said = f"The maps of {first} and {second} at spot {self.spot} correlate by {maps}, Spearman's."
         if self.directions is None:
             return said
-        count = f"{self.directions} directions" if self.directions != 1 else "one direction"
-        maps = f"{self.directions} maps" if self.directions != 1 else "one map"
+        if self.directions == 1:
+            return f"{said} The model has one map only: every gene's is that or its negative."
         return (
-            f"{said} The model's output is confined to {count}: it has {maps} only, and every gene is a mixture of "
-            "them. Genes whose maps are alike need not have anything in common but that."
+            f"{said} The model has {self.directions} maps only, of which both are mixtures: genes whose maps are alike "
+            "need not have anything else in common."
         )
 
 

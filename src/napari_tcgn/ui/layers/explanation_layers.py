@@ -120,6 +120,13 @@ def is_explanation(layer: Any) -> bool:
     return EXPLAINS in layer.metadata
 
 
+def maps_at(viewer: Viewer, explanation: Explanation) -> list[Image]:
+    """Return the layers of all maps of the spot of an explanation, of whichever gene."""
+    begins = DOT.join((explanation.library_id, f"spot {explanation.spot}", ""))
+    maps = (one for one in viewer.layers if isinstance(one, Image) and is_explanation(one))
+    return [one for one in maps if one.name.startswith(begins)]
+
+
 def remove_explanations(viewer: Viewer, ending: str = "", keep: Any = ()) -> None:
     """Remove the layers of explanations: all, or graphs only; but for some."""
     for one in list(viewer.layers):

@@ -237,20 +237,18 @@ class ExplainSection(Section):
         layer, known = self._layer, self.explanation
         shown = None if known is None else known.map_of(self.map_box.currentText())  # type: ignore[arg-type]
         viewer = self.session.viewer
-        if layer not in viewer.layers or known is None or shown is None:
+        if layer is None or layer not in viewer.layers or known is None or shown is None:
             return
-        drawn.show_map(viewer, layer, known, shown)
-        seen, names = drawn.map_name(known, shown.method), {drawn.map_name(known, one.method) for one in known.maps}
-        for other in viewer.layers:  # of one spot and gene one map is seen
-            if other.name in names and drawn.is_explanation(other):
-                other.visible = other.name == seen
+        there = drawn.show_map(viewer, layer, known, shown)
+        for other in drawn.maps_at(viewer, known):  # of one spot one map is seen: two would mix
+            other.visible = other.name == there.name
         self.said.setText(words_of(known, shown.method, self._earlier))
 
     def _draw_graph(self, _value: object = None) -> None:
         layer, known, number = self._layer, self.explanation, self.graph_box.currentIndex()
         drawn.remove_explanations(self.session.viewer, drawn.GRAPH)
         self.edge_slider.setVisible(number > 0)
-        if layer in self.session.viewer.layers and known is not None and number > 0:
+        if layer is not None and layer in self.session.viewer.layers and known is not None and number > 0:
             drawn.show_graph(self.session.viewer, layer, known, known.graphs[number - 1], self.edge_slider.value())
             self.said.setText(f"{words_of(known, self.map_box.currentText(), self._earlier)} {ATTENTION}")
 
