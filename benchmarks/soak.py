@@ -27,7 +27,7 @@ import psutil
 from napari_tcgn.sample import sample_folder
 
 SLIDE, SPOTS = sample_folder() / "section.ome.tif", sample_folder() / "section_selection.tsv"
-LONGEST = 60.0  # s of a command that is left alone
+LONGEST = 900.0  # s of a command that is left alone
 
 
 def run(arguments: list[str], kill_after: float | None = None) -> int:
