@@ -180,6 +180,7 @@ def test_a_link_is_removed_and_not_what_it_leads_to(own_model, user_folder):
         ({"files": [{"name": "../x", "bytes": 3, "sha256": "0" * 64}] * 2}, "without a folder"),
         ({"files": [{"name": "x", "bytes": True, "sha256": "0" * 64}] * 2}, "a whole number"),
         ({"files": [{"name": "x", "bytes": 3, "sha256": "0" * 63}] * 2}, "64 hexadecimal digits"),
+        ({"files": [{"name": "x", "sha256": "0" * 64}] * 2}, "lacks bytes"),
         ({"licence": None}, "text of 1 to"),
         ({"genes": "many"}, "a whole number"),
         ({"extra": "x" * 5}, None),

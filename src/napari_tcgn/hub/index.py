@@ -107,9 +107,10 @@ class ModelEntry:
             Naming what is wrong with it.
         """
         _require(entries_of(_MODEL)(record), source)
-        missing = sorted({f.name for f in fields(cls)} - set(record))
-        if missing:
-            raise ModelError(f"{source} lacks {missing}.", "Get the index again, or correct it.")
+        for wanted, entry in ((cls, record), *((FileEntry, one) for one in record.get("files", []))):
+            missing = sorted({f.name for f in fields(wanted)} - set(entry))
+            if missing:
+                raise ModelError(f"{source} lacks {', '.join(missing)}.", "Get the index again, or correct it.")
         files = tuple(FileEntry(**{f.name: one[f.name] for f in fields(FileEntry)}) for one in record["files"])
         return cls(**{f.name: record[f.name] for f in fields(cls)} | {"files": files})
 
