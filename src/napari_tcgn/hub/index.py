@@ -107,8 +107,9 @@ class ModelEntry:
             Naming what is wrong with it.
         """
         _require(entries_of(_MODEL)(record), source)
-        for wanted, entry in ((cls, record), *((FileEntry, one) for one in record.get("files", []))):
-            missing = sorted({f.name for f in fields(wanted)} - set(entry))
+        every = [(fields(cls), record), *((fields(FileEntry), one) for one in record.get("files", []))]
+        for wanted, entry in every:
+            missing = sorted({f.name for f in wanted} - set(entry))
             if missing:
                 raise ModelError(f"{source} lacks {', '.join(missing)}.", "Get the index again, or correct it.")
         files = tuple(FileEntry(**{f.name: one[f.name] for f in fields(FileEntry)}) for one in record["files"])
