@@ -91,6 +91,18 @@ def test_a_lead_is_called_one_only_beyond_its_interval(comparison, low, high, sa
     assert says in text_of(report(replace(comparison, baselines=table)))
 
 
+def test_spots_unlike_the_training_are_counted_where_it_is_known(comparison) -> None:
+    assert "unlike the training" not in report(comparison)
+    adata = comparison.adata.copy()
+    usual = np.full(adata.n_obs, 0.5, np.float32)
+    usual[np.flatnonzero(adata.obs["compare_matched"])[:9]] = 0.05
+    usual[np.flatnonzero(adata.obs["compare_matched"])[-1]] = np.nan
+    adata.obs["domain_p"] = usual
+    n = int(adata.obs["compare_matched"].sum()) - 1
+    said = text_of(report(replace(comparison, adata=adata)))
+    assert f"9 of {n} spots ({100 * 9 / n:.0f} %) are unlike the training of the model, where 5 % are expected." in said
+
+
 def test_the_best_genes_and_the_one_in_the_middle_are_shown(comparison) -> None:
     ranked = comparison.genes["depth_pcc"].sort_values(ascending=False)
     assert list(shown_genes(comparison)) == [*ranked.index[:3], ranked.index[15]]

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import scipy.sparse
 
-from napari_tcgn.expression import with_intervals, write_h5ad
+from napari_tcgn.expression import intervals_in, library_of, with_intervals, write_h5ad
+from napari_tcgn.model import load_model
 from napari_tcgn.sample import sample_folder
 from napari_tcgn.ui.actions import trust_maps
 from napari_tcgn.ui.layers import result_layers, store
@@ -25,7 +27,9 @@ def saved(tmp_path_factory):
     spots = napari_tcgn.read_st_spots(sample_folder() / "section_selection.tsv")
     adata = napari_tcgn.predict(slide, spots.select(np.arange(len(spots)) < N), "haematoxylin-her2st")
     slide.close()
-    adata.obs["domain_p"] = np.where(np.arange(N) < 3, 0.01, np.linspace(0.2, 1, N)).astype(np.float32)
+    adata.obs["domain_p"] = np.where(
+        np.arange(N) < 3, (*(0.05, 0.01, 0.01), *[0] * (N - 3)), np.linspace(0.2, 1, N)
+    ).astype(np.float32)
     path = tmp_path_factory.mktemp("trust") / "section.h5ad"
     write_h5ad(adata, path)
     return SimpleNamespace(path=path, adata=adata)
@@ -125,7 +129,35 @@ def test_rings_come_stay_on_every_map_and_go(shown, kit):
 def test_a_model_that_knows_nothing_says_so(dock_with_spots, kit, qtbot):
     _viewer, dock = dock_with_spots
     kit.run_to_end(dock)
+    assert "training" not in dock.run.message.text()
     part = dock.map.trust
     assert part.said.text() == "This model does not know how far it is off, nor which spots are unlike its training."
     for widget in (part.width_button, part.likeness_button, part.ring_box):
         assert not widget.isEnabled()
+
+
+def test_a_model_that_knows_says_below_run_how_many_spots_are_unlike_its_training(dock_in_viewer, use_predictor, kit):
+    use_predictor(load_model("haematoxylin-her2st"))
+    viewer, dock = dock_in_viewer(show=True)
+    viewer.add_image(kit.stained(), rgb=True, name="slide", scale=(kit.MPP,) * 2, units=("um", "um"))
+    kit.lay_spots(dock)
+    kit.run_to_end(dock)
+    usual = store.result_of(dock.session.state.result_layer).domain_p
+    n, outside = len(usual), int((usual <= 0.05).sum())
+    assert outside > 0, "a drawn picture is no tissue"
+    assert dock.run.message.text().endswith(f"{outside} of {n} ({outside / n:.0%}) are unlike the training.")
+
+
+@pytest.mark.parametrize("form", [np.asarray, scipy.sparse.csr_matrix, scipy.sparse.csr_array])
+def test_a_cursor_that_moves_reads_the_table_of_intervals_once_for_a_gene(saved, monkeypatch, form):
+    adata = saved.adata.copy()
+    low, high = (with_intervals(adata).layers[name] for name in ("low", "high"))
+    adata.X = form(np.asarray(adata.X))
+    read, known = [], intervals_in(adata)
+    monkeypatch.setattr("napari_tcgn.expression.intervals_in", lambda given: read.append(given) or known)
+    result = store.Result.of_library(library_of(adata))
+    for column in (3, 4):
+        for spot in range(N):
+            bounds = result.bounds_at(result.genes[column], spot)
+            np.testing.assert_allclose(bounds, (low[spot, column], high[spot, column]), rtol=1e-5)
+    assert len(read) == 2

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_tcgn.comparison.ceilings import too_noisy
 from napari_tcgn.comparison.pictures import domains_figure, genes_figure, maps_figure, section_figure
-from napari_tcgn.expression import UNS_KEY
+from napari_tcgn.engine import OUTSIDE, is_outside
+from napari_tcgn.expression import UNS_KEY, domain_p_of
 from napari_tcgn.files import write_text_whole
 from napari_tcgn.model import ModelCard
 from napari_tcgn.pages import Picture, render_page
@@ -50,6 +53,7 @@ def report(comparison: Comparison) -> str:
         manifest_record=comparison.manifest.to_record(),
         overall=comparison.overall,
         warnings=comparison.warnings,
+        likeness=_likeness(comparison),
         baselines=comparison.baselines,
         too_noisy=too_noisy(comparison.genes),
         leads=comparison.baselines.iloc[1:].to_dict(orient="records"),
@@ -63,6 +67,15 @@ def report(comparison: Comparison) -> str:
         card_lines=_card_lines(card),
         run_record=json.loads(str(ours["run_record"])),
     )
+
+
+def _likeness(comparison: Comparison) -> dict[str, float] | None:
+    """Return how many of the compared spots are unlike the training of the model; None where that is unknown."""
+    usual = domain_p_of(comparison.adata)
+    usual = usual[comparison.adata.obs["compare_matched"].to_numpy(bool) & np.isfinite(usual)]
+    if not len(usual):
+        return None
+    return {"outside": int(is_outside(usual).sum()), "spots": len(usual), "expected": OUTSIDE}
 
 
 def _pictures(comparison: Comparison) -> list[Picture]:

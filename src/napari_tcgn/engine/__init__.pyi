@@ -17,6 +17,7 @@ from .device import (
 from .domain import (
     OUTSIDE as OUTSIDE,
     domain_warnings as domain_warnings,
+    is_outside as is_outside,
     outside_warnings as outside_warnings,
     stained_like as stained_like,
 )

@@ -58,12 +58,18 @@ def domain_warnings(card: ModelCard, slide: Slide, stain: StainStatistics | None
     return found
 
 
+def is_outside(p: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return which p-values (of any float type) say that a spot is unlike the training; NaN, unknown, does not."""
+    found: NDArray[np.bool_] = np.asarray(p, np.float32) <= np.float32(OUTSIDE)  # they are kept in single precision
+    return found
+
+
 def count_outside(p: NDArray[np.float32] | None) -> DomainRecord | None:
     """Count the spots that look unlike the training patches, from the p-values of those that are predicted."""
     if p is None:
         return None
     known = p[~np.isnan(p)]
-    return DomainRecord(OUTSIDE, len(known), int((known <= np.float32(OUTSIDE)).sum()))
+    return DomainRecord(OUTSIDE, len(known), int(is_outside(known).sum()))
 
 
 def outside_warnings(found: DomainRecord | None, model: str) -> list[str]:

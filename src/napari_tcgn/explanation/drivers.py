@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from napari_tcgn.engine import OUTSIDE, Progress, choose_level, cut_patch, leaves_image, to_the_end
+from napari_tcgn.engine import Progress, choose_level, cut_patch, is_outside, leaves_image, to_the_end
 from napari_tcgn.errors import DataError, SlideError
 from napari_tcgn.explanation.morphology import Morphology, measure_morphology
 from napari_tcgn.exports import choose_genes
@@ -227,7 +227,7 @@ def _usable(
         notes.append(f"{int((~known).sum())} of {len(known)} spots have no value and are left out.")
     if (known & over).any():
         notes.append(f"{int((known & over).sum())} patches reach over the edge of the slide and are left out.")
-    found, unlike = known & ~over, usual <= OUTSIDE
+    found, unlike = known & ~over, is_outside(usual)
     if (found & unlike).any() and (found & ~unlike).sum() >= FEWEST:
         notes.append(f"{int((found & unlike).sum())} patches are unlike the training and are left out.")
         found &= ~unlike

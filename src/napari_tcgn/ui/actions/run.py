@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Points
     from napari.utils.events import Event
 
-    from napari_tcgn.engine import Progress
+    from napari_tcgn.engine import Progress, RunRecord
 
 SECONDS_BETWEEN_UPDATES = 0.25
 DEFAULT_COLORMAP = "viridis"
@@ -106,7 +106,7 @@ class Run:
         state.rate = record.spots_per_second
         if state.rate is not None:
             self._session.choices.note_rate(state.rate)
-        self._end(f"Done: {adata.n_obs} spots in {duration_text(record.seconds)}.", None, complete=True)
+        self._end(f"Done: {adata.n_obs} spots in {duration_text(record.seconds)}.{outside_text(record)}", None, True)
 
     def _on_failed(self, failure: Failure) -> None:
         kept = self._keep_partial()
@@ -141,6 +141,14 @@ class Run:
         state.running, state.progress = False, None
         state.result_version += 1
         self._ended(sentence, failure, complete)
+
+
+def outside_text(record: RunRecord) -> str:
+    """Return how many spots of a run are unlike the training (" 3 of 176 are …."); "" where that is unknown."""
+    found = record.domain
+    if found is None or not found.spots:
+        return ""
+    return f" {found.outside:,} of {found.spots:,} ({found.share:.0%}) are unlike the training."
 
 
 def duration_text(seconds: float) -> str:

@@ -69,10 +69,9 @@ def outside(result: Result | None) -> NDArray[np.bool_] | None:
     usual = None if result is None else result.domain_p
     if usual is None or not np.isfinite(usual).any():
         return None
-    from napari_tcgn.engine import OUTSIDE
+    from napari_tcgn.engine import is_outside
 
-    found: NDArray[np.bool_] = np.nan_to_num(usual, nan=1.0) <= OUTSIDE
-    return found
+    return is_outside(usual)
 
 
 def ring_outside(viewer: Viewer, layer: Points) -> Points | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Points
 
-from napari_tcgn.engine import OUTSIDE
+from napari_tcgn.engine import is_outside
 from napari_tcgn.model import LEVEL
 from napari_tcgn.ui.layers import composite, store
 
@@ -88,7 +88,7 @@ def trust_text(result: store.Result, gene: str, spot: int) -> str:
     bounds = result.bounds_at(gene, spot) if result.has(gene) and result.done[spot] else None
     usual = result.domain_p
     text = "" if bounds is None else f", {LEVEL:.0%}: {bounds[0]:.3g} to {bounds[1]:.3g}"
-    return text + (" · unlike the training" if usual is not None and usual[spot] <= OUTSIDE else "")
+    return text + (" · unlike the training" if usual is not None and is_outside(usual[spot]) else "")
 
 
 def value_text(gene: str, value: float, unit: str) -> str:

@@ -88,6 +88,7 @@ class Result:
 
     def __post_init__(self) -> None:
         self._column = {gene: i for i, gene in enumerate(self.genes)}
+        self._interval_of: tuple[str, GeneIntervals | None] = ("", None)  # of the gene that was asked for last
 
     @classmethod
     def of_prediction(cls, prediction: Prediction) -> Result:
@@ -159,11 +160,15 @@ class Result:
 
     def bounds_at(self, gene: str, spot: int) -> tuple[float, float] | None:
         """Return the bounds between which a measurement may lie at a spot; None where they are unknown."""
-        intervals, column = self.intervals, self._column[gene]
-        if intervals is None:
+        column = self._column[gene]
+        if self._interval_of[0] != gene:  # the cursor asks at every step, for one gene; a table is read once for it
+            intervals = self.intervals
+            self._interval_of = gene, None if intervals is None else intervals.select([column])
+        interval = self._interval_of[1]
+        if interval is None:
             return None
-        values = self.block(slice(column, column + 1))[spot : spot + 1]
-        low, high = (float(bound[0, 0]) for bound in intervals.select([column]).bounds(values))
+        value = np.array([[self.values[spot, column]]], np.float32)  # one cell, for a column of a sparse table is slow
+        low, high = (float(bound[0, 0]) for bound in interval.bounds(value))
         return None if np.isnan(low + high) else (low, high)
 
     @property
