@@ -197,6 +197,11 @@ def test_gradients_come_first_the_graph_is_drawn_and_cancel_stops(open_dock, kit
     assert section.map_box.currentText() == other
     assert [one.visible for one in maps(made) if one.name.endswith(other)] == [True]
     assert sum(one.visible for one in maps(made)) == 1
+    assert "not what is important" in section.said.text(), "the graph is still there"
+    section.graph_box.setFocus()
+    qtbot.keyClick(section.graph_box, Qt.Key.Key_Up)
+    assert not [one for one in made.viewer.layers if isinstance(one, Vectors)]
+    assert "not what is important" not in section.said.text()
 
 
 def test_patches_of_both_ends_lead_to_their_spots_and_foreign_ones_are_left_out(open_dock, kit, qtbot):

@@ -225,7 +225,7 @@ class ExplainSection(Section):
             self.graph_box.addItems([NO_GRAPH, *BLOCKS])
         self.map_box.setVisible(bool(methods))
         self.graph_box.setVisible(bool(known.graphs))
-        self.said.setText(words_of(known, self.map_box.currentText(), self._earlier))
+        self._say()
         self.said.show()
         self._draw_map()
 
@@ -242,7 +242,7 @@ class ExplainSection(Section):
         there = drawn.show_map(viewer, layer, known, shown)
         for other in drawn.maps_at(viewer, known):  # of one spot one map is seen: two would mix
             other.visible = other.name == there.name
-        self.said.setText(words_of(known, shown.method, self._earlier))
+        self._say()
 
     def _draw_graph(self, _value: object = None) -> None:
         layer, known, number = self._layer, self.explanation, self.graph_box.currentIndex()
@@ -250,7 +250,13 @@ class ExplainSection(Section):
         self.edge_slider.setVisible(number > 0)
         if layer is not None and layer in self.session.viewer.layers and known is not None and number > 0:
             drawn.show_graph(self.session.viewer, layer, known, known.graphs[number - 1], self.edge_slider.value())
-            self.said.setText(f"{words_of(known, self.map_box.currentText(), self._earlier)} {ATTENTION}")
+        self._say()
+
+    def _say(self) -> None:
+        """Say what is known of the map that is seen, and what the edges of a graph are not."""
+        if self.explanation is not None:
+            told = words_of(self.explanation, self.map_box.currentText(), self._earlier)
+            self.said.setText(f"{told} {ATTENTION}" if self.graph_box.currentIndex() > 0 else told)
 
     # -- over the section --------------------------------------------------------------------------------------------
 
