@@ -79,7 +79,11 @@ def test_the_wheel_holds_the_bundled_models(wheel: Path) -> None:
     cards = list((wheel / "napari_tcgn" / "model" / "bundled").glob("*/card.json"))
     assert cards
     for card in cards:
-        assert {path.name for path in card.parent.glob("*.safetensors")} == {"model.safetensors", "domain.safetensors"}
+        assert {path.name for path in card.parent.glob("*.safetensors")} == {
+            "model.safetensors",
+            "domain.safetensors",
+            "intervals.safetensors",
+        }
 
 
 def test_manifest_and_sample_are_found_in_a_wheel(wheel: Path) -> None:

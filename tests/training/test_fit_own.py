@@ -84,7 +84,7 @@ def test_a_simpler_model_that_does_as_well_is_named(made):
     summary = made.evaluation.summary.copy()
     summary.loc[summary["method"] == "haematoxylin", "median_pcc"] = 0.9
     good = replace(made.card.metrics, pcc_low=[0.1] * len(made.card.genes), depth_pcc=[0.1] * len(made.card.genes))
-    good = replace(good, sections_significant=None, patient_pcc=None)
+    good = replace(good, sections_significant=None, patient_pcc=None, ceiling_pcc=None)
     sentence = judge(replace(made.evaluation, summary=summary), "context-line", replace(made.card, metrics=good))[2]
     assert f"{len(made.card.genes):,} genes that are trusted" in sentence
     assert "the simpler haematoxylin does as well (0.900)" in sentence

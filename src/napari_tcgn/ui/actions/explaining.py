@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.explanation import ExplainStep, Explanation, GeneDrivers, SectionMap
+from napari_tcgn.explanation import ExplainStep, Explanation
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import BackgroundTask, Failure
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari_tcgn.engine import Progress
+    from napari_tcgn.explanation import GeneDrivers, SectionMap
     from napari_tcgn.model import Predictor
     from napari_tcgn.options import PredictSettings
     from napari_tcgn.slide import Slide

@@ -11,7 +11,7 @@ from napari.layers import Points
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLayout, QListWidgetItem, QPushButton, QSlider, QWidget
 
-from napari_tcgn.explanation import ExplainStep, Explanation, GeneDrivers, SectionMap
+from napari_tcgn.explanation import ExplainStep, Explanation
 from napari_tcgn.ui.actions.explaining import Explaining, why_not
 from napari_tcgn.ui.actions.spot_mark import SpotMark
 from napari_tcgn.ui.layers import explanation_layers as drawn, result_layers, store
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_tcgn.engine import Progress
+    from napari_tcgn.explanation import GeneDrivers, SectionMap
 
 PREFERRED = ("occlusion", "integrated gradients")  # the first is what every model has
 MOST_EDGES, FEW_EDGES = 300, 60
@@ -185,6 +186,8 @@ class ExplainSection(Section):
             self._show(known)
 
     def _on_done(self, found: Explanation | GeneDrivers | SectionMap) -> None:
+        from napari_tcgn.explanation import GeneDrivers  # brings torch, which is there by now
+
         self.message.say("")
         if isinstance(found, Explanation):
             self._show(found)
