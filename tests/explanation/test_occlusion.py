@@ -71,7 +71,23 @@ def test_steps_tell_what_is_done_and_closing_them_ends_the_work(slide, spots) ->
             assert step.explanation.prediction > 0
             steps.close()
     assert told[-3:] == [("occlusion", 0, 32), ("occlusion", 5, 32), ("occlusion", 10, 32)]
-    assert predictor.batches == [1, 1, 5, 5]
+    assert predictor.batches == [1, 1, 4, 1, 5, 5]
+
+
+def test_a_model_without_gradients_has_a_coarse_map_first(slide, spots) -> None:
+    first = []
+    for step in explain_steps(slide, spots, "s5", "RED", colour_predictor((1, 2)), how=QUARTERS):
+        if step.stage == "first look" and step.explanation is not None:
+            first.append(step.explanation)
+    (coarse,) = first[-1].maps
+    part = slide.read_region(60, 160, 80, 80)
+    expected = np.zeros((2, 2))
+    expected[0, 1] = 0.01 * (part[20:40, 40:60, 0].mean() - np.rint(part[..., 0].mean()))
+    assert coarse.values == pytest.approx(expected, abs=1e-5)
+    assert coarse.side_um == 20
+    assert "first look" in coarse.reference
+    (last,) = explain(slide, spots, "s5", "RED", colour_predictor((1, 2)), how=QUARTERS).maps
+    assert last.values.shape == (4, 4)
 
 
 def test_the_widest_square_of_a_model_of_several_scales_is_covered(slide, spots) -> None:

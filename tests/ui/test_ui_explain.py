@@ -104,7 +104,12 @@ def test_a_clicked_spot_is_explained_where_it_lies(open_dock, kit, qtbot):
     across = np.ptp(np.asarray(shown.extent.world)[:, -2:], axis=0)
     np.testing.assert_allclose(across, known.patch_um, rtol=1 / len(shown.data))
     assert shown.contrast_limits[0] == -shown.contrast_limits[1], "nothing lies in the middle of the colours"
-    assert "Red raises it, blue lowers it" in section.said.text()
+    most = float(np.abs(shown.data).max())
+    assert f"Red raises it, blue lowers it, by up to {most:.2g} log" in section.said.text()
+    assert not section.about.heading.isChecked()
+    kit.click(section.about.heading)
+    assert section.about_text.isVisible()
+    assert "the same patch with one window replaced" in section.about_text.text()
     assert section.graph_box.isHidden(), "a line draws no graph"
     assert made.viewer.layers.selection.active.name == made.layer.name
 
@@ -209,8 +214,15 @@ def test_patches_of_both_ends_lead_to_their_spots_and_foreign_ones_are_left_out(
     section = made.section
     kit.click(section.drivers_button)
     qtbot.waitUntil(lambda: not section.explaining.running, timeout=TIMEOUT)
-    assert "5 patches are unlike the training and are left out" in section.drivers_text.text()
-    box = section.galleries["highest"]
+    assert "5 patches are unlike the training and are left out" in section.drivers.said.text()
+    table = section.drivers.table
+    qtbot.waitUntil(lambda: not table.visibleRegion().isEmpty(), timeout=TIMEOUT)
+    strengths = [abs(float(table.item(row, 1).text())) for row in range(table.rowCount())]
+    assert len(strengths) >= 8
+    assert strengths == sorted(strengths, reverse=True)
+    bold = [table.item(row, 0).font().bold() for row in range(table.rowCount())]
+    assert bold == [float(table.item(row, 2).text()) <= 0.05 for row in range(table.rowCount())]
+    box = section.drivers.galleries["highest"]
     assert box.count() == 24
     assert not box.item(0).icon().isNull()
     result, gene = store.result_of(made.layer), result_layers.shown_gene(made.layer)

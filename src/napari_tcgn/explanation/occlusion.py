@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,7 +41,12 @@ class Occlusion:
 
 
 def occlude(
-    predictor: Predictor, patch: Patch, gene: int, windows: Windows, batch_size: int
+    predictor: Predictor,
+    patch: Patch,
+    gene: int,
+    windows: Windows,
+    batch_size: int,
+    fills: Sequence[str] = FILLS,
 ) -> Generator[int, None, Occlusion]:
     """Cover every window of a patch in turn.
 
@@ -53,6 +58,8 @@ def occlude(
         Number of the gene in the model's card.
     windows : Windows
     batch_size : int
+    fills : sequence of str
+        What windows are replaced by.
 
     Yields
     ------
@@ -65,14 +72,14 @@ def occlude(
     """
     patches = (
         windows.replaced(patch, fill, chosen)
-        for fill in (fill_of(patch, windows, which) for which in FILLS)
+        for fill in (fill_of(patch, windows, which) for which in fills)
         for chosen in windows.one_by_one()
     )
     whole = predict_gene(predictor, patch[None], gene)[0]
     covered = yield from predict_many(predictor, patches, gene, batch_size)
-    shape = (len(FILLS), windows.count, windows.count)
+    shape = (len(fills), windows.count, windows.count)
     effect = (whole - covered).astype(np.float32).reshape(shape)
-    return Occlusion(dict(zip(FILLS, effect, strict=True)))
+    return Occlusion(dict(zip(fills, effect, strict=True)))
 
 
 def predict_many(

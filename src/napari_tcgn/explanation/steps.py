@@ -19,7 +19,7 @@ from napari_tcgn.explanation.gradients import Gradients, gradients_of
 from napari_tcgn.explanation.occlusion import Occlusion, occlude, predict_gene
 from napari_tcgn.explanation.result import AttributionMap, Check, Curves, ExplainStep, Explanation, Shares
 from napari_tcgn.explanation.token_graph import token_graphs
-from napari_tcgn.explanation.windows import Windows, choose_windows
+from napari_tcgn.explanation.windows import FILLS, Windows, choose_windows
 from napari_tcgn.model import Predictor, SumPredictor, TCGNPredictor, for_genes
 from napari_tcgn.options import ExplainSettings, PredictSettings
 from napari_tcgn.slide import Slide, require_mpp
@@ -101,6 +101,8 @@ def explain_steps(
     known = replace(known, directions=directions, notes=notes)
     known, gradients = task.with_network(known)
     yield ExplainStep("gradients", 1, 1, explanation=known)
+    if network is None:
+        yield from task.first_look(known)
     known = yield from task.with_occlusion(known)
     if how.check:
         known = yield from task.with_checks(known, gradients)
@@ -152,6 +154,16 @@ class _Task:
             note = "The model is a sum: gradients and graphs explain the network's share only, occlusion both shares."
             known = replace(known, shares=Shares(network, line), notes=(*known.notes, note))
         return known, found
+
+    def first_look(self, known: Explanation) -> Generator[ExplainStep, None, None]:
+        """Yield a coarse map with one fill, to be seen until the real one is there; for models without gradients."""
+        windows = Windows(max(1, self.windows.count // 2), len(self.patch))
+        steps = occlude(self.predictor, self.patch, self.gene, windows, self.batch_size, FILLS[:1])
+        found: Occlusion = yield from _progress(steps, "first look", len(windows), known)
+        reference = "the same patch with one window in its mean colour; a first look, finer windows follow"
+        one = AttributionMap("occlusion", found.mean, known.unit, reference, known.patch_um / windows.count)
+        known = replace(known, maps=(one,))
+        yield ExplainStep("first look", len(windows), len(windows), explanation=known)
 
     def with_occlusion(self, known: Explanation) -> Steps:
         steps = occlude(self.predictor, self.patch, self.gene, self.windows, self.batch_size)

@@ -33,18 +33,24 @@ def show_map(viewer: Viewer, layer: Points, explanation: Explanation, shown: Att
     low = -limit if shown.signed else 0.0
     side_px = explanation.patch_um / explanation.mpp / shown.values.shape[0]
     corner = explanation.patch_um / explanation.mpp / 2
-    found = {
-        "contrast_limits": (low, limit),
-        "colormap": COLOURS if shown.signed else ONE_SIGN,
-        **grid_placement(layer, explanation.x - corner + side_px / 2, explanation.y - corner + side_px / 2, side_px),
-    }
+    x0, y0 = (middle - corner + side_px / 2 for middle in (explanation.x, explanation.y))
+    placed = grid_placement(layer, x0, y0, side_px)
     there = next((one for one in viewer.layers if one.name == name and is_explanation(one)), None)
     if isinstance(there, Image):
-        there.data, there.contrast_limits = shown.values, found["contrast_limits"]
+        there.data, there.contrast_limits = shown.values, (low, limit)
+        for side, value in placed.items():  # a first look has larger windows
+            setattr(there, side, value)
         return there
     metadata: dict[str, Any] = {store.MADE_FROM: store.result_of(layer), EXPLAINS: True}
     image = viewer.add_image(
-        shown.values, name=name, opacity=0.75, interpolation2d="nearest", metadata=metadata, **found
+        shown.values,
+        name=name,
+        colormap=COLOURS if shown.signed else ONE_SIGN,
+        contrast_limits=(low, limit),
+        opacity=0.75,
+        interpolation2d="nearest",
+        metadata=metadata,
+        **placed,
     )
     assert isinstance(image, Image)  # several only for channels
     viewer.layers.selection.active = layer

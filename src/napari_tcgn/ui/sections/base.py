@@ -31,6 +31,15 @@ def text_label(text: str = "") -> QLabel:
     return label
 
 
+def bring_into_sight(widget: QWidget) -> None:
+    """Scroll what a widget lies in so that it is seen."""
+    around = widget.parentWidget()
+    while around is not None and not isinstance(around, QScrollArea):
+        around = around.parentWidget()
+    if around is not None and widget.isVisible():
+        around.ensureWidgetVisible(widget)
+
+
 class Message(QWidget):
     """A sentence below a section's controls; a failure also has its traceback behind "details"."""
 
@@ -66,12 +75,8 @@ class Message(QWidget):
             self._sight.ask()
 
     def _come_into_sight(self) -> None:
-        """Scroll what the message lies in, so that the answer to a click is seen."""
-        around = self.parentWidget()
-        while around is not None and not isinstance(around, QScrollArea):
-            around = around.parentWidget()
-        if around is not None and self.isVisible():
-            around.ensureWidgetVisible(self)
+        """The answer to a click is seen."""
+        bring_into_sight(self)
 
     def fail(self, failure: Failure) -> None:
         """Show a failure."""

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.layers import Points
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLayout, QListWidgetItem, QPushButton, QSlider, QWidget
+from qtpy.QtWidgets import QLayout, QPushButton, QSlider, QWidget
 
 from napari_tcgn.explanation import ExplainStep, Explanation
 from napari_tcgn.ui.actions.explaining import Explaining, why_not
 from napari_tcgn.ui.actions.spot_mark import SpotMark
 from napari_tcgn.ui.layers import explanation_layers as drawn, result_layers, store
 from napari_tcgn.ui.layers.hover import spot_at
-from napari_tcgn.ui.sections.base import Section, text_label
-from napari_tcgn.ui.sections.explain_words import has_network, words_of
+from napari_tcgn.ui.sections.base import Part, Section, text_label
+from napari_tcgn.ui.sections.explain_drivers import DriversView
+from napari_tcgn.ui.sections.explain_words import details_of, has_network, words_of
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
-from napari_tcgn.ui.widgets.gallery import fill, gallery_list
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
@@ -78,6 +78,9 @@ class ExplainSection(Section):
         self.edge_slider.setValue(FEW_EDGES)
         self.edge_slider.setToolTip("How many of the strongest edges are drawn")
         self.said = text_label()
+        self.about = Part("What this map is", "What it is measured against, and what limits it")
+        self.about_text = text_label()
+        self.about.form.add(self.about_text)
         self.drivers_button = QPushButton("What goes along with it")
         self.drivers_button.setToolTip(
             "Patches where the gene is predicted highest and lowest, and which morphology goes along"
@@ -86,18 +89,17 @@ class ExplainSection(Section):
         self.section_button.setToolTip(
             "Lay the network's maps of all spots on the slide, averaged where patches overlap; it follows the gene"
         )
-        self.drivers_text = text_label()
-        self.galleries = {"highest": gallery_list("highest"), "lowest": gallery_list("lowest")}
+        self.drivers = DriversView()
         rows: tuple[QWidget | QLayout, ...] = (
             self.chosen,
             FlowLayout(self.explain_button, self.check_box, self.keep_box, growing=[self.explain_button]),
             FlowLayout(self.map_box, self.graph_box, growing=[self.map_box, self.graph_box]),
             self.edge_slider,
             self.said,
+            self.about,
             FlowLayout(self.drivers_button, self.section_button, growing=[self.drivers_button, self.section_button]),
             self.cancel_button,
-            self.drivers_text,
-            *self.galleries.values(),
+            self.drivers,
         )
         for row in rows:
             self.form.add(row)
@@ -118,8 +120,7 @@ class ExplainSection(Section):
         self.map_box.currentTextChanged.connect(self._take_map)
         self.graph_box.currentTextChanged.connect(self._draw_graph)
         self.edge_slider.valueChanged.connect(self._draw_graph)
-        for box in self.galleries.values():
-            box.itemClicked.connect(self._go_to)
+        self.drivers.went.connect(self._go_to)
         events = self.session.state.events
         for event in (events.result_layer, events.gene, events.running):
             event.connect(self._on_result)
@@ -209,7 +210,7 @@ class ExplainSection(Section):
             box.clear()
             box.blockSignals(False)
         self.said.setText("")
-        for widget in (self.map_box, self.graph_box, self.edge_slider, self.said):
+        for widget in (self.map_box, self.graph_box, self.edge_slider, self.said, self.about):
             widget.hide()
 
     def _show(self, known: Explanation) -> None:
@@ -230,6 +231,7 @@ class ExplainSection(Section):
         self.graph_box.setVisible(bool(known.graphs))
         self._say()
         self.said.show()
+        self.about.show()
         self._draw_map()
 
     def _take_map(self, method: str) -> None:
@@ -258,8 +260,10 @@ class ExplainSection(Section):
     def _say(self) -> None:
         """Say what is known of the map that is seen, and what the edges of a graph are not."""
         if self.explanation is not None:
-            told = words_of(self.explanation, self.map_box.currentText(), self._earlier)
+            method = self.map_box.currentText()
+            told = words_of(self.explanation, method, self._earlier)
             self.said.setText(f"{told} {ATTENTION}" if self.graph_box.currentIndex() > 0 else told)
+            self.about_text.setText(details_of(self.explanation, method))
 
     # -- over the section --------------------------------------------------------------------------------------------
 
@@ -302,25 +306,18 @@ class ExplainSection(Section):
         if layer is None:
             return
         self._drivers = layer, found
-        strong = [one for one in found.drivers if one.q <= 0.05][:5]
-        rows = [f"{one.feature}: ρ {one.rho:+.2f} (q {one.q:.2g})" for one in strong]
-        told = "; ".join(rows) if rows else "no feature of the tissue goes along with it beyond what chance would do"
-        self.drivers_text.setText(f"{found.gene}: {told}. {' '.join(found.notes)}".strip())
-        self.drivers_text.show()
-        for name, part in (("highest", found.highest), ("lowest", found.lowest)):
-            fill(self.galleries[name], part)
+        self.drivers.show_drivers(found)
 
-    def _go_to(self, item: QListWidgetItem) -> None:
+    def _go_to(self, spot: str) -> None:
         """Look at the spot of a patch, which is then the one to explain."""
         if self._drivers is None:
             return
         layer, _found = self._drivers
         result = store.result_of(layer)
-        name = item.data(Qt.ItemDataRole.UserRole)
         if result is None or layer not in self.session.viewer.layers:
             return
         self.session.state.result_layer = layer
-        self.choose(int(np.flatnonzero(result.spots.ids.astype(str) == name)[0]))
+        self.choose(int(np.flatnonzero(result.spots.ids.astype(str) == spot)[0]))
 
     # ----------------------------------------------------------------------------------------------------------------
 
