@@ -12,9 +12,12 @@ import pytest
 import napari_tcgn
 from napari_tcgn.errors import DataError, SettingsError
 from napari_tcgn.exports import export
+from napari_tcgn.exports.section_figure import _draw
 from napari_tcgn.expression import with_intervals
+from napari_tcgn.model import LEVEL
 from napari_tcgn.options import ExportSettings
 from napari_tcgn.sample import sample_folder
+from napari_tcgn.trust import spot_opacity
 
 GENES = ["CD74", "GNAS"]
 
@@ -84,3 +87,18 @@ def test_what_is_not_known_is_said_and_nothing_is_written(result, tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(SettingsError, match="from 20 to 98"):
         ExportSettings(interval=5)
+
+
+@pytest.mark.parametrize(("style", "share"), [("discs", 1.0), ("half-transparent", 0.5), ("rings", 1.0)])
+def test_a_figure_has_faint_spots_where_they_are_uncertain(result, style, share):
+    adata = result.copy()
+    unlike = np.arange(adata.n_obs) == 4
+    adata.obs["domain_p"] = np.where(unlike, 0.01, 0.5)
+    layers = with_intervals(adata[:, ["CD74"]].copy(), LEVEL).layers
+    opacity = spot_opacity((layers["high"] - layers["low"])[:, 0], unlike)
+    assert len(np.unique(opacity)) > 3
+    figure = _draw(adata, ["CD74"], None, settings=ExportSettings(style=style, fade=True))
+    spots = figure.axes[1].collections[0]
+    figure.canvas.draw()
+    colours = spots.get_edgecolor() if style == "rings" else spots.get_facecolor()
+    np.testing.assert_allclose(colours[:, 3], share * opacity, rtol=1e-5)

@@ -11,6 +11,7 @@ import scipy.sparse
 from napari_tcgn.expression import intervals_in, library_of, with_intervals, write_h5ad
 from napari_tcgn.model import load_model
 from napari_tcgn.sample import sample_folder
+from napari_tcgn.trust import spot_opacity
 from napari_tcgn.ui.actions import trust_maps
 from napari_tcgn.ui.layers import result_layers, store
 from napari_tcgn.ui.layers.hover import Hover
@@ -106,6 +107,29 @@ def test_the_likeness_is_a_map(shown, kit):
     layer = shown.state.result_layer
     assert layer.name == "section · likeness to the training · domain"
     np.testing.assert_allclose(layer.features["value"], shown.adata.obs["domain_p"], rtol=1e-5)
+    assert tuple(layer.face_contrast_limits) == (0.0, 0.5), "0.05 can be read from the bar"
+    assert shown.dock.genes.trusted.count.text() == ""
+
+
+def test_uncertain_spots_are_faint_if_wanted_and_the_canvas_says_so(shown, kit, qtbot):
+    layer, gene = shown.layer, result_layers.shown_gene(shown.layer)
+    before = layer.face_color.copy()
+    assert (before[:, 3] == 1).all()
+    kit.click(shown.part.fade_box)
+    low, high = bounds(shown, gene)
+    unlike = np.arange(N) < 3
+    np.testing.assert_allclose(layer.face_color[:, 3], spot_opacity(high - low, unlike), rtol=1e-5)
+    np.testing.assert_array_equal(layer.face_color[:, :3], before[:, :3])
+    assert np.unique(layer.face_color[3:, 3]).size > 3
+    said = shown.dock.session._legend.lines(layer)
+    assert ("faint: uncertain", "") in said
+    other = "CD74" if gene != "CD74" else "GNAS"
+    shown.state.gene = other
+    qtbot.waitUntil(lambda: result_layers.shown_gene(layer) == other)
+    low, high = bounds(shown, other)
+    np.testing.assert_allclose(layer.face_color[:, 3], spot_opacity(high - low, unlike), rtol=1e-5)
+    kit.click(shown.part.fade_box)
+    assert (layer.face_color[:, 3] == 1).all()
 
 
 def test_rings_come_stay_on_every_map_and_go(shown, kit):
@@ -132,7 +156,7 @@ def test_a_model_that_knows_nothing_says_so(dock_with_spots, kit, qtbot):
     assert "training" not in dock.run.message.text()
     part = dock.map.trust
     assert part.said.text() == "This model does not know how far it is off, nor which spots are unlike its training."
-    for widget in (part.width_button, part.likeness_button, part.ring_box):
+    for widget in (part.width_button, part.likeness_button, part.ring_box, part.fade_box):
         assert not widget.isEnabled()
 
 

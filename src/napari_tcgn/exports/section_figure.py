@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError, SettingsError
 from napari_tcgn.exports.genes import require_genes
-from napari_tcgn.expression import Library, column, library_of
+from napari_tcgn.expression import Library, column, domain_p_of, gene_interval, library_of
 from napari_tcgn.files import check_target, write_whole
 from napari_tcgn.options import ExportSettings
 from napari_tcgn.stats import smooth_surface
+from napari_tcgn.trust import spot_opacity
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -168,17 +169,27 @@ class SectionDrawing:
     def draw_gene(self, axis: Axes, gene: str) -> None:
         """Draw the map of a gene, with what is known of its trust in the title."""
         values, unit = column(self.library.adata, gene), self.library.unit or "model output"
-        self.draw_values(axis, values, unit, self.settings.limits_of_figure())
+        opacity = self._opacity(gene, values) if self.settings.fade else None
+        self.draw_values(axis, values, unit, self.settings.limits_of_figure(), opacity)
         axis.set_title(f"{gene} · {_trust(self.library, gene)}", fontsize=10)
 
     def draw_values(
-        self, axis: Axes, values: NDArray[np.floating[Any]], unit: str, limits: tuple[float, float] | None = None
+        self,
+        axis: Axes,
+        values: NDArray[np.floating[Any]],
+        unit: str,
+        limits: tuple[float, float] | None = None,
+        opacity: NDArray[np.float32] | None = None,
     ) -> None:
-        """Draw spots, or a surface, coloured by values [spots]; limits None: the 1st to 99th percentile."""
+        """Draw spots, or a surface, coloured by values [spots]; limits None: the 1st to 99th percentile.
+
+        `opacity` (float32 [spots]) makes spots faint; a surface has none.
+        """
         if limits is None and np.isfinite(values).any():
             low, high = np.nanpercentile(values, [1, 99])
             limits = float(low), float(high)
-        drawn = self._surface(axis, values) if self.settings.style == "surface" else self._spots(axis, values)
+        surface = self.settings.style == "surface"
+        drawn = self._surface(axis, values) if surface else self._spots(axis, values, opacity)
         drawn.set_cmap(self.settings.colormap)
         if limits is not None:
             drawn.set_clim(*limits)
@@ -186,12 +197,23 @@ class SectionDrawing:
         colours.set_label(unit, fontsize=7)
         colours.ax.tick_params(labelsize=7)
 
-    def _spots(self, axis: Axes, values: NDArray[np.floating[Any]]) -> Collection:
+    def _opacity(self, gene: str, values: NDArray[np.floating[Any]]) -> NDArray[np.float32] | None:
+        from napari_tcgn.engine import is_outside  # brings torch, which most figures do without
+
+        adata, domain = self.library.adata, domain_p_of(self.library.adata)
+        bounds = gene_interval(adata, gene, values)
+        width = None if bounds is None else bounds[1] - bounds[0]
+        return spot_opacity(width, is_outside(domain) if domain is not None else None)
+
+    def _spots(self, axis: Axes, values: NDArray[np.floating[Any]], opacity: NDArray[np.float32] | None) -> Collection:
         spots = self._outlines(axis)
         spots.set_array(values)
-        if self.settings.style == "half-transparent":
-            spots.set_alpha(0.5)
-        elif self.settings.style == "rings":
+        half = 0.5 if self.settings.style == "half-transparent" else 1.0
+        if opacity is not None:
+            spots.set_alpha(half * opacity)  # type: ignore[arg-type]  # one a spot, which matplotlib's types do not say
+        elif half < 1:
+            spots.set_alpha(half)
+        if self.settings.style == "rings":
             left, right, _, _ = self.limits
             spots.set_facecolor("none")
             spots.set_linewidth(RIM * self.diameter * PANEL_INCHES * POINTS_PER_INCH / (right - left))

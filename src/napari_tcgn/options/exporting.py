@@ -58,6 +58,13 @@ class ExportSettings:
         more="Rings leave the cells inside visible; a surface is the mean of the spots around each place.",
         label="drawn as",
     )
+    fade: bool = option(
+        False,
+        "Figures: uncertain spots are faint.",
+        "--fade/--no-fade",
+        more="The wider the interval of the gene, the fainter; faintest where a spot is unlike the training.",
+        label="fade uncertain spots",
+    )
     spot_size: int = option(100, "Figures: size of the spots, of their true diameter.", unit="%", at_least=1)
     bandwidth: float = option(
         0.5, "Figures: standard deviation of the surface's Gaussian.", unit="pitches", above=0, decimals=1

@@ -6,6 +6,7 @@ from .intervals import (
     fit_intervals as fit_intervals,
     median_coverage as median_coverage,
 )
+from .opacity import FAINTEST as FAINTEST, spot_opacity as spot_opacity
 from .reachable import (
     TOO_NOISY as TOO_NOISY,
     TOO_NOISY_WORDS as TOO_NOISY_WORDS,

@@ -39,6 +39,8 @@ class Look:
         Of surfaces, in pitches.
     dim : int
         How much of the slide under results is hidden by white, in percent.
+    fade : bool
+        Whether spots are fainter where the interval of the shown gene is wider, or the training unlike them.
     label : bool
         Whether the canvas says what is seen, with its colour bar.
     """
@@ -47,6 +49,7 @@ class Look:
     size: int = 100
     bandwidth: float = 0.5
     dim: int = 50
+    fade: bool = False
     label: bool = True
 
     @classmethod

@@ -50,6 +50,7 @@ def as_seen(session: Session, layer: Points, settings: ExportSettings, one_gene:
         spot_size=look.size,
         bandwidth=look.bandwidth,
         dim=look.dim,
+        fade=look.fade,
         colormap=scale.colormap,
         limits=limits,
     )

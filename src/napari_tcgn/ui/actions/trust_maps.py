@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH_KIND = f"width of the {LEVEL:.0%} interval"
 LIKENESS, LIKENESS_KIND, LIKENESS_UNIT = "likeness to the training", "domain", "p"
+LIKENESS_LIMITS = (0.0, 0.5)
 RINGS = "spots unlike the training"
 RING_COLOUR = "#ff3bd4"  # no stain and no colour map has it
 

@@ -146,7 +146,7 @@ class Colours:
         style: str = self._state.look.style
         if style == "surface":
             style = drawing.NOTHING if layer in self._with_surface else drawing.DISCS
-        drawn = drawing.Drawn(style, self._state.look.size)
+        drawn = drawing.Drawn(style, self._state.look.size, self._state.look.fade)
         if drawing.drawn_of(layer) == drawn:
             return
         drawing.draw_as(layer, drawn, shown.diameter_px)

@@ -33,10 +33,13 @@ class Drawn:
         and whoever hides the layer hides both.
     size : int
         In percent of the true diameter.
+    fade : bool
+        Whether uncertain spots are faint.
     """
 
     style: str = DISCS
     size: int = 100
+    fade: bool = False
 
 
 _drawn: PerLayer[Drawn] = PerLayer()

@@ -11,6 +11,7 @@ from napari.layers import Points
 
 from napari_tcgn.ui.layers import canvas, result_layers, store
 from napari_tcgn.ui.layers.composite import INK, Composite, composite_of
+from napari_tcgn.ui.layers.drawing import drawn_of
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 from napari_tcgn.ui.layers.placement import centre_of, lies_on
 from napari_tcgn.ui.tasks.later import Later
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from napari_tcgn.ui.layers.colours import Colours
     from napari_tcgn.ui.state import DockState
+
+FAINT = "faint: uncertain"
 
 
 class Legend:
@@ -123,7 +126,10 @@ class Legend:
         unit = "" if first is not None and first.output_scale == result.output_scale else result.output_scale
         scale = self._colours.scale(layer)
         limits = f"{number(scale.low)} to {number(scale.high)} {unit}".strip()
-        return [(f"{slide}{result_layers.shown_gene(layer)} · {result.kind}", ""), (limits, ""), *self._share(result)]
+        gene = result_layers.shown_gene(layer)
+        known = result.interval_of(gene) is not None or result.domain_p is not None
+        faint = [(FAINT, "")] if drawn_of(layer).fade and known else []
+        return [(f"{slide}{gene} · {result.kind}", ""), (limits, ""), *faint, *self._share(result)]
 
     def _share(self, result: store.Result) -> list[tuple[str, str]]:
         """Say how many spots have values, where a run has not predicted all of them."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.ui.layers import layer_names, store
 from napari_tcgn.ui.layers.colour_scale import colours_of, robust_limits
-from napari_tcgn.ui.layers.drawing import set_colours
+from napari_tcgn.ui.layers.drawing import drawn_of, set_colours
 from napari_tcgn.ui.layers.placement import placement_of
 from napari_tcgn.ui.layers.spot_layers import points_of, unblurred
 
@@ -99,14 +99,23 @@ def colour_by_gene(layer: Points, gene: str, limits: tuple[float, float], colorm
         # In place and told of: a new table of 100,000 spots takes five times as long.
         before["gene"], before["value"] = gene, values
         layer.events.features()
-    set_colours(layer, colours_of(values, limits, colormap))
+    set_colours(layer, _faded(layer, result, gene, colours_of(values, limits, colormap)))
 
 
 def put_values_back(layer: Points, result: store.Result, gene: str, limits: tuple[float, float], colormap: str) -> None:
     """Give the points of a result, whose number was another for a moment, their spots' names, values and colours."""
     values = result.values_of(gene)
     layer.features = _features(result.spots.ids.astype(object), gene, values)
-    set_colours(layer, colours_of(values, limits, colormap))
+    set_colours(layer, _faded(layer, result, gene, colours_of(values, limits, colormap)))
+
+
+def _faded(layer: Points, result: store.Result, gene: str, colours: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return colours (float32 RGBA [n, 4]) that are faint at uncertain spots, where these are to be."""
+    opacity = result.opacity_of(gene) if drawn_of(layer).fade else None
+    if opacity is not None:
+        colours = colours.copy()
+        colours[:, 3] *= opacity
+    return colours
 
 
 def shown_gene(layer: Points) -> str:

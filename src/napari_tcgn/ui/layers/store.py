@@ -158,18 +158,34 @@ class Result:
             return self.prediction.domain_p
         return None if self.adata is None else domain_p_of(self.adata)
 
-    def bounds_at(self, gene: str, spot: int) -> tuple[float, float] | None:
-        """Return the bounds between which a measurement may lie at a spot; None where they are unknown."""
-        column = self._column[gene]
+    def interval_of(self, gene: str) -> GeneIntervals | None:
+        """Return what makes the intervals of one gene; None where that is unknown."""
         if self._interval_of[0] != gene:  # the cursor asks at every step, for one gene; a table is read once for it
             intervals = self.intervals
-            self._interval_of = gene, None if intervals is None else intervals.select([column])
-        interval = self._interval_of[1]
+            self._interval_of = gene, None if intervals is None else intervals.select([self._column[gene]])
+        return self._interval_of[1]
+
+    def bounds_at(self, gene: str, spot: int) -> tuple[float, float] | None:
+        """Return the bounds between which a measurement may lie at a spot; None where they are unknown."""
+        interval = self.interval_of(gene)
         if interval is None:
             return None
-        value = np.array([[self.values[spot, column]]], np.float32)  # one cell, for a column of a sparse table is slow
+        cell = self.values[spot, self._column[gene]]  # one, for a column of a sparse table is slow
+        value = np.array([[cell]], np.float32)
         low, high = (float(bound[0, 0]) for bound in interval.bounds(value))
         return None if np.isnan(low + high) else (low, high)
+
+    def opacity_of(self, gene: str) -> NDArray[np.float32] | None:
+        """Return how opaque spots are where uncertain ones are faint, float32 [spots]; None where nothing is known."""
+        from napari_tcgn.engine import is_outside
+        from napari_tcgn.trust import spot_opacity
+
+        interval, usual, width = self.interval_of(gene), self.domain_p, None
+        if interval is not None:
+            low, high = interval.bounds(self.values_of(gene)[:, None].astype(np.float32))
+            width = (high - low)[:, 0]
+        known = usual is not None and bool(np.isfinite(usual).any())
+        return spot_opacity(width, is_outside(usual) if known and usual is not None else None)
 
     @property
     def record(self) -> RunRecord | None:

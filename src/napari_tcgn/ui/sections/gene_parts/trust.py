@@ -29,7 +29,7 @@ class TrustPart(Part):
     Attributes
     ----------
     width_button, likeness_button : QPushButton
-    ring_box : QCheckBox
+    ring_box, fade_box : QCheckBox
     said : QLabel
     """
 
@@ -52,11 +52,18 @@ class TrustPart(Part):
         self.form.add(self.said)
         buttons = (self.width_button, self.likeness_button)
         self.form.add(FlowLayout(*buttons, growing=buttons))
-        self.form.add(self.ring_box)
+        tip = (
+            "Draw spots the fainter, the wider the interval of the shown gene is there; faintest where a spot is "
+            "unlike the training"
+        )
+        self.fade_box = tick_box("fade uncertain spots", tip, ticked=session.state.look.fade)
+        self.form.add(FlowLayout(self.ring_box, self.fade_box))
         self.width_button.clicked.connect(lambda: self._add(trust_maps.add_width_map))
-        self.likeness_button.clicked.connect(lambda: self._add(trust_maps.add_likeness_map))
+        self.likeness_button.clicked.connect(self._add_likeness)
         self.ring_box.toggled.connect(self._ring)
+        self.fade_box.toggled.connect(lambda on: session.state.change_look(fade=on))
         events = session.state.events
+        events.look.connect(self._show_look)
         for event in (events.result_layer, events.result_version, events.progress):
             event.connect(self.show_result)
         session.viewer.layers.events.removed.connect(self.show_result)
@@ -88,6 +95,7 @@ class TrustPart(Part):
         self.width_button.setEnabled(known)
         self.likeness_button.setEnabled(which is not None and not running)
         self.ring_box.setEnabled(which is not None and not running)
+        self.fade_box.setEnabled(known or which is not None)
         set_quietly(self.ring_box, bool(trust_maps.rings_of(self.session.viewer, result)))
         said = []
         if result is not None:
@@ -103,12 +111,22 @@ class TrustPart(Part):
         self.said.setText(" ".join(said))
         self.said.setVisible(bool(said))
 
-    def _add(self, make: Callable[[Viewer, Points], Points | None]) -> None:
+    def _show_look(self, _look: object = None) -> None:
+        set_quietly(self.fade_box, self.session.state.look.fade)
+
+    def _add_likeness(self) -> None:
+        added = self._add(trust_maps.add_likeness_map)
+        if added is not None:  # limits in which `OUTSIDE` can be read, whatever the spots
+            low, high = trust_maps.LIKENESS_LIMITS
+            self.session.colours.change(added, automatic=False, low=low, high=high)
+
+    def _add(self, make: Callable[[Viewer, Points], Points | None]) -> Points | None:
         layer = self._layer()
         assert layer is not None  # the buttons are disabled without one
         added = make(self.session.viewer, layer)
         if added is not None:
             self.session.state.result_layer = added
+        return added
 
     def _ring(self, on: bool) -> None:
         viewer, layer = self.session.viewer, self._layer()

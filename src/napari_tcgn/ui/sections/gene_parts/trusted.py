@@ -60,7 +60,7 @@ class TrustedOnly(QWidget):
         rows = self._table.genes
         trusted, meant = rows.counts()
         self.box.setEnabled(rows.can_hide)
-        if not meant:
+        if not meant or (len(rows.genes) == 1 and not rows.has_figures):  # a map of trust has one name and no genes
             text = ""
         elif rows.can_hide:
             text = f"{trusted:,} of {meant:,} {'trusted' if meant == len(rows.genes) else 'found are trusted'}"
