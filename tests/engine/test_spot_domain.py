@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,21 @@ def test_a_model_without_one_is_unknown(slide, spots, predictor) -> None:
     assert prediction.record.domain is None
     assert RunRecord.from_json(prediction.record.to_json()).domain is None
     assert to_anndata(prediction).obs["domain_p"].isna().all()
+
+
+@pytest.mark.parametrize("model", ["knowing", "both at once"])
+def test_it_can_be_left_out(slide, spots, knowing, model) -> None:
+    predictor = knowing()
+    if model == "both at once":
+        predictor.predict_with_domain = lambda patches: (predictor.predict(patches), redness(patches))
+    whole = run_to_end(run(slide, spots, predictor, SMALL))
+    assert not np.isnan(whole.domain_p).any()
+    predictor.domain_of = lambda patches: pytest.fail("nobody asked")
+    without = run_to_end(run(slide, spots, predictor, replace(SMALL, domain=False)))
+    assert without.domain_p is None
+    assert without.record.domain is None
+    np.testing.assert_array_equal(without.values, whole.values)
+    assert to_anndata(without).obs["domain_p"].isna().all()
 
 
 def test_a_resumed_run_has_the_same_bits(slide, spots, knowing, tmp_path: Path) -> None:

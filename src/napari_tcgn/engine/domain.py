@@ -9,7 +9,7 @@ from napari_tcgn.engine.progress import Prediction
 from napari_tcgn.engine.record import DomainRecord
 from napari_tcgn.engine.work import WorkFolder
 from napari_tcgn.errors import ModelError
-from napari_tcgn.model import ModelCard, Predictor, SectionStain, domain_of
+from napari_tcgn.model import ModelCard, SectionStain
 from napari_tcgn.options import StainName
 from napari_tcgn.slide import Slide, StainStatistics, contradicts_file, mpp_hint, overview_of
 
@@ -89,10 +89,8 @@ def note_domain(prediction: Prediction, warnings: list[str]) -> None:
     record.warnings = [*warnings, *outside_warnings(record.domain, prediction.card.name)]
 
 
-def make_room_for_domain(prediction: Prediction, predictor: Predictor, work: WorkFolder | None) -> None:
-    """Give a prediction room for its spots' p-values, with what is known of them already; none for a model without."""
-    if domain_of(predictor) is None:
-        return
+def make_room_for_domain(prediction: Prediction, work: WorkFolder | None) -> None:
+    """Give a prediction room for its spots' p-values, with what is known of them already."""
     kept = None if work is None else work.domain_p()
     prediction.domain_p = np.full(len(prediction.spots), np.nan, dtype=np.float32) if kept is None else kept
 

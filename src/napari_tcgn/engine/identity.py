@@ -68,7 +68,7 @@ def run_identity(
         "spots": spots_digest(spots),
         "model": model_identity(card),
         # Of a part of the model's genes.
-        "domain": None if card.domain.patches is None else card.domain.patches.sha256,
+        "domain": card.domain.patches.sha256 if card.domain.patches is not None and settings.domain else None,
         "genes": None if card.holds_panel else hashlib.sha256("\0".join(card.genes).encode()).hexdigest(),
         "mpp": require_mpp(slide),
         "patch": patch,

@@ -94,7 +94,9 @@ def run(
     prediction = _empty_prediction(slide, spots, predictor, record)
     order = reading_order(spots.x, spots.y, patch.side_px)
     _make_room_for_values(prediction, slide, settings, order, work)
-    make_room_for_domain(prediction, predictor, work)
+    with_domain = settings.domain and domain_of(predictor) is not None
+    if with_domain:
+        make_room_for_domain(prediction, work)
     stained = stained_like(slide, card, settings.stain)  # after the work folder, which refuses another run
     source, level = patch_source(stained, card, patch)
     batches = _open_batches(order, batch_size, prediction.done)
@@ -107,7 +109,7 @@ def run(
     clock.note(record)
     try:
         with closing(_read_ahead(source, level, spots, patch, batches, settings.read_threads)) as patches:
-            for new, values, domain_p in _predict_batches(predictor, patches, batch_size, record):
+            for new, values, domain_p in _predict_batches(predictor, patches, batch_size, record, with_domain):
                 _check_values(values, spots, new, card)
                 if domain_p is not None and prediction.domain_p is not None:
                     prediction.domain_p[new] = domain_p
@@ -230,7 +232,11 @@ def _read_ahead(
 
 
 def _predict_batches(
-    predictor: Predictor, batches: Iterable[tuple[Indices, Patches]], batch_size: int, record: RunRecord
+    predictor: Predictor,
+    batches: Iterable[tuple[Indices, Patches]],
+    batch_size: int,
+    record: RunRecord,
+    with_domain: bool,
 ) -> Generator[tuple[Indices, Values, Values | None], None, None]:
     """Yield (spot indices [B], values float32 [B, genes], p-values of their patches float32 [B] or None).
 
@@ -250,7 +256,7 @@ def _predict_batches(
         done = 0
         while done < len(indices):
             new = indices[done : done + batch_size]
-            wait = _try_start(predictor, patches[done : done + batch_size])
+            wait = _try_start(predictor, patches[done : done + batch_size], with_domain)
             if wait is None:
                 yield from fetch(keep=0)
                 batch_size = record.batch_size = _halve(len(new), predictor)
@@ -261,11 +267,11 @@ def _predict_batches(
     yield from fetch(keep=0)
 
 
-def _try_start(predictor: Predictor, patches: Patches) -> Callable[[], Both] | None:
+def _try_start(predictor: Predictor, patches: Patches, with_domain: bool) -> Callable[[], Both] | None:
     """Start the prediction of a batch and return the call that waits for the result, or None if memory ran out."""
-    domain = domain_of(predictor)
+    domain = domain_of(predictor) if with_domain else None
     try:
-        if isinstance(predictor, PredictsWithDomain):
+        if with_domain and isinstance(predictor, PredictsWithDomain):
             both = predictor.predict_with_domain(patches)
             return lambda: both
         if isinstance(predictor, StartingPredictor):

@@ -51,6 +51,13 @@ class PredictSettings:
         "warns of the stain; it may also do harm (docs/large-slides.md).",
         label="stain normalisation",
     )
+    domain: bool = option(
+        True,
+        "Say of every spot how like the model's training it is.",
+        "--domain/--no-domain",
+        more="It takes about a millisecond a spot (docs/trust.md).",
+        label="likeness to the training",
+    )
 
     def __post_init__(self) -> None:
         check(self)
