@@ -92,6 +92,11 @@ def test_every_option_of_a_run_stands_in_its_command() -> None:
     for one in options_of(PredictSettings):
         value = another_value(one)
         line = predict_command(record(**{one.name: value}), "C2.h5ad")
+        if one.kind is bool:
+            assert one.flags[0 if value else 1] in line
+            given = typer.main.get_command(app).commands["predict"].make_context("predict", line[2:]).params
+            assert given[one.name] == value
+            continue
         # The device is the one that was computed on.
         expected = "cuda" if one.name == "device" else str(value)
         assert line[line.index(one.flags[0]) + 1] == expected

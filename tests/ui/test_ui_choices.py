@@ -209,6 +209,7 @@ def test_the_dock_and_the_preferences_have_every_option_of_a_run_with_its_defaul
         "read_threads": boxes.threads_box.value(),
         "stain": boxes.stain_box.currentText(),
         "genes": boxes.genes_box.text(),
+        "domain": boxes.domain_box.isChecked(),
     }
     assert shown == options
 

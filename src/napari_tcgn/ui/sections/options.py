@@ -28,6 +28,7 @@ class Options(Part):
         boxes = {name: widget.native for name, widget in self._widgets.items()}
         self.precision_box, self.batch_box = boxes["precision"], boxes["batch_size"]
         self.threads_box, self.stain_box, self.genes_box = boxes["read_threads"], boxes["stain"], boxes["genes"]
+        self.domain_box = boxes["domain"]
         for name, box in boxes.items():
             if self._options[name].kind is bool:  # a box to tick has its own text
                 self.form.add(box)
