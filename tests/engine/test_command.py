@@ -93,7 +93,7 @@ def test_every_option_of_a_run_stands_in_its_command() -> None:
         value = another_value(one)
         line = predict_command(record(**{one.name: value}), "C2.h5ad")
         if one.kind is bool:
-            assert one.flags[0 if value else 1] in line
+            assert one.flags[0].split("/")[0 if value else 1] in line
             given = typer.main.get_command(app).commands["predict"].make_context("predict", line[2:]).params
             assert given[one.name] == value
             continue
