@@ -262,6 +262,53 @@ def test_the_map_over_the_section_follows_the_gene(open_dock, kit, qtbot):
     np.testing.assert_array_equal(image.data, found.stitched(made.state.gene).values)
 
 
+def test_what_was_found_is_shown_beside_its_gene_and_its_result_only(open_dock, kit, qtbot, saved):
+    made = open_dock("haematoxylin-her2st")
+    section, viewer = made.section, made.viewer
+    gene = result_layers.shown_gene(made.layer)
+    press(made, qtbot, 7)
+    kit.click(section.explain_button)
+    qtbot.waitUntil(lambda: not section.explaining.running, timeout=TIMEOUT)
+    kit.click(section.drivers_button)
+    qtbot.waitUntil(lambda: not section.explaining.running, timeout=TIMEOUT)
+    (shown,) = maps(made)
+
+    def seen() -> tuple[bool, bool, bool]:
+        return section.said.isVisible(), section.drivers.isVisible(), shown.visible
+
+    assert seen() == (True, True, True)
+    made.state.gene = "CD74" if gene != "CD74" else "GNAS"
+    qtbot.waitUntil(lambda: seen() == (False, False, False), timeout=TIMEOUT)
+    made.state.gene = gene
+    qtbot.waitUntil(lambda: seen() == (True, True, True), timeout=TIMEOUT)
+    viewer.open(str(saved["tcgn-tiny-her2st"]), plugin="napari-tcgn")
+    qtbot.waitUntil(lambda: made.state.result_layer is not made.layer, timeout=TIMEOUT)
+    made.state.gene = gene
+    qtbot.waitUntil(lambda: seen() == (False, False, False), timeout=TIMEOUT)
+    viewer.layers.selection.active = made.layer  # in the layer list
+    qtbot.waitUntil(lambda: seen() == (True, True, True), timeout=TIMEOUT)
+
+
+def test_no_spot_is_drawn_below_a_map(open_dock, kit, qtbot):
+    made = open_dock("haematoxylin-her2st")
+    press(made, qtbot, 7)
+    kit.click(made.section.explain_button)
+    qtbot.waitUntil(lambda: not made.section.explaining.running, timeout=TIMEOUT)
+    (shown,) = maps(made)
+    result, known = store.result_of(made.layer), made.section.explanation
+    reach = (known.patch_um / known.mpp + result.diameter_px) / 2
+    below = (np.abs(result.spots.x - known.x) < reach) & (np.abs(result.spots.y - known.y) < reach)
+    assert below[7]
+    qtbot.waitUntil(lambda: made.layer.face_color[7, 3] == 0, timeout=TIMEOUT)
+    np.testing.assert_array_equal(made.layer.face_color[:, 3] == 0, below)
+    shown.visible = False
+    qtbot.waitUntil(lambda: (made.layer.face_color[:, 3] == 1).all(), timeout=TIMEOUT)
+    shown.visible = True
+    qtbot.waitUntil(lambda: made.layer.face_color[7, 3] == 0, timeout=TIMEOUT)
+    made.viewer.layers.remove(shown)
+    qtbot.waitUntil(lambda: (made.layer.face_color[:, 3] == 1).all(), timeout=TIMEOUT)
+
+
 def test_a_line_has_no_map_over_the_section(open_dock):
     assert not open_dock("haematoxylin-her2st").section.section_button.isEnabled()
 

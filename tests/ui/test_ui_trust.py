@@ -150,6 +150,22 @@ def test_rings_come_stay_on_every_map_and_go(shown, kit):
     assert not shown.part.ring_box.isChecked()
 
 
+def test_rings_are_those_of_the_result_that_is_seen(shown, saved, kit, qtbot):
+    kit.click(shown.part.likeness_button)
+    kit.click(shown.part.ring_box)
+    assert shown.state.result_layer is not shown.layer, "the map that is seen stays"
+    (rings,) = trust_maps.rings_of(shown.viewer, store.result_of(shown.layer))
+    assert rings.visible
+    assert shown.part.ring_box.isChecked()
+    shown.viewer.open(str(saved.path), plugin="napari-tcgn")
+    qtbot.waitUntil(lambda: store.made_from(shown.state.result_layer) is not store.result_of(shown.layer))
+    assert not shown.part.ring_box.isChecked()
+    assert not rings.visible
+    shown.viewer.layers.selection.active = shown.layer
+    qtbot.waitUntil(lambda: rings.visible)
+    assert shown.part.ring_box.isChecked()
+
+
 def test_a_model_that_knows_nothing_says_so(dock_with_spots, kit, qtbot):
     _viewer, dock = dock_with_spots
     kit.run_to_end(dock)

@@ -82,6 +82,7 @@ def ring_outside(viewer: Viewer, layer: Points) -> Points | None:
         return None
     from napari_tcgn.ui.layers.placement import placement_of
 
+    selected = viewer.layers.selection.active
     rings: Points = viewer.add_points(  # type: ignore[attr-defined]  # see spot_layers
         layer.data[which],
         size=1.15 * result.diameter_px,
@@ -93,7 +94,7 @@ def ring_outside(viewer: Viewer, layer: Points) -> Points | None:
         metadata={AROUND: result},
         **placement_of(layer),
     )
-    viewer.layers.selection.active = layer
+    viewer.layers.selection.active = selected if selected is not None else layer
     return rings
 
 

@@ -18,9 +18,11 @@ from napari_tcgn.ui.layers.colour_scale import ColourScale
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 
 if TYPE_CHECKING:
+    import numpy as np
     from napari.layers import Layer
     from napari.utils.events import Event
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
     from napari_tcgn.ui.state import DockState, Look
 
@@ -128,6 +130,11 @@ class Colours:
         """Say whether a surface shows the values of a layer, whose spots are not drawn then."""
         (self._with_surface.add if shown else self._with_surface.discard)(unwrap(layer))
         self._draw(layer)
+
+    def leave_out(self, layer: Points, which: NDArray[np.bool_] | None) -> None:
+        """Leave some spots of a result layer (bool [spots]; None: none) undrawn, for something else lies there."""
+        if drawing.leave_out(layer, which):
+            self._paint_one(unwrap(layer), result_layers.shown_gene(layer), self.scale(layer))
 
     def _on_look(self, _look: Look) -> None:
         for layer in self._viewer.layers:

@@ -43,6 +43,7 @@ class Drawn:
 
 
 _drawn: PerLayer[Drawn] = PerLayer()
+_left_out: PerLayer[NDArray[np.bool_]] = PerLayer()
 
 
 def drawn_of(layer: Points) -> Drawn:
@@ -79,6 +80,18 @@ def take_over(layer: Points, other: Points) -> None:
         layer.border_width, layer.face_color = RIM, CLEAR
 
 
+def leave_out(layer: Points, which: NDArray[np.bool_] | None) -> bool:
+    """Leave some spots of a layer (bool [n]; None: none) undrawn; whether that changed: `set_colours` must follow."""
+    before = _left_out.get(layer)
+    if before is which or (before is not None and which is not None and np.array_equal(before, which)):
+        return False
+    if which is None:
+        _left_out.forget(layer)
+    else:
+        _left_out[layer] = which
+    return True
+
+
 def set_colours(layer: Points, colours: NDArray[np.float32]) -> None:
     """Give the spots of a layer their colours (float32 RGBA [n, 4]) in the way that they are drawn."""
     style = drawn_of(layer).style
@@ -86,6 +99,9 @@ def set_colours(layer: Points, colours: NDArray[np.float32]) -> None:
         return
     if style == HALF:
         colours = colours * np.array([1, 1, 1, 0.5], dtype=np.float32)
+    left_out = _left_out.get(layer)
+    if left_out is not None and len(left_out) == len(colours):  # else points were changed by hand
+        colours = np.where(left_out[:, None], np.float32(0), colours)
     part = "border" if style == RINGS else "face"
     event = getattr(layer.events, f"{part}_color")
     # napari's canvas listens to two events of a change and would send all points to the GPU twice.

@@ -13,7 +13,7 @@ import numpy as np
 from napari.layers import Image, Points
 from psygnal import Signal
 
-from napari_tcgn.ui.layers import slide_layers, store
+from napari_tcgn.ui.layers import explanation_layers, slide_layers, store
 from napari_tcgn.ui.layers.lies_on import shows_waiting_spots
 from napari_tcgn.ui.layers.per_layer import PerLayer, unwrap
 from napari_tcgn.ui.layers.slides import Slides, SlideWork
@@ -143,6 +143,10 @@ class Story:
         """Whether a layer of a slide in view is shown with what is chosen there."""
         if (points := points_of_surface(layer)) is not None:
             return points in shown
+        if explanation_layers.is_explanation(layer):
+            return any(explanation_layers.belongs_to(layer, one) for one in shown)
+        if (ringed := store.marks(layer)) is not None:
+            return any(store.made_from(one) is ringed for one in shown)
         if isinstance(layer, Image):
             # The small picture of a result is too coarse to lie on its slide.
             return not (slide_layers.is_thumbnail(layer) and isinstance(group, SlideWork))

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QLayout, QPushButton, QSlider, QWidget
 from napari_tcgn.explanation import ExplainStep, Explanation
 from napari_tcgn.ui.actions.explaining import Explaining, why_not
 from napari_tcgn.ui.actions.spot_mark import SpotMark
+from napari_tcgn.ui.actions.uncovering import Uncovering
 from napari_tcgn.ui.layers import explanation_layers as drawn, result_layers, store
 from napari_tcgn.ui.layers.hover import spot_at
 from napari_tcgn.ui.sections.base import Part, Section, text_label
@@ -23,6 +24,7 @@ from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
 from napari_tcgn.ui.widgets.controls import choice_box, set_quietly, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
+from napari_tcgn.ui.widgets.rows import Rows
 
 if TYPE_CHECKING:
     from napari.utils.events import Event
@@ -90,13 +92,16 @@ class ExplainSection(Section):
             "Lay the network's maps of all spots on the slide, averaged where patches overlap; it follows the gene"
         )
         self.drivers = DriversView()
+        self.answer, answer = QWidget(), Rows()  # of one gene at one spot of one result: hidden beside any other
+        answer.setContentsMargins(0, 0, 0, 0)
+        self.answer.setLayout(answer)
+        boxes = (self.map_box, self.graph_box)
+        for part in (FlowLayout(*boxes, growing=boxes), self.edge_slider, self.said, self.about):
+            answer.add(part)
         rows: tuple[QWidget | QLayout, ...] = (
             self.chosen,
             FlowLayout(self.explain_button, self.check_box, self.keep_box, growing=[self.explain_button]),
-            FlowLayout(self.map_box, self.graph_box, growing=[self.map_box, self.graph_box]),
-            self.edge_slider,
-            self.said,
-            self.about,
+            self.answer,
             FlowLayout(self.drivers_button, self.section_button, growing=[self.drivers_button, self.section_button]),
             self.cancel_button,
             self.drivers,
@@ -104,6 +109,7 @@ class ExplainSection(Section):
         for row in rows:
             self.form.add(row)
         self.mark = SpotMark(session)
+        self.uncovering = Uncovering(session)
         self.explaining = Explaining(session, self._on_step, self._on_done, self._on_failed)
         self._drivers: tuple[Points, GeneDrivers] | None = None
         self._sections: weakref.WeakKeyDictionary[store.Result, SectionMap] = weakref.WeakKeyDictionary()
@@ -130,6 +136,7 @@ class ExplainSection(Section):
         """Stop listening to the viewer, which outlives the dock."""
         self.explaining.cancel()
         self.mark.disconnect_all()
+        self.uncovering.disconnect_all()
         self.session.colours.painted.disconnect(self._on_painted)
         if self._on_press in self.session.viewer.mouse_drag_callbacks:
             self.session.viewer.mouse_drag_callbacks.remove(self._on_press)
@@ -232,6 +239,7 @@ class ExplainSection(Section):
         self._say()
         self.said.show()
         self.about.show()
+        self._show_what_belongs()
         self._draw_map()
 
     def _take_map(self, method: str) -> None:
@@ -247,6 +255,7 @@ class ExplainSection(Section):
         there = drawn.show_map(viewer, layer, known, shown)
         for other in drawn.maps_at(viewer, known):  # of one spot one map is seen: two would mix
             other.visible = other.name == there.name
+        self.session.story.retell()
         self._say()
 
     def _draw_graph(self, _value: object = None) -> None:
@@ -300,6 +309,20 @@ class ExplainSection(Section):
         found = None if result is None else self._sections.get(result)
         if found is not None and drawn.section_layer(self.session.viewer, result) is not None:
             drawn.show_section(self.session.viewer, layer, found, result_layers.shown_gene(layer))
+        self._show_what_belongs()
+        if any(drawn.is_explanation(one) for one in self.session.viewer.layers):
+            self.session.story.retell()  # those of another gene go, and come back with it
+
+    def _show_what_belongs(self) -> None:
+        """Show what was found of the result and the gene that are shown, and nothing of others."""
+        layer = self.session.state.result_layer
+        result = store.result_of(layer)
+        gene = result_layers.shown_gene(layer) if layer is not None and result is not None else ""
+        known = self.explanation
+        mine = known is not None and store.result_of(self._layer) is result and known.gene == gene
+        self.answer.setVisible(mine)
+        of, found = self._drivers if self._drivers is not None else (None, None)
+        self.drivers.setVisible(found is not None and store.result_of(of) is result and found.gene == gene)
 
     def _show_drivers(self, found: GeneDrivers) -> None:
         layer = self.session.state.result_layer
@@ -307,6 +330,7 @@ class ExplainSection(Section):
             return
         self._drivers = layer, found
         self.drivers.show_drivers(found)
+        self._show_what_belongs()
 
     def _go_to(self, spot: str) -> None:
         """Look at the spot of a patch, which is then the one to explain."""
@@ -333,6 +357,9 @@ class ExplainSection(Section):
         # Told of every gene: compared at once, and only where a spot is chosen (a set of 100,000 names takes 30 ms).
         if self.spot and (result is None or not (result.spots.ids.astype(str) == self.spot).any()):
             self.spot = ""
+        if not self.explaining.running:
+            self.message.say("")
+        self._show_what_belongs()
         self._enable()
 
     def _enable(self) -> None:
