@@ -100,7 +100,7 @@ def test_spots_unlike_the_training_are_counted_where_it_is_known(comparison) -> 
     adata.obs["domain_p"] = usual
     n = int(adata.obs["compare_matched"].sum()) - 1
     said = text_of(report(replace(comparison, adata=adata)))
-    assert f"9 of {n} spots ({100 * 9 / n:.0f} %) are unlike the training of the model, where 5 % are expected." in said
+    assert f"9 of {n} spots ({100 * 9 / n:.0f} %) are unlike the training of the model, where about 5 % may be " in said
 
 
 def test_the_best_genes_and_the_one_in_the_middle_are_shown(comparison) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import anndata
 import numpy as np
 import pytest
 from anndata import AnnData
 
-from napari_tcgn.errors import DataError, SlideError
+from napari_tcgn.errors import DataError, SlideError, SpotsError
 from napari_tcgn.explanation import gene_drivers, gene_drivers_steps
 from napari_tcgn.explanation.drivers import IN_A_BLOCK, pick
 from napari_tcgn.explanation.morphology import _threshold, count_nuclei
@@ -145,6 +146,24 @@ def test_another_slide_than_that_of_the_result_is_refused(slide, spots) -> None:
     adata = predict(slide, spots, colour_predictor())
     with pytest.raises(SlideError, match="made on a slide of 480 x 400 px, other has 90 x 80"):
         gene_drivers(adata, ArraySlide(np.zeros((80, 90, 3), np.uint8), "other", 0.5), "RED")
+
+
+def test_a_slide_at_another_scale_or_mirrored_is_refused(section) -> None:
+    slide, adata, _ = section
+    other = ArraySlide(np.asarray(slide.read_region(0, 0, *slide.level_dimensions[0])), "drawn", 0.5)
+    with pytest.raises(SlideError, match=r"made at 1 µm per px, drawn is opened at 0.5"):
+        gene_drivers(adata, other, "GENE")
+    glass = np.full_like(np.asarray(slide.read_region(0, 0, *slide.level_dimensions[0])), 245)
+    glass[:, : 2 * PITCH] = PINK  # the tissue lies elsewhere
+    with pytest.raises(SpotsError, match="lie on tissue"):
+        gene_drivers(adata, ArraySlide(glass, "drawn", 1.0), "GENE")
+
+
+def test_sections_that_were_put_together_are_refused(section) -> None:
+    slide, adata, _ = section
+    two = anndata.concat({"a": adata, "b": adata}, label="which", index_unique="-", uns_merge="same", merge="same")
+    with pytest.raises(DataError, match=r"spots of several sections: 288 spots have 144 array positions.*'which'"):
+        gene_drivers(two, slide, "GENE")
 
 
 def test_closing_the_steps_ends_the_work(section) -> None:

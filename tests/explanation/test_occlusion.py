@@ -49,14 +49,17 @@ def test_a_gene_is_found_by_the_name_that_people_know_and_a_constant_one_has_an_
 
 def test_a_model_that_is_no_tcgn_is_said_to_have_occlusion_only(slide, spots) -> None:
     found = explain(slide, spots, "s5", "RED", colour_predictor(), how=QUARTERS)
-    assert found.notes == ("colours is no TCGN: it is explained by occlusion only.",)
+    assert found.notes == (
+        "RED is unknown: it was not measured on held-out sections.",
+        "colours is no TCGN: it is explained by occlusion only.",
+    )
     assert found.graphs == ()
     assert found.shares is None
 
 
 def test_a_patch_over_the_edge_is_explained_and_said(slide, spots) -> None:
     found = explain(slide, spots, "s0", "RED", colour_predictor(), how=QUARTERS)
-    assert found.notes[0].startswith("The patch reaches over the edge of the slide")
+    assert found.notes[1].startswith("The patch reaches over the edge of the slide")
     assert (found.patch[:, :20] == 255).all()
 
 
@@ -97,8 +100,8 @@ def test_the_widest_square_of_a_model_of_several_scales_is_covered(slide, spots)
     found = explain(slide, spots.select(np.array([6])), "s6", "EPCAM", load_model("context-line-her2st"))
     assert found.maps[0].values.shape == (14, 14)
     assert found.maps[0].side_um == 50
-    assert "is confined to 2 directions: the map of each of its 8373 genes" in found.notes[1]
-    assert "looks at squares of 112, 250 and 700 µm" in found.notes[2]
+    assert "is confined to 2 directions: the map of each of its 8373 genes" in found.notes[2]
+    assert "looks at squares of 112, 250 and 700 µm" in found.notes[3]
     inner = np.abs(found.maps[0].values[5:9, 5:9]).mean()
     assert inner > 2 * np.abs(found.maps[0].values[0]).mean(), "the middle counts in all three"
 

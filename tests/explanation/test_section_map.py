@@ -105,6 +105,18 @@ def test_a_result_carries_them(tcgn, slide, spots, tmp_path):
         attribution_in(broken)
 
 
+def test_maps_of_other_spots_are_refused(tcgn, slide, spots):
+    few = spots.select(np.arange(4))
+    found = section_map(slide, few, tcgn)
+    adata = anndata.AnnData(
+        np.zeros((4, 3), np.float32), pd.DataFrame(index=few.ids.astype(object)), pd.DataFrame(index=list(found.genes))
+    )
+    adata.obsm["spatial"] = np.column_stack([few.x, few.y])
+    assert attribution_in(with_attribution(adata, found)) is not None
+    with pytest.raises(DataError, match="other spots or genes"):
+        with_attribution(adata[::-1].copy(), found)
+
+
 def test_it_can_be_stopped(tcgn, slide, spots):
     many = Spots(
         np.array([f"m{i}" for i in range(40)]), np.linspace(60, 400, 40), np.full(40, 200.0), np.zeros(40),

@@ -8,6 +8,7 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
+import scanpy as sc
 
 import napari_tcgn
 from napari_tcgn.errors import DataError, SettingsError
@@ -102,3 +103,25 @@ def test_a_figure_has_faint_spots_where_they_are_uncertain(result, style, share)
     figure.canvas.draw()
     colours = spots.get_edgecolor() if style == "rings" else spots.get_facecolor()
     np.testing.assert_allclose(colours[:, 3], share * opacity, rtol=1e-5)
+
+
+@pytest.mark.parametrize("how", ["scale", "log1p"])
+def test_values_that_were_changed_since_have_no_intervals(result, tmp_path, how):
+    adata = result.copy()
+    if how == "scale":
+        adata.X = (adata.X - adata.X.mean(axis=0)) / adata.X.std(axis=0)
+    else:
+        sc.pp.log1p(adata)
+    with pytest.raises(DataError, match="no longer those that the model predicted"):
+        export(adata, tmp_path / "r.csv", settings())
+    assert not (tmp_path / "r.csv").exists()
+    found = export(adata, tmp_path / "plain.csv", ExportSettings(genes="CD74"))
+    assert any("no longer on the scale" in note for note in found.notes) == (how == "log1p")
+
+
+def test_a_level_that_held_out_sections_do_not_promise_is_told(result, tmp_path):
+    assert export(result, tmp_path / "r80.csv", ExportSettings(genes="CD74", interval=80)).notes == ()
+    (note,) = export(result, tmp_path / "r95.csv", ExportSettings(genes="CD74", interval=95)).notes
+    assert note.startswith("4 held-out sections promise no interval above 80%: of 95 % nothing is guaranteed")
+    (note,) = export(result, tmp_path / "r.svg", ExportSettings(genes="CD74", interval=80)).notes
+    assert note.startswith("A figure shows no intervals")

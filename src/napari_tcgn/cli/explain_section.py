@@ -28,7 +28,7 @@ def explain_section(
     """
     from napari_tcgn.engine import run_to_end
     from napari_tcgn.errors import DataError
-    from napari_tcgn.explanation import section_map_steps, with_attribution
+    from napari_tcgn.explanation import require_same_slide, section_map_steps, with_attribution
     from napari_tcgn.expression import check_h5ad_target, library_of, read_prediction, write_h5ad
     from napari_tcgn.files import require_no_input
     from napari_tcgn.slide import open_slide
@@ -43,8 +43,11 @@ def explain_section(
         settings = library.record.settings
         known = mpp if mpp is not None else library.mpp
         with ProgressReport() as report, closing(open_slide(slide, mpp=known)) as opened:
+            notes = require_same_slide(library, opened)
             found = run_to_end(section_map_steps(opened, library.spots(), settings.model, settings), report)
         write_h5ad(with_attribution(adata, found), out, overwrite)
+    for note in notes:
+        typer.echo(f"Note: {note}")
     k = found.scores.shape[1]
     typer.echo(f"Wrote {out}: {len(found.scores)} spots, {k} directions of {len(found.genes)} genes, 7 x 7 each.")
     typer.echo("In Python: napari_tcgn.explanation.attribution_in(adata).stitched(GENE).")

@@ -26,6 +26,7 @@ from napari_tcgn.expression import (
     match_genes,
     require_counts,
     require_measured,
+    require_unchanged,
     scale_counts,
     source_of,
     totals_of,
@@ -94,6 +95,7 @@ def pair(
     card = ModelCard.from_json(str(predicted.uns[UNS_KEY]["model_card"]), "of the prediction")
     scale = str(predicted.uns[UNS_KEY]["output_scale"])
     _require_scale(scale)
+    require_unchanged(predicted)
     require_measured(measured)
     if scale == OUTPUT_SCALE:
         _require_panel(predicted, card, settings)

@@ -15,6 +15,7 @@ from napari_tcgn.expression import UNS_KEY, domain_p_of
 from napari_tcgn.files import write_text_whole
 from napari_tcgn.model import ModelCard
 from napari_tcgn.pages import Picture, render_page
+from napari_tcgn.trust import trust_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 BEST, ROWS = 3, 20
 MAX_GENES_ON_PAGE = 2_000
 TABLE = (
-    "pcc", "pcc_low", "pcc_high", "ceiling_pcc", "share_of_ceiling", "judgeable", "depth_pcc", "depth_ceiling_pcc",
-    "depth_share_of_ceiling", "depth_judgeable", "spearman", "rmse", "r2", "ssim", "variance_ratio",
-    "morans_i_predicted", "morans_i_measured", "depth_alone_pcc", "haematoxylin_pcc", "q", "depth_q",
+    "trust", "pcc", "pcc_low", "pcc_high", "ceiling_pcc", "share_of_ceiling", "judgeable", "depth_pcc",
+    "depth_ceiling_pcc", "depth_share_of_ceiling", "depth_judgeable", "spearman", "rmse", "r2", "ssim",
+    "variance_ratio", "morans_i_predicted", "morans_i_measured", "depth_alone_pcc", "haematoxylin_pcc", "q", "depth_q",
 )  # fmt: skip
 
 
@@ -45,7 +46,7 @@ def report(comparison: Comparison) -> str:
     """Return a comparison as one self-contained HTML page (`pages/templates/comparison.html`)."""
     ours = comparison.adata.uns[UNS_KEY]
     card = ModelCard.from_json(str(ours["model_card"]), "of the prediction")
-    ranked = _ranked(comparison.genes)
+    ranked = _ranked(comparison.genes.assign(trust=_trust_of(comparison.genes.index, card)))
     return render_page(
         "comparison.html",
         title=f"{comparison.manifest.slide}: predicted against measured expression",
@@ -105,6 +106,11 @@ def _domains(comparison: Comparison) -> dict[str, Any] | None:
     if found is None or figure is None:
         return None
     return {"picture": Picture.of("Spatial domains", figure, 110), "found": found, "niches": comparison.niches}
+
+
+def _trust_of(genes: pd.Index, card: ModelCard) -> list[str]:
+    known = dict(zip(card.genes, trust_words(card), strict=True))
+    return [known.get(gene, "unknown") for gene in genes]
 
 
 def _ranked(genes: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,12 @@ from .domain import (
     outside_warnings as outside_warnings,
     stained_like as stained_like,
 )
-from .identity import digest as digest, model_identity as model_identity, path_digest as path_digest
+from .identity import (
+    digest as digest,
+    model_identity as model_identity,
+    path_digest as path_digest,
+    slide_digest as slide_digest,
+)
 from .lock import lock_folder as lock_folder
 from .loop import run as run
 from .patches import (

@@ -22,6 +22,7 @@ from .result import (
     Shares as Shares,
     TokenGraph as TokenGraph,
 )
+from .same_slide import require_same_slide as require_same_slide
 from .steps import explain as explain, explain_steps as explain_steps
 from .two_genes import TwoGenes as TwoGenes, compare_genes as compare_genes
 from .whole_section import (

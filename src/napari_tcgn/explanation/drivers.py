@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from napari_tcgn.engine import Progress, choose_level, cut_patch, is_outside, leaves_image, to_the_end
-from napari_tcgn.errors import DataError, SlideError
+from napari_tcgn.errors import DataError
 from napari_tcgn.explanation.morphology import Morphology, measure_morphology
+from napari_tcgn.explanation.same_slide import require_same_slide
 from napari_tcgn.exports import choose_genes
-from napari_tcgn.expression import Library, column, domain_p_of, library_of
+from napari_tcgn.expression import column, domain_p_of, library_of
 from napari_tcgn.slide import Slide, require_mpp
-from napari_tcgn.spots import Lattice
+from napari_tcgn.spots import Lattice, check_on_slide
 from napari_tcgn.stats import pearson_per_gene, q_values, shift_p
+from napari_tcgn.trust import trust_sentence
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -136,9 +138,9 @@ def gene_drivers_steps(
     if len(chosen) != 1:
         raise DataError(f"{gene!r} stands for {len(chosen)} genes.", "Name one gene.")
     mpp = library.mpp if library.mpp is not None else require_mpp(slide)
-    _require_same_slide(library, slide)
+    another = require_same_slide(library, slide)
     yield Progress("read slide", 0, 1)
-    values, spots = column(library.adata, chosen[0]), library.spots()
+    values, spots = column(library.adata, chosen[0]), check_on_slide(library.spots(), slide)
     # Of a model of several scales, the smallest one: what the eye can judge.
     side_um = library.card.scales_um[0] if library.card is not None else library.drawn_diameter_px() * mpp
     usual = domain_p_of(library.adata)
@@ -148,6 +150,9 @@ def gene_drivers_steps(
             f"{int(keep.sum())} spots have a value of {chosen[0]} and a whole patch: too few.",
             f"Give a result with at least {FEWEST} of them.",
         )
+    if library.card is not None and chosen[0] in library.card.genes:
+        notes = (trust_sentence(library.card, chosen[0]), *notes)
+    notes = (*another, *notes)
     spots, values = spots.select(keep), values[keep]
     morphology: Morphology = yield from _counted(measure_morphology(slide, spots.x, spots.y, side_um, mpp), len(spots))
     yield Progress("correlate", 0, 1)
@@ -234,17 +239,6 @@ def _usable(
     elif (found & unlike).any():
         notes.append(f"{int((found & unlike).sum())} of {int(found.sum())} patches are unlike the training.")
     return found, tuple(notes)
-
-
-def _require_same_slide(library: Library, slide: Slide) -> None:
-    if library.record is None or not library.record.slide.width_px:
-        return
-    made, found = (library.record.slide.width_px, library.record.slide.height_px), slide.level_dimensions[0]
-    if made != tuple(found):
-        raise SlideError(
-            f"The result was made on a slide of {made[0]} x {made[1]} px, {slide.name} has {found[0]} x {found[1]}.",
-            "Give the slide of this result.",
-        )
 
 
 def _patches(slide: Slide, xy: NDArray[np.float64], side: int) -> NDArray[np.uint8]:

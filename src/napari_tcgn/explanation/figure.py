@@ -23,6 +23,7 @@ SHOWN_EDGES = 80
 SIGNED, UNSIGNED, EDGES = "RdBu_r", "Reds", "viridis"
 DIM = 0.55  # how much of the patch a map covers
 LINE = 46  # characters
+TITLE = 13  # characters an inch
 
 
 def explanation_figure(
@@ -69,7 +70,7 @@ def draw_explanation(explanation: Explanation, tissue: bool = True) -> Figure:
     rows = -(-panels // columns)
     figure = Figure(figsize=(columns * (PANEL + 0.6), rows * (PANEL + 1.1) + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(_title(explanation), fontsize=11)
+    figure.suptitle(textwrap.fill(_title(explanation), int(TITLE * figure.get_figwidth())), fontsize=11)
     axes: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in axes[panels:]:
         spare.set_axis_off()

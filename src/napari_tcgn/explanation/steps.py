@@ -24,6 +24,7 @@ from napari_tcgn.model import Predictor, SumPredictor, TCGNPredictor, for_genes
 from napari_tcgn.options import ExplainSettings, PredictSettings
 from napari_tcgn.slide import Slide, require_mpp
 from napari_tcgn.spots import Spots
+from napari_tcgn.trust import trust_sentence
 
 Found = TypeVar("Found")
 MOST_AT_ONCE = 16  # patches in a model call on a CPU, so that cancelling never waits for long
@@ -97,7 +98,7 @@ def explain_steps(
     known = seen.begin(predictor.card, symbol, task.prediction(), settings, how)
     directions = directions_of(predictor)
     directions = directions if directions is not None and directions < len(predictor.card.genes) else None
-    notes = (*known.notes, *_notes(predictor, network, windows, directions))
+    notes = (trust_sentence(predictor.card, symbol), *known.notes, *_notes(predictor, network, windows, directions))
     known = replace(known, directions=directions, notes=notes)
     known, gradients = task.with_network(known)
     yield ExplainStep("gradients", 1, 1, explanation=known)

@@ -259,7 +259,10 @@ def with_attribution(adata: AnnData, found: SectionMap) -> AnnData:
     DataError
         If these are other spots or genes.
     """
-    if adata.n_obs != len(found.scores) or not set(adata.var_names) <= set(found.genes):
+    same = adata.n_obs == len(found.scores) and set(adata.var_names) <= set(found.genes)
+    if same and "spatial" in adata.obsm:  # names are not kept, places are
+        same = bool(np.allclose(np.asarray(adata.obsm["spatial"])[:, :2], np.column_stack([found.x, found.y]), atol=1))
+    if not same:
         raise DataError("The maps are of other spots or genes than the result.", "Make them of this result.")
     kept = adata.copy()
     place = {gene: row for row, gene in enumerate(found.genes)}

@@ -271,9 +271,10 @@ def _trust(library: Library, gene: str) -> str:
     row = library.adata.var.loc[gene]
     if library.kind != "predicted":
         return library.kind
+    doubt = f"{row['trust']}, " if row.get("trust", "trusted") != "trusted" else ""
     if "held_out_pcc" not in row or np.isnan(row["held_out_pcc"]):
         return "held-out PCC unknown"
-    text = f"held-out PCC {row['held_out_pcc']:.2f}"
+    text = f"{doubt}held-out PCC {row['held_out_pcc']:.2f}"
     low, high = row.get("held_out_pcc_low", np.nan), row.get("held_out_pcc_high", np.nan)
     return text if np.isnan(low) or np.isnan(high) else f"{text} [{low:.2f}, {high:.2f}]"
 

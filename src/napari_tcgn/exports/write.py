@@ -113,7 +113,7 @@ def export(
     asked = _genes(settings.genes, path.suffix)
     genes = choose_genes(library, asked, top)
     part = _only(library, genes, settings.mpp is not None)
-    notes = [*library.doubts, *aliases_of(library, asked)]
+    notes = [*library.doubts, *aliases_of(library, asked), *_interval_notes(library, settings.interval, is_figure)]
     level = settings.interval / 100
     if level and path.suffix in (".h5ad", ".zarr"):
         part = with_intervals(part, level)
@@ -136,6 +136,21 @@ def export(
     else:
         figure.gene_figure(part, genes, path, overwrite=overwrite, settings=settings)
     return Exported(part, path, tuple(notes))
+
+
+def _interval_notes(library: Library, level: int, is_figure: bool) -> list[str]:
+    """Say that a figure has no bounds, or that the held-out sections do not promise bounds of this level."""
+    if not level:
+        return []
+    if is_figure:
+        return ["A figure shows no intervals (--interval); --fade makes uncertain spots faint."]
+    told = library.card.metrics.intervals if library.card is not None else None
+    if told is None or level <= round(100 * told.guaranteed):
+        return []
+    return [
+        f"{len(told.coverage)} held-out sections promise no interval above {told.guaranteed:.0%}: of {level} % nothing "
+        "is guaranteed, nor was its coverage measured."
+    ]
 
 
 def _only(library: Library, genes: list[str], mpp_given: bool) -> AnnData:

@@ -40,6 +40,7 @@ from .intervals import (
     bounds_by_gene as bounds_by_gene,
     gene_interval as gene_interval,
     intervals_in as intervals_in,
+    require_unchanged as require_unchanged,
     with_intervals as with_intervals,
 )
 from .library import Library as Library, library_ids as library_ids, library_of as library_of

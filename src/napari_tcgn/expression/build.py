@@ -16,6 +16,7 @@ from napari_tcgn.expression.intervals import INTERVALS, interval_columns
 from napari_tcgn.files import check_target, reason_of, write_whole
 from napari_tcgn.h5ad import read_h5ad
 from napari_tcgn.spots import Spots
+from napari_tcgn.trust import trust_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,6 +149,7 @@ def _gene_table(prediction: Prediction) -> pd.DataFrame:
     columns["held_out_pcc_low"] = card.gene_metric("pcc_low")
     columns["held_out_pcc_high"] = card.gene_metric("pcc_high")
     columns["held_out_depth_pcc"] = card.gene_metric("depth_pcc")
+    columns["trust"] = np.array(trust_words(card), dtype=object)
     columns["better_simple_model"] = np.array(card.better_baselines(), dtype=object)
     return pd.DataFrame(columns, index=pd.Index(card.genes, dtype=object))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 INTERVALS = "napari_tcgn_intervals"  # of varm: centre, scale, slope, then the quantiles of the residuals
 _BEFORE = 3
+LOOKED_AT, MOST_OUTSIDE = 50, 0.1  # genes, and share of a gene's spots
 BOUNDS = ("low", "high")  # layers, and in the names of columns
 
 
@@ -105,9 +106,35 @@ def bounds_by_gene(
 
 def _required(adata: AnnData) -> GeneIntervals:
     intervals = intervals_in(adata)
+    require_unchanged(adata)
     if intervals is None:
         raise DataError(
             "This result has no intervals: its model does not know how far it is off.",
             "Predict with a model that does (`napari-tcgn models info` says so).",
         )
     return intervals
+
+
+def require_unchanged(adata: AnnData) -> None:
+    """Refuse a result whose values were normalised or scaled since they were predicted.
+
+    scanpy notes a logarithm; of what nobody notes the intervals tell, for a prediction lies inside its own one.
+
+    Raises
+    ------
+    DataError
+    """
+    changed, intervals = "log1p" in adata.uns, intervals_in(adata)
+    if not changed and intervals is not None:
+        some = np.unique(np.linspace(0, adata.n_vars - 1, LOOKED_AT).astype(int))
+        values = np.asarray(dense(adata.X[:, some]), np.float32)
+        low, high = intervals.select(some.tolist()).bounds(values)
+        outside = (values < np.minimum(low, 0)) | (values > high)
+        known = np.isfinite(low + high + values)
+        shares = [float(out[here].mean()) for out, here in zip(outside.T, known.T, strict=True) if here.any()]
+        changed = bool(shares) and float(np.median(shares)) > MOST_OUTSIDE
+    if changed:
+        raise DataError(
+            "These values are no longer those that the model predicted: they were normalised or scaled since.",
+            "Give the result as it was predicted; what you do with it afterwards belongs into a copy.",
+        )

@@ -18,7 +18,7 @@ from napari_tcgn.expression.build import UNS_KEY
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import BINS
 from napari_tcgn.slide import without_alpha
-from napari_tcgn.spots import Spots, SpotsRecord, SpotsSource, flat_positions, pitch_of
+from napari_tcgn.spots import Spots, SpotsRecord, SpotsSource, flat_positions, pitch_of, sharing_places
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -173,6 +173,7 @@ def library_of(adata: AnnData, library_id: str | None = None, mpp: float | None 
         if not mine.any():
             raise DataError(f"No spot belongs to section {chosen!r}.", "Name another section.")
         adata, centres = adata[mine], centres[mine]
+    _require_one_section(adata, centres)
     spatial = adata.uns.get("spatial")
     entry = spatial[chosen] if isinstance(spatial, dict) and spatial else {}
     scales, said_of_it = entry.get("scalefactors", {}), entry.get("metadata", {})
@@ -193,12 +194,12 @@ def library_of(adata: AnnData, library_id: str | None = None, mpp: float | None 
         bins=layout == BINS,
         picture=picture,
         picture_scale=scale,
-        unit=str(ours.get("output_scale", "")) or _unit(adata),
+        unit=_unit(adata) if "log1p" in adata.uns else str(ours.get("output_scale", "")) or _unit(adata),
         kind="predicted" if "model_card" in ours else str(ours.get("kind", "from file")),
         partial=bool(ours.get("partial", False)),
         record=record,
         card=card,
-        doubts=_doubts(centres, picture, scale),
+        doubts=(*_doubts(centres, picture, scale), *_transformed(adata, ours)),
     )
 
 
@@ -236,6 +237,17 @@ def _centres(adata: AnnData) -> NDArray[np.float64]:
         first = adata.obs_names[bad][0]
         raise DataError(f"{bad.sum()} of {len(bad)} spots have no position (first: {first}).", "Remove these spots.")
     return centres
+
+
+def _require_one_section(adata: AnnData, centres: NDArray[np.float64]) -> None:
+    """Refuse spots that lie in one another's places: sections that were put together without saying so."""
+    if (found := sharing_places(adata.obs, centres)) is not None:
+        column, told = found
+        tells = "no column of obs tells" if column is None else f"obs[{str(column)!r}] tells"
+        raise DataError(
+            f"These are the spots of several sections: {told}, and {tells} them apart.",
+            "Give the sections one by one.",
+        )
 
 
 def _library_column(adata: AnnData, known: list[str]) -> str:
@@ -296,6 +308,16 @@ def _card_of(card: ModelCard, genes: list[str]) -> ModelCard | None:
 
     ids = [card.gene_ids[i] for i in rows] if card.gene_ids else []
     return replace(card, genes=genes, gene_ids=ids, metrics=card.metrics.select(rows))
+
+
+def _transformed(adata: AnnData, ours: dict[str, Any]) -> tuple[str, ...]:
+    """Say it if predicted values were changed since: scanpy notes it, the scale that the file names is the old one."""
+    if not ours.get("output_scale") or "log1p" not in adata.uns:
+        return ()
+    return (
+        f"The values are no longer on the scale that they were predicted on ({ours['output_scale']}): uns['log1p'] "
+        "says that their logarithm was taken since.",
+    )
 
 
 def _unit(adata: AnnData) -> str:

@@ -40,7 +40,7 @@ from .region import (
 )
 from .saved import write_spots as write_spots
 from .scale import SAME_MPP as SAME_MPP, array_mpp as array_mpp, contradicted_mpp as contradicted_mpp
-from .sections import library_ids as library_ids, which_section as which_section
+from .sections import library_ids as library_ids, sharing_places as sharing_places, which_section as which_section
 from .source import (
     GridSource as GridSource,
     H5adSource as H5adSource,

@@ -52,7 +52,7 @@ def which_section(
     """
     ids = library_ids(obs, list(keys))
     told = ""
-    if (ids is None or len(set(ids.tolist())) == 1) and (found := _sharing(obs, pixels)) is not None:
+    if (ids is None or len(set(ids.tolist())) == 1) and (found := sharing_places(obs, pixels)) is not None:
         column, told = found
         if column is None:
             raise error(
@@ -93,7 +93,7 @@ def library_ids(obs: pd.DataFrame, keys: list[str]) -> NDArray[np.str_] | None:
     return None
 
 
-def _sharing(obs: pd.DataFrame, pixels: NDArray[np.float64] | None) -> tuple[Any, str] | None:
+def sharing_places(obs: pd.DataFrame, pixels: NDArray[np.float64] | None) -> tuple[Any, str] | None:
     """Return the column that tells spots in the same place apart (None: none does) and a clause; None without any."""
     import pandas as pd
 

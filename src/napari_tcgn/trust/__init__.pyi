@@ -15,3 +15,4 @@ from .reachable import (
     reachable_pcc as reachable_pcc,
     share_of_ceiling as share_of_ceiling,
 )
+from .words import trust_sentence as trust_sentence, trust_words as trust_words

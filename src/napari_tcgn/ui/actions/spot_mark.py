@@ -17,7 +17,7 @@ from napari_tcgn.ui.session import Session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COLOUR = "#ff30c0"  # in none of the colour maps that run from dark to bright
+COLOUR = "#00d5ff"  # in none of the colour maps that run from dark to bright, nor that of spots unlike the training
 WIDER = 1.5  # than the spot
 RIM = 0.18  # of the ring's diameter
 
@@ -40,7 +40,7 @@ class SpotMark:
         self.remove()
         self._session.story.told.disconnect(self.remove)
 
-    def mark(self, layers: Sequence[Points], spot: int) -> str:
+    def mark(self, layers: Sequence[Points], spot: int, look: bool = True) -> str:
         """Put a ring around a spot wherever one of some layers is shown, look there, and say what it is.
 
         Parameters
@@ -49,6 +49,8 @@ class SpotMark:
             Of results at the same spots; the camera goes between those that are shown.
         spot : int
             Its number among the points of each layer.
+        look : bool
+            Whether the camera goes there.
 
         Returns
         -------
@@ -62,7 +64,8 @@ class SpotMark:
             places = np.array([to_world(layer, layer.data[spot]) for layer in shown])
             with self._session.selection_kept():
                 self._ring = self._add_ring(shown[0], places, spot)
-            canvas.look_at(viewer, places)
+            if look:
+                canvas.look_at(viewer, places)
         sentence = _sentence(layers, spot)
         viewer.status = sentence
         return sentence

@@ -153,16 +153,16 @@ class ExplainSection(Section):
             return
         spot = spot_at(layer, event.position)
         if spot is not None:
-            self.choose(spot)
+            self.choose(spot, look=False)
 
-    def choose(self, spot: int) -> None:
-        """Choose a spot of the shown result by its number."""
+    def choose(self, spot: int, look: bool = True) -> None:
+        """Choose a spot of the shown result by its number; the camera goes there unless it was clicked there."""
         layer = self.session.state.result_layer
         result = store.result_of(layer)
         if layer is None or result is None:
             return
         self.spot = str(result.spots.ids[spot])
-        self.mark.mark([layer], spot)
+        self.mark.mark([layer], spot, look)
         self._enable()
 
     def explain(self) -> None:

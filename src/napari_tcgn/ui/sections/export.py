@@ -11,6 +11,7 @@ from qtpy.QtGui import QClipboard
 from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QMessageBox, QPushButton
 
 from napari_tcgn.errors import TcgnError
+from napari_tcgn.model import LEVEL
 from napari_tcgn.options import ExportSettings
 from napari_tcgn.ui.actions import repeating
 from napari_tcgn.ui.actions.comparing import Comparing
@@ -18,7 +19,7 @@ from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.sections.base import Section, text_label
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import Failure
-from napari_tcgn.ui.widgets.controls import choice_box
+from napari_tcgn.ui.widgets.controls import choice_box, tick_box
 from napari_tcgn.ui.widgets.flow import FlowLayout
 from napari_tcgn.ui.widgets.option_widget import option_widget
 
@@ -77,6 +78,9 @@ class ExportSection(Section):
             self.genes_box.addItem(text, choice)
         self._tidy = option_widget(ExportSettings, "tidy")
         self.tidy_box = self._tidy.native
+        self.interval_box = tick_box(
+            f"with {LEVEL:.0%} intervals", f"Also the bounds between which {LEVEL:.0%} of measurements are to lie"
+        )
         self.full_box = QCheckBox("slide at full resolution")
         self.export_button = QPushButton("Export…")
         self.copy_button = QPushButton("Copy as command line")
@@ -89,6 +93,7 @@ class ExportSection(Section):
         self.form.add(FlowLayout(self.format_box, self.export_button, growing=[self.format_box]))
         self.form.add_labelled("genes", self.genes_box)
         self.form.add(self.tidy_box)
+        self.form.add(self.interval_box)
         self.form.add(self.full_box)
         self.form.add(FlowLayout(self.copy_button, self.session_button))
         self.form.add(self.reason)
@@ -121,6 +126,7 @@ class ExportSection(Section):
         self.export_button.setToolTip(chosen.tip)
         self.genes_box.setCurrentIndex(self.genes_box.findData(chosen.genes))
         self.tidy_box.setVisible(chosen.suffix in TABLES)
+        self.interval_box.setVisible(chosen.suffix not in FIGURES)
         self.full_box.setVisible(chosen.suffix == ".zarr")
         self._enable()
 
@@ -129,6 +135,7 @@ class ExportSection(Section):
         self.export_button.setEnabled(not missing)
         self.reason.setText(missing)
         self.reason.setVisible(bool(missing))
+        self.interval_box.setEnabled(result is not None and result.intervals is not None)
         has_slide = result is not None and result.slide is not None
         self.full_box.setEnabled(has_slide)
         self.full_box.setToolTip(
@@ -165,8 +172,11 @@ class ExportSection(Section):
 
     def _settings(self) -> ExportSettings:
         genes = self.genes_box.currentData()
+        with_intervals = self.interval_box.isEnabled() and self.interval_box.isChecked()
         settings = ExportSettings(
-            genes=self.session.state.gene if genes == SHOWN else genes, tidy=self.tidy_box.isChecked()
+            genes=self.session.state.gene if genes == SHOWN else genes,
+            tidy=self.tidy_box.isChecked(),
+            interval=round(100 * LEVEL) if with_intervals and self._format().suffix not in FIGURES else 0,
         )
         layer = self.session.state.result_layer
         assert layer is not None  # the button is disabled without one

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QModelIndex, Qt
 
 from napari_tcgn.model import ModelCard
-from napari_tcgn.trust import VERDICTS, trusted, verdicts
+from napari_tcgn.trust import VERDICTS, trust_sentence, trusted, verdicts
 from napari_tcgn.ui.widgets.pick_table import GENE, GeneRows, short
 
 VERDICT, PCC, DEPTH, SD, MORAN = range(GENE + 1, 6)
@@ -70,7 +70,7 @@ class GeneModel(GeneRows):
         self._figures = np.full((len(HEADINGS), n), np.nan)  # GENE and VERDICT: their rank
         self._figures[GENE, np.argsort(self._upper, kind="stable")] = -np.arange(n)
         self._low, self._high = np.full(n, np.nan), np.full(n, np.nan)
-        self._verdicts, self._better = [""] * n, [""] * n
+        self._verdicts = [""] * n
         self.has_figures, self.trusted = False, np.zeros(n, dtype=bool)
         self._asked_for = np.zeros(n, dtype=bool)
         if card is not None:
@@ -83,12 +83,12 @@ class GeneModel(GeneRows):
         self._figures[PCC, place] = card.gene_metric("pcc")[mine]
         self._figures[DEPTH, place] = card.gene_metric("depth_pcc")[mine]
         self._low[place], self._high[place] = card.gene_metric("pcc_low")[mine], card.gene_metric("pcc_high")[mine]
-        words, better = verdicts(card), card.better_baselines()
+        words = verdicts(card)
         self.trusted[place] = trusted(card)[mine]
         self.has_figures = bool(np.isfinite(self._figures[PCC]).any())
         ranks = {word: -rank for rank, word in enumerate(VERDICTS)}
         for i, here in zip(mine, place, strict=True):
-            self._verdicts[here], self._better[here] = words[i], better[i]
+            self._verdicts[here] = words[i]
             self._figures[VERDICT, here] = ranks[words[i]]
 
     def _arrange(self) -> None:
@@ -165,8 +165,12 @@ class GeneModel(GeneRows):
         return [self.genes[i] for i in np.flatnonzero(unseen)]
 
     def doubt(self, gene: str) -> str:
-        """Say that a gene is not trusted; "" if it is, or where none is."""
-        return f"{gene} is not trusted." if self.can_hide and not self.trusted[self._place[gene]] else ""
+        """Say why a gene is not trusted; "" if it is, or where none is."""
+        return self._why(gene) if self.can_hide and not self.trusted[self._place[gene]] else ""
+
+    def _why(self, gene: str) -> str:
+        """Say how far a gene may be trusted; "" where no card tells."""
+        return trust_sentence(self.card, gene) if self.card is not None and gene in self.card.genes else ""
 
     def counts(self) -> tuple[int, int]:
         """Return how many of the genes that the filter lets through are trusted, and how many there are."""
@@ -213,7 +217,5 @@ class GeneModel(GeneRows):
         return f"{figure:.2g}" if column == SD and not 0.1 <= figure < 100 else f"{figure:.2f}"
 
     def _tip(self, gene: int) -> str:
-        """Say of a gene how sure its figure is, and which simple model does better."""
-        name, low, high, better = self.genes[gene], self._low[gene], self._high[gene], self._better[gene]
-        text = name if np.isnan(low) else f"{name}: held-out PCC between {low:.2f} and {high:.2f} (95 %)"
-        return f"{text}. The simple model {better} does better." if better else text
+        """Say how far a gene may be trusted, and why."""
+        return self._why(self.genes[gene]) or self.genes[gene]

@@ -101,11 +101,14 @@ class TrustPart(Part):
         if result is not None:
             if which is not None:
                 counted = f"{int(which.sum()):,} of {int(result.done.sum()):,} spots"
-                said.append(f"{counted} are unlike the training ({OUTSIDE:.0%} are expected).")
+                said.append(f"{counted} are unlike the training (of a slide like it, about {OUTSIDE:.0%} may be).")
             told = None if result.card is None else result.card.metrics.intervals
             if known and told is not None:
                 shares = ", ".join(f"{name} {share:.0%}" for name, share in list(told.coverage.items())[:6])
-                said.append(f"Of held-out sections so many spots lay inside their {told.level:.0%} interval: {shares}.")
+                said.append(
+                    f"So many spots of held-out sections lay inside their {told.level:.0%} interval, in the median "
+                    f"gene: {shares}. Of some genes it is less (the card says it)."
+                )
             if which is None and not known and result.card is not None:
                 said.append(UNKNOWN)
         self.said.setText(" ".join(said))
