@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -57,6 +58,9 @@ def info(
         say_json(json_text.loads(card.to_json()), indent=1)
     else:
         typer.echo(card_text(card))
+        told = card.metrics.intervals
+        if told is not None and Path(name).is_dir() and not (Path(name) / told.file).is_file():
+            typer.echo(f"Note: {told.file} is not in this folder: predictions of this model have no intervals.")
 
 
 def _short(card: ModelCard) -> dict[str, Any]:

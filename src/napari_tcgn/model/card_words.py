@@ -7,12 +7,21 @@ import numpy as np
 from napari_tcgn.model.card import ModelCard
 
 TOP_GENES = 10
+SAME = 0.005  # two medians of a PCC
 
 
 def skill_of(card: ModelCard) -> str:
-    """Return a model's overall held-out accuracy in a few words."""
-    median = card.metrics.median_pcc
-    return "never evaluated" if median is None else f"held-out median PCC {median:.3f}"
+    """Return a model's overall held-out accuracy in a few words, with the genes that it is of.
+
+    A panel that is chosen anew for each fold is larger than the card's, which every section can measure.
+    """
+    median, own = card.metrics.median_pcc, card.gene_metric("pcc")
+    if median is None:
+        return "never evaluated"
+    of_own = float(np.nanmedian(own)) if np.isfinite(own).any() else median
+    if abs(of_own - median) <= SAME:
+        return f"held-out median PCC {median:.3f} of {len(card.genes):,} genes"
+    return f"held-out median PCC {of_own:.3f} of its {len(card.genes):,} genes ({median:.3f} of all that a fold had)"
 
 
 def describe(card: ModelCard) -> dict[str, str]:
@@ -20,7 +29,6 @@ def describe(card: ModelCard) -> dict[str, str]:
     pcc = card.gene_metric("pcc")
     ranked = [i for i in np.argsort(-pcc) if not np.isnan(pcc[i])][:TOP_GENES]
     training = card.training
-    without_depth = card.metrics.median_depth_pcc
     simpler = sum(map(bool, card.better_baselines()))
     lines = {
         "Model": f"{card.name} {card.version}",
@@ -32,7 +40,7 @@ def describe(card: ModelCard) -> dict[str, str]:
         "Trained on": str(training.get("data", "")),
         "Sections": ", ".join(training.get("sections", [])),
         "Accuracy": skill_of(card),
-        "Depth taken out": "" if without_depth is None else f"median PCC {without_depth:.3f}",
+        "Depth taken out": _depth(card),
         "Reachable": _reachable(card),
         "Intervals": _intervals(card),
         "Simple models": f"one does better for {simpler} of {len(card.genes)} genes" if simpler else "",
@@ -44,6 +52,15 @@ def describe(card: ModelCard) -> dict[str, str]:
         "Weights": f"sha256 {card.sha256}" if card.sha256 else "",
     }
     return {heading: text for heading, text in lines.items() if text}
+
+
+def _depth(card: ModelCard) -> str:
+    median, own = card.metrics.median_depth_pcc, card.gene_metric("depth_pcc")
+    if median is None:
+        return ""
+    of_own = float(np.nanmedian(own)) if np.isfinite(own).any() else median
+    other = "" if abs(of_own - median) <= SAME else f" ({median:.3f} of all that a fold had)"
+    return f"median PCC {of_own:.3f}{other}"
 
 
 def _reachable(card: ModelCard) -> str:

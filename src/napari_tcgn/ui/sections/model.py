@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
-from napari_tcgn.model import ModelCard, describe
+from napari_tcgn.model import ModelCard, describe, skill_of
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide
 from napari_tcgn.spots import Spots
@@ -260,13 +260,9 @@ def card_lines(card: ModelCard) -> str:
     """Return the two lines of a model card that one must know before a run."""
     count = int(trusted(card).sum())
     first = f"{card.tissue or 'tissue not stated'} · {len(card.genes):,} genes, {count:,} trusted"
-    median, without_depth = card.metrics.median_pcc, card.metrics.median_depth_pcc
-    if median is None:
+    if card.metrics.median_pcc is None:
         return f"{first}\nheld-out accuracy: never measured"
-    second = f"held-out median PCC {median:.2f}"
-    if without_depth is not None:
-        second += f", sequencing depth taken out {without_depth:.2f}"
-    return f"{first}\n{second}"
+    return f"{first}\n{skill_of(card)}"
 
 
 def device_text(name: str) -> str:
