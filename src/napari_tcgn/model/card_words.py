@@ -20,7 +20,7 @@ def skill_of(card: ModelCard) -> str:
         return "never evaluated"
     of_own = float(np.nanmedian(own)) if np.isfinite(own).any() else median
     if abs(of_own - median) <= SAME:
-        return f"held-out median PCC {median:.3f} of {len(card.genes):,} genes"
+        return f"held-out median PCC {median:.3f}"
     return f"held-out median PCC {of_own:.3f} of its {len(card.genes):,} genes ({median:.3f} of all that a fold had)"
 
 
