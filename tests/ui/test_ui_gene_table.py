@@ -39,9 +39,10 @@ def test_figures_intervals_verdicts_and_better_simple_models(table) -> None:
     ]
     model = table.genes
     assert [model.data(model.index(row, 0), TIP) for row in range(3)] == [
-        "C: held-out PCC between 0.40 and 0.60 (95 %)",
-        "A: held-out PCC between 0.20 and 0.41 (95 %). The simple model haematoxylin does better.",
-        "B",
+        "C is not trusted: held-out PCC 0.50 (0.40 to 0.60), but -0.02 with sequencing depth taken out.",
+        "A is trusted: held-out PCC 0.30 (0.20 to 0.41), not tested on a new patient; the simple model haematoxylin does "
+        "better.",
+        "B is unknown: it was not measured on held-out sections.",
     ]
     assert "a simple model" in model.headerData(VERDICT, Qt.Orientation.Horizontal, TIP)
     assert "depth" in model.headerData(DEPTH, Qt.Orientation.Horizontal, TIP)
@@ -104,6 +105,6 @@ def test_the_card_says_where_a_simple_model_does_better() -> None:
     card = ModelCard("m", "1", {}, ["A", "B"], 154.0, tissue="breast", metrics=held_out)
     assert card_lines(card).splitlines() == [
         "breast · 2 genes, 0 trusted",
-        "held-out median PCC 0.20, sequencing depth taken out 0.11",
+        "held-out median PCC 0.200, sequencing depth taken out: median PCC 0.111",
     ]
     assert describe(card)["Simple models"] == "one does better for 1 of 2 genes"

@@ -78,8 +78,8 @@ def test_the_status_line_says_value_interval_and_what_is_unlike_the_training(sho
 
 
 def test_the_part_says_how_many_spots_and_how_intervals_did(shown):
-    assert "3 of 12 spots are unlike the training (5% are expected)" in shown.part.said.text()
-    assert "lay inside their 80% interval: B4 79%" in shown.part.said.text()
+    assert "3 of 12 spots are unlike the training (of a slide like it, about 5% may be)" in shown.part.said.text()
+    assert "lay inside their 80% interval, in the median gene: B4 79%" in shown.part.said.text()
 
 
 def test_the_width_of_the_interval_is_a_map_in_which_genes_are_browsed(shown, kit, qtbot):
@@ -107,6 +107,7 @@ def test_the_likeness_is_a_map(shown, kit):
     layer = shown.state.result_layer
     assert layer.name == "section · likeness to the training · domain"
     np.testing.assert_allclose(layer.features["value"], shown.adata.obs["domain_p"], rtol=1e-5)
+    assert "choose the layer of the result itself" in shown.dock.explain.chosen.text()
     assert tuple(layer.face_contrast_limits) == (0.0, 0.5), "0.05 can be read from the bar"
     assert shown.dock.genes.trusted.count.text() == ""
 

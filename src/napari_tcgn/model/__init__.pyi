@@ -17,7 +17,7 @@ from .card_schema import (
     or_null as or_null,
     text as text,
 )
-from .card_words import describe as describe, skill_of as skill_of
+from .card_words import depth_skill_of as depth_skill_of, describe as describe, skill_of as skill_of
 from .domain import (
     PatchDomain as PatchDomain,
     SectionStain as SectionStain,

@@ -24,6 +24,16 @@ def skill_of(card: ModelCard) -> str:
     return f"held-out median PCC {of_own:.3f} of its {len(card.genes):,} genes ({median:.3f} of all that a fold had)"
 
 
+def depth_skill_of(card: ModelCard) -> str:
+    """Return a model's overall held-out accuracy with sequencing depth taken out; "" where it is unknown."""
+    median, own = card.metrics.median_depth_pcc, card.gene_metric("depth_pcc")
+    if median is None:
+        return ""
+    of_own = float(np.nanmedian(own)) if np.isfinite(own).any() else median
+    other = "" if abs(of_own - median) <= SAME else f" ({median:.3f} of all that a fold had)"
+    return f"median PCC {of_own:.3f}{other}"
+
+
 def describe(card: ModelCard) -> dict[str, str]:
     """Return what a card says, by headings in the order in which to read them; what it does not state is left out."""
     pcc = card.gene_metric("pcc")
@@ -40,7 +50,7 @@ def describe(card: ModelCard) -> dict[str, str]:
         "Trained on": str(training.get("data", "")),
         "Sections": ", ".join(training.get("sections", [])),
         "Accuracy": skill_of(card),
-        "Depth taken out": _depth(card),
+        "Depth taken out": depth_skill_of(card),
         "Reachable": _reachable(card),
         "Intervals": _intervals(card),
         "Simple models": f"one does better for {simpler} of {len(card.genes)} genes" if simpler else "",
@@ -52,15 +62,6 @@ def describe(card: ModelCard) -> dict[str, str]:
         "Weights": f"sha256 {card.sha256}" if card.sha256 else "",
     }
     return {heading: text for heading, text in lines.items() if text}
-
-
-def _depth(card: ModelCard) -> str:
-    median, own = card.metrics.median_depth_pcc, card.gene_metric("depth_pcc")
-    if median is None:
-        return ""
-    of_own = float(np.nanmedian(own)) if np.isfinite(own).any() else median
-    other = "" if abs(of_own - median) <= SAME else f" ({median:.3f} of all that a fold had)"
-    return f"median PCC {of_own:.3f}{other}"
 
 
 def _reachable(card: ModelCard) -> str:

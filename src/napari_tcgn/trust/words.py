@@ -49,7 +49,7 @@ def _reason(one: ModelCard, verdict: Verdict) -> str:
         float(one.gene_metric(name)[0])
         for name in ("pcc", "pcc_low", "pcc_high", "depth_pcc", "patient_pcc", "ceiling_pcc")
     )
-    figure = f"held-out PCC {pcc:.2f}" + ("" if np.isnan(low) else f" ({low:.2f} to {high:.2f})")
+    figure = f"held-out PCC {pcc:.2f}" + ("" if np.isnan(low + high) else f" ({low:.2f} to {high:.2f})")
     if verdict == "?":
         if np.isnan(pcc):
             return "it was not measured on held-out sections"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from napari_tcgn.errors import DataError
 from napari_tcgn.explanation import ExplainStep, Explanation
+from napari_tcgn.ui.actions.trust_maps import LIKENESS_KIND, WIDTH_KIND
 from napari_tcgn.ui.layers import store
 from napari_tcgn.ui.session import Session
 from napari_tcgn.ui.tasks.background import BackgroundTask, Failure
@@ -85,6 +86,8 @@ def why_not(result: store.Result | None) -> str:
     """Say why a result cannot be explained; "" where it can."""
     if result is None:
         return "Predict a slide first, or open a result."
+    if result.kind in (WIDTH_KIND, LIKENESS_KIND):
+        return "This map says how far to trust a result; choose the layer of the result itself to explain it."
     if result.record is None or result.card is None:
         return "Only what a model has predicted can be explained; these values come from elsewhere."
     return ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton
 
-from napari_tcgn.model import ModelCard, describe, skill_of
+from napari_tcgn.model import ModelCard, depth_skill_of, describe, skill_of
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide
 from napari_tcgn.spots import Spots
@@ -262,7 +262,8 @@ def card_lines(card: ModelCard) -> str:
     first = f"{card.tissue or 'tissue not stated'} · {len(card.genes):,} genes, {count:,} trusted"
     if card.metrics.median_pcc is None:
         return f"{first}\nheld-out accuracy: never measured"
-    return f"{first}\n{skill_of(card)}"
+    without_depth = depth_skill_of(card)
+    return f"{first}\n{skill_of(card)}" + (f", sequencing depth taken out: {without_depth}" if without_depth else "")
 
 
 def device_text(name: str) -> str:
