@@ -40,8 +40,8 @@ def test_figures_intervals_verdicts_and_better_simple_models(table) -> None:
     model = table.genes
     assert [model.data(model.index(row, 0), TIP) for row in range(3)] == [
         "C is not trusted: held-out PCC 0.50 (0.40 to 0.60), but -0.02 with sequencing depth taken out.",
-        "A is trusted: held-out PCC 0.30 (0.20 to 0.41), not tested on a new patient; the simple model haematoxylin does "
-        "better.",
+        "A is trusted: held-out PCC 0.30 (0.20 to 0.41), not tested on a new patient; the simple model haematoxylin "
+        "does better.",
         "B is unknown: it was not measured on held-out sections.",
     ]
     assert "a simple model" in model.headerData(VERDICT, Qt.Orientation.Horizontal, TIP)
