@@ -21,6 +21,7 @@ from napari_tcgn.engine.disk_rows import DiskRows
 from napari_tcgn.engine.identity import require_same
 from napari_tcgn.engine.lock import lock_folder
 from napari_tcgn.errors import OutputError
+from napari_tcgn.files import remove_leftovers
 from napari_tcgn.memory import in_bytes
 from napari_tcgn.moves import remove_folder
 from napari_tcgn.paths import is_of_system
@@ -72,6 +73,7 @@ class WorkFolder:
         self._failed = False
 
     def __enter__(self) -> WorkFolder:
+        remove_leftovers(self.path.parent, of=self.path)
         try:
             self.path.mkdir(parents=False, exist_ok=True)
         except OSError as error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import sys
+import traceback
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -191,13 +194,28 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
         try:
             # Without the conversion that would change the caller's object and the types that are read back.
             adata.write_h5ad(temporary, convert_strings_to_categoricals=False)
-        except OSError:
+        except OSError as error:
+            _drop_what_cannot_be_closed(error)
             raise  # of the disk: `write_whole` says so
         except Exception as error:  # anndata raises many kinds for values that no .h5ad can hold; it names the place
             raise OutputError(
                 f"{path.name} cannot be written: it would hold what an .h5ad cannot ({reason_of(error)}).",
                 "Remove that entry or change its type.",
             ) from error
+
+
+def _drop_what_cannot_be_closed(error: BaseException) -> None:
+    """Let go of a file that a full disk has cut short; h5py would print a traceback whenever it is collected."""
+    hook = sys.unraisablehook
+    sys.unraisablehook = lambda _: None
+    try:
+        cause: BaseException | None = error
+        while cause is not None:
+            traceback.clear_frames(cause.__traceback__)
+            cause = cause.__context__
+        gc.collect()
+    finally:
+        sys.unraisablehook = hook
 
 
 def writable_strings() -> AbstractContextManager[Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import CacheSize, sha256_of, write_text_whole, write_whole
+from napari_tcgn.files import CacheSize, find_leftovers, sha256_of, write_text_whole, write_whole
 from napari_tcgn.spots import Spots
 
 FORMAT = "napari-tcgn patches 1"
@@ -124,10 +124,11 @@ class PatchCache:
     def _files(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        # KEY.npy, KEY.json, and .KEY.npy.RANDOM.npy of a write that was killed
+        # KEY.npy, KEY.json, and .KEY.npy.….npy of a write that was killed; what is being written now stays
+        entries = [path for path in self.folder.iterdir() if not path.name.startswith(".")]
         return [
             path
-            for path in sorted(self.folder.iterdir())
+            for path in sorted(entries + find_leftovers(self.folder))
             if path.suffix in (".npy", ".json") and _is_key(path.name.lstrip(".").split(".")[0]) and path.is_file()
         ]
 
