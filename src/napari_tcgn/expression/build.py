@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -17,7 +14,7 @@ from napari_tcgn.engine import Prediction, leaves_image
 from napari_tcgn.errors import DataError, OutputError
 from napari_tcgn.expression.intervals import INTERVALS, interval_columns
 from napari_tcgn.files import check_target, reason_of, write_whole
-from napari_tcgn.h5ad import read_h5ad
+from napari_tcgn.h5ad import new_h5, read_h5ad
 from napari_tcgn.spots import Spots
 
 if TYPE_CHECKING:
@@ -188,34 +185,23 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
     OutputError
         If the path has another suffix, exists, or cannot be written.
     """
+    from anndata.io import write_elem
+
     path = Path(path)
     check_h5ad_target(path, overwrite)
     with write_whole(path, overwrite) as temporary, _one_piece_at_a_time(adata.X), writable_strings():
         try:
-            # Without the conversion that would change the caller's object and the types that are read back.
-            adata.write_h5ad(temporary, convert_strings_to_categoricals=False)
-        except OSError as error:
-            _drop_what_cannot_be_closed(error)
+            # As `adata.write_h5ad`, without the conversion that would change the caller's object and the types that are
+            # read back, and into a file that HDF5 can close on a full disk.
+            with new_h5(temporary) as file:
+                write_elem(file, "/", adata)
+        except OSError:
             raise  # of the disk: `write_whole` says so
         except Exception as error:  # anndata raises many kinds for values that no .h5ad can hold; it names the place
             raise OutputError(
                 f"{path.name} cannot be written: it would hold what an .h5ad cannot ({reason_of(error)}).",
                 "Remove that entry or change its type.",
             ) from error
-
-
-def _drop_what_cannot_be_closed(error: BaseException) -> None:
-    """Let go of a file that a full disk has cut short; h5py would print a traceback whenever it is collected."""
-    hook = sys.unraisablehook
-    sys.unraisablehook = lambda _: None
-    try:
-        cause: BaseException | None = error
-        while cause is not None:
-            traceback.clear_frames(cause.__traceback__)
-            cause = cause.__context__
-        gc.collect()
-    finally:
-        sys.unraisablehook = hook
 
 
 def writable_strings() -> AbstractContextManager[Any]:

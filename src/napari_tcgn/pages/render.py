@@ -33,14 +33,19 @@ class Picture:
     @classmethod
     def of(cls, title: str, figure: Figure, dpi: int = 150) -> Picture:
         """Draw a figure."""
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
-        return cls(title, buffer.getvalue())
+        return cls(title, figure_bytes(figure, ".png", dpi, bbox_inches="tight"))
 
     @property
     def source(self) -> str:
         """The picture as a data URI."""
         return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+
+
+def figure_bytes(figure: Figure, suffix: str, dpi: int, **how: Any) -> bytes:
+    """Return a figure as the content of a file (.png, .svg, .pdf); what is drawn does not stumble over a full disk."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=suffix.lower().removeprefix("."), dpi=dpi, **how)
+    return buffer.getvalue()
 
 
 def render_page(template: str, **values: Any) -> str:
