@@ -4,6 +4,26 @@ from .caches import (
     cache_folder as cache_folder,
     sha256_of as sha256_of,
 )
+from .kinds import (
+    MAX_ENTRIES as MAX_ENTRIES,
+    Check as Check,
+    anything as anything,
+    declared as declared,
+    entries_of as entries_of,
+    figure as figure,
+    list_of as list_of,
+    mapping_of as mapping_of,
+    matches as matches,
+    number as number,
+    object_of as object_of,
+    one_of as one_of,
+    or_null as or_null,
+    parse_json as parse_json,
+    plain as plain,
+    read_json as read_json,
+    text as text,
+    words as words,
+)
 from .leftovers import find_leftovers as find_leftovers, remove_leftovers as remove_leftovers
 from .tables import cells_of as cells_of, open_table as open_table, without_formulas as without_formulas
 from .targets import (

@@ -16,14 +16,27 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.errors import OutputError
-from napari_tcgn.files import CacheSize, find_leftovers, sha256_of, write_text_whole, write_whole
+from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.files import (
+    CacheSize,
+    entries_of,
+    find_leftovers,
+    one_of,
+    read_json,
+    require_regular,
+    sha256_of,
+    text,
+    write_text_whole,
+    write_whole,
+)
 from napari_tcgn.spots import Spots
 
 FORMAT = "napari-tcgn patches 1"
 READERS = ("pillow", "tifffile", "imagecodecs", "openslide-python", "openslide-bin")
 # Slides of several files: the content of the one that is named does not say what the patches look like.
 SEVERAL_FILES = frozenset({".mrxs", ".vms", ".vmu", ".dcm"})
+MOST_BYTES = 2**20  # of KEY.json
+ENTRY = {"format": one_of(FORMAT), "sha256": text(64, 64)}
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -57,7 +70,8 @@ class PatchCache:
         if not entry.is_file():
             return None
         try:
-            said = json.loads(entry.read_text(encoding="utf-8"))
+            said = read_json(entry, entry.name, DataError, "", entries_of(ENTRY), MOST_BYTES)
+            require_regular(array)
             patches = np.load(array, mmap_mode="c", allow_pickle=False)
             whole = (
                 said["format"] == FORMAT
@@ -65,7 +79,7 @@ class PatchCache:
                 and patches.shape == shape
                 and sha256_of(array) == said["sha256"]
             )
-        except (OSError, ValueError, KeyError, TypeError, EOFError):
+        except (DataError, OSError, ValueError, KeyError, TypeError, EOFError, MemoryError):
             whole = False
         if whole:
             self.read += 1
