@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterable
@@ -23,6 +24,13 @@ def check_target(path: Path, overwrite: bool = False) -> None:
     OutputError
         If `path` exists and may not be replaced, is a folder, or its folder is missing or read-only.
     """
+    try:
+        _check_target(path, overwrite)
+    except OSError as error:  # a name that is too long, a folder that nobody may look into
+        raise refused(path, error) from error
+
+
+def _check_target(path: Path, overwrite: bool) -> None:
     if paths.WINDOWS and (fault := paths.fault_on_windows(path.name)):
         raise OutputError(f"Windows takes no file called {path.name}: {fault}.", "Choose another name.")
     if path.is_dir():
@@ -51,10 +59,10 @@ def require_no_input(targets: Iterable[Path], inputs: Iterable[Path | None]) -> 
     OutputError
         If a target is one of the inputs, or lies in one that is a folder.
     """
-    given = [path for path in inputs if path is not None and path.exists()]
+    given = [path for path in inputs if path is not None and os.path.exists(path)]
     for target in targets:
         for path in given:
-            same = target.exists() and target.samefile(path)
+            same = os.path.exists(target) and target.samefile(path)
             inside = path.is_dir() and target.resolve().is_relative_to(path.resolve())
             if same or inside:
                 raise OutputError(
@@ -86,6 +94,13 @@ def check_folder(folder: Path, names: Iterable[str] = (), overwrite: bool = Fals
     OutputError
         If the folder is a file or cannot be made, or one of the files cannot be written (`check_target`).
     """
+    try:
+        _check_folder(folder, names, overwrite)
+    except OSError as error:
+        raise refused(folder, error) from error
+
+
+def _check_folder(folder: Path, names: Iterable[str], overwrite: bool) -> None:
     if folder.is_dir():
         for name in names:
             check_target(folder / name, overwrite)
@@ -116,6 +131,8 @@ def make_folder(folder: Path) -> None:
 def refused(path: Path, error: OSError) -> OutputError:
     """Say why a file or folder cannot be written, and how to go on."""
     hint = "Free space or choose another folder."
+    if error.errno == errno.ENAMETOOLONG:
+        hint = "Choose a shorter name."
     if is_held(error):
         hint = "Close the programs that have it open (or take away its write protection), or choose another name."
     elif paths.WINDOWS and len(str(path.absolute())) > LONG_PATH:

@@ -50,7 +50,7 @@ def find_pyramid(slide: Slide) -> list[TiffSlide] | None:
     An entry that cannot be read is dropped.
     """
     entry = _entry(slide)
-    if entry is None or not entry.is_dir():
+    if entry is None or not os.path.isdir(entry):
         return None
     levels: list[TiffSlide] = []
     try:
@@ -97,7 +97,7 @@ def keep_pyramid(slide: Slide) -> bool:
         move(making, entry)
     except OSError as error:  # disk full, read-only, or another process was first
         log.info("No pyramid of %s is kept: %s.", slide.name, error)
-        return entry.is_dir()
+        return os.path.isdir(entry)
     finally:
         if making is not None:
             shutil.rmtree(making, ignore_errors=True)
