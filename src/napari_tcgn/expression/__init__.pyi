@@ -8,6 +8,7 @@ from .build import (
     UNS_KEY as UNS_KEY,
     check_h5ad_target as check_h5ad_target,
     domain_p_of as domain_p_of,
+    own_part as own_part,
     read_prediction as read_prediction,
     section_anndata as section_anndata,
     to_anndata as to_anndata,

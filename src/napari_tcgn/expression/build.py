@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.engine import Prediction, leaves_image
+from napari_tcgn.engine import DAMAGED, Prediction, leaves_image
 from napari_tcgn.errors import DataError, OutputError
 from napari_tcgn.expression.intervals import INTERVALS, interval_columns
-from napari_tcgn.files import check_target, reason_of, write_whole
+from napari_tcgn.files import anything, check_target, entries_of, reading, reason_of, write_whole
 from napari_tcgn.h5ad import new_h5, read_h5ad
 from napari_tcgn.spots import Spots
 
@@ -236,11 +236,47 @@ def check_h5ad_target(path: Path, overwrite: bool = False) -> None:
     check_target(path, overwrite)
 
 
+def own_part(adata: AnnData, *needed: str) -> dict[str, Any]:
+    """Return `uns["napari_tcgn"]`, what this package says of values; {} where it says nothing and nothing is needed.
+
+    Raises
+    ------
+    DataError
+        If it is no such part, an entry is of another kind, or one that is needed is missing.
+    """
+    found = adata.uns.get(UNS_KEY, {})
+    wrong = _OWN(found)
+    if wrong is None and (missing := [name for name in needed if name not in found]):
+        wrong = f"lacks {', '.join(missing)}"
+    if wrong is not None:
+        between = " " if wrong.startswith(("is ", "lacks ")) else ": "
+        raise DataError(f'uns["{UNS_KEY}"]{between}{wrong}.', DAMAGED)
+    return dict(found)
+
+
+def _text_of_any_length(value: Any) -> str | None:
+    return None if isinstance(value, str) else f"is {type(value).__name__}; wanted: text"
+
+
+def _yes_or_no(value: Any) -> str | None:
+    return None if isinstance(value, bool | np.bool_) else f"is {type(value).__name__}; wanted: true or false"
+
+
+_OWN = entries_of(
+    {
+        **dict.fromkeys(("run_record", "model_card", "output_scale", "kind"), _text_of_any_length),
+        "partial": _yes_or_no,
+    },
+    others=anything,
+)
+
+
 def domain_p_of(adata: AnnData) -> NDArray[np.float64]:
     """Return how usual every spot's patch is among those of the model's training (float64 [spots]), NaN: unknown."""
     if DOMAIN_P not in adata.obs:
         return np.full(adata.n_obs, np.nan)
-    known: NDArray[np.float64] = adata.obs[DOMAIN_P].to_numpy(np.float64)
+    with reading(f'obs["{DOMAIN_P}"]', DataError, DAMAGED):
+        known: NDArray[np.float64] = adata.obs[DOMAIN_P].to_numpy(np.float64)
     return known
 
 
@@ -258,4 +294,5 @@ def read_prediction(path: str | Path) -> AnnData:
             f"{path} holds no napari-tcgn prediction (uns has {sorted(adata.uns)}).",
             "Give a file that `napari-tcgn predict` or the dock's Export has written.",
         )
+    own_part(adata)
     return adata
