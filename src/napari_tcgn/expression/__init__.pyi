@@ -10,6 +10,7 @@ from .build import (
     domain_p_of as domain_p_of,
     own_part as own_part,
     read_prediction as read_prediction,
+    require_storable as require_storable,
     section_anndata as section_anndata,
     to_anndata as to_anndata,
     writable_strings as writable_strings,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 UNS_KEY = "napari_tcgn"
+SHOWN = 60  # letters of a name in a sentence
 DOMAIN_P = "domain_p"  # column of obs
 
 
@@ -189,6 +190,7 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
 
     path = Path(path)
     check_h5ad_target(path, overwrite)
+    require_storable(adata)
     with write_whole(path, overwrite) as temporary, _one_piece_at_a_time(adata.X), writable_strings():
         try:
             # As `adata.write_h5ad`, without the conversion that would change the caller's object and the types that are
@@ -202,6 +204,37 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
                 f"{path.name} cannot be written: it would hold what an .h5ad cannot ({reason_of(error)}).",
                 "Remove that entry or change its type.",
             ) from error
+
+
+def require_storable(adata: AnnData, slashes: bool = False) -> None:
+    """Refuse names of parts that HDF5 and zarr take for paths, or cannot hold: such a file could not be read again.
+
+    Parameters
+    ----------
+    adata : anndata.AnnData
+    slashes : bool
+        Whether names may have slashes: who writes gives them others.
+
+    Raises
+    ------
+    OutputError
+    """
+    parts: dict[str, Mapping[str, Any]] = {name: getattr(adata, name) for name in ("obsm", "varm", "layers", "uns")}
+    waiting = list(parts.items())
+    sections = adata.uns.get("spatial")
+    while waiting:
+        where, entries = waiting.pop()
+        for name, value in entries.items():
+            if name is None:  # X among the layers of anndata 0.13
+                continue
+            is_path = "/" in name and (name.startswith("/") or entries is sections) and not slashes
+            if name in ("", ".", "..") or "\0" in name or is_path:
+                cut = name if len(name) <= SHOWN else f"{name[:SHOWN]}…"
+                raise OutputError(
+                    f"{where} has an entry called {cut!r}, which no .h5ad and no .zarr can hold.", "Rename it."
+                )
+            if isinstance(value, Mapping):
+                waiting.append((f"{where}[{name!r}]", value))
 
 
 def writable_strings() -> AbstractContextManager[Any]:
