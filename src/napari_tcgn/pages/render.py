@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
-import unicodedata
 import json
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
