@@ -155,6 +155,7 @@ def with_names(panel: Path, folder: Path, names: list[str]) -> tuple[Path, Path]
     """Return a prediction and a measurement whose first genes, first spot, section and slide are called so."""
     predicted, measured = anndata.read_h5ad(panel), anndata.read_h5ad(sample_folder() / "section.h5ad")
     order = predicted.to_df().var().sort_values(ascending=False).index  # names that are shown stand first
+    names = [name[:900] for name in names]  # a longer one is refused: a card takes 1,000 letters
     shared = [gene for gene in order if gene in measured.var_names]
     other = dict(zip(shared, [name for name in names if name.strip()], strict=False))
     ours = predicted.uns["napari_tcgn"]
