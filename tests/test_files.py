@@ -11,7 +11,7 @@ import pytest
 
 from napari_tcgn import memory
 from napari_tcgn.errors import DataError, OutputError
-from napari_tcgn.files import cells_of, open_table, open_text, reading, write_whole_folder
+from napari_tcgn.files import cells_of, open_table, open_text, reading, whole, write_whole_folder
 from napari_tcgn.spots import read_count_table
 
 
@@ -38,6 +38,7 @@ def test_what_cannot_be_put_in_place_leaves_the_one_before(tmp_path: Path, monke
             raise OSError(28, "No space left on device")
         replace(source, place)
 
+    monkeypatch.setattr(whole, "exchange", lambda *_: False)  # where the system cannot do it in one step
     monkeypatch.setattr(os, "replace", fail_once)
     with (
         pytest.raises(OutputError, match="cannot be written"),

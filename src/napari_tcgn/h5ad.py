@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 MAX_DEPTH = 32  # groups within groups: those of uns are a handful
+KEPT_BYTES = 2**26  # of what a full disk refuses: HDF5 reads back tables of contents, not values
 MAX_BYTES = 4 * 2**30  # of the matrices in memory, where a whole file is read for the dock or an export
 
 
@@ -120,6 +122,102 @@ def read_h5ad(path: str | Path, error: type[TcgnError] = DataError, max_bytes: i
             adata = anndata.read_h5ad(path)
         _check_sparse(adata)
         return adata
+
+
+class _Sink(io.RawIOBase):
+    """A file that HDF5 writes into, which never fails: what the disk refuses is kept as `fault`.
+
+    HDF5 comes to no good end once a file cannot be closed: it prints a traceback for each part of it, and may crash at
+    the next file that it opens, with all of napari. So it reads back what it has written as if that were on disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w+b", buffering=0)
+        self.fault: OSError | None = None
+        self._refused: list[tuple[int, bytes]] = []  # offsets and contents
+        self._kept = 0
+        self._at = 0
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        end = max(
+            [self._file.seek(0, io.SEEK_END), *(start + len(content) for start, content in self._refused)], default=0
+        )
+        self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: end}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        into = memoryview(buffer).cast("B")
+        self._file.seek(self._at)
+        found = self._file.read(len(into)) or b""
+        into[:] = found + bytes(len(into) - len(found))
+        for start, content in self._refused:
+            first, last = max(start, self._at), min(start + len(content), self._at + len(into))
+            if first < last:
+                into[first - self._at : last - self._at] = content[first - start : last - start]
+        self._at += len(into)
+        return len(into)
+
+    def write(self, content: Any) -> int:
+        left = memoryview(content).cast("B")
+        length, at = len(left), self._at
+        try:
+            self._file.seek(at)
+            while self.fault is None and len(left):
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            self.fault = error
+        if len(left) and self._kept < KEPT_BYTES:
+            self._refused.append((at + length - len(left), bytes(left)))
+            self._kept += len(left)
+        self._at = at + length
+        return length
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return self._file.truncate(size)
+        except OSError as error:
+            self.fault = self.fault or error
+            return size or 0
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+    def close(self) -> None:
+        try:
+            self._file.close()
+        except OSError as error:  # network folders tell of a full disk here
+            self.fault = self.fault or error
+        super().close()
+
+
+@contextmanager
+def new_h5(path: Path) -> Iterator[h5py.File]:
+    """Give an empty HDF5 file to write into.
+
+    Raises
+    ------
+    OSError
+        If the system refuses: one error with its own number, whatever h5py makes of it.
+    """
+    import h5py
+
+    sink = _Sink(path)
+    try:
+        with h5py.File(sink, "w") as file:
+            yield file
+    except Exception:
+        if sink.fault is None:
+            raise  # else h5py stumbles over what could not be written
+    finally:
+        sink.close()
+    if sink.fault is not None:
+        raise sink.fault
 
 
 def _check_sparse(adata: AnnData) -> None:

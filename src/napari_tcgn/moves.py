@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import hashlib
 import os
+import platform
 import secrets
 import shutil
+import sys
 import time
 from pathlib import Path
 
+from napari_tcgn import paths
+
 WAITS = (0.05, 0.1, 0.2, 0.4)  # s, between tries to rename what is open elsewhere
-NAME_BYTES = 200  # of the 255 that a name may have: the rest is for what tells temporary names apart
+NAME_BYTES = 180  # of the 255 that a name may have: the rest is for what tells temporary names apart
 _HELD = (5, 32, 33)  # of Windows: access denied, in use, locked
 
 
@@ -68,5 +75,39 @@ def move(source: Path, target: Path) -> None:
 
 
 def beginning_of_temporary(path: Path) -> str:
-    """Return the hidden beginning of the temporary names of a file, short enough for the rest of them."""
+    """Return the hidden beginning of the temporary names of a file: whose they are, and of which process and machine.
+
+    By it `files.remove_leftovers` finds what a process that was killed has left. The name is short enough for the rest.
+    """
+    return f"{named_after(path)}{host()}-{os.getpid()}-"
+
+
+def named_after(path: Path) -> str:
+    """Return how every temporary name of a file begins, whatever process made it."""
     return f".{os.fsencode(path.name)[:NAME_BYTES].decode(errors='ignore')}."
+
+
+def host() -> str:
+    """Return eight characters that stand for this machine: folders may be shared by several."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two files or folders change places in one step; False where the system or its file system cannot.
+
+    Raises
+    ------
+    OSError
+        If one of them is missing, or may not be moved.
+    """
+    name, flag = {"linux": ("renameat2", 2), "darwin": ("renameatx_np", 2)}.get(sys.platform, ("", 0))
+    call = getattr(ctypes.CDLL(None, use_errno=True), name, None) if name and not paths.WINDOWS else None
+    if call is None:
+        return False
+    here = -100 if sys.platform == "linux" else -2  # AT_FDCWD
+    if call(here, os.fsencode(one), here, os.fsencode(other), flag) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(number, os.strerror(number))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import fields
 from pathlib import Path
 
@@ -142,3 +143,29 @@ def test_help_has_an_example_and_defaults_are_the_settings(run) -> None:
     parameters = inspect.signature(compare).parameters
     for field in fields(CompareSettings):
         assert parameters[field.name].default == field.default, field.name
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit to the size of a file")
+@pytest.mark.parametrize("there", [True, False])
+def test_a_disk_that_is_full_in_the_middle_leaves_nothing(files, run, there: bool) -> None:
+    import resource
+
+    if there:
+        files["out"].mkdir()
+        (files["out"] / "genes.csv").write_text("of before")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # enough for the tables, not for compared.h5ad
+    try:
+        code, _, error = run(
+            "compare", files["T9.h5ad"], files["T9.tsv"], "--spots", files["T9_selection.tsv"], "--out", files["out"],
+            "--overwrite", *QUICK,
+        )  # fmt: skip
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert code == 1
+    assert "compared.h5ad cannot be written: File too large" in error
+    assert ".out." not in error, "no temporary name is told"
+    assert files["out"].exists() == there
+    if there:
+        assert [path.name for path in files["out"].iterdir()] == ["genes.csv"]
+        assert (files["out"] / "genes.csv").read_text() == "of before"

@@ -156,6 +156,40 @@ def test_out_of_memory_halves_the_batch_and_goes_on(slide, spots, predictor, err
     assert prediction.record.batch_size == 4
 
 
+class FullAt:
+    """A model whose memory runs out once, at one of its batches: as it is started, or as its values are fetched."""
+
+    def __init__(self, predictor, batch: int, fetched: bool) -> None:
+        self.card, self.device, self.predict = predictor.card, "cpu", predictor.predict
+        self.batch, self.fetched, self.count = batch, fetched, 0
+
+    def start(self, patches: np.ndarray):
+        number, self.count = self.count, self.count + 1
+        if number == self.batch and not self.fetched:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+
+        def wait() -> np.ndarray:
+            if number == self.batch and self.fetched:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return self.predict(patches)
+
+        return wait
+
+
+@pytest.mark.parametrize("fetched", [False, True])
+def test_out_of_memory_at_every_batch(slide, spots, predictor, fetched: bool) -> None:
+    settings = PredictSettings(batch_size=2)
+    counting = FullAt(predictor, -1, fetched)
+    expected = run_to_end(run(slide, spots, counting, settings))
+    assert counting.count >= 10
+    for batch in range(counting.count):
+        found = run_to_end(run(slide, spots, FullAt(predictor, batch, fetched), settings))
+        assert found.done.all(), batch
+        np.testing.assert_allclose(found.values, expected.values, atol=1e-6, err_msg=str(batch))
+        assert found.record.batch_size == 1
+    assert readers() == []
+
+
 def test_memory_for_not_even_one_patch(slide, spots, predictor) -> None:
     with pytest.raises(DeviceError, match=r"not even one patch.*--device cpu"):
         run_to_end(run(slide, spots, Full(predictor, 0, torch.OutOfMemoryError("full")), SMALL))

@@ -213,5 +213,5 @@ def test_an_index_by_its_address(hub: HubServer, index: Path):
     hub.files["/index.json"] = index.read_bytes()
     assert [one.name for one in read_index(f"{hub.address}/index.json")] == [NAME]
     hub.page = True
-    with pytest.raises(ModelError, match="cannot be read"):
+    with pytest.raises(ModelError, match="is not JSON"):
         read_index(f"{hub.address}/index.json")

@@ -125,9 +125,10 @@ def test_a_cache_folder_that_cannot_be_made(tmp_path, picture, monkeypatch):
 def test_clearing_removes_pyramids_and_nothing_else(cache, tmp_path, picture):
     assert (kept_size().entries, kept_size().bytes) == (0, 0)
     keep_pyramid(open_slide(write(tmp_path / "a.png", picture)))
-    torn = cache / f".{'a' * 32}.x1y2"
+    torn = cache / f".{'a' * 32}.0123abcd-1-abcd1234"  # of another machine, long ago
     torn.mkdir()
     (torn / "00.tif").write_bytes(b"half")
+    os.utime(torn, (1, 1))
     (cache / "mine").mkdir()
     (cache / "notes.txt").write_text("mine")
     size = kept_size()
@@ -155,12 +156,13 @@ def test_the_entries_used_longest_ago_go_first(cache, tmp_path, picture, monkeyp
 
 
 def test_what_a_killed_process_left_is_swept(cache, tmp_path, picture):
-    (cache / ".old.x").mkdir(parents=True)
-    (cache / ".new.x").mkdir()
-    os.utime(cache / ".old.x", (1, 1))
+    old, new = cache / ".x.0123abcd-1-abcd1234", cache / ".x.0123abcd-1-abcd1235"
+    old.mkdir(parents=True)
+    new.mkdir()
+    os.utime(old, (1, 1))
     keep_pyramid(open_slide(write(tmp_path / "a.png", picture)))
-    assert not (cache / ".old.x").exists()
-    assert (cache / ".new.x").exists()  # another process may be at it
+    assert not old.exists()
+    assert new.exists()  # a process of another machine may be at it
 
 
 def test_two_at_once_leave_one_entry(cache, tmp_path, picture):

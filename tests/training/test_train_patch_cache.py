@@ -1,6 +1,7 @@
 """Patches kept on disk: what is trained is the same to the bit, and nothing that is damaged is believed."""
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -164,8 +165,9 @@ def test_clearing_removes_patches_and_nothing_else(section, tmp_path, genes):
     cache = PatchCache(tmp_path / "cache")
     assert cache.size().entries == 0
     load_section(section, genes, mpp=2.0, cache=cache)
-    torn = tmp_path / "cache" / f".{'a' * 64}.npy.x1y2.npy"
+    torn = tmp_path / "cache" / f".{'a' * 64}.npy.0123abcd-1-abcd1234.npy"  # of another machine, long ago
     torn.write_bytes(b"half")
+    os.utime(torn, (1, 1))
     (tmp_path / "cache" / "notes.json").write_text("mine")
     (tmp_path / "cache" / "data.npy").write_text("mine")
     size = cache.size()

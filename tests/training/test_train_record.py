@@ -70,5 +70,5 @@ def test_a_record_of_another_version_keeps_what_this_one_does_not_know():
 def test_a_damaged_record_says_so(tmp_path):
     text = json.dumps({"format": "napari-tcgn training run 1", "identity": [], "data": {"B1": 3}})
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(OutputError, match=r"run\.json is damaged"):
+    with pytest.raises(OutputError, match=r"run\.json: identity: is \[\]"):
         RunFolder(tmp_path).check(resume=True)

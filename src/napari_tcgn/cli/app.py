@@ -5,13 +5,20 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from napari_tcgn import __version__
 from napari_tcgn.cli.compare import compare
-from napari_tcgn.cli.console import print_what_cannot_be_shown_as_escapes, reader_has_gone, with_matches
+from napari_tcgn.cli.console import (
+    fault_of_system,
+    open_closed_streams,
+    print_what_cannot_be_shown_as_escapes,
+    reader_has_gone,
+    with_matches,
+)
 from napari_tcgn.cli.cross_validate import cross_validate
 from napari_tcgn.cli.data import data_app
 from napari_tcgn.cli.demo import demo
@@ -89,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     given = with_matches(sys.argv[1:]) if arguments is None else list(arguments)
     debug = "--debug" in given
+    open_closed_streams()
     print_what_cannot_be_shown_as_escapes()
     for name in ("SIGTERM", "SIGBREAK"):  # the second one: Ctrl-Break, and a closed console, of Windows
         if hasattr(signal, name):
@@ -110,6 +118,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             sys.exit(FAILED)
         if debug:
             raise
+        if isinstance(error, OSError) and error.errno:
+            _fail(f"Error: {fault_of_system(error)}", FAILED)
         reason = str(error).strip().splitlines()
         _fail(
             f"Unexpected {type(error).__name__}{': ' + reason[0] if reason else ''}.\n"
@@ -120,7 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _fail(sentence: str, code: int) -> NoReturn:
-    print(sentence, file=sys.stderr)
+    with suppress(OSError):  # nobody can be told: the exit code says so
+        print(sentence, file=sys.stderr, flush=True)
     sys.exit(code)
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 from napari_tcgn.errors import TcgnError
 
 ENOUGH_DISK_GB = 2.0
+MOST_NAMED = 5  # of things left over
 QT_BINDINGS = ("PyQt6", "PySide6", "PyQt5", "PySide2")
 NEWEST_PYTHON = (3, 14)  # that is tested
 INSTALL_ALL = 'Install it with: pip install "napari-tcgn[all]"'
@@ -302,6 +303,26 @@ def check_cache() -> Finding:
     return Finding("Cache", "PASS", f"{folders[0].parent}; `napari-tcgn data cache` shows what is in it")
 
 
+def check_leftovers() -> Finding:
+    """Look in the working folder for what runs that were killed have left."""
+    from napari_tcgn.engine import unfinished_runs
+    from napari_tcgn.files import find_leftovers
+
+    here = Path.cwd()
+    runs, files = unfinished_runs(here), find_leftovers(here)
+    if not runs and not files:
+        return Finding("Leftovers", "PASS", "none in the working folder")
+    found = [f"{run.folder.name} ({run.done} of {run.spots} spots)" for run in runs] + [path.name for path in files]
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    return Finding(
+        "Leftovers",
+        "WARN",
+        f"of runs that were interrupted, in the working folder: {', '.join(found[:MOST_NAMED])}{more}",
+        "Go on with a .partial.zarr by its own command and --resume, or delete it; the others go with the next run of "
+        "the same result, or can be deleted.",
+    )
+
+
 def check_training_data() -> Finding:
     """Look for the her2st sections; only training needs them."""
     from napari_tcgn.cli.train_data import find_her2st
@@ -335,6 +356,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     check_window,
     check_disk,
     check_cache,
+    check_leftovers,
     check_cluster,
     check_training_data,
 )

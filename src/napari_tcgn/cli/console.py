@@ -6,6 +6,7 @@ import errno
 import glob
 import io
 import json
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import typer
 
 from napari_tcgn import paths
+
+NAME_SHOWN = 120  # characters of a file that the system refuses
 
 
 def say_json(value: Any, indent: int | None = None) -> None:
@@ -25,6 +28,47 @@ def print_what_cannot_be_shown_as_escapes() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def open_closed_streams() -> None:
+    """Let nothing be read from and written to what the shell has closed (`>&-`).
+
+    A file that is opened would get the number of a closed stream, and with it what is printed.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free: this one
+        if getattr(sys, name) is None or (mode == "w" and _is_read_only(number)):
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  as long as the process
+
+
+def _is_read_only(number: int) -> bool:
+    """Tell whether Python itself has opened a file in the place of a stream that the shell has closed."""
+    if paths.WINDOWS:
+        return False
+    import fcntl
+
+    return fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+
+
+def fault_of_system(error: OSError) -> str:
+    """Say what the system has refused, and how to go on."""
+    hints = {
+        errno.EACCES: "Check its permissions.",
+        errno.EPERM: "Check its permissions.",
+        errno.EROFS: "Choose another folder.",
+        errno.ENAMETOOLONG: "Choose a shorter name.",
+        errno.ENOSPC: "Free space.",
+        errno.EFBIG: "Free space, or raise the limit to the size of files (ulimit -f).",
+        errno.EMFILE: "Close other programs, or raise the limit to open files (ulimit -n).",
+        errno.ENOMEM: "Close other programs.",
+    }
+    name = str(error.filename) if error.filename is not None else "What is printed, or a file"
+    name = name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]}…"
+    reason = os.strerror(error.errno or 0)
+    return f"{name}: {reason}. {hints.get(error.errno or 0, 'Check the file and its disk.')}"
 
 
 def with_matches(arguments: Sequence[str]) -> list[str]:

@@ -65,7 +65,7 @@ def pseudobulk(
             "left_out": comparison.left_out,
             "warnings": comparison.warnings,
         }
-    _write(tables, out, overwrite)
+    _write(tables, out)
     if json:
         say_json(said)
     else:
@@ -83,13 +83,12 @@ def _read(results: list[Path]) -> dict[str, AnnData]:
     return found
 
 
-def _write(tables: dict[str, pd.DataFrame], out: Path, overwrite: bool) -> None:
-    from napari_tcgn.files import make_folder, without_formulas, write_whole
+def _write(tables: dict[str, pd.DataFrame], out: Path) -> None:
+    from napari_tcgn.files import without_formulas, write_together
 
-    make_folder(out)
-    for name, table in tables.items():
-        with write_whole(out / name, overwrite) as temporary:
-            without_formulas(table).to_csv(temporary, lineterminator="\n")
+    with write_together(out) as making:
+        for name, table in tables.items():
+            without_formulas(table).to_csv(making / name, lineterminator="\n")
 
 
 def _pseudobulk_text(said: dict[str, Any], out: Path) -> str:

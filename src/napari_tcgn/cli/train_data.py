@@ -45,7 +45,7 @@ def find_her2st() -> Path:
     if given and not Path(given).is_dir():
         raise DataError(f"{ENVIRONMENT} names {given}, which is no folder.", HOW_TO_GET)
     for folder in places():
-        if folder.is_dir():
+        if os.path.isdir(folder):  # and not where it is forbidden to look
             return folder
     raise DataError("The her2st training data was not found.", HOW_TO_GET)
 

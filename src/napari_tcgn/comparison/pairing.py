@@ -24,6 +24,7 @@ from napari_tcgn.expression import (
     dense,
     doubtful_counts,
     match_genes,
+    own_part,
     require_counts,
     require_measured,
     require_unchanged,
@@ -91,9 +92,10 @@ def pair(
     DataError
         If one of the two is not what it should be, or they do not belong together; the message says why.
     """
+    ours = own_part(predicted, "run_record", "model_card", "output_scale")
     record = record_of(predicted)
-    card = ModelCard.from_json(str(predicted.uns[UNS_KEY]["model_card"]), "of the prediction")
-    scale = str(predicted.uns[UNS_KEY]["output_scale"])
+    card = ModelCard.from_json(ours["model_card"], "of the prediction")
+    scale = ours["output_scale"]
     _require_scale(scale)
     require_unchanged(predicted)
     require_measured(measured)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression import OUTPUT_SCALE, TOTAL_SCALE, UNS_KEY, dense
+from napari_tcgn.expression import OUTPUT_SCALE, TOTAL_SCALE, UNS_KEY, dense, own_part
 from napari_tcgn.model import ModelCard
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _check_one_model(predictions: Mapping[str, AnnData]) -> None:
             raise DataError(
                 f"Slide {name!r} holds no napari-tcgn prediction.", "Give files that `napari-tcgn predict` has written."
             )
-        cards.setdefault(str(adata.uns[UNS_KEY]["model_card"]), name)
+        cards.setdefault(own_part(adata, "model_card", "output_scale", "partial")["model_card"], name)
     if len(cards) > 1:
         one, other = list(cards.values())[:2]
         raise DataError(

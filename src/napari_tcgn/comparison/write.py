@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_tcgn.comparison.report import write_report
 from napari_tcgn.comparison.result import FILES, Comparison
 from napari_tcgn.expression import write_h5ad
-from napari_tcgn.files import check_folder, make_folder, without_formulas, write_text_whole, write_whole
+from napari_tcgn.files import check_folder, without_formulas, write_text_whole, write_together
 
 
 def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool = False) -> list[Path]:
@@ -16,7 +16,7 @@ def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool
     Returns
     -------
     list of pathlib.Path
-        What was written.
+        What was written: all of it, or nothing where something could not be written.
 
     Raises
     ------
@@ -25,20 +25,17 @@ def write_comparison(comparison: Comparison, folder: str | Path, overwrite: bool
     """
     folder = Path(folder)
     check_folder(folder, FILES, overwrite)
-    make_folder(folder)
-    comparison.to_csv(folder / "genes.csv", overwrite)
-    written = [folder / "genes.csv"]
     tables = {
         "baselines.csv": comparison.baselines,
         "gene_sets.csv": comparison.gene_sets,
         "niches.csv": comparison.niches,
     }
-    for name, table in tables.items():
-        if len(table):
-            with write_whole(folder / name, overwrite) as temporary:
-                without_formulas(table).to_csv(temporary, index=False, lineterminator="\n")
-            written.append(folder / name)
-    write_text_whole(folder / "overall.json", comparison.to_json() + "\n", overwrite)
-    write_h5ad(comparison.adata, folder / "compared.h5ad", overwrite)
-    write_report(comparison, folder / "report.html", overwrite)
-    return [*written, folder / "overall.json", folder / "compared.h5ad", folder / "report.html"]
+    tables = {name: table for name, table in tables.items() if len(table)}
+    with write_together(folder) as making:
+        comparison.to_csv(making / "genes.csv")
+        for name, table in tables.items():
+            without_formulas(table).to_csv(making / name, index=False, lineterminator="\n")
+        write_text_whole(making / "overall.json", comparison.to_json() + "\n")
+        write_h5ad(comparison.adata, making / "compared.h5ad")
+        write_report(comparison, making / "report.html")
+    return [folder / name for name in ("genes.csv", *tables, "overall.json", "compared.h5ad", "report.html")]

@@ -41,6 +41,12 @@ from .patches import (
     reading_order as reading_order,
 )
 from .progress import Prediction as Prediction, Progress as Progress
-from .record import DomainRecord as DomainRecord, RunRecord as RunRecord, package_versions as package_versions
+from .record import (
+    DAMAGED as DAMAGED,
+    DomainRecord as DomainRecord,
+    RunRecord as RunRecord,
+    package_versions as package_versions,
+)
 from .steps import run_to_end as run_to_end, to_the_end as to_the_end
+from .unfinished import UnfinishedRun as UnfinishedRun, unfinished_runs as unfinished_runs
 from .work import WorkFolder as WorkFolder, work_folder_of as work_folder_of

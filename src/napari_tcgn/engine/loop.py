@@ -245,26 +245,56 @@ def _predict_batches(
     wait for this program.
     """
     ahead = 1 if isinstance(predictor, StartingPredictor) else 0
-    started: deque[tuple[Indices, Callable[[], Both]]] = deque()
+    started: deque[tuple[Indices, Patches, Callable[[], Both]]] = deque()
+    again: deque[tuple[Indices, Patches]] = deque()  # what was started and did not end for want of memory
+    alone = 0  # times in a row that one patch alone did not fit
+
+    def shrink(tried: int) -> None:
+        nonlocal batch_size, alone
+        alone = alone + 1 if tried == 1 else 0
+        batch_size = record.batch_size = _halve(tried, predictor, last=alone > 1)
 
     def fetch(keep: int) -> Generator[tuple[Indices, Values, Values | None], None, None]:
+        nonlocal alone
         while len(started) > keep:
-            new, wait = started.popleft()
-            yield new, *wait()
+            new, part, wait = started.popleft()
+            both = _unless_full(wait)
+            if both is None:
+                again.append((new, part))
+                shrink(len(new))
+            else:
+                alone = 0
+                yield new, *both
 
-    for indices, patches in batches:
+    def start(indices: Indices, patches: Patches) -> Generator[tuple[Indices, Values, Values | None], None, None]:
         done = 0
         while done < len(indices):
-            new = indices[done : done + batch_size]
-            wait = _try_start(predictor, patches[done : done + batch_size], with_domain)
+            new, part = indices[done : done + batch_size], patches[done : done + batch_size]
+            wait = _try_start(predictor, part, with_domain)
             if wait is None:
                 yield from fetch(keep=0)
-                batch_size = record.batch_size = _halve(len(new), predictor)
+                shrink(len(new))
                 continue
             done += len(new)
-            started.append((new, wait))
+            started.append((new, part, wait))
             yield from fetch(keep=ahead)
+
+    for indices, patches in batches:
+        yield from start(indices, patches)
     yield from fetch(keep=0)
+    while again:
+        yield from start(*again.popleft())
+        yield from fetch(keep=0)
+
+
+def _unless_full(compute: Callable[[], Both]) -> Both | None:
+    """Return what is computed; None if memory ran out."""
+    try:
+        return compute()
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            return None
+        raise
 
 
 def _try_start(predictor: Predictor, patches: Patches, with_domain: bool) -> Callable[[], Both] | None:
@@ -287,16 +317,16 @@ def _try_start(predictor: Predictor, patches: Patches, with_domain: bool) -> Cal
     return lambda: beside
 
 
-def _halve(tried: int, predictor: Predictor) -> int:
-    """Return half of the batch that did not fit, once the memory it left behind is freed."""
+def _halve(tried: int, predictor: Predictor, last: bool) -> int:
+    """Return half of the batch that did not fit, once the memory it left behind is freed; one patch is tried twice."""
     free_memory(predictor.device)
-    if tried == 1:
+    if tried == 1 and last:
         raise DeviceError(
             f"The memory of device {predictor.device!r} is full: not even one patch fits beside model "
             f"{predictor.card.name!r}.",
             "Close other programs that use it, or choose --device cpu.",
         )
-    return tried // 2
+    return max(1, tried // 2)
 
 
 def _check_values(values: NDArray[np.float32], spots: Spots, new: NDArray[np.intp], card: ModelCard) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from napari_tcgn.engine.device import precision_reason
 from napari_tcgn.errors import DataError
-from napari_tcgn.files import reading
+from napari_tcgn.files import declared, entries_of, mapping_of, or_null, parse_json, plain, reading
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import PredictSettings, read_part, read_settings, to_record
 from napari_tcgn.slide import Slide, SlideRecord, require_mpp, stored_orientation
@@ -194,11 +194,21 @@ class RunRecord:
         SettingsError
             If a setting has a value that it may not have.
         """
-        with reading("The run record of the result", DataError, DAMAGED):
-            found = json.loads(text)
-            if not isinstance(found, dict):
-                raise ValueError(f"it is no JSON object but {type(found).__name__}")
+        what = "The run record of the result"
+        found = parse_json(text, what, DataError, DAMAGED, entries_of(RECORD))
+        with reading(what, DataError, DAMAGED):
             return cls.read(found)
+
+
+# What may stand in a run record; of settings and the source of spots, their own rooms say.
+RECORD = declared(
+    RunRecord,
+    settings=mapping_of(plain),
+    spots=or_null(entries_of(declared(SpotsRecord, source=or_null(mapping_of(plain))))),
+    slide=or_null(entries_of(declared(SlideRecord))),
+    patch=or_null(entries_of(declared(PatchRecord))),
+    model=or_null(entries_of(declared(ModelRecord))),
+)
 
 
 def package_versions() -> dict[str, str]:

@@ -21,6 +21,7 @@ from napari_tcgn.engine.disk_rows import DiskRows
 from napari_tcgn.engine.identity import require_same
 from napari_tcgn.engine.lock import lock_folder
 from napari_tcgn.errors import OutputError
+from napari_tcgn.files import entries_of, mapping_of, number, plain, read_json, reading, remove_leftovers
 from napari_tcgn.memory import in_bytes
 from napari_tcgn.moves import remove_folder
 from napari_tcgn.paths import is_of_system
@@ -32,6 +33,8 @@ CHUNK_ROWS = 256  # about; a multiple of the batch size
 DONE_ROWS = 65536  # of one chunk of the mask
 FLUSH_SECONDS = 1.0  # so much work at most is lost to kill -9
 SUFFIX = ".partial.zarr"
+MOST_SPOTS = 10**9
+DESCRIBED_BYTES = 16 * 2**20  # of a zarr.json
 
 _KEPT = "Free some space, then give the same command with --resume: what is predicted so far is kept."
 
@@ -72,6 +75,7 @@ class WorkFolder:
         self._failed = False
 
     def __enter__(self) -> WorkFolder:
+        remove_leftovers(self.path.parent, of=self.path)
         try:
             self.path.mkdir(parents=False, exist_ok=True)
         except OSError as error:
@@ -98,14 +102,19 @@ class WorkFolder:
             if strange:  # it would be removed at the end
                 raise OutputError(f"{path} is no work folder of a run: it holds {strange[0]}.", "Move it away.")
             return  # killed before its first spot
-        try:
+        hint = "Move it away, or delete it to begin again."
+        for part in ("", "done", "values", "domain_p"):
+            described = path / part / "zarr.json"
+            if described.exists():
+                read_json(described, str(described), OutputError, hint, mapping_of(plain), DESCRIBED_BYTES)
+        with reading(f"{path}", OutputError, hint, "the work folder of a run"):
             self._group = zarr.open_group(path, mode="r+")
+            if (wrong := _fault_of(self._group)) is not None:
+                raise OutputError(f"{path} is no work folder of a run: {wrong}.", hint)
             self._done = np.array(self._group["done"][:])
             kept = self._group["domain_p"][:] if "domain_p" in self._group else np.full(len(self._done), np.nan)
             self._domain_p = np.array(kept, np.float32)
             self.batch_size = int(self._group.attrs["batch_size"])
-        except (ValueError, KeyError, OSError, TypeError) as error:
-            raise OutputError(f"{path} is no work folder of a run: {error}.", "Move it away.") from error
         if not self.resume:
             raise OutputError(
                 f"{path} holds {self._done.sum()} of {len(self._done)} spots of an interrupted run.",
@@ -148,6 +157,9 @@ class WorkFolder:
         self._position = position
         if self._group is not None:
             require_same(dict(self._group.attrs["identity"]), identity, self.path)
+            if self._group["values"].shape != (len(order), genes):
+                found, wanted = self._group["values"].shape, (len(order), genes)
+                raise OutputError(f"{self.path} holds values of {found} spots and genes, not {wanted}.", "Delete it.")
             self._rows = DiskRows(self._group["values"], position)
             self._forget_damaged()
         else:
@@ -238,6 +250,30 @@ class WorkFolder:
             self._lock.release()
         with suppress(OSError):  # a part of it is open in another program: it stays, and can be resumed
             remove_folder(self.path)
+
+
+ATTRIBUTES = {"batch_size": number(1, 10**6, whole=True), "identity": mapping_of(plain)}
+
+
+def _fault_of(group: Any) -> str | None:
+    """Say what is wrong with the arrays of a work folder: the parts of a run are as long as one another."""
+    import zarr
+
+    attributes = dict(group.attrs)
+    missing = [name for name in ATTRIBUTES if name not in attributes]
+    if missing:
+        return f"it lacks {', '.join(missing)}"
+    if (wrong := entries_of(ATTRIBUTES)(attributes)) is not None:
+        return wrong
+    for name, kind, dimensions in (("values", "float32", 2), ("done", "bool", 1), ("domain_p", "float32", 1)):
+        if name not in group and name == "domain_p":  # a folder of an older version has none
+            continue
+        array = group.get(name)
+        if not isinstance(array, zarr.Array) or array.dtype != kind or array.ndim != dimensions:
+            return f"{name} is no array of {kind} of {dimensions} dimensions"
+        if array.shape[0] != group["values"].shape[0]:
+            return f"{name} is of {array.shape[0]} spots, and values are of {group['values'].shape[0]}"
+    return None if group["values"].shape[0] <= MOST_SPOTS else f"it is of {group['values'].shape[0]:,} spots"
 
 
 def _require_room(path: Path, needed: int) -> None:

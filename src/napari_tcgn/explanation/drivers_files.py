@@ -16,7 +16,7 @@ from napari_tcgn.explanation.drivers import Gallery, GeneDrivers
 from napari_tcgn.explanation.drivers_page import SIGNIFICANT, drivers_page
 from napari_tcgn.explanation.result import Explanation
 from napari_tcgn.explanation.write import to_record
-from napari_tcgn.files import check_folder, make_folder, without_formulas, write_text_whole, write_whole
+from napari_tcgn.files import check_folder, without_formulas, write_text_whole, write_together
 from napari_tcgn.pages import Picture
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def write_drivers(
     Returns
     -------
     list of pathlib.Path
-        What was written, each whole or not at all.
+        What was written: all of it, or nothing where something could not be written.
 
     Raises
     ------
@@ -60,20 +60,18 @@ def write_drivers(
     """
     folder = Path(folder)
     check_folder(folder, DRIVERS_FILES, overwrite)
-    make_folder(folder)
     gallery = Picture.of("Patches of both ends", _draw(found))
-    with write_whole(folder / PICTURE, overwrite) as temporary:
-        temporary.write_bytes(gallery.png)
     table = pd.DataFrame([_row(one) for one in found.drivers])
     morphology = found.morphology
     names = [f"{name}, {unit}" for name, unit in zip(morphology.names, morphology.units, strict=True)]
     spots = pd.DataFrame(morphology.values, columns=names, index=pd.Index(found.spots, name="spot"))
-    for name, one, index in ((TABLE, table, False), (SPOTS, spots, True)):
-        with write_whole(folder / name, overwrite) as temporary:
-            without_formulas(one).to_csv(temporary, index=index, lineterminator="\n")
     record = drivers_record(found, explanations) | ({"command": as_line(command)} if command is not None else {})
-    write_text_whole(folder / PAGE, drivers_page(found, gallery, explanations, record), overwrite)
-    write_text_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n", overwrite)
+    with write_together(folder) as making:
+        (making / PICTURE).write_bytes(gallery.png)
+        for name, one, index in ((TABLE, table, False), (SPOTS, spots, True)):
+            without_formulas(one).to_csv(making / name, index=index, lineterminator="\n")
+        write_text_whole(making / PAGE, drivers_page(found, gallery, explanations, record))
+        write_text_whole(making / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return [folder / name for name in DRIVERS_FILES]
 
 

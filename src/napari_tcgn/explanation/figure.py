@@ -12,6 +12,7 @@ from napari_tcgn.errors import OutputError
 from napari_tcgn.explanation.result import AttributionMap, Curves, Explanation, TokenGraph
 from napari_tcgn.exports import round_length
 from napari_tcgn.files import check_target, write_whole
+from napari_tcgn.pages import figure_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +57,7 @@ def explanation_figure(
     check_target(path, overwrite)
     figure = draw_explanation(explanation, tissue)
     with write_whole(path, overwrite) as temporary:
-        figure.savefig(temporary, dpi=dpi)
+        temporary.write_bytes(figure_bytes(figure, path.suffix, dpi))
 
 
 def draw_explanation(explanation: Explanation, tissue: bool = True) -> Figure:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_tcgn.engine import as_line
 from napari_tcgn.explanation.figure import explanation_figure
 from napari_tcgn.explanation.result import AttributionMap, Explanation
-from napari_tcgn.files import check_folder, make_folder, write_text_whole, write_whole
+from napari_tcgn.files import check_folder, write_text_whole, write_together
 
 FIGURES = ("explanation.png", "explanation.svg")
 ARRAYS, RECORD = "explanation.npz", "explanation.json"
@@ -38,7 +38,7 @@ def write_explanation(
     Returns
     -------
     list of pathlib.Path
-        What was written, each whole or not at all.
+        What was written: all of it, or nothing where something could not be written.
 
     Raises
     ------
@@ -47,14 +47,13 @@ def write_explanation(
     """
     folder = Path(folder)
     check_folder(folder, FILES, overwrite)
-    make_folder(folder)
-    for name in FIGURES:
-        explanation_figure(explanation, folder / name, overwrite)
-    with write_whole(folder / ARRAYS, overwrite) as temporary, temporary.open("wb") as file:
-        arrays: dict[str, Any] = arrays_of(explanation)
-        np.savez_compressed(file, **arrays)
     record = to_record(explanation) | ({"command": as_line(command)} if command is not None else {})
-    write_text_whole(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n", overwrite)
+    with write_together(folder) as making:
+        for name in FIGURES:
+            explanation_figure(explanation, making / name)
+        arrays: dict[str, Any] = arrays_of(explanation)
+        np.savez_compressed(making / ARRAYS, **arrays)
+        write_text_whole(making / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return [folder / name for name in FILES]
 
 

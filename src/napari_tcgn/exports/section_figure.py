@@ -15,6 +15,7 @@ from napari_tcgn.exports.genes import require_genes
 from napari_tcgn.expression import Library, column, domain_p_of, gene_interval, library_of
 from napari_tcgn.files import check_target, write_whole
 from napari_tcgn.options import ExportSettings
+from napari_tcgn.pages import figure_bytes
 from napari_tcgn.stats import smooth_surface
 from napari_tcgn.trust import spot_opacity
 
@@ -83,7 +84,7 @@ def gene_figure(
     _require_colormap(settings.colormap)
     figure = _draw(adata, genes, ncols, library_id, settings)
     with write_whole(path, overwrite) as temporary:
-        figure.savefig(temporary, dpi=dpi, bbox_inches="tight", pad_inches=0.1)
+        temporary.write_bytes(figure_bytes(figure, path.suffix, dpi, bbox_inches="tight", pad_inches=0.1))
 
 
 def _require_colormap(name: str) -> None:

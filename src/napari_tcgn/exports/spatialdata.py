@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.errors import OutputError, SpotsError
 from napari_tcgn.exports.inner_names import make_inner_names_valid, renamed_inside
-from napari_tcgn.expression import Library, library_of, writable_strings
+from napari_tcgn.expression import Library, library_of, require_storable, writable_strings
 from napari_tcgn.files import write_whole_folder
 from napari_tcgn.sdata import is_spatialdata
 from napari_tcgn.slide import Slide
@@ -151,6 +151,7 @@ def write_spatialdata(
         raise OutputError(
             f"The folder {path} holds something else, no SpatialData, and is not replaced.", "Choose another name."
         )
+    require_storable(adata, slashes=True)
     with write_whole_folder(path, overwrite, marks=("zarr.json", ".zgroup")) as temporary:
         data = to_spatialdata(adata, slide, library_id, mpp)
         with warnings.catch_warnings(), writable_strings():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -161,7 +161,8 @@ def _only(library: Library, genes: list[str], mpp_given: bool) -> AnnData:
     if len(library_ids(adata)) > 1 or mpp_given or adata.is_view:
         adata = adata.copy()
         spatial = adata.uns.get("spatial")
-        entry = dict(spatial.get(library.library_id, {})) if isinstance(spatial, dict) else {}
+        entry = spatial.get(library.library_id) if isinstance(spatial, dict) else None
+        entry = dict(entry) if isinstance(entry, Mapping) else {}
         if mpp_given:
             entry["metadata"] = {**entry.get("metadata", {}), "mpp": library.mpp}
         adata.uns["spatial"] = {library.library_id: entry}

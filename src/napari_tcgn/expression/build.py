@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.engine import Prediction, leaves_image
+from napari_tcgn.engine import DAMAGED, Prediction, leaves_image
 from napari_tcgn.errors import DataError, OutputError
 from napari_tcgn.expression.intervals import INTERVALS, interval_columns
-from napari_tcgn.files import check_target, reason_of, write_whole
-from napari_tcgn.h5ad import read_h5ad
+from napari_tcgn.files import anything, check_target, entries_of, reading, reason_of, write_whole
+from napari_tcgn.h5ad import new_h5, read_h5ad
 from napari_tcgn.spots import Spots
 from napari_tcgn.trust import trust_words
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 UNS_KEY = "napari_tcgn"
+SHOWN = 60  # letters of a name in a sentence
 DOMAIN_P = "domain_p"  # column of obs
 
 
@@ -187,12 +188,17 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
     OutputError
         If the path has another suffix, exists, or cannot be written.
     """
+    from anndata.io import write_elem
+
     path = Path(path)
     check_h5ad_target(path, overwrite)
+    require_storable(adata)
     with write_whole(path, overwrite) as temporary, _one_piece_at_a_time(adata.X), writable_strings():
         try:
-            # Without the conversion that would change the caller's object and the types that are read back.
-            adata.write_h5ad(temporary, convert_strings_to_categoricals=False)
+            # As `adata.write_h5ad`, without the conversion that would change the caller's object and the types that are
+            # read back, and into a file that HDF5 can close on a full disk.
+            with new_h5(temporary) as file:
+                write_elem(file, "/", adata)
         except OSError:
             raise  # of the disk: `write_whole` says so
         except Exception as error:  # anndata raises many kinds for values that no .h5ad can hold; it names the place
@@ -200,6 +206,37 @@ def write_h5ad(adata: AnnData, path: str | Path, overwrite: bool = False) -> Non
                 f"{path.name} cannot be written: it would hold what an .h5ad cannot ({reason_of(error)}).",
                 "Remove that entry or change its type.",
             ) from error
+
+
+def require_storable(adata: AnnData, slashes: bool = False) -> None:
+    """Refuse names of parts that HDF5 and zarr take for paths, or cannot hold: such a file could not be read again.
+
+    Parameters
+    ----------
+    adata : anndata.AnnData
+    slashes : bool
+        Whether names may have slashes: who writes gives them others.
+
+    Raises
+    ------
+    OutputError
+    """
+    parts: dict[str, Mapping[str, Any]] = {name: getattr(adata, name) for name in ("obsm", "varm", "layers", "uns")}
+    waiting = list(parts.items())
+    sections = adata.uns.get("spatial")
+    while waiting:
+        where, entries = waiting.pop()
+        for name, value in entries.items():
+            if name is None:  # X among the layers of anndata 0.13
+                continue
+            is_path = "/" in name and (name.startswith("/") or entries is sections) and not slashes
+            if name in ("", ".", "..") or "\0" in name or is_path:
+                cut = name if len(name) <= SHOWN else f"{name[:SHOWN]}…"
+                raise OutputError(
+                    f"{where} has an entry called {cut!r}, which no .h5ad and no .zarr can hold.", "Rename it."
+                )
+            if isinstance(value, Mapping):
+                waiting.append((f"{where}[{name!r}]", value))
 
 
 def writable_strings() -> AbstractContextManager[Any]:
@@ -234,11 +271,47 @@ def check_h5ad_target(path: Path, overwrite: bool = False) -> None:
     check_target(path, overwrite)
 
 
+def own_part(adata: AnnData, *needed: str) -> dict[str, Any]:
+    """Return `uns["napari_tcgn"]`, what this package says of values; {} where it says nothing and nothing is needed.
+
+    Raises
+    ------
+    DataError
+        If it is no such part, an entry is of another kind, or one that is needed is missing.
+    """
+    found = adata.uns.get(UNS_KEY, {})
+    wrong = _OWN(found)
+    if wrong is None and (missing := [name for name in needed if name not in found]):
+        wrong = f"lacks {', '.join(missing)}"
+    if wrong is not None:
+        between = " " if wrong.startswith(("is ", "lacks ")) else ": "
+        raise DataError(f'uns["{UNS_KEY}"]{between}{wrong}.', DAMAGED)
+    return dict(found)
+
+
+def _text_of_any_length(value: Any) -> str | None:
+    return None if isinstance(value, str) else f"is {type(value).__name__}; wanted: text"
+
+
+def _yes_or_no(value: Any) -> str | None:
+    return None if isinstance(value, bool | np.bool_) else f"is {type(value).__name__}; wanted: true or false"
+
+
+_OWN = entries_of(
+    {
+        **dict.fromkeys(("run_record", "model_card", "output_scale", "kind"), _text_of_any_length),
+        "partial": _yes_or_no,
+    },
+    others=anything,
+)
+
+
 def domain_p_of(adata: AnnData) -> NDArray[np.float64]:
     """Return how usual every spot's patch is among those of the model's training (float64 [spots]), NaN: unknown."""
     if DOMAIN_P not in adata.obs:
         return np.full(adata.n_obs, np.nan)
-    known: NDArray[np.float64] = adata.obs[DOMAIN_P].to_numpy(np.float64)
+    with reading(f'obs["{DOMAIN_P}"]', DataError, DAMAGED):
+        known: NDArray[np.float64] = adata.obs[DOMAIN_P].to_numpy(np.float64)
     return known
 
 
@@ -256,4 +329,5 @@ def read_prediction(path: str | Path) -> AnnData:
             f"{path} holds no napari-tcgn prediction (uns has {sorted(adata.uns)}).",
             "Give a file that `napari-tcgn predict` or the dock's Export has written.",
         )
+    own_part(adata)
     return adata

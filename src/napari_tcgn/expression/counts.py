@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RAW = "raw"  # how AnnData's `.raw` is called where layers are, unless one has this name
 ENOUGH_SPOTS = 20
+TOO_MANY = 0.999e12  # molecules of a gene in a spot (1e12 as float32 is less); a whole cell has 1e6 of all genes
 SAME_TOTAL = 0.01  # spread of the totals of raw counts is far larger, share of their mean
 _LOOKED_AT = 1_000_000  # values that tell whether a table holds counts
 
@@ -210,6 +211,8 @@ def require_counts(counts: NDArray[np.float64], measured: AnnData | None = None,
             f"{(counts < 0).mean():.0%} of the measured values are negative (smallest {counts.min():.3g}): they look "
             "standardised, not counted."
         )
+    elif (counts >= TOO_MANY).any():
+        problem = f"The measured values reach {counts.max():.3g}: no spot has so many molecules of a gene."
     elif (broken := counts != np.round(counts)).any():
         largest = counts.max()
         problem = (

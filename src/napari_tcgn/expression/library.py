@@ -6,6 +6,7 @@ factors. Files of this package say more in `uns["napari_tcgn"]`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_tcgn.engine import RunRecord
 from napari_tcgn.errors import DataError
-from napari_tcgn.expression.build import UNS_KEY
+from napari_tcgn.expression.build import own_part
 from napari_tcgn.model import ModelCard
 from napari_tcgn.options import BINS
 from napari_tcgn.slide import without_alpha
@@ -175,10 +176,10 @@ def library_of(adata: AnnData, library_id: str | None = None, mpp: float | None 
         adata, centres = adata[mine], centres[mine]
     _require_one_section(adata, centres)
     spatial = adata.uns.get("spatial")
-    entry = spatial[chosen] if isinstance(spatial, dict) and spatial else {}
-    scales, said_of_it = entry.get("scalefactors", {}), entry.get("metadata", {})
-    ours = adata.uns.get(UNS_KEY, {})
-    record = RunRecord.from_json(str(ours["run_record"])) if "run_record" in ours else None
+    entry = _entries(spatial, chosen)
+    scales, said_of_it = _entries(entry, "scalefactors"), _entries(entry, "metadata")
+    ours = own_part(adata)
+    record = RunRecord.from_json(ours["run_record"]) if "run_record" in ours else None
     card = ModelCard.from_json(ours["model_card"], chosen) if "model_card" in ours else None
     if card is not None:
         card = _card_of(card, [str(gene) for gene in adata.var_names])
@@ -203,6 +204,12 @@ def library_of(adata: AnnData, library_id: str | None = None, mpp: float | None 
     )
 
 
+def _entries(part: object, name: str) -> dict[str, Any]:
+    """Return a part of `uns`; what others have put into its place tells nothing."""
+    found = part.get(name) if isinstance(part, Mapping) else None
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
 def _doubts(centres: NDArray[np.float64], picture: NDArray[np.uint8] | None, scale: float) -> tuple[str, ...]:
     """Say it if spots lie beyond the image that the picture and its scale describe."""
     if picture is None:
@@ -221,6 +228,8 @@ def _doubts(centres: NDArray[np.float64], picture: NDArray[np.uint8] | None, sca
 def _centres(adata: AnnData) -> NDArray[np.float64]:
     if adata.n_obs == 0 or adata.n_vars == 0:
         raise DataError(f"The AnnData has {adata.n_obs} spots and {adata.n_vars} genes.", "Give one with both.")
+    if adata.X is None:
+        raise DataError("The AnnData has no values: X is empty.", "Put the values to be seen into X.")
     for what, names in (("Gene", adata.var_names), ("Spot", adata.obs_names)):
         if not names.is_unique:
             hint = "Number them (var_names_make_unique, obs_names_make_unique), or read the file with read_section."
@@ -263,7 +272,7 @@ def _library_column(adata: AnnData, known: list[str]) -> str:
 
 def _picture(entry: dict[str, Any]) -> tuple[NDArray[np.uint8] | None, float]:
     """Return the finest picture whose scale is known, as RGB, and its px per full-resolution px."""
-    images, scales = entry.get("images", {}), entry.get("scalefactors", {})
+    images, scales = _entries(entry, "images"), _entries(entry, "scalefactors")
     for key in sorted(images, key=lambda name: {"hires": 0, "lowres": 1}.get(name, 2)):
         scale = _positive(scales.get(f"tissue_{key}_scalef"))
         picture = np.asarray(images[key])

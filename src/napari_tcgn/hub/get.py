@@ -5,14 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from pathlib import Path
 from urllib.parse import quote
 
 from napari_tcgn.download import RemoteFile, fetch_file
 from napari_tcgn.engine import Progress
 from napari_tcgn.errors import ModelError
-from napari_tcgn.files import check_folder, make_folder, reading, sha256_of, write_text_whole, write_whole_folder
+from napari_tcgn.files import (
+    check_folder,
+    make_folder,
+    mapping_of,
+    plain,
+    read_json,
+    sha256_of,
+    write_text_whole,
+    write_whole_folder,
+)
 from napari_tcgn.hub.folder import ORIGIN_NAME, files_of, require_whole
 from napari_tcgn.hub.index import ModelEntry, find_entry, read_index
 from napari_tcgn.hub.licences import require_accepted
@@ -134,10 +143,7 @@ def origin_of(folder: Path) -> ModelEntry | None:
     path = folder / ORIGIN_NAME
     if not path.is_file():
         return None
-    with reading(f"{path}", ModelError, "Fetch the model again."):
-        record = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(record, Mapping):
-        raise ModelError(f"{path} is no JSON object.", "Fetch the model again.")
+    record = read_json(path, str(path), ModelError, "Fetch the model again.", mapping_of(plain))
     return ModelEntry.from_record(record, str(path))
 
 

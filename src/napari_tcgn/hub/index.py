@@ -5,7 +5,6 @@ It comes with the program; another one is a JSON file of the same form, by its p
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -13,11 +12,23 @@ from typing import Any
 
 from napari_tcgn.download import open_url, unreachable
 from napari_tcgn.errors import DataError, ModelError
-from napari_tcgn.files import reading, require_regular
-from napari_tcgn.model import Check, entries_of, list_of, matches, number, one_of, or_null, text
+from napari_tcgn.files import (
+    Check,
+    entries_of,
+    list_of,
+    matches,
+    number,
+    one_of,
+    or_null,
+    parse_json,
+    reading,
+    require_regular,
+    text,
+)
 
 BUNDLED_INDEX = Path(__file__).with_name("index.json")
 VERSION = 1
+HINT = "Get the index again, or correct it."
 MAX_BYTES = 16 * 2**20
 _COMMIT, _SHA256 = r"[0-9a-f]{40}", r"[0-9a-f]{64}"
 
@@ -134,11 +145,7 @@ def read_index(source: str | Path | None = None) -> list[ModelEntry]:
     """
     named = str(source or BUNDLED_INDEX)
     content = _fetched(named) if named.startswith(("http://", "https://")) else _read(Path(named))
-    with reading(f"The index {named}", ModelError, "Check that it is an index of models."):
-        raw = json.loads(content)
-    if not isinstance(raw, Mapping):
-        raise ModelError(f"The index {named} is no JSON object.", "Check that it is an index of models.")
-    _require(entries_of(_INDEX)(raw), f"The index {named}")
+    raw = parse_json(content, f"The index {named}", ModelError, HINT, entries_of(_INDEX))
     found = [ModelEntry.from_record(one, f"The index {named}") for one in raw.get("models", [])]
     twice = sorted({one.name for one in found if sum(other.name == one.name for other in found) > 1})
     if twice:
@@ -163,7 +170,7 @@ def find_entry(name: str, index: Sequence[ModelEntry]) -> ModelEntry:
 
 def _require(wrong: str | None, source: str) -> None:
     if wrong is not None:
-        raise ModelError(f"{source}: {wrong}.", "Get the index again, or correct it.")
+        raise ModelError(f"{source}: {wrong}.", HINT)
 
 
 def _read(path: Path) -> str:

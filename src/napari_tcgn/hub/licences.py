@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from napari_tcgn.errors import LicenceError
-from napari_tcgn.files import write_text_whole
+from napari_tcgn.files import mapping_of, read_json, text, write_text_whole
 
 # Names of the hub, by what a card may begin with. https://huggingface.co/docs/hub/repositories-licenses
 _HUB = {
@@ -74,8 +75,8 @@ def _accepted_file() -> Path:
 
 def _read() -> dict[str, str]:
     """Return what was accepted; nothing where the file is missing or no longer readable: the user is asked again."""
-    try:
-        found = json.loads(_accepted_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    path = _accepted_file()
+    with suppress(LicenceError):
+        found: dict[str, str] = read_json(path, str(path), LicenceError, "", mapping_of(text()))
+        return found
+    return {}

@@ -14,7 +14,7 @@ from typing import Literal
 
 from napari_tcgn.engine import lock_folder
 from napari_tcgn.errors import OutputError
-from napari_tcgn.files import make_folder, reading, write_text_whole
+from napari_tcgn.files import entries_of, list_of, make_folder, matches, object_of, read_json, write_text_whole
 from napari_tcgn.paths import portable_name, same_path
 
 State = Literal["waiting", "running", "done", "failed", "skipped"]
@@ -59,6 +59,10 @@ class Entry:
     slide_mtime_ns: int = -1
 
 
+_OUT = matches(r"[^/\\\x00]+\.h5ad", "the name of an .h5ad without a folder")
+MANIFEST = entries_of({"slides": list_of(object_of(Entry, out=_OUT))}, needed=("slides",))
+
+
 class Manifest:
     """The entries of a cohort's folder by slide; use as a context manager, which keeps other processes out.
 
@@ -96,10 +100,10 @@ class Manifest:
         path = self.folder / f"{NAME}.json"
         if not path.exists():
             return {}
+        what, hint = f"The manifest of a cohort {path}", "Restore it, or choose another --out."
+        raw = read_json(path, what, OutputError, hint, MANIFEST)
         known = {f.name for f in fields(Entry)}
-        with reading(str(path), OutputError, "Choose another --out.", "the manifest of a cohort"):
-            raw = json.loads(path.read_text(encoding="utf-8"))["slides"]
-            entries = [Entry(**{key: value for key, value in one.items() if key in known}) for one in raw]
+        entries = [Entry(**{key: value for key, value in one.items() if key in known}) for one in raw["slides"]]
         for entry in entries:
             if entry.state == "running":  # its process is gone, or the folder would be locked
                 entry.state = "waiting"

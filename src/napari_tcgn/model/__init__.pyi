@@ -7,16 +7,6 @@ from .card import (
     domain_of as domain_of,
     intervals_of as intervals_of,
 )
-from .card_schema import (
-    Check as Check,
-    entries_of as entries_of,
-    list_of as list_of,
-    matches as matches,
-    number as number,
-    one_of as one_of,
-    or_null as or_null,
-    text as text,
-)
 from .card_words import depth_skill_of as depth_skill_of, describe as describe, skill_of as skill_of
 from .domain import (
     PatchDomain as PatchDomain,

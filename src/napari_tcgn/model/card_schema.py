@@ -6,22 +6,26 @@ Version 1 of the schema. Entries are declared once, in `CARD` and what it is mad
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 
 from napari_tcgn.errors import ModelError
+from napari_tcgn.files import (
+    MAX_ENTRIES as MAX_GENES,
+    Check,
+    anything,
+    entries_of,
+    list_of,
+    mapping_of,
+    matches,
+    number,
+    one_of,
+    or_null,
+    parse_json,
+    plain,
+    text,
+)
 
 MAX_BYTES = 256 * 2**20  # of card.json; 8,000 genes with all their figures take 1 MB
-MAX_GENES = 200_000
-MAX_DEPTH = 8
-MAX_NODES = 10_000  # of an entry that is plain JSON
-SHOWN = 60  # characters of a wrong value
-
-# What is wanted where a value is not that; None: it is.
-Check: TypeAlias = Callable[[Any], str | None]
 
 
 def parse_card(text: str, source: str) -> dict[str, Any]:
@@ -35,14 +39,7 @@ def parse_card(text: str, source: str) -> dict[str, Any]:
     hint = "Restore the card.json of the model."
     if len(text) > MAX_BYTES:
         raise ModelError(f"Model card {source} has {len(text):,} characters, too many for a card.", hint)
-    try:
-        raw = json.loads(text, parse_constant=_no_number)
-    except RecursionError as error:
-        raise ModelError(f"Model card {source} is nested too deeply.", hint) from error
-    except ValueError as error:
-        raise ModelError(f"Model card {source} is not JSON: {error}.", hint) from error
-    if not isinstance(raw, dict):
-        raise ModelError(f"Model card {source} is not a JSON object.", hint)
+    raw: dict[str, Any] = parse_json(text, f"Model card {source}", ModelError, hint, entries_of({}, anything), True)
     unknown, missing = sorted(set(raw) - set(CARD)), sorted(REQUIRED - set(raw))
     if unknown or missing:
         raise ModelError(
@@ -57,129 +54,6 @@ def parse_card(text: str, source: str) -> dict[str, Any]:
     return raw
 
 
-def _no_number(name: str) -> None:
-    raise ValueError(f"it holds {name}, which is no number")
-
-
-# -- kinds of values ------------------------------------------------------------------------------------------------
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, str | int) else None  # what cannot be looked up is none of them
-
-
-def _is(right: bool, value: Any, wanted: str) -> str | None:
-    return None if right else f"is {_shown(value)}; wanted: {wanted}"
-
-
-def text(least: int = 0, most: int = 10_000) -> Check:
-    """Text of so many characters, none of which is a control character but tab and newline."""
-
-    def check(value: Any) -> str | None:
-        right = isinstance(value, str) and least <= len(value) <= most
-        right = right and not any(ord(letter) < 32 and letter not in "\t\n" for letter in value)
-        return _is(right, value, f"text of {least} to {most} characters")
-
-    return check
-
-
-def number(least: float = -math.inf, most: float = math.inf, whole: bool = False) -> Check:
-    """A finite number between two others; true and false are none."""
-
-    def check(value: Any) -> str | None:
-        kinds = int if whole else (int, float)
-        right = isinstance(value, kinds) and not isinstance(value, bool)
-        right = right and (whole or math.isfinite(value)) and least <= value <= most
-        span = "" if math.isinf(least) and math.isinf(most) else f" from {least:g} to {most:g}"
-        return _is(right, value, f"{'a whole' if whole else 'a'} number{span}")
-
-    return check
-
-
-def one_of(*values: str | int) -> Check:
-    """One of some words or numbers."""
-    right = {(type(one), one) for one in values}
-    return lambda value: _is((type(value), _plain(value)) in right, value, " or ".join(map(str, values)))
-
-
-def matches(pattern: str, wanted: str) -> Check:
-    """Text that a regular expression describes as a whole."""
-    whole = re.compile(pattern, re.ASCII)
-    return lambda value: _is(isinstance(value, str) and whole.fullmatch(value) is not None, value, wanted)
-
-
-def or_null(kind: Check) -> Check:
-    """A value of a kind, or null."""
-
-    def check(value: Any) -> str | None:
-        found = None if value is None else kind(value)
-        return None if found is None else f"{found}, or null"
-
-    return check
-
-
-def list_of(kind: Check, least: int = 0, most: int = MAX_GENES) -> Check:
-    """A list of values of a kind, of so many entries."""
-
-    def check(value: Any) -> str | None:
-        if not isinstance(value, list) or not least <= len(value) <= most:
-            size = f"{least}" if least == most else f"{least} to {most}"
-            return _is(False, value, f"a list of {size} entries")
-        for place, entry in enumerate(value):
-            if (found := kind(entry)) is not None:
-                return f"[{place}] {found}"
-        return None
-
-    return check
-
-
-def mapping_of(kind: Check, most: int = 10_000) -> Check:
-    """An object whose entries are of a kind, whatever their names."""
-
-    def check(value: Any) -> str | None:
-        if not isinstance(value, Mapping) or len(value) > most:
-            return _is(False, value, f"an object of at most {most} entries")
-        for name, entry in value.items():
-            if (found := kind(entry)) is not None:
-                return f"[{_shown(name)}] {found}"
-        return None
-
-    return check
-
-
-def plain(value: Any) -> str | None:
-    """JSON of a limited depth and size."""
-    left, level = MAX_NODES, [value]
-    for _ in range(MAX_DEPTH):
-        inner = [v.values() if isinstance(v, dict) else v for v in level if isinstance(v, dict | list)]
-        level = [entry for entries in inner for entry in entries]
-        left -= len(level)
-        if left < 0:
-            return _is(False, value, f"at most {MAX_NODES} values")
-    return _is(not level, value, f"JSON nested at most {MAX_DEPTH} deep")
-
-
-def entries_of(declared: Mapping[str, Check], others: Check = plain) -> Check:
-    """An object with declared entries; `others` is asked about the rest."""
-
-    def check(value: Any) -> str | None:
-        if not isinstance(value, Mapping):
-            return _is(False, value, "an object")
-        for name, entry in value.items():
-            if (found := declared.get(name, others)(entry)) is not None:
-                return f"{name}: {found}" if not found.startswith("[") else f"{name}{found}"
-        return None
-
-    return check
-
-
-# -- the card -------------------------------------------------------------------------------------------------------
-
 _UM = number(1e-3, 1e6)
 _PCC = number(-1, 1)
 _PER_GENE_PCC = or_null(list_of(or_null(_PCC)))
@@ -189,8 +63,7 @@ _SECTIONS = number(0, 1e6, whole=True)
 def _counted(value: Any) -> str | None:
     """Significant and tested sections: two whole numbers, or "3 of 4" in cards of earlier versions."""
     if isinstance(value, str):
-        parts = value.split(" of ")
-        return _is(len(parts) == 2 and all(part.isdecimal() for part in parts), value, "two whole numbers")
+        return matches(r"\d+ of \d+", "two whole numbers")(value)
     return list_of(_SECTIONS, 2, 2)(value)
 
 

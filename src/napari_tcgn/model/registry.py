@@ -6,10 +6,12 @@ Another package offers a model through an entry point of the group `napari_tcgn.
 
 from __future__ import annotations
 
+import os
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 from napari_tcgn.errors import ModelError
+from napari_tcgn.files import reason_of
 from napari_tcgn.model.card import ModelCard, Predictor
 from napari_tcgn.options import PrecisionName
 
@@ -41,8 +43,8 @@ def _look() -> tuple[dict[str, tuple[Path, ModelCard]], list[ModelError]]:
         card = ModelCard.read(path)
         bundled[card.name] = (path.parent, card)
     own: dict[str, tuple[Path, ModelCard]] = {}
-    wrong = []
-    for path in sorted(user_models_folder().glob("*/card.json")):
+    wrong: list[ModelError] = []
+    for path in _own_cards(wrong):
         try:
             card = ModelCard.read(path)
         except ModelError as error:
@@ -55,6 +57,28 @@ def _look() -> tuple[dict[str, tuple[Path, ModelCard]], list[ModelError]]:
             continue
         own[card.name] = (path.parent, card)
     return bundled | own, wrong
+
+
+def _own_cards(wrong: list[ModelError]) -> list[Path]:
+    """List the cards among the user's own models; what the system does not let us look into is told of in `wrong`."""
+    folder, found = user_models_folder(), []
+    try:
+        names = sorted(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        wrong.append(ModelError(f"{folder} cannot be read: {reason_of(error)}.", "Check its permissions."))
+        return []
+    for name in names:
+        try:
+            (folder / name / "card.json").stat()
+            found.append(folder / name / "card.json")
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            problem = f"The model in {folder / name} is left out: it cannot be read: {reason_of(error)}."
+            wrong.append(ModelError(problem, "Check its permissions."))
+    return found
 
 
 def _from_packages() -> dict[str, EntryPoint]:

@@ -1,1 +1,1 @@
-from .render import Picture as Picture, render_page as render_page
+from .render import Picture as Picture, figure_bytes as figure_bytes, render_page as render_page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
     from matplotlib.figure import Figure
+
+
+LONGEST_LINE, MOST_LINES = 160, 60  # of a text in a figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,53 @@ class Picture:
     @classmethod
     def of(cls, title: str, figure: Figure, dpi: int = 150) -> Picture:
         """Draw a figure."""
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight")
-        return cls(title, buffer.getvalue())
+        return cls(title, figure_bytes(figure, ".png", dpi, bbox_inches="tight"))
 
     @property
     def source(self) -> str:
         """The picture as a data URI."""
         return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+
+
+def figure_bytes(figure: Figure, suffix: str, dpi: int, **how: Any) -> bytes:
+    """Return a figure as the content of a file (.png, .svg, .pdf); what is drawn does not stumble over a full disk."""
+    _take_names_for_text(figure)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=suffix.lower().removeprefix("."), dpi=dpi, **how)
+    return buffer.getvalue()
+
+
+def shown(name: str) -> str:
+    """Return a name as it can be drawn: without characters that no font and no XML has, and each line cut."""
+    plain = "".join(
+        "\N{REPLACEMENT CHARACTER}" if letter != "\n" and unicodedata.category(letter).startswith("C") else letter
+        for letter in name
+    )
+    lines = [line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…" for line in plain.split("\n")]
+    return "\n".join(lines[:MOST_LINES])
+
+
+def _take_names_for_text(figure: Figure) -> None:
+    """Let matplotlib read no formula ($…$) out of a name, and draw no line that is as long as a page.
+
+    Numbers at axes stay as they are: matplotlib writes powers of ten as formulas.
+    """
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    numbers: set[Text] = set()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            formatter = axis.get_major_formatter()
+            if isinstance(formatter, FixedFormatter):
+                formatter.seq = [shown(str(name)) for name in formatter.seq]
+            else:
+                numbers |= {text for text in axis.findobj(Text) if text is not axis.label}
+    for text in figure.findobj(Text):
+        if text not in numbers:
+            text.set_parse_math(False)
+            if (said := shown(text.get_text())) != text.get_text():
+                text.set_text(said)
 
 
 def render_page(template: str, **values: Any) -> str:

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_tcgn.errors import OutputError, SlideError
-from napari_tcgn.files import CacheSize, cache_folder
-from napari_tcgn.moves import move, remove_folder
+from napari_tcgn.files import CacheSize, cache_folder, find_leftovers, remove_leftovers
+from napari_tcgn.moves import beginning_of_temporary, move, remove_folder
 from napari_tcgn.slide.base import Slide
 from napari_tcgn.slide.orientation import UPRIGHT
 from napari_tcgn.slide.tiff import TiffSlide
@@ -28,7 +27,6 @@ LIMIT_GB = 20.0
 MIN_PIXELS = 25_000_000  # a smaller image is read and shrunk in a moment
 TILE = 256  # px
 COARSEST_SIDE = 1024  # px
-_LEFT_BEHIND = 24 * 3600.0  # s: a half-made entry of this age belongs to a process that died
 
 _NAME = re.compile(r"[0-9a-f]{32}|\.[0-9a-f]{32}\..+")  # of an entry, or of one that is being made
 
@@ -52,7 +50,7 @@ def find_pyramid(slide: Slide) -> list[TiffSlide] | None:
     An entry that cannot be read is dropped.
     """
     entry = _entry(slide)
-    if entry is None or not entry.is_dir():
+    if entry is None or not os.path.isdir(entry):
         return None
     levels: list[TiffSlide] = []
     try:
@@ -91,15 +89,15 @@ def keep_pyramid(slide: Slide) -> bool:
     making: Path | None = None
     try:
         entry.parent.mkdir(parents=True, exist_ok=True)
-        _drop_left_behind(entry.parent)
-        making = Path(tempfile.mkdtemp(prefix=f".{entry.name}.", dir=entry.parent))
+        remove_leftovers(entry.parent)
+        making = Path(tempfile.mkdtemp(prefix=beginning_of_temporary(entry), dir=entry.parent))
         _write_levels(slide, making)
         if _entry(slide) != entry:
             return False  # the file was changed meanwhile
         move(making, entry)
     except OSError as error:  # disk full, read-only, or another process was first
         log.info("No pyramid of %s is kept: %s.", slide.name, error)
-        return entry.is_dir()
+        return os.path.isdir(entry)
     finally:
         if making is not None:
             shutil.rmtree(making, ignore_errors=True)
@@ -136,11 +134,12 @@ def clear_pyramids() -> CacheSize:
 
 
 def _folders() -> list[Path]:
-    """List the entries; that of a write under way, or of one that was killed, starts with a dot."""
+    """List the entries; what a write that was killed has left starts with a dot, one under way is none of them."""
     root = cache_folder("pyramids")
     if not root.is_dir():
         return []
-    return sorted(path for path in root.iterdir() if _NAME.fullmatch(path.name) and path.is_dir())
+    entries = [path for path in root.iterdir() if not path.name.startswith(".")] + find_leftovers(root)
+    return sorted(path for path in entries if _NAME.fullmatch(path.name) and path.is_dir())
 
 
 def _entry(slide: Slide) -> Path | None:
@@ -211,12 +210,6 @@ def _drop(entry: Path) -> bool:
     except OSError as error:
         log.info("The kept pyramid %s stays: %s.", entry, error)
     return not entry.exists()
-
-
-def _drop_left_behind(folder: Path) -> None:
-    for half_made in folder.glob(".*"):
-        if half_made.is_dir() and time.time() - half_made.stat().st_mtime > _LEFT_BEHIND:
-            shutil.rmtree(half_made, ignore_errors=True)
 
 
 def _drop_oldest(keep: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,14 +17,27 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_tcgn.errors import OutputError
-from napari_tcgn.files import CacheSize, sha256_of, write_text_whole, write_whole
+from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.files import (
+    CacheSize,
+    entries_of,
+    find_leftovers,
+    one_of,
+    read_json,
+    require_regular,
+    sha256_of,
+    text,
+    write_text_whole,
+    write_whole,
+)
 from napari_tcgn.spots import Spots
 
 FORMAT = "napari-tcgn patches 1"
 READERS = ("pillow", "tifffile", "imagecodecs", "openslide-python", "openslide-bin")
 # Slides of several files: the content of the one that is named does not say what the patches look like.
 SEVERAL_FILES = frozenset({".mrxs", ".vms", ".vmu", ".dcm"})
+MOST_BYTES = 2**20  # of KEY.json
+ENTRY = {"format": one_of(FORMAT), "sha256": text(64, 64)}
 Number = TypeVar("Number", bound=np.generic)
 
 
@@ -54,10 +68,11 @@ class PatchCache:
         An entry whose shape, type or hash is not what it should be is not used; `notes` says so.
         """
         array, entry = self._paths(key)
-        if not entry.is_file():
+        if not os.path.isfile(entry):  # nor where it is forbidden to look
             return None
         try:
-            said = json.loads(entry.read_text(encoding="utf-8"))
+            said = read_json(entry, entry.name, DataError, "", entries_of(ENTRY), MOST_BYTES)
+            require_regular(array)
             patches = np.load(array, mmap_mode="c", allow_pickle=False)
             whole = (
                 said["format"] == FORMAT
@@ -65,7 +80,7 @@ class PatchCache:
                 and patches.shape == shape
                 and sha256_of(array) == said["sha256"]
             )
-        except (OSError, ValueError, KeyError, TypeError, EOFError):
+        except (DataError, OSError, ValueError, KeyError, TypeError, EOFError, MemoryError):
             whole = False
         if whole:
             self.read += 1
@@ -124,10 +139,11 @@ class PatchCache:
     def _files(self) -> list[Path]:
         if not self.folder.is_dir():
             return []
-        # KEY.npy, KEY.json, and .KEY.npy.RANDOM.npy of a write that was killed
+        # KEY.npy, KEY.json, and .KEY.npy.….npy of a write that was killed; what is being written now stays
+        entries = [path for path in self.folder.iterdir() if not path.name.startswith(".")]
         return [
             path
-            for path in sorted(self.folder.iterdir())
+            for path in sorted(entries + find_leftovers(self.folder))
             if path.suffix in (".npy", ".json") and _is_key(path.name.lstrip(".").split(".")[0]) and path.is_file()
         ]
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from napari_tcgn.errors import SettingsError
-from napari_tcgn.files import open_text, reading
+from napari_tcgn.files import entries_of, open_text, read_json, reading
 from napari_tcgn.options import TrainSettings, check_kinds, options_of, to_record, with_new_names
+from napari_tcgn.training.fit.run_record import RUN
 
+MOST_CHARACTERS = 1_000_000  # of a recipe
 # Those that come with the package, by name.
 RECIPES: dict[str, Path] = {path.stem: path for path in sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))}
 
@@ -30,11 +31,17 @@ def read_train_settings(path: Path) -> dict[str, Any]:
         should be and the like.
     """
     hint = "Give a TOML file of training settings, or the run.json of a run."
-    with reading(str(path), SettingsError, hint, "a recipe"), open_text(path) as file:
-        text = file.read()
-        found = dict(
-            json.loads(text)["identity"]["settings"] if path.suffix.lower() == ".json" else tomllib.loads(text)
-        )
+    if path.suffix.lower() == ".json":
+        told = read_json(path, str(path), SettingsError, hint, entries_of(RUN))
+        found = dict(told.get("identity", {}).get("settings", {}))
+        if not found:
+            raise SettingsError(f"{path} has no identity: settings, as the run.json of a run has.", hint)
+    else:
+        with reading(str(path), SettingsError, hint, "a recipe"), open_text(path) as file:
+            text = file.read(MOST_CHARACTERS + 1)
+            if len(text) > MOST_CHARACTERS:
+                raise ValueError(f"it has more than {MOST_CHARACTERS:,} characters")
+            found = tomllib.loads(text)
     found = with_new_names(found)
     known = sorted(one.name for one in options_of(TrainSettings))
     unknown = sorted(set(found) - set(known))

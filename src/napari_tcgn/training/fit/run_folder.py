@@ -14,15 +14,15 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from napari_tcgn.errors import CheckpointError, OutputError
-from napari_tcgn.files import write_text_whole, write_whole
+from napari_tcgn.errors import CheckpointError, OutputError, SettingsError
+from napari_tcgn.files import entries_of, read_json, write_text_whole, write_whole
 from napari_tcgn.model import read_tensors
 from napari_tcgn.moves import remove_file
 from napari_tcgn.paths import is_of_system
 from napari_tcgn.training.fit.checkpoint import Checkpoint
 from napari_tcgn.training.fit.group import Group
 from napari_tcgn.training.fit.record import EpochReport
-from napari_tcgn.training.fit.run_record import RUN_FORMAT, Outcome, RunIdentity, TrainingRecord
+from napari_tcgn.training.fit.run_record import RUN, RUN_FORMAT, Outcome, RunIdentity, TrainingRecord
 
 
 class RunFolder:
@@ -187,15 +187,11 @@ class RunFolder:
         write_text_whole(self.record_path, text, overwrite=True)
 
     def _read_record(self) -> TrainingRecord:
-        try:
-            record = json.loads(self.record_path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise OutputError(f"{self.record_path} cannot be read: {error}.", "Start a new run (--out).") from error
-        if not isinstance(record, dict) or record.get("format") != RUN_FORMAT:
-            raise OutputError(
-                f"{self.record_path} is not the record of a training run.", "Choose another folder (--out)."
-            )
+        path, hint = self.record_path, "Restore it, or start a new run in another folder (--out)."
+        record = read_json(path, f"The record of a training run {path}", OutputError, hint, entries_of(RUN))
+        if record.get("format") != RUN_FORMAT:
+            raise OutputError(f"{path} is not the record of a training run.", "Choose another folder (--out).")
         try:
             return TrainingRecord.from_record(record)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise OutputError(f"{self.record_path} is damaged: {error}.", "Start a new run (--out).") from error
+        except SettingsError as error:
+            raise OutputError(f"{path}: identity: settings: {error.problem}", hint) from error

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_tcgn.files import anything, declared, entries_of, mapping_of, plain
 from napari_tcgn.options import TrainSettings, read_part, read_settings, to_record
 from napari_tcgn.training.data.panel import Panel
 from napari_tcgn.training.data.patch_cache import PatchCache
@@ -265,6 +266,13 @@ class TrainingRecord:
             "result": None if result is None else read_part(Outcome, result),
         }
         return cls(**found, other={name: value for name, value in record.items() if name not in {*names, "format"}})
+
+
+# What may stand in run.json; of the settings, `TrainSettings` says.
+_SETTINGS = mapping_of(plain)
+_IDENTITY = entries_of(declared(RunIdentity, settings=_SETTINGS, unknown_settings=anything))
+_SPOTS = entries_of({**declared(SpotCounts), FEW_COUNTS: declared(SpotCounts)["few_counts"]})
+RUN = declared(TrainingRecord, identity=_IDENTITY, spots=_SPOTS, other=plain)
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

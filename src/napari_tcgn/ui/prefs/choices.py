@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from napari_tcgn.errors import TcgnError
+from napari_tcgn.files import number
 from napari_tcgn.options import PredictSettings, options_of
 from napari_tcgn.ui.prefs.preferences import from_plain, read_preferences, to_plain, watch_preferences
 from napari_tcgn.ui.prefs.remembered import Remembered
@@ -124,7 +125,7 @@ class Choices:
             return None
         rates = self.remembered.get(RATES, dict, {})
         rate = rates.get(self._rate_key())
-        return float(rate) if isinstance(rate, int | float) and rate > 0 else None
+        return float(rate) if number(1e-9, 1e9)(rate) is None else None
 
     def note_rate(self, rate: float) -> None:
         """Remember the spots per second of the chosen model."""

@@ -7,11 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from napari_tcgn.errors import OutputError
-from napari_tcgn.files import write_text_whole
-from napari_tcgn.moves import remove_file
+from napari.utils.notifications import show_warning
+
+from napari_tcgn.errors import DataError, OutputError
+from napari_tcgn.files import entries_of, plain, read_json, write_text_whole
+from napari_tcgn.moves import move, remove_file
 
 FILE_VARIABLE = "NAPARI_TCGN_DOCK_FILE"
+MOST_BYTES = 2**20
+DOCK = entries_of({}, plain)  # who asks for a value says of what kind it is (`Remembered.get`, `Option.is_of_kind`)
 
 
 def remembered_file() -> Path:
@@ -26,7 +30,8 @@ def remembered_file() -> Path:
 class Remembered:
     """Named JSON values in one small file.
 
-    A file that is missing, damaged or cannot be written costs the memory and nothing else.
+    A file that is missing, damaged or cannot be written costs the memory and nothing else. A damaged one is put aside
+    beside it (NAME.damaged), and told of once.
 
     Parameters
     ----------
@@ -36,6 +41,7 @@ class Remembered:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path if path is not None else remembered_file()
+        self._told = False
         self._values = self._read()
 
     def get(self, name: str, kind: type, default: Any = None) -> Any:
@@ -57,11 +63,24 @@ class Remembered:
         remove_file(self._path)
 
     def _read(self) -> dict[str, Any]:
-        try:
-            values = json.loads(self._path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        if not os.path.lexists(self._path):
             return {}
-        return values if isinstance(values, dict) else {}
+        try:
+            values: dict[str, Any] = read_json(self._path, str(self._path), DataError, "", DOCK, MOST_BYTES)
+        except DataError as error:
+            self._put_aside(error.problem)
+            return {}
+        return values
+
+    def _put_aside(self, problem: str) -> None:
+        aside = self._path.with_name(f"{self._path.name}.damaged")
+        try:
+            move(self._path, aside)
+        except OSError:  # not ours to move: it stays, and is not read
+            aside = self._path
+        if not self._told:
+            show_warning(f"{problem} The dock starts with its defaults; the file is now {aside}.")
+        self._told = True
 
     def _write(self) -> None:
         try:
