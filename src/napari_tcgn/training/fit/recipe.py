@@ -9,7 +9,6 @@ from typing import Any
 from napari_tcgn.errors import SettingsError
 from napari_tcgn.files import entries_of, open_text, read_json, reading
 from napari_tcgn.options import TrainSettings, check_kinds, options_of, to_record, with_new_names
-from napari_tcgn.training.fit.run_record import RUN
 
 MOST_CHARACTERS = 1_000_000  # of a recipe
 # Those that come with the package, by name.
@@ -32,6 +31,8 @@ def read_train_settings(path: Path) -> dict[str, Any]:
     """
     hint = "Give a TOML file of training settings, or the run.json of a run."
     if path.suffix.lower() == ".json":
+        from napari_tcgn.training.fit.run_record import RUN  # brings torch, which a recipe does without
+
         told = read_json(path, str(path), SettingsError, hint, entries_of(RUN))
         found = dict(told.get("identity", {}).get("settings", {}))
         if not found:
