@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 
 from napari_tcgn.errors import SettingsError, TcgnError
 
@@ -52,6 +54,19 @@ def require_budget(what: str, needed: int, way_out: str, error: type[TcgnError])
             f"{what} would take {in_bytes(needed)} of memory, and {in_bytes(free)} are free.",
             f"{way_out}; at most {share:.0%} of what is free is taken ({VARIABLE} sets another share).",
         )
+
+
+def give_back_freed() -> None:
+    """Give memory that is freed already back to the system, at the end of a run.
+
+    The allocator of Linux (glibc) keeps it, in pieces between what is still used: a process that predicts again and
+    again grows by a MiB or so each time, though it holds no object more.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # musl has none
+    if trim is not None:
+        trim(0)
 
 
 def text_limit() -> int | None:

@@ -319,3 +319,16 @@ def test_memory_that_runs_out_between_started_batches(slide, spots, predictor) -
     assert after[1].startswith("wait"), "what is in hand is fetched before memory is freed"
     assert found.record.batch_size == 2
     np.testing.assert_array_equal(found.values, expected.values)
+
+
+def test_freed_memory_is_given_back_at_the_end_of_a_run(slide, spots, predictor, monkeypatch) -> None:
+    called = []
+    monkeypatch.setattr("napari_tcgn.engine.loop.give_back_freed", lambda: called.append(True))
+    run_to_end(run(slide, spots, predictor, SMALL))
+    assert called == [True]
+
+
+def test_freed_memory_can_be_given_back() -> None:
+    from napari_tcgn.memory import give_back_freed
+
+    give_back_freed()

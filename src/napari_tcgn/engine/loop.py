@@ -22,6 +22,7 @@ from napari_tcgn.engine.progress import Prediction, Progress
 from napari_tcgn.engine.record import PatchRecord, RunRecord, start_record
 from napari_tcgn.engine.work import WorkFolder
 from napari_tcgn.errors import DeviceError, ModelError, SpotsError
+from napari_tcgn.memory import give_back_freed
 from napari_tcgn.model import ModelCard, Predictor, PredictsWithDomain, StartingPredictor, domain_of, intervals_of
 from napari_tcgn.options import PredictSettings
 from napari_tcgn.slide import Slide, overview_of, require_mpp
@@ -123,6 +124,7 @@ def run(
                 note_domain(prediction, before)
                 yield Progress("predict", clock.done, clock.total, clock.rate, clock.eta, prediction, new)
     finally:
+        give_back_freed()
         if work is not None:
             work.flush()
     return prediction
