@@ -173,7 +173,7 @@ def test_two_genes_are_compared(explain, tmp_path) -> None:
     assert "--gene RED --beside GREEN" in first["command"]
     code, _, err = explain("--window-um", "10", "--beside", "RED", "--overwrite")
     assert code == 1
-    assert "Both explanations are of RED" in err
+    assert "RED and RED are one gene." in err
 
 
 def test_the_maps_of_a_section_go_into_the_result(run, tmp_path) -> None:

@@ -36,8 +36,8 @@ def test_units_reference_scale_and_warnings_stand_in_the_figure(found, tmp_path)
     for words in ("RED at spot s of section", "grey levels", "10 µm", "Against an empty last map", "ReLU blanks"):
         assert words in text
     assert "importance" in text
-    assert "Graph of block 0" in text
     assert "Graph of block 1" in text
+    assert "Graph of block 2" in text
 
 
 def test_a_failed_check_stands_below_its_map(found, tmp_path) -> None:

@@ -90,10 +90,16 @@ def _run(
 ) -> list[Explanation]:
     """Explain genes with progress on stderr."""
     from napari_tcgn.engine import run_to_end
-    from napari_tcgn.explanation import explain_steps
+    from napari_tcgn.errors import DataError
+    from napari_tcgn.explanation import explain_steps, one_gene
+    from napari_tcgn.model import read_card
     from napari_tcgn.slide import open_slide
     from napari_tcgn.spots import read_spots
 
+    if len(genes) > 1:  # before any work
+        card = read_card(settings.model)
+        if len({one_gene(card, gene) for gene in genes}) == 1:
+            raise DataError(f"{' and '.join(genes)} are one gene.", "Name another one (--beside).")
     with ProgressReport("patches") as report, closing(open_slide(slide, mpp=mpp)) as opened:
         found = read_spots(spots, opened.mpp, taken=taken)
         steps = (explain_steps(opened, found, spot, gene, settings=settings, how=how) for gene in genes)

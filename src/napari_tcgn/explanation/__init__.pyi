@@ -1,3 +1,4 @@
+from .chosen import one_gene as one_gene
 from .drivers import (
     Driver as Driver,
     Gallery as Gallery,

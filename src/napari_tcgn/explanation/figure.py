@@ -158,7 +158,7 @@ def _draw_graph(axis: Axes, explanation: Explanation, graph: TokenGraph, tissue:
     bar = axis.figure.colorbar(lines, ax=axis, shrink=0.8)
     bar.set_label("attention, mean of two heads", fontsize=7)
     bar.ax.tick_params(labelsize=7)
-    axis.set_title(f"Graph of block {graph.block}", fontsize=10)
+    axis.set_title(f"Graph of block {graph.block + 1}", fontsize=10)
     _bare(axis, side)
     others = int((~graph.loops).sum())
     said = (

@@ -271,7 +271,8 @@ class ExplainSection(Section):
         if self.explanation is not None:
             method = self.map_box.currentText()
             told = words_of(self.explanation, method, self._earlier)
-            self.said.setText(f"{told} {ATTENTION}" if self.graph_box.currentIndex() > 0 else told)
+            graph = f" The {self.edge_slider.value()} strongest edges. {ATTENTION}"
+            self.said.setText(told + graph if self.graph_box.currentIndex() > 0 else told)
             self.about_text.setText(details_of(self.explanation, method))
 
     # -- over the section --------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SIGNIFICANT = 0.05
 COLUMNS = ("morphology", "ρ", "q")
+NOT_WHY = "What goes along with a gene need not be what the model looks at."
 NOTHING = "No feature of the tissue goes along with it beyond what chance would do."
 
 
@@ -59,7 +60,7 @@ class DriversView(QWidget):
         """Show what was found of a gene."""
         strong = sum(one.q <= SIGNIFICANT for one in found.drivers)
         told = f"bold: q up to {SIGNIFICANT} against shifts of the section against itself." if strong else NOTHING
-        self.said.setText(" ".join([f"{found.gene} over {len(found.spots):,} spots; {told}", *found.notes]))
+        self.said.setText(" ".join([f"{found.gene} over {len(found.spots):,} spots; {told}", *found.notes, NOT_WHY]))
         rows = sorted(found.drivers, key=lambda one: -abs(one.rho) if math.isfinite(one.rho) else 0)
         self.table.setRowCount(len(rows))
         for number, one in enumerate(rows):
