@@ -24,8 +24,8 @@ def test_recipes_that_come_along_are_valid() -> None:
     [
         ("a.toml", "epochs = ", "cannot be read as a recipe"),
         ("a.toml", "epoch = 3", "unknown settings: epoch"),
-        ("a.json", "{}", "cannot be read as a recipe"),
-        ("a.json", "[]", "cannot be read as a recipe"),
+        ("a.json", "{}", "has no identity: settings"),
+        ("a.json", "[]", r"is \[\]; wanted: an object"),
         ("a.toml", 'epochs = "8"', "epochs must be a whole number, found '8'"),
         ("a.toml", "batch_size = 8.0", "batch_size must be a whole number"),
         ("a.toml", 'learning_rate = "fast"', "learning_rate must be a finite number"),

@@ -204,7 +204,7 @@ class RunRecord:
 RECORD = declared(
     RunRecord,
     settings=mapping_of(plain),
-    spots=or_null(entries_of(declared(SpotsRecord, source=or_null(mapping_of(plain))))),
+    spots=entries_of(declared(SpotsRecord, source=or_null(mapping_of(plain)))),
     slide=or_null(entries_of(declared(SlideRecord))),
     patch=or_null(entries_of(declared(PatchRecord))),
     model=or_null(entries_of(declared(ModelRecord))),
