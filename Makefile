@@ -20,7 +20,7 @@ check: setup
 
 # Damaged and hostile copies of small real files; `make test` tries 40 of each kind.
 fuzz: setup
-	NAPARI_TCGN_MUTATIONS=1000 .venv/bin/python -m pytest -q tests/test_mutated_files.py
+	NAPARI_TCGN_MUTATIONS=1000 .venv/bin/python -m pytest -q tests/test_mutated_files.py tests/exports/test_hostile_names.py
 
 docs: setup
 	.venv/bin/pip install -q --disable-pip-version-check -c constraints.txt -e .[docs]
