@@ -147,7 +147,7 @@ def test_models_are_added_by_their_card(open_dock, tmp_path, kit, monkeypatch, q
     kit.click(dock.model.add_button)
     qtbot.waitUntil(lambda: dock.model.message.text() == "", timeout=kit.TIMEOUT)
     assert dock.model.model_box.currentText() == "mine"
-    assert dock.model.card.text() == "liver · 4 genes, 3 trusted\nheld-out median PCC 0.30"
+    assert dock.model.card.text() == "liver · 4 genes, 3 trusted\nheld-out median PCC 0.300"
     kit.click(dock.model.card_button)
     page = dock.model.findChild(CardPage)
     assert page.isVisible()

@@ -219,11 +219,11 @@ class ModelSection(Section):
         self._asked, self._of_spots = about, []
         self._show_warnings()
         spots, slide, mpp, model, _ = about
-        settings, models = self.session.state.predict_settings(), self.session.models
-        known = model is not None and model.card.domain.patches is not None and settings.domain
-        if spots is None or slide is None or mpp is None or not known:
+        wanted = model is not None and model.card.domain.patches is not None and self.session.state.settings.domain
+        if spots is None or slide is None or mpp is None or not wanted:
             self._like.cancel()
             return
+        settings, models = self.session.state.predict_settings(), self.session.models
 
         def look() -> tuple[AboutSpots, list[str]]:
             from napari_tcgn.engine import choose_device, choose_precision, outside_warnings, sample_domain
