@@ -41,7 +41,7 @@ def predicted(folder: Path, section: str):
             thumbnail_scale=100 / height,
             record=RunRecord.read(
                 {
-                    "slide": {"name": section, "width_px": width, "height_px": height},
+                    "slide": {"name": section, "width_px": round(width), "height_px": round(height)},
                     "patch": {"side_px": 224},
                     "mpp": 0.688,
                     "spots": {"pitch_um": 200.0, "layout": "st", "source": spots.source.to_record()},

@@ -92,8 +92,8 @@ def pair(
     DataError
         If one of the two is not what it should be, or they do not belong together; the message says why.
     """
-    ours = own_part(predicted, "run_record", "model_card", "output_scale")
     record = record_of(predicted)
+    ours = own_part(predicted, "run_record", "model_card", "output_scale")
     card = ModelCard.from_json(ours["model_card"], "of the prediction")
     scale = ours["output_scale"]
     _require_scale(scale)
